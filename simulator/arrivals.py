@@ -1,0 +1,167 @@
+"""Arrivals made here: Poisson, gamma, Markov-modulated, deterministic; rate splits; changing rate and CV."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.errors import InputError
+from simulator.workload import MAX_REQUESTS, Workload, merge_arrivals
+
+RATE_SPLITS = ("uniform", "power_law", "given")
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of time with one rate and one burstiness.
+
+    Attributes:
+        start_s, duration_s: where it lies, seconds.
+        rate_per_s: mean arrivals per second; 0 is a silent window.
+        cv: coefficient of variation of the gaps; 1 is Poisson.
+    """
+
+    start_s: float
+    duration_s: float
+    rate_per_s: float
+    cv: float = 1.0
+
+
+def split_rate(
+    total_rate_per_s: float,
+    num_models: int,
+    split: str = "uniform",
+    exponent: float = 0.5,
+    weights: Sequence[float] | None = None,
+) -> np.ndarray:
+    """Rate of each model: float64, shape (num_models,), requests per second, adding up to the total.
+
+    `power_law` gives model i a share proportional to (i + 1) ** -exponent (the authors use 0.5),
+    `given` a share proportional to weights[i].
+    """
+    if not (math.isfinite(total_rate_per_s) and total_rate_per_s > 0):
+        raise InputError(f"The total rate is {total_rate_per_s} requests per second; a positive number is allowed.")
+    if split == "uniform":
+        share = np.ones(num_models)
+    elif split == "power_law":
+        share = np.arange(1, num_models + 1, dtype=np.float64) ** -exponent
+    elif split == "given":
+        share = np.asarray(weights if weights is not None else [], dtype=np.float64)
+        if share.shape != (num_models,) or not (np.isfinite(share).all() and (share >= 0).all() and share.sum() > 0):
+            raise InputError(
+                f"The rate split gives the weights {list(share)}; {num_models} numbers from 0 on, "
+                "not all of them 0, are allowed."
+            )
+    else:
+        raise InputError(f"The rate split is '{split}'; {', '.join(RATE_SPLITS)} are allowed.")
+    return total_rate_per_s * share / share.sum()
+
+
+def gamma_arrivals(rate_per_s: float, cv: float, duration_s: float, seed: int, start_s: float = 0.0) -> np.ndarray:
+    """Arrival times of a gamma renewal process in [start_s, start_s + duration_s): float64, ascending.
+
+    Replays the authors' generator to the request (alpaserve.md 7.5): NumPy's legacy RandomState(seed) draws
+    blocks of max(int(1.2 * rate * duration), 1) gaps with shape 1/CV^2 and scale CV^2/rate; the first arrival
+    is the first gap, and another block of the same size follows where one runs out.
+    """
+    _check_process(rate_per_s, duration_s)
+    if not (math.isfinite(cv) and 0 < cv <= 1000):
+        raise InputError(f"CV is {cv}; a number above 0 and up to 1000 is allowed.")
+    if rate_per_s == 0 or duration_s == 0:
+        return np.empty(0)
+    random = np.random.RandomState(seed)
+    block = max(int(1.2 * rate_per_s * duration_s), 1)
+    shape, scale = 1.0 / cv**2, cv**2 / rate_per_s
+    return _renewal(lambda: random.gamma(shape, scale, block), start_s, duration_s)
+
+
+def poisson_arrivals(rate_per_s: float, duration_s: float, seed: int, start_s: float = 0.0) -> np.ndarray:
+    """Arrival times of a Poisson process in [start_s, start_s + duration_s): float64, ascending."""
+    _check_process(rate_per_s, duration_s)
+    random = np.random.default_rng(seed)
+    count = random.poisson(rate_per_s * duration_s)
+    return np.sort(start_s + duration_s * random.random(count))
+
+
+def deterministic_arrivals(rate_per_s: float, duration_s: float, start_s: float = 0.0) -> np.ndarray:
+    """Evenly spaced arrivals in [start_s, start_s + duration_s), the first one gap after the start: float64."""
+    _check_process(rate_per_s, duration_s)
+    times = start_s + np.arange(1, int(rate_per_s * duration_s) + 1) / rate_per_s if rate_per_s else np.empty(0)
+    return times[times < start_s + duration_s]
+
+
+def markov_modulated_arrivals(
+    rates_per_s: Sequence[float], mean_stay_s: Sequence[float], duration_s: float, seed: int, start_s: float = 0.0
+) -> np.ndarray:
+    """A Markov-modulated Poisson process: float64, ascending, in [start_s, start_s + duration_s).
+
+    The process stays in state k for an exponential time of mean `mean_stay_s[k]`, in which arrivals are Poisson
+    with `rates_per_s[k]`; then it jumps to another state, each equally likely. It starts in state 0.
+    """
+    rates, stays = np.asarray(rates_per_s, dtype=np.float64), np.asarray(mean_stay_s, dtype=np.float64)
+    if rates.size < 2 or rates.shape != stays.shape:
+        raise InputError(
+            f"A Markov-modulated process has {rates.size} rates and {stays.size} mean stays; "
+            "the same number of each, at least two, is allowed."
+        )
+    for rate in rates:
+        _check_process(float(rate), duration_s)
+    if not (np.isfinite(stays).all() and (stays > 0).all()):
+        raise InputError(f"The mean stays are {list(stays)} s; positive numbers are allowed.")
+    random = np.random.default_rng(seed)
+    pieces, now, state = [], 0.0, 0
+    while now < duration_s:
+        stay = min(random.exponential(stays[state]), duration_s - now)
+        pieces.append(start_s + now + np.sort(stay * random.random(random.poisson(rates[state] * stay))))
+        now += stay
+        state = (state + random.integers(1, rates.size)) % rates.size
+    return np.concatenate(pieces) if pieces else np.empty(0)
+
+
+def windowed_arrivals(windows: Sequence[Window], first_seed: int) -> np.ndarray:
+    """Gamma arrivals of each window in turn, window k drawn with seed first_seed + k: float64, ascending."""
+    pieces = [
+        gamma_arrivals(w.rate_per_s, w.cv, w.duration_s, first_seed + k, w.start_s) for k, w in enumerate(windows)
+    ]
+    return np.sort(np.concatenate(pieces)) if pieces else np.empty(0)
+
+
+def gamma_workload(
+    rates_per_s: Sequence[float], cv: float | Sequence[float], duration_s: float, seed: int = 0
+) -> Workload:
+    """Gamma arrivals of several models, merged. Model i is drawn with seed + i (alpaserve.md 7.5)."""
+    cvs = np.broadcast_to(np.asarray(cv, dtype=np.float64), len(rates_per_s))
+    return merge_arrivals(
+        [
+            gamma_arrivals(float(rate), float(model_cv), duration_s, seed + i)
+            for i, (rate, model_cv) in enumerate(zip(rates_per_s, cvs, strict=True))
+        ]
+    )
+
+
+def _renewal(draw_gaps, start_s: float, duration_s: float) -> np.ndarray:
+    end_s, last_s, pieces = start_s + duration_s, start_s, []
+    while last_s < end_s:
+        gaps = draw_gaps()
+        gaps[0] += last_s
+        # Adding up in sequence, as the authors' loop does, keeps even the last digit.
+        times = np.cumsum(gaps)
+        pieces.append(times)
+        last_s = times[-1]
+    times = np.concatenate(pieces)
+    return times[: np.searchsorted(times, end_s, side="left")]
+
+
+def _check_process(rate_per_s: float, duration_s: float) -> None:
+    if not (math.isfinite(rate_per_s) and rate_per_s >= 0):
+        raise InputError(f"The rate is {rate_per_s} requests per second; a number from 0 on is allowed.")
+    if not (math.isfinite(duration_s) and duration_s >= 0):
+        raise InputError(f"The duration is {duration_s} s; a number from 0 on is allowed.")
+    if rate_per_s * duration_s > MAX_REQUESTS:
+        raise InputError(
+            f"{rate_per_s:g} requests per second for {duration_s:g} s make {rate_per_s * duration_s:,.0f} requests; "
+            f"at most {MAX_REQUESTS:,} are allowed."
+        )
