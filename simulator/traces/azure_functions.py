@@ -1,0 +1,148 @@
+"""Azure Functions 2019: a row a function, a column a minute, counts that are never expanded."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from simulator.errors import InputError
+from simulator.traces.detect import Layout, minute_label
+from simulator.traces.files import TraceFile
+from simulator.traces.parts import counted
+from simulator.traces.table import Kind, read_batches
+from simulator.traces.trace import Counts, TraceLimits
+
+MINUTE_S = 60.0
+_MINUTES_PER_DAY = 1440
+_KEY_COLUMNS = ("hashowner", "hashapp", "hashfunction")
+_DAY = re.compile(r"\.d(\d{1,3})\.")
+
+Key = tuple[str, ...]
+
+
+@dataclass
+class CountPart:
+    """Counts of one file.
+
+    Attributes:
+        name: of the file.
+        first_minute: the first minute on the file's clock, from 0.
+        row_of: for each function (owner, app, function) its row, in order of appearance.
+        counts: int32, shape (functions, minutes).
+        notices: what was done to the rows.
+    """
+
+    name: str
+    first_minute: int
+    row_of: dict[Key, int]
+    counts: np.ndarray
+    notices: list[str] = field(default_factory=list)
+
+
+def read_counts(file: TraceFile, layout: Layout, limits: TraceLimits) -> CountPart:
+    """The table of one file. Any order of the hash columns, with or without Trigger, labels `1`, `1_minute`, `minute_1`.
+
+    Rows of one function are added up. Raises InputError for a label given twice, a count that is no whole number
+    from 0 on, or a table beyond the limits.
+    """
+    minutes = _minute_columns(file, layout)
+    keys = [name for name in _KEY_COLUMNS if name in layout.header]
+    columns = dict.fromkeys(keys, Kind.LABEL) | dict.fromkeys(minutes, Kind.COUNT)
+    first, last = min(minutes.values()), max(minutes.values())
+    width = last - first + 1
+    place = np.array(list(minutes.values())) - first
+    row_of: dict[Key, int] = {}
+    blocks, rows, read = [], [], 0
+    for batch in read_batches(file, layout, columns, limits):
+        texts = [batch[name].to_pylist() for name in keys]
+        rows.append(np.array([row_of.setdefault(key, len(row_of)) for key in zip(*texts, strict=True)], dtype=np.int64))
+        blocks.append(np.stack([batch[name] for name in minutes], axis=1))
+        read += rows[-1].size
+        _check_size(file.name, len(row_of), width, limits)
+    counts = np.zeros((len(row_of), width), dtype=np.int32)
+    for row, block in zip(rows, _drain(blocks), strict=True):
+        _add(file.name, counts, row, place, block)
+    part = CountPart(file.name, first - 1 if first else 0, row_of, counts)
+    if read > len(row_of):
+        part.notices.append(
+            f"{counted(read - len(row_of), 'row')} of {file.name} repeat a function; their counts have been added up."
+        )
+    return part
+
+
+def join_counts(parts: list[CountPart], limits: TraceLimits) -> tuple[list[Key], Counts, float, list[str]]:
+    """One table from several files: functions joined, files that carry a day (`.d01.`) one after the other.
+
+    Returns:
+        The functions in order of appearance, their counts, what the clock shows at time 0 (seconds), and notices.
+    """
+    days = [_DAY.search(part.name) for part in parts]
+    follow = len(parts) > 1 and all(days)
+    starts = [
+        part.first_minute + (_MINUTES_PER_DAY * (int(day[1]) - 1) if follow else 0)
+        for part, day in zip(parts, days, strict=True)
+    ]
+    first = min(starts)
+    width = max(start + part.counts.shape[1] for start, part in zip(starts, parts, strict=True)) - first
+    row_of: dict[Key, int] = {}
+    rows = [np.array([row_of.setdefault(key, len(row_of)) for key in part.row_of], dtype=np.int64) for part in parts]
+    notices = [notice for part in parts for notice in part.notices]
+    if len(parts) == 1:
+        return list(row_of), Counts(parts[0].counts, MINUTE_S), first * MINUTE_S, notices
+    _check_size(parts[0].name, len(row_of), width, limits)
+    counts = np.zeros((len(row_of), width), dtype=np.int32)
+    for row, start, part in zip(rows, starts, _drain(parts), strict=True):
+        _add(part.name, counts, row, start - first + np.arange(part.counts.shape[1]), part.counts)
+    notices += _silent_days(starts) if follow else []
+    return list(row_of), Counts(counts, MINUTE_S), first * MINUTE_S, notices
+
+
+def _minute_columns(file: TraceFile, layout: Layout) -> dict[str, int]:
+    minutes = {name: label for name in layout.header if (label := minute_label(name)) is not None}
+    seen: dict[int, str] = {}
+    for name in layout.header:
+        label = minute_label(name)
+        if label is not None and label in seen:
+            raise InputError(f"{file.name} has two columns for minute {label}; one is allowed.")
+        if label is not None:
+            seen[label] = name
+    return minutes
+
+
+def _check_size(name: str, functions: int, minutes: int, limits: TraceLimits) -> None:
+    if functions > limits.max_sources:
+        raise InputError(f"{name} names more than {limits.max_sources:,} functions, the most that are allowed.")
+    if functions * minutes > limits.max_cells:
+        raise InputError(
+            f"{name}: {functions:,} functions over {minutes:,} minutes make {functions * minutes:,} counts; "
+            f"at most {limits.max_cells:,} are allowed. Give fewer days."
+        )
+
+
+def _add(name: str, counts: np.ndarray, rows: np.ndarray, place: np.ndarray, block: np.ndarray) -> None:
+    contiguous = place.size == place[-1] - place[0] + 1 and (np.diff(place) == 1).all()
+    columns = slice(place[0], place[-1] + 1) if contiguous else place
+    if contiguous and np.unique(rows).size == rows.size:
+        view = counts[:, columns]
+        view[rows] += block
+    else:
+        np.add.at(counts, (rows[:, None], place[None, :]), block)
+    if (counts[rows] < 0).any():
+        raise InputError(f"{name}: the counts of one function in one minute add up to more than 2,147,483,647.")
+
+
+def _drain(items: list):
+    # Each piece is freed as soon as the next one is asked for, so that the table is held once and not twice.
+    items.reverse()
+    while items:
+        yield items.pop()
+
+
+def _silent_days(starts: list[int]) -> list[str]:
+    days = {start // _MINUTES_PER_DAY + 1 for start in starts}
+    missing = sorted(set(range(min(days), max(days) + 1)) - days)
+    if not missing:
+        return []
+    return [f"No file for {counted(len(missing), 'day')} in between (from day {missing[0]}); nothing arrives then."]

@@ -1,0 +1,230 @@
+"""Recognises a trace format by what the file holds, never by its name."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from dataclasses import dataclass
+
+from simulator.errors import InputError
+from simulator.traces.files import TraceFile
+from simulator.traces.trace import FORMATS
+
+HEAD_BYTES = 1 << 20
+
+_MAGIC = (
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"PK\x05\x06", "a ZIP archive"),
+    (b"\xd0\xcf\x11\xe0", "an Excel workbook"),
+    (b"\x89PNG", "an image (PNG)"),
+    (b"\xff\xd8\xff", "an image (JPEG)"),
+    (b"GIF8", "an image (GIF)"),
+    (b"RIFF", "an image or sound file"),
+    (b"%PDF", "a PDF document"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ", "an XZ archive"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"SQLite format 3", "a SQLite database"),
+    (b"ARROW1", "an Arrow file"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"\x7fELF", "a program"),
+    (b"\xff\xfe", "UTF-16 text"),
+    (b"\xfe\xff", "UTF-16 text"),
+)
+_MINUTE_LABEL = re.compile(r"(?:minute_)?(\d{1,7})(?:_minute)?", re.IGNORECASE)
+_EXPECTED = "a CSV or JSON Lines trace (plain or .gz) or a Parquet file with arrival_s and model is needed"
+
+# The columns that make a CSV format; names are compared without case.
+_TABLES = (
+    ("native", ("arrival_s", "model")),
+    ("azure_functions_2021", ("app", "func", "end_timestamp", "duration")),
+    ("azure_llm_2025", ("timestamp", "numimages", "contexttokens", "generatedtokens")),
+    ("azure_llm_2023", ("timestamp", "contexttokens", "generatedtokens")),
+    ("burstgpt", ("timestamp", "model", "response tokens", "log type")),
+    ("gentd26", ("gmt_create", "predict_status", "checkpoint_model_version_id")),
+    ("vidur", ("arrived_at", "num_prefill_tokens", "num_decode_tokens")),
+)
+_COMPANIONS = (
+    ({"average", "count", "minimum", "maximum"}, "durations of Azure Functions"),
+    ({"averageallocatedmb"}, "memory sizes of Azure Functions"),
+)
+_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a file is laid out.
+
+    Attributes:
+        format: one of FORMATS.
+        header: column names without surrounding blanks, lower case; empty for JSON and Parquet; c0, c1, ... where
+            the format has no header.
+        skip_lines: lines in front of the first row.
+        is_parquet: whether the file is Parquet.
+    """
+
+    format: str
+    header: tuple[str, ...] = ()
+    skip_lines: int = 0
+    is_parquet: bool = False
+
+
+def detect(file: TraceFile, wanted: str = "auto") -> Layout:
+    """The layout of a file; raises InputError if it is no trace, or not in the wanted format.
+
+    A wanted format only decides between formats that look alike (Mooncake, Qwen and RAGPulse).
+    """
+    if wanted != "auto" and wanted not in FORMATS:
+        raise InputError(f"The trace format is '{wanted}'; auto, {', '.join(FORMATS)} are allowed.")
+    layout = _detect(file)
+    if wanted in ("auto", layout.format):
+        return layout
+    alike = {"mooncake", "qwen"}
+    if {wanted, layout.format} <= alike:
+        return Layout(wanted)
+    raise InputError(f"{file.name} was to be read as {wanted}, but it looks like {layout.format}; give that or auto.")
+
+
+def minute_label(name: str) -> int | None:
+    """The minute that a column of Azure Functions 2019 stands for (`480`, `480_minute`, `minute_480`), or None."""
+    match = _MINUTE_LABEL.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def _detect(file: TraceFile) -> Layout:
+    head = file.head(HEAD_BYTES)
+    if not head.strip():
+        raise InputError(f"{file.name} is empty; {_EXPECTED}.")
+    if head.startswith(b"PAR1"):
+        return Layout("native", is_parquet=True)
+    _refuse_binary(file, head)
+    text = _decode(file, head).removeprefix("\ufeff")
+    body = text.lstrip()
+    if body.startswith("<"):
+        raise InputError(f"{file.name} is a web page or XML document; {_EXPECTED}.")
+    first_line = body.split("\n", 1)[0].strip("\r")
+    blank_lines = text[: len(text) - len(body)].count("\n")
+    if body[0] in "{[":
+        return Layout(_detect_json(file, first_line))
+    if "\n" not in body and len(head) == HEAD_BYTES:
+        raise InputError(f"{file.name} has no line end in its first {HEAD_BYTES:,} bytes; {_EXPECTED}.")
+    return _detect_table(file, first_line, blank_lines)
+
+
+def _refuse_binary(file: TraceFile, head: bytes) -> None:
+    for magic, what in _MAGIC:
+        if head.startswith(magic):
+            if magic == b"PK\x03\x04" and (b"xl/" in head or b"[Content_Types].xml" in head):
+                what = "an Excel workbook"
+            hint = " Save it as UTF-8." if what == "UTF-16 text" else ""
+            raise InputError(f"{file.name} is {what}; {_EXPECTED}.{hint}")
+    if b"\x00" in head:
+        sample = head[:1000]
+        # Latin text in UTF-16 without a mark has a zero in every second byte.
+        if 0 in (sample[0::2].strip(b"\x00").__len__(), sample[1::2].strip(b"\x00").__len__()):
+            raise InputError(f"{file.name} is UTF-16 text; {_EXPECTED}. Save it as UTF-8.")
+        raise InputError(f"{file.name} is a binary file; {_EXPECTED}.")
+
+
+def _decode(file: TraceFile, head: bytes) -> str:
+    try:
+        return head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        # A character that the end of the head cuts in two is no mistake of the file.
+        if error.start >= HEAD_BYTES - 4:
+            return head[: error.start].decode("utf-8")
+        line = head.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"{file.name}, line {line}: byte 0x{head[error.start]:02x} is not valid UTF-8; text in UTF-8 is allowed."
+        ) from None
+
+
+def _detect_json(file: TraceFile, first_line: str) -> str:
+    wanted = "an object with timestamp, input_length and output_length on each line is needed"
+    if first_line.startswith("["):
+        raise InputError(f"{file.name} is a JSON list, not JSON Lines; {wanted}.")
+    try:
+        row = json.loads(first_line)
+    except (ValueError, RecursionError):
+        raise InputError(f"{file.name}: its first line is no complete JSON object; {wanted}.") from None
+    if "timestamp" not in row or not {"input_length", "output_length"} <= row.keys():
+        keys = ", ".join(list(row)[:6]) or "none"
+        raise InputError(f"{file.name} is JSON but no request trace (keys of its first line: {keys}); {wanted}.")
+    if "session_id" in row or isinstance(row["timestamp"], str) or isinstance(row.get("hash_ids"), dict):
+        return "ragpulse"
+    return "qwen" if "chat_id" in row or _has_small_blocks(row) else "mooncake"
+
+
+def _has_small_blocks(row: dict) -> bool:
+    length, blocks = row["input_length"], row.get("hash_ids")
+    if not (isinstance(length, int) and isinstance(blocks, list) and 0 < length < 1 << 40):
+        return False
+    return len(blocks) == math.ceil(length / 16) and len(blocks) != math.ceil(length / 512)
+
+
+def split_line(line: str) -> list[str]:
+    """The fields of one CSV line; raises InputError for a field that is too long."""
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error as error:
+        raise InputError(f"A line cannot be split into fields: {error}.") from None
+
+
+def _detect_table(file: TraceFile, first_line: str, blank_lines: int) -> Layout:
+    fields = [field.strip() for field in split_line(first_line)]
+    names = [field.casefold() for field in fields]
+    found = _table_format(file, names)
+    if found:
+        return Layout(found, tuple(names), blank_lines + 1)
+    if _is_servegen(fields):
+        return Layout("servegen", tuple(f"c{i}" for i in range(len(fields))), blank_lines)
+    for delimiter, what in _DELIMITERS.items():
+        if delimiter in first_line and _table_format(file, [x.strip().casefold() for x in first_line.split(delimiter)]):
+            raise InputError(f"{file.name} separates its columns by {what}; commas are allowed.")
+    if any(_is_number(field) for field in fields):
+        raise InputError(f"{file.name} has no header; its first line must name the columns, such as arrival_s,model.")
+    _refuse_almost_native(file, names)
+    shown = ", ".join(fields[:6])[:120] + (", ..." if len(fields) > 6 else "")
+    raise InputError(f"{file.name} has the columns {shown}, which is no known trace format; {_EXPECTED}.")
+
+
+def _table_format(file: TraceFile, names: list[str]) -> str | None:
+    columns = set(names)
+    for format_name, needed in _TABLES:
+        if columns.issuperset(needed):
+            return format_name
+    if "hashfunction" in columns:
+        if any(minute_label(name) is not None for name in names):
+            return "azure_functions_2019"
+        for companion, what in _COMPANIONS:
+            if companion <= columns:
+                raise InputError(
+                    f"{file.name} holds {what}, not requests; the file invocations_per_function_... of the same "
+                    "day is needed."
+                )
+    return None
+
+
+def _refuse_almost_native(file: TraceFile, names: list[str]) -> None:
+    for there, missing in (("arrival_s", "model"), ("model", "arrival_s")):
+        if there in names:
+            raise InputError(
+                f"{file.name} has a column '{there}' but none named '{missing}'; the header arrival_s,model "
+                "(and optionally slo_s) is needed."
+            )
+
+
+def _is_servegen(fields: list[str]) -> bool:
+    numbers = [fields[i] for i in (0, 1, 2, 4, 5)] if len(fields) == 6 else []
+    return bool(numbers) and all(map(_is_number, numbers)) and not _is_number(fields[3])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,164 @@
+"""Opens what the user gave as seekable bytes, within bounds: paths, uploads, gzip."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import stat
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from simulator.errors import InputError
+from simulator.traces.trace import TraceLimits
+
+_CHUNK_BYTES = 1 << 20
+# Small archives stay in memory, large ones go to a temporary file.
+_IN_MEMORY_BYTES = 64 << 20
+
+TraceInput = str | os.PathLike | tuple[str, "bytes | BinaryIO"]
+
+
+@dataclass(frozen=True)
+class TraceFile:
+    """One opened file.
+
+    Attributes:
+        name: file name for messages, without folders.
+        stem: the name without its endings (`.gz` and one more).
+        folder: name of the folder it lies in; empty for uploads.
+        stream: seekable, unpacked bytes.
+        size_bytes: how many of them.
+        digest: SHA-256 of the bytes as given, hexadecimal.
+    """
+
+    name: str
+    stem: str
+    folder: str
+    stream: BinaryIO
+    size_bytes: int
+    digest: str
+
+    def head(self, size: int) -> bytes:
+        """The first bytes."""
+        self.stream.seek(0)
+        return self.stream.read(size)
+
+
+def as_inputs(paths_or_buffers: TraceInput | Sequence[TraceInput]) -> list[TraceInput]:
+    """The given files as a list; raises InputError if there is none."""
+    single = isinstance(paths_or_buffers, (str, os.PathLike)) or (
+        isinstance(paths_or_buffers, tuple)
+        and len(paths_or_buffers) == 2
+        and isinstance(paths_or_buffers[0], str)
+        and (isinstance(paths_or_buffers[1], (bytes, bytearray, memoryview)) or hasattr(paths_or_buffers[1], "read"))
+    )
+    inputs = [paths_or_buffers] if single else list(paths_or_buffers)
+    if not inputs:
+        raise InputError("No trace file is given; at least one is needed.")
+    return inputs
+
+
+@contextmanager
+def open_files(inputs: Sequence[TraceInput], limits: TraceLimits) -> Iterator[list[TraceFile]]:
+    """Opens the files, checks their size, unpacks gzip, and closes them in the end.
+
+    Raises InputError for a missing file, a folder, files that are too large (packed or unpacked) and damaged gzip.
+    """
+    files: list[TraceFile] = []
+    left = limits.max_bytes
+    try:
+        for given in inputs:
+            file = (
+                _open_path(Path(given), left, limits)
+                if not isinstance(given, tuple)
+                else _open_buffer(*given, left, limits)
+            )
+            files.append(file)
+            left -= file.size_bytes
+        yield files
+    finally:
+        for file in files:
+            file.stream.close()
+
+
+def _open_path(path: Path, left: int, limits: TraceLimits) -> TraceFile:
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise InputError(f"{path} is a folder; name the trace files in it.")
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(f"{path} is no regular file; a trace file is needed.")
+        if status.st_size > left:
+            raise _too_large(path.name, limits)
+        stream = path.open("rb")
+    except FileNotFoundError:
+        raise InputError(f"The trace file {path} does not exist.") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"The trace file {path} cannot be opened: {_reason(error)}.") from None
+    return _prepare(path.name, path.absolute().parent.name, stream, status.st_size, left, limits)
+
+
+def _open_buffer(name: str, data: bytes | BinaryIO, left: int, limits: TraceLimits) -> TraceFile:
+    if hasattr(data, "read"):
+        # One byte more than allowed is enough to know that there is too much.
+        data = data.read(left + 1)
+    if len(data) > left:
+        raise _too_large(name, limits)
+    return _prepare(Path(name).name, "", io.BytesIO(data), len(data), left, limits)
+
+
+def _prepare(name: str, folder: str, stream: BinaryIO, size: int, left: int, limits: TraceLimits) -> TraceFile:
+    digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    stream.seek(0)
+    if stream.read(2) == b"\x1f\x8b":
+        stream.seek(0)
+        with stream as packed:
+            stream, size = _unpack(name, packed, left, limits)
+    return TraceFile(name, _stem(name), folder, stream, size, digest)
+
+
+def _unpack(name: str, packed: BinaryIO, left: int, limits: TraceLimits) -> tuple[BinaryIO, int]:
+    unpacked = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)
+    size = 0
+    try:
+        with gzip.open(packed) as source:
+            while chunk := source.read(_CHUNK_BYTES):
+                size += len(chunk)
+                if size > left:
+                    raise InputError(
+                        f"{name} unpacks to more than {_megabytes(limits.max_bytes)}, the most that is allowed."
+                    )
+                unpacked.write(chunk)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        unpacked.close()
+        cut = "is cut off" if isinstance(error, EOFError) else "is damaged"
+        raise InputError(f"{name} {cut}: its gzip data cannot be unpacked to the end.") from None
+    except InputError:
+        unpacked.close()
+        raise
+    return unpacked, size
+
+
+def _too_large(name: str, limits: TraceLimits) -> InputError:
+    return InputError(
+        f"{name} is too large; at most {_megabytes(limits.max_bytes)} are allowed for all files together."
+    )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1024**2:,.0f} MiB" if size >= 1024**2 else f"{size:,} bytes"
+
+
+def _stem(name: str) -> str:
+    return Path(name.removesuffix(".gz")).stem or name
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,198 @@
+"""Reads trace files of any known format into one Trace."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from simulator.errors import InputError
+from simulator.traces import events
+from simulator.traces.azure_functions import join_counts, read_counts
+from simulator.traces.detect import Layout, detect
+from simulator.traces.files import TraceFile, TraceInput, as_inputs, open_files
+from simulator.traces.json_lines import read_json_lines
+from simulator.traces.parts import EventPart, counted, short_names
+from simulator.traces.servegen import RatePart, read_rates
+from simulator.traces.ticks import find_tick
+from simulator.traces.trace import Events, Rates, Trace, TraceLimits
+
+# A clock that starts later than this (11.6 days) counts from somewhere else, such as 1970.
+_FAR_START_S = 1e6
+_TIED_SHARE = 0.1
+
+_EVENT_READERS: dict[str, Callable[[TraceFile, Layout, TraceLimits], EventPart]] = {
+    "native": events.read_native,
+    "azure_functions_2021": events.read_azure_functions_2021,
+    "azure_llm_2023": events.read_azure_llm,
+    "azure_llm_2025": events.read_azure_llm,
+    "burstgpt": events.read_burstgpt,
+    "gentd26": events.read_gentd26,
+    "vidur": events.read_vidur,
+    "mooncake": read_json_lines,
+    "qwen": read_json_lines,
+    "ragpulse": read_json_lines,
+}
+_KIND_OF = {"azure_functions_2019": "counts per minute", "servegen": "rates per window"}
+
+
+def read_trace(
+    paths_or_buffers: TraceInput | Sequence[TraceInput], format: str = "auto", limits: TraceLimits | None = None
+) -> Trace:
+    """Reads one trace from one or several files.
+
+    The format is recognised by content; `.gz` of any of them is unpacked. Files that name no model are one source
+    each, called like the file without its ending; sources of files that do are joined by name. Wall-clock files
+    keep their common clock, whose 0 is the first arrival of all; Azure Functions 2019 files that carry a day in their name
+    (`.d01.`) follow each other.
+
+    Args:
+        paths_or_buffers: a path, or (name, bytes or binary file), or a list of these.
+        format: "auto" or one of FORMATS; the latter only decides between formats that look alike.
+        limits: bounds on size, rows and sources; TraceLimits() by default.
+
+    Returns:
+        The trace; `notices` says in sentences what was sorted, left out or looks odd.
+
+    Raises:
+        InputError: with one sentence that names the file, and where it applies line, column and value.
+    """
+    limits = limits or TraceLimits()
+    with open_files(as_inputs(paths_or_buffers), limits) as files:
+        layouts = [detect(file, format) for file in files]
+        kinds = {_KIND_OF.get(layout.format, "requests") for layout in layouts}
+        if len(kinds) > 1:
+            raise InputError(
+                f"The trace files hold different things ({', '.join(sorted(kinds))}); files of one kind are allowed together."
+            )
+        digest = _digest([file.digest for file in files])
+        if layouts[0].format == "azure_functions_2019":
+            return _read_counts(files, layouts, limits, digest)
+        if layouts[0].format == "servegen":
+            return _read_rates(files, layouts, limits, digest)
+        parts = []
+        for file, layout in zip(files, layouts, strict=True):
+            parts.append(_EVENT_READERS[layout.format](file, layout, limits))
+            if sum(part.arrival.size for part in parts) > limits.max_rows:
+                raise InputError(
+                    f"The trace files have more than {limits.max_rows:,} rows together, the most that are allowed."
+                )
+        return _join_events(files, parts, limits, digest)
+
+
+def _read_counts(files: list[TraceFile], layouts: list[Layout], limits: TraceLimits, digest: str) -> Trace:
+    parts = [read_counts(file, layout, limits) for file, layout in zip(files, layouts, strict=True)]
+    keys, counts, clock_start_s, notices = join_counts(parts, limits)
+    names = tuple(short_names(keys))
+    return Trace(layouts[0].format, names, counts, tuple(notices), digest, clock_start_s=clock_start_s)
+
+
+def _read_rates(files: list[TraceFile], layouts: list[Layout], limits: TraceLimits, digest: str) -> Trace:
+    parts = [read_rates(file, layout, limits) for file, layout in zip(files, layouts, strict=True)]
+    zero_s = min(float(part.start_s[0]) for part in parts)
+
+    def joined(values: Callable[[RatePart], np.ndarray]) -> np.ndarray:
+        return np.concatenate([values(part) for part in parts])
+
+    source = np.repeat(np.arange(len(parts), dtype=np.int32), [part.start_s.size for part in parts])
+    content = Rates(
+        source,
+        joined(lambda part: part.start_s - zero_s),
+        joined(lambda part: part.duration_s),
+        joined(lambda part: part.rate_per_s),
+        joined(lambda part: part.cv),
+    )
+    return Trace(layouts[0].format, tuple(_file_sources(files)), content, (), digest, clock_start_s=zero_s)
+
+
+def _join_events(files: list[TraceFile], parts: list[EventPart], limits: TraceLimits, digest: str) -> Trace:
+    notices = [notice for part in parts for notice in part.notices]
+    starts_at = _to_common_clock(parts)
+    for file, part in zip(files, parts, strict=True):
+        falls = int((part.arrival[1:] < part.arrival[:-1]).sum())
+        if falls:
+            verb = "was" if falls == 1 else "were"
+            notices.append(f"{counted(falls, 'row')} of {file.name} {verb} out of order; the rows have been sorted.")
+    names, sources = _join_sources(files, parts, limits)
+    arrival_s = parts[0].arrival if len(parts) == 1 else np.concatenate([part.arrival for part in parts])
+    source = sources[0] if len(parts) == 1 else np.concatenate(sources)
+    slo_s = _join_slo(parts)
+    formats = " + ".join(dict.fromkeys(part.format for part in parts))
+    parts.clear()
+    if (arrival_s[1:] < arrival_s[:-1]).any():
+        order = np.argsort(arrival_s, kind="stable")
+        arrival_s, source = arrival_s[order], source[order]
+        slo_s = None if slo_s is None else slo_s[order]
+    clock_start_s = 0.0
+    if starts_at is None and arrival_s[0] >= _FAR_START_S:
+        clock_start_s = float(arrival_s[0])
+        arrival_s = arrival_s - clock_start_s
+        notices.append(f"The clock starts at {clock_start_s:,.0f} s; times are counted from the first request instead.")
+    notices += _tick_notice(arrival_s)
+    content = Events(arrival_s, source, slo_s)
+    return Trace(formats, tuple(names), content, tuple(notices), digest, starts_at, clock_start_s)
+
+
+def _to_common_clock(parts: list[EventPart]) -> datetime | None:
+    walls = [part for part in parts if part.is_wall_clock]
+    if not walls:
+        return None
+    zero_ns = min(int(part.arrival.min()) for part in walls)
+    for part in walls:
+        part.arrival = (part.arrival - zero_ns) / 1e9
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=zero_ns // 1000)
+
+
+def _join_sources(
+    files: list[TraceFile], parts: list[EventPart], limits: TraceLimits
+) -> tuple[list[str], list[np.ndarray]]:
+    index: dict[str, int] = {}
+    sources = []
+    for stem, part in zip(_file_sources(files), parts, strict=True):
+        names = [stem] if part.names is None else part.names
+        codes = np.array([index.setdefault(name, len(index)) for name in names], dtype=np.int32)
+        is_same = codes.size == len(index) and (codes == np.arange(codes.size)).all()
+        sources.append(part.source if is_same else codes[part.source])
+    if len(index) > limits.max_sources:
+        raise InputError(
+            f"The trace names {len(index):,} models or functions; at most {limits.max_sources:,} are allowed."
+        )
+    return list(index), sources
+
+
+def _file_sources(files: list[TraceFile]) -> list[str]:
+    """A name for each file: its stem; with the folder, or a number, in front where two have the same."""
+    names: list[str] = []
+    stems = [file.stem for file in files]
+    for file in files:
+        name = file.stem
+        if stems.count(name) > 1 and file.folder:
+            name = f"{file.folder}/{name}"
+        number = 2
+        while name in names:
+            name, number = f"{file.stem} ({number})", number + 1
+        names.append(name)
+    return names
+
+
+def _join_slo(parts: list[EventPart]) -> np.ndarray | None:
+    if all(part.slo_s is None for part in parts):
+        return None
+    return np.concatenate([np.full(part.arrival.size, np.nan) if part.slo_s is None else part.slo_s for part in parts])
+
+
+def _tick_notice(arrival_s: np.ndarray) -> list[str]:
+    tied = float((arrival_s[1:] == arrival_s[:-1]).mean()) if arrival_s.size > 1 else 0.0
+    tick_s = find_tick(arrival_s) if tied >= _TIED_SHARE else None
+    if tick_s is None:
+        return []
+    return [
+        f"Times fall on ticks of {tick_s:g} s and {tied:.0%} of the requests share their time with the one before, so the "
+        "CV says more about the clock than about the traffic; dequantise: even (or random) spreads them over the tick."
+    ]
+
+
+def _digest(digests: list[str]) -> str:
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()

@@ -1,0 +1,44 @@
+"""ServeGen rate profiles: one client a file, one row a window, rate and CV instead of requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.errors import InputError
+from simulator.traces.detect import Layout
+from simulator.traces.files import TraceFile
+from simulator.traces.table import Kind, read_columns
+from simulator.traces.trace import TraceLimits
+
+# The published profiles have windows of ten minutes; a file with one row does not show its own.
+_ONLY_WINDOW_S = 600.0
+
+
+@dataclass
+class RatePart:
+    """Windows of one client, in order of time: float64 arrays of shape (windows,)."""
+
+    start_s: np.ndarray
+    duration_s: np.ndarray
+    rate_per_s: np.ndarray
+    cv: np.ndarray
+
+
+def read_rates(file: TraceFile, layout: Layout, limits: TraceLimits) -> RatePart:
+    """The windows of one client: start (s), rate (/s) and CV; family, shape and scale are not used.
+
+    A window lasts until the next one starts, at most as long as the usual window. Raises InputError where two
+    windows start together.
+    """
+    data = read_columns(file, layout, {"c0": Kind.TIME, "c1": Kind.TIME, "c2": Kind.TIME}, limits)
+    order = np.argsort(data["c0"], kind="stable")
+    start_s = data["c0"][order]
+    steps = np.diff(start_s)
+    if (steps == 0).any():
+        at = start_s[int(np.flatnonzero(steps == 0)[0])]
+        raise InputError(f"{file.name} has two windows that start at {at:g} s; one is allowed.")
+    usual_s = float(np.median(steps)) if steps.size else _ONLY_WINDOW_S
+    duration_s = np.append(np.minimum(steps, usual_s), usual_s)
+    return RatePart(start_s, duration_s, data["c1"][order], data["c2"][order])

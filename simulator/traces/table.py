@@ -1,0 +1,244 @@
+"""Reads columns of a CSV file into arrays: fast with Arrow, and a slow walk that names the first bad value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from simulator.errors import InputError
+from simulator.traces.detect import Layout, split_line
+from simulator.traces.files import TraceFile
+from simulator.traces.trace import TraceLimits
+
+_BLOCK_BYTES = 8 << 20
+_MAX_LINE_BYTES = 4 << 20
+MAX_COUNT = 2**31 - 1
+
+
+class Kind(Enum):
+    """What a column may hold; the value is the sentence's end."""
+
+    TIME = "a finite number from 0 on"
+    NUMBER = "a finite number"
+    DEADLINE = "a positive number or nothing"
+    INSTANT = "a date and time such as 2024-05-10 00:00:00.009930"
+    COUNT = f"a whole number from 0 to {MAX_COUNT:,}"
+    LABEL = "text"
+
+
+_ARROW_TYPES = {
+    Kind.TIME: pa.float64(),
+    Kind.NUMBER: pa.float64(),
+    Kind.DEADLINE: pa.float64(),
+    Kind.INSTANT: pa.string(),
+    Kind.COUNT: pa.int32(),
+    Kind.LABEL: pa.dictionary(pa.int32(), pa.string()),
+}
+_INSTANT_PATTERN = r"^\d{4}-\d\d-\d\d"
+
+
+@dataclass
+class Labels:
+    """Text values as numbers, in order of appearance.
+
+    Attributes:
+        names: the distinct values.
+        codes: int32, shape (n,), index of each row's value in names.
+    """
+
+    names: list[str] = field(default_factory=list)
+    codes: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
+    _index: dict[str, int] = field(default_factory=dict, repr=False)
+
+    def encode(self, column: pa.DictionaryArray) -> np.ndarray:
+        """The codes of one more piece of the column: int32."""
+        codes = np.array(
+            [self._index.setdefault(name, len(self._index)) for name in column.dictionary.to_pylist()], dtype=np.int32
+        )
+        self.names = list(self._index) if len(self.names) != len(self._index) else self.names
+        indices = np.asarray(column.indices)
+        return codes[indices] if codes.size else np.empty(0, np.int32)
+
+
+def read_columns(
+    file: TraceFile, layout: Layout, columns: Mapping[str, Kind], limits: TraceLimits
+) -> dict[str, np.ndarray | Labels]:
+    """The wanted columns of a CSV file, as one array each.
+
+    TIME, NUMBER and DEADLINE come as float64, COUNT as int32, INSTANT as int64 nanoseconds since 1970 UTC (text
+    without a zone is read as UTC), LABEL as Labels. Raises InputError naming line, column and value of the first
+    that is not allowed.
+    """
+    labels = {name: Labels() for name, kind in columns.items() if kind is Kind.LABEL}
+    pieces: dict[str, list[np.ndarray]] = {name: [] for name in columns}
+    for batch in read_batches(file, layout, columns, limits):
+        for name, kind in columns.items():
+            if kind is Kind.LABEL:
+                pieces[name].append(labels[name].encode(batch[name]))
+                check_sources(file, len(labels[name].names), limits)
+            else:
+                pieces[name].append(batch[name])
+    result: dict[str, np.ndarray | Labels] = {}
+    for name in columns:
+        array = np.concatenate(pieces.pop(name))
+        if name in labels:
+            labels[name].codes = array
+            result[name] = labels[name]
+        else:
+            result[name] = array
+    return result
+
+
+def read_batches(
+    file: TraceFile, layout: Layout, columns: Mapping[str, Kind], limits: TraceLimits
+) -> Iterator[dict[str, np.ndarray | pa.DictionaryArray]]:
+    """The wanted columns piece by piece, checked; LABEL columns stay Arrow dictionaries."""
+    _check_header(file, layout, columns)
+    position = {name: f"c{layout.header.index(name)}" for name in columns}
+    rows = 0
+    try:
+        for batch in _arrow_batches(file, layout, columns, position):
+            rows += batch.num_rows
+            if rows > limits.max_rows:
+                raise InputError(f"{file.name} has more than {limits.max_rows:,} rows, the most that are allowed.")
+            yield {name: _checked(batch[position[name]], kind) for name, kind in columns.items()}
+    except (pa.ArrowInvalid, pa.ArrowKeyError, _BadValue) as error:
+        _diagnose(file, layout, columns)
+        raise InputError(f"{file.name} cannot be read as {layout.format}: {_first_sentence(error)}.") from None
+    if not rows:
+        raise InputError(f"{file.name} has a header but no rows; at least one request is needed.")
+
+
+def check_sources(file: TraceFile, count: int, limits: TraceLimits) -> None:
+    """Raises InputError if a trace names too many models, functions or clients."""
+    if count > limits.max_sources:
+        raise InputError(
+            f"{file.name} names more than {limits.max_sources:,} models or functions, the most that are allowed."
+        )
+
+
+class _BadValue(Exception):
+    """The fast path met a value that is not allowed; the slow path says which."""
+
+
+def _check_header(file: TraceFile, layout: Layout, columns: Mapping[str, Kind]) -> None:
+    for name in columns:
+        if layout.header.count(name) > 1:
+            raise InputError(f"{file.name} has {layout.header.count(name)} columns named '{name}'; one is allowed.")
+
+
+def _arrow_batches(
+    file: TraceFile, layout: Layout, columns: Mapping[str, Kind], position: Mapping[str, str]
+) -> Iterator[pa.RecordBatch]:
+    file.stream.seek(0)
+    reader = pa_csv.open_csv(
+        pa.PythonFile(file.stream, mode="r"),
+        read_options=pa_csv.ReadOptions(
+            column_names=[f"c{i}" for i in range(len(layout.header))],
+            skip_rows=layout.skip_lines,
+            block_size=_BLOCK_BYTES,
+        ),
+        convert_options=pa_csv.ConvertOptions(
+            include_columns=[position[name] for name in columns],
+            column_types={position[name]: _ARROW_TYPES[kind] for name, kind in columns.items()},
+            null_values=[""],
+            strings_can_be_null=False,
+        ),
+    )
+    # Closing an Arrow reader would close the stream with it, and the slow path may still want that.
+    yield from reader
+
+
+def _checked(column: pa.Array, kind: Kind) -> np.ndarray | pa.DictionaryArray:
+    if kind is Kind.LABEL:
+        return column
+    if kind is Kind.INSTANT:
+        return _nanoseconds(column)
+    if kind is Kind.DEADLINE:
+        values = np.asarray(column.fill_null(float("nan")))
+        if not (np.isnan(values) | (np.isfinite(values) & (values > 0))).all():
+            raise _BadValue
+        return values
+    if column.null_count:
+        raise _BadValue
+    values = np.asarray(column)
+    if not np.isfinite(values).all() or (kind is not Kind.NUMBER and (values < 0).any()):
+        raise _BadValue
+    return values
+
+
+def _nanoseconds(column: pa.Array) -> np.ndarray:
+    # The pattern keeps out words such as "now" that pandas would also take.
+    if not pc.all(pc.match_substring_regex(column, _INSTANT_PATTERN)).as_py():
+        raise _BadValue
+    try:
+        times = pd.to_datetime(column.to_pandas(), format="ISO8601", utc=True)
+        if times.isna().any():
+            raise _BadValue
+        return np.array(times.dt.as_unit("ns").astype("int64"))
+    except (ValueError, OverflowError) as error:
+        raise _BadValue from error
+
+
+def _diagnose(file: TraceFile, layout: Layout, columns: Mapping[str, Kind]) -> None:
+    """Walks the file line by line and raises InputError for the first bad value; returns if there is none."""
+    file.stream.seek(0)
+    wanted = [(layout.header.index(name), name, kind) for name, kind in columns.items()]
+    number = 0
+    while line := file.stream.readline(_MAX_LINE_BYTES + 1):
+        number += 1
+        where = f"{file.name}, line {number}"
+        if len(line) > _MAX_LINE_BYTES:
+            raise InputError(f"{where} is longer than {_MAX_LINE_BYTES:,} bytes, the most that is allowed.")
+        if number <= layout.skip_lines or not line.strip():
+            continue
+        try:
+            text = line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{where}: byte 0x{line[error.start]:02x} is not valid UTF-8; text in UTF-8 is allowed."
+            ) from None
+        fields = split_line(text)
+        if len(fields) != len(layout.header):
+            raise InputError(f"{where} has {len(fields)} fields; the header has {len(layout.header)}.")
+        for position, name, kind in wanted:
+            value = fields[position]
+            if not _is_allowed(value, kind):
+                shown = f"'{value[:60]}'" if value else "empty"
+                raise InputError(f"{where}, column '{name}' is {shown}; {kind.value} is allowed.")
+
+
+def _is_allowed(text: str, kind: Kind) -> bool:
+    text = text.strip()
+    if kind is Kind.LABEL:
+        return True
+    if kind is Kind.INSTANT:
+        try:
+            _nanoseconds(pa.array([text]))
+        except _BadValue:
+            return False
+        return True
+    if kind is Kind.COUNT:
+        return text.isascii() and text.isdigit() and int(text[:20]) <= MAX_COUNT
+    if kind is Kind.DEADLINE and not text:
+        return True
+    # Python reads 1_000 as a number, Arrow does not.
+    try:
+        value = float(text.replace("_", "?"))
+    except ValueError:
+        return False
+    if kind is Kind.DEADLINE:
+        return math.isnan(value) or (math.isfinite(value) and value > 0)
+    return math.isfinite(value) and (kind is Kind.NUMBER or value >= 0)
+
+
+def _first_sentence(error: Exception) -> str:
+    return str(error).split("\n")[0].strip().rstrip(".")[:200] or "a value is not allowed"
