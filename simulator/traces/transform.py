@@ -1,0 +1,234 @@
+"""Makes a workload of a trace: cut, map, scale, resample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.errors import InputError
+from simulator.traces.mapping import LEFT_OUT, map_sources
+from simulator.traces.options import TraceOptions
+from simulator.traces.parts import counted
+from simulator.traces.resample import (
+    draw_windows,
+    windows_of_counts,
+    windows_of_events,
+    windows_of_rates,
+)
+from simulator.traces.ticks import find_tick, spread_ticks
+from simulator.traces.trace import Counts, Events, Rates, Trace
+from simulator.workload import MAX_REQUESTS, Workload
+
+# Two generators from one seed: what is spread and what is scaled must not be drawn alike.
+_SCALE_STREAM = 1
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """The window of the trace that is replayed, on the trace's clock; `ends_open` if it runs to the last arrival."""
+
+    start_s: float
+    end_s: float
+    ends_open: bool
+
+    @property
+    def length_s(self) -> float:
+        return self.end_s - self.start_s
+
+
+def build_workload(
+    trace: Trace, model_names: Sequence[str], options: TraceOptions | None = None
+) -> tuple[Workload, tuple[str, ...]]:
+    """The workload that a trace makes on some models.
+
+    In this order: spread ticks (dequantise), cut the window, drop sources without a request in it, map sources to models, scale the
+    rate or resample, multiply all times by time_scale.
+
+    Without resampling a rate scale below 1 keeps each request with that probability; above 1 every request gets
+    copies (the whole part, and one more with the probability of the rest), each uniform between the request and
+    the next of its source (the last: the end of the window), so that bursts stay where they are. Resampling is
+    that of alpaserve.md section 5: see simulator.traces.resample.
+
+    Args:
+        trace: from read_trace.
+        model_names: the models in the order the workload counts them, at least one, all different.
+        options: TraceOptions() by default.
+
+    Returns:
+        The workload, times from 0 at the start of the window; and sentences about what was lost or odd.
+
+    Raises:
+        InputError: if the window is empty, a name is unknown, counts or rates are to be replayed as they are, or
+            more than MAX_REQUESTS requests would result (before memory is used).
+    """
+    options = options or TraceOptions()
+    _check_models(model_names)
+    cut = _cut(trace, options)
+    if isinstance(trace.content, Events):
+        workload, notices = _from_events(trace, trace.content, model_names, options, cut)
+    else:
+        _check_drawn(trace, options)
+        make = _from_counts if isinstance(trace.content, Counts) else _from_rates
+        workload, notices = make(trace, trace.content, model_names, options, cut)
+    if options.time_scale != 1:
+        workload = Workload(
+            workload.arrival_s * options.time_scale, workload.model, workload.num_models, workload.slo_s
+        )
+    silent = int((workload.requests_per_model() == 0).sum())
+    if silent:
+        notices.append(f"{silent:,} of {counted(len(model_names), 'model')} get no request.")
+    return workload, tuple(notices)
+
+
+def _check_models(model_names: Sequence[str]) -> None:
+    if not len(model_names):
+        raise InputError("There is no model to map the trace to; at least one is needed.")
+    if len(set(model_names)) != len(model_names):
+        twice = next(name for name in model_names if list(model_names).count(name) > 1)
+        raise InputError(f"Two models are called '{twice}'; names must be different.")
+
+
+def _cut(trace: Trace, options: TraceOptions) -> _Cut:
+    end_s = trace.end_s if options.duration_s is None else options.start_s + options.duration_s
+    is_beyond = options.start_s > trace.end_s or (options.start_s == trace.end_s and trace.kind != "events")
+    if is_beyond:
+        raise InputError(f"start_s is {options.start_s:g} s, but the trace ends at {trace.end_s:g} s.")
+    return _Cut(options.start_s, end_s, options.duration_s is None)
+
+
+def _check_drawn(trace: Trace, options: TraceOptions) -> None:
+    if options.dequantise != "none":
+        raise InputError(
+            f"dequantise is '{options.dequantise}', but a trace of {trace.kind} has no arrival times; none is allowed."
+        )
+    if options.resample == "none":
+        raise InputError(
+            f"A trace of {trace.kind} ({trace.format}) has no arrival times to replay; set resample: gamma."
+        )
+
+
+def _empty_window(trace: Trace, cut: _Cut) -> InputError:
+    return InputError(
+        f"No request falls into the window from {cut.start_s:g} to {cut.end_s:g} s; the trace ends at {trace.end_s:g} s."
+    )
+
+
+def _from_events(
+    trace: Trace, events: Events, model_names: Sequence[str], options: TraceOptions, cut: _Cut
+) -> tuple[Workload, list[str]]:
+    arrival_s, source, slo_s = _dequantised(events, options)
+    low = np.searchsorted(arrival_s, cut.start_s, side="left")
+    high = arrival_s.size if cut.ends_open else np.searchsorted(arrival_s, cut.end_s, side="left")
+    if low == high:
+        raise _empty_window(trace, cut)
+    arrival_s, source = arrival_s[low:high] - cut.start_s, source[low:high]
+    slo_s = None if slo_s is None else slo_s[low:high]
+    length_s = max(cut.length_s, float(arrival_s[-1]))
+    active = np.bincount(source, minlength=len(trace.sources)) > 0
+    model_of, notices = map_sources(trace.sources, active, model_names, options.map_models)
+    model = model_of[source]
+    if (model == LEFT_OUT).any():
+        kept = model != LEFT_OUT
+        arrival_s, source, model = arrival_s[kept], source[kept], model[kept]
+        slo_s = None if slo_s is None else slo_s[kept]
+    if options.resample == "gamma":
+        workload, lost = _resampled(arrival_s, model, len(model_names), length_s, options)
+        notices += lost
+        if slo_s is not None:
+            notices.append("The trace's own deadlines are dropped, because resampled requests have none.")
+        return workload, notices
+    workload = Workload(arrival_s, model, len(model_names), slo_s)
+    if options.rate_scale != 1:
+        workload = _scaled(workload, source, length_s, options)
+    return workload, notices
+
+
+def _dequantised(events: Events, options: TraceOptions) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    if options.dequantise == "none":
+        return events.arrival_s, events.source, events.slo_s
+    tick_s = find_tick(events.arrival_s)
+    if tick_s is None:
+        raise InputError(f"dequantise is '{options.dequantise}', but the trace's clock has no tick; none is allowed.")
+    arrival_s = spread_ticks(events.arrival_s, tick_s, options.dequantise, options.seed)
+    order = np.argsort(arrival_s, kind="stable")
+    return arrival_s[order], events.source[order], None if events.slo_s is None else events.slo_s[order]
+
+
+def _resampled(
+    arrival_s: np.ndarray, model: np.ndarray, num_models: int, length_s: float, options: TraceOptions
+) -> tuple[Workload, list[str]]:
+    windows, lost = windows_of_events(arrival_s, model, num_models, length_s, options.window_s)
+    workload = draw_windows(windows.scaled(options.rate_scale, options.cv_scale), num_models, options.seed)
+    if not lost:
+        return workload, []
+    return workload, [
+        f"{counted(lost, 'request')} of {arrival_s.size:,} lost: a window with two arrivals or fewer has no burstiness "
+        "to resample, so it stays empty. A larger window_s loses fewer."
+    ]
+
+
+def _scaled(workload: Workload, source: np.ndarray, length_s: float, options: TraceOptions) -> Workload:
+    size, scale = len(workload), options.rate_scale
+    if size * scale > MAX_REQUESTS:
+        raise InputError(
+            f"rate_scale {scale:g} would make {size * scale:,.0f} requests; at most {MAX_REQUESTS:,} can be simulated."
+        )
+    random = np.random.default_rng((options.seed, _SCALE_STREAM))
+    if scale < 1:
+        rows = np.flatnonzero(random.random(size) < scale)
+        copies_s = workload.arrival_s[rows]
+    else:
+        copies = np.full(size, int(scale) - 1) + (random.random(size) < scale - int(scale))
+        rows = np.repeat(np.arange(size), copies)
+        gap_s = _gap_to_next(workload.arrival_s, source, length_s)
+        drawn_s = workload.arrival_s[rows] + random.random(rows.size) * gap_s[rows]
+        rows = np.concatenate([np.arange(size), rows])
+        copies_s = np.concatenate([workload.arrival_s, drawn_s])
+    order = np.argsort(copies_s, kind="stable")
+    rows = rows[order]
+    slo_s = None if workload.slo_s is None else workload.slo_s[rows]
+    return Workload(copies_s[order], workload.model[rows], workload.num_models, slo_s)
+
+
+def _gap_to_next(arrival_s: np.ndarray, source: np.ndarray, length_s: float) -> np.ndarray:
+    order = np.argsort(source, kind="stable")
+    next_s = np.full(arrival_s.size, length_s)
+    is_followed = source[order][1:] == source[order][:-1]
+    next_s[order[:-1][is_followed]] = arrival_s[order[1:][is_followed]]
+    return next_s - arrival_s
+
+
+def _from_counts(
+    trace: Trace, counts: Counts, model_names: Sequence[str], options: TraceOptions, cut: _Cut
+) -> tuple[Workload, list[str]]:
+    for name in ("start_s", "duration_s", "window_s"):
+        value = getattr(options, name)
+        if value is not None and abs(value / counts.bin_s - round(value / counts.bin_s)) > 1e-9:
+            raise InputError(
+                f"{name} is {value:g} s; the trace counts per {counts.bin_s:g} s, so a multiple of that is allowed."
+            )
+    low = round(cut.start_s / counts.bin_s)
+    part = counts.counts[:, low : round(cut.end_s / counts.bin_s)]
+    active = part.any(axis=1)
+    if not active.any():
+        raise _empty_window(trace, cut)
+    model_of, notices = map_sources(trace.sources, active, model_names, options.map_models)
+    per_model = np.stack([part[model_of == m].sum(axis=0, dtype=np.int64) for m in range(len(model_names))])
+    windows = windows_of_counts(per_model, counts.bin_s, options.window_s)
+    return draw_windows(windows.scaled(options.rate_scale, options.cv_scale), len(model_names), options.seed), notices
+
+
+def _from_rates(
+    trace: Trace, rates: Rates, model_names: Sequence[str], options: TraceOptions, cut: _Cut
+) -> tuple[Workload, list[str]]:
+    falls_in = (rates.start_s < cut.end_s) & (rates.start_s + rates.duration_s > cut.start_s) & (rates.rate_per_s > 0)
+    active = np.bincount(rates.source[falls_in], minlength=len(trace.sources)) > 0
+    if not active.any():
+        raise _empty_window(trace, cut)
+    model_of, notices = map_sources(trace.sources, active, model_names, options.map_models)
+    windows, poisson = windows_of_rates(rates, model_of, cut.start_s, cut.end_s)
+    if poisson:
+        notices.append(f"{counted(poisson, 'window')} with traffic but a CV of 0 taken as Poisson (CV 1).")
+    return draw_windows(windows.scaled(options.rate_scale, options.cv_scale), len(model_names), options.seed), notices

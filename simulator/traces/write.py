@@ -1,0 +1,29 @@
+"""Writes a workload as a native trace."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from simulator.workload import Workload
+
+
+def write_native(workload: Workload, model_names: Sequence[str], path: str | os.PathLike | BinaryIO) -> None:
+    """Writes `arrival_s,model[,slo_s]` as CSV; reading it back gives the same numbers to the last digit.
+
+    Args:
+        workload: the requests.
+        model_names: a name for each model of the workload.
+        path: a file name, or a binary file.
+    """
+    names = pa.DictionaryArray.from_arrays(pa.array(workload.model), pa.array(list(model_names), pa.string()))
+    columns = {"arrival_s": pa.array(workload.arrival_s), "model": names.cast(pa.string())}
+    if workload.slo_s is not None:
+        columns["slo_s"] = pa.array(workload.slo_s, mask=np.isnan(workload.slo_s))
+    target = path if hasattr(path, "write") else os.fspath(path)
+    pa_csv.write_csv(pa.table(columns), target, pa_csv.WriteOptions(quoting_style="needed"))
