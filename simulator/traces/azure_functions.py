@@ -42,7 +42,7 @@ class CountPart:
 
 
 def read_counts(file: TraceFile, layout: Layout, limits: TraceLimits) -> CountPart:
-    """The table of one file. Any order of the hash columns, with or without Trigger, labels `1`, `1_minute`, `minute_1`.
+    """The table of one file: hash columns in any order, with or without Trigger, labels `1`, `1_minute`, `minute_1`.
 
     Rows of one function are added up. Raises InputError for a label given twice, a count that is no whole number
     from 0 on, or a table beyond the limits.

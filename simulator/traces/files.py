@@ -125,7 +125,7 @@ def _prepare(name: str, folder: str, stream: BinaryIO, size: int, left: int, lim
 
 
 def _unpack(name: str, packed: BinaryIO, left: int, limits: TraceLimits) -> tuple[BinaryIO, int]:
-    unpacked = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)
+    unpacked = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 (closed by open_files)
     size = 0
     try:
         with gzip.open(packed) as source:

@@ -45,8 +45,8 @@ def read_trace(
 
     The format is recognised by content; `.gz` of any of them is unpacked. Files that name no model are one source
     each, called like the file without its ending; sources of files that do are joined by name. Wall-clock files
-    keep their common clock, whose 0 is the first arrival of all; Azure Functions 2019 files that carry a day in their name
-    (`.d01.`) follow each other.
+    keep their common clock, whose 0 is the first arrival of all; Azure Functions 2019 files that carry a day in
+    their name (`.d01.`) follow each other.
 
     Args:
         paths_or_buffers: a path, or (name, bytes or binary file), or a list of these.
@@ -65,7 +65,8 @@ def read_trace(
         kinds = {_KIND_OF.get(layout.format, "requests") for layout in layouts}
         if len(kinds) > 1:
             raise InputError(
-                f"The trace files hold different things ({', '.join(sorted(kinds))}); files of one kind are allowed together."
+                f"The trace files hold different things ({', '.join(sorted(kinds))}); files of one kind are allowed "
+                "together."
             )
         digest = _digest([file.digest for file in files])
         if layouts[0].format == "azure_functions_2019":
@@ -189,8 +190,9 @@ def _tick_notice(arrival_s: np.ndarray) -> list[str]:
     if tick_s is None:
         return []
     return [
-        f"Times fall on ticks of {tick_s:g} s and {tied:.0%} of the requests share their time with the one before, so the "
-        "CV says more about the clock than about the traffic; dequantise: even (or random) spreads them over the tick."
+        f"Times fall on ticks of {tick_s:g} s and {tied:.0%} of the requests share their time with the one before, so "
+        "the CV says more about the clock than about the traffic; dequantise: even (or random) spreads them over the "
+        "tick."
     ]
 
 

@@ -43,8 +43,8 @@ def build_workload(
 ) -> tuple[Workload, tuple[str, ...]]:
     """The workload that a trace makes on some models.
 
-    In this order: spread ticks (dequantise), cut the window, drop sources without a request in it, map sources to models, scale the
-    rate or resample, multiply all times by time_scale.
+    In this order: spread ticks (dequantise), cut the window, drop sources without a request in it, map sources to
+    models, scale the rate or resample, multiply all times by time_scale.
 
     Without resampling a rate scale below 1 keeps each request with that probability; above 1 every request gets
     copies (the whole part, and one more with the probability of the rest), each uniform between the request and
@@ -111,7 +111,8 @@ def _check_drawn(trace: Trace, options: TraceOptions) -> None:
 
 def _empty_window(trace: Trace, cut: _Cut) -> InputError:
     return InputError(
-        f"No request falls into the window from {cut.start_s:g} to {cut.end_s:g} s; the trace ends at {trace.end_s:g} s."
+        f"No request falls into the window from {cut.start_s:g} to {cut.end_s:g} s; the trace ends at "
+        f"{trace.end_s:g} s."
     )
 
 
