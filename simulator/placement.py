@@ -99,9 +99,7 @@ class Placement:
     def check(self, models: Sequence[Model], cluster: Cluster) -> None:
         """Raise InputError unless the placement fits: devices, known models, profile entries, memory."""
         if self.devices > cluster.devices:
-            raise InputError(
-                f"Placement '{self.name}' uses {self.devices} devices; the cluster has {cluster.devices}."
-            )
+            raise InputError(f"Placement '{self.name}' uses {self.devices} devices; the cluster has {cluster.devices}.")
         by_name = {model.name: model for model in models}
         for index, group in enumerate(self.groups):
             where = f"Placement '{self.name}', group {index}"

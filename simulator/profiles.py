@@ -42,7 +42,9 @@ class ProfileEntry:
         rows |= {f"batches.{size}": stages for size, stages in self.batches.items()}
         for name, stages in rows.items():
             if len(stages) != self.pp:
-                raise InputError(f"{where}: {name} has {len(stages)} numbers; one for each of {self.pp} stages is allowed.")
+                raise InputError(
+                    f"{where}: {name} has {len(stages)} numbers; one for each of {self.pp} stages is allowed."
+                )
             if not all(math.isfinite(x) and x >= 0 for x in stages):
                 raise InputError(f"{where}: {name} is {list(stages)}; numbers from 0 on are allowed.")
         if not sum(self.stage_latency_s) > 0:

@@ -52,9 +52,7 @@ class Serving:
             if field.name in _NUMBERS and not (math.isfinite(value) and 0 <= value <= 3600):
                 raise InputError(f"serving.{field.name} is {value}; a number from 0 to 3600 is allowed.")
         if not 1 <= self.max_batch_size <= MAX_BATCH_SIZE:
-            raise InputError(
-                f"serving.max_batch_size is {self.max_batch_size}; a whole number from 1 to {MAX_BATCH_SIZE} is allowed."
-            )
+            raise InputError(f"serving.max_batch_size is {self.max_batch_size}; from 1 to {MAX_BATCH_SIZE} is allowed.")
 
     def stage_factor(self, pp: int) -> float:
         """What the latency of each stage of a pipeline of `pp` stages is multiplied by."""

@@ -1,0 +1,94 @@
+"""The named tuples of arrays that go into the kernels."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Instance(NamedTuple):
+    """Models on groups, as arrays. G groups, M models, R distinct (profile, configuration) rows, S stages at most.
+
+    slo_s: float64 (M,), deadline of each model after arrival.
+    candidate_start: int64 (M + 1,), where the candidates of each model begin in the next two.
+    candidate_group: int64, ascending for each model: the groups that hold it.
+    candidate_row: int64, beside it: the row of `latency_s`.
+    latency_s: float64 (B, R, S), seconds of each stage for each batch size, overhead included; inf = not profiled.
+    batch_size: int64 (B,), ascending, the first is 1.
+    depth: int64 (G,), stages of each group.
+    member_start, member_model, member_row: the same relation by group: int64 (G + 1,) and two lists.
+    first_group: the number that a record gives to group 0, so that groups of later placements are numbered on.
+    """
+
+    slo_s: np.ndarray
+    candidate_start: np.ndarray
+    candidate_group: np.ndarray
+    candidate_row: np.ndarray
+    latency_s: np.ndarray
+    batch_size: np.ndarray
+    depth: np.ndarray
+    member_start: np.ndarray
+    member_model: np.ndarray
+    member_row: np.ndarray
+    first_group: int
+
+
+class Rules(NamedTuple):
+    """The serving rules as numbers (simulator.serving.Serving)."""
+
+    dispatch: int
+    client_delay_s: float
+    dispatch_delay_s: float
+    start_delay_s: float
+    response_delay_s: float
+    admission_margin_s: float
+    admit_all: bool
+
+
+class State(NamedTuple):
+    """What a cluster remembers between requests; every array is changed in place.
+
+    predicted_s, actual_s: float64 (G, S), the two clocks of each stage; one and the same array without a start
+        delay, where they never differ.
+    last_s: float64 (G,), the predicted clock of the last stage, kept apart because dispatch scans it.
+    turn: int64 (M,), round robin.
+    outstanding: int64 (G,). accepted/rejected head and tail: int64 (G,), lists through `next_request`.
+    next_answer_s: float64 (G,), when the next outstanding request of the group is answered; inf if none is.
+    idle_pending: bool (G,), batching only: the group has yet to act on becoming idle.
+    queue_head, queue_tail, queue_length: int64 (M,), batching only: the queue of each model.
+    """
+
+    predicted_s: np.ndarray
+    actual_s: np.ndarray
+    last_s: np.ndarray
+    turn: np.ndarray
+    outstanding: np.ndarray
+    accepted_head: np.ndarray
+    accepted_tail: np.ndarray
+    rejected_head: np.ndarray
+    rejected_tail: np.ndarray
+    next_answer_s: np.ndarray
+    idle_pending: np.ndarray
+    queue_head: np.ndarray
+    queue_tail: np.ndarray
+    queue_length: np.ndarray
+
+
+class Record(NamedTuple):
+    """Where a run writes the fate of each request; arrays of shape (n,).
+
+    status: int8. group: int32, NONE if unplaced. start_s: float64, start on the first stage. batch: int16.
+    """
+
+    status: np.ndarray
+    group: np.ndarray
+    start_s: np.ndarray
+    batch: np.ndarray
+
+
+class Tally(NamedTuple):
+    """What a score counts: int64 good (M,) requests in time, dispatched (G,) requests, rejected ones included."""
+
+    good: np.ndarray
+    dispatched: np.ndarray

@@ -1,0 +1,116 @@
+"""Counting over time: numba kernels for queues, requests in flight and busy stages."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _add_interval(row, begin_s, end_s, first_s, width_s, bins, partial_s, full):
+    """Add the stretch from begin_s to end_s to a row of bins.
+
+    Bins that it touches at its ends get the seconds in `partial_s`; those between are counted in `full`
+    as a difference, so that a long stretch costs no more than a short one.
+    """
+    begin = (max(begin_s, first_s) - first_s) / width_s
+    end = (min(end_s, first_s + bins * width_s) - first_s) / width_s
+    if end > begin:
+        low = min(int(begin), bins - 1)
+        high = min(int(end), bins - 1)
+        if low == high:
+            partial_s[row, low] += (end - begin) * width_s
+        else:
+            partial_s[row, low] += (low + 1 - begin) * width_s
+            partial_s[row, high] += (end - high) * width_s
+            full[row, low + 1] += 1
+            full[row, high] -= 1
+
+
+@njit(cache=True, nogil=True)
+def add_intervals(row, begin_s, end_s, first_s, width_s, partial_s, full):
+    """Overlap of many stretches with bins.
+
+    Args:
+        row: int64 (n,), which row of bins each stretch belongs to; negative ones are left out.
+        begin_s, end_s: float64 (n,), seconds.
+        first_s, width_s: where the first bin begins, and how long each is, seconds.
+        partial_s: float64 (rows, bins), full: int64 (rows, bins + 1), added to. The seconds in a bin are
+            partial_s + width_s * cumsum(full along the bins).
+    """
+    bins = partial_s.shape[1]
+    for i in range(row.size):
+        if row[i] >= 0:
+            _add_interval(row[i], begin_s[i], end_s[i], first_s, width_s, bins, partial_s, full)
+
+
+@njit(cache=True, nogil=True)
+def max_level(offset, rise_s, fall_s, first_s, width_s, highest):
+    """Highest number of stretches that are open at once, in each bin.
+
+    Args:
+        offset: int64 (rows + 1,), where each row begins in the next two.
+        rise_s, fall_s: float64, ascending within each row: when a stretch opens, when one closes. At the same
+            moment one closes before another opens.
+        first_s, width_s: the bins, seconds.
+        highest: int64 (rows, bins), receives the maximum over each bin, what was open before it included.
+    """
+    bins = highest.shape[1]
+    for row in range(offset.size - 1):
+        level, at = 0, 0
+        i = f = offset[row]
+        beyond = offset[row + 1]
+        while at < bins:
+            next_s = np.inf
+            if f < beyond:
+                next_s = fall_s[f]
+            rises = i < beyond and rise_s[i] < next_s
+            if rises:
+                next_s = rise_s[i]
+            while at < bins and next_s >= first_s + (at + 1) * width_s:
+                highest[row, at] = max(highest[row, at], level)
+                at += 1
+            if at == bins or next_s == np.inf:
+                break
+            if rises:
+                level += 1
+                i += 1
+                if next_s >= first_s:
+                    highest[row, at] = max(highest[row, at], level)
+            else:
+                if next_s >= first_s:
+                    highest[row, at] = max(highest[row, at], level)
+                level -= 1
+                f += 1
+
+
+@njit(cache=True, nogil=True)
+def walk_stages(order, group, model, batch_index, batch_size, start_s, row_of, latency_s, depth, first_row, clock_s,
+                first_s, width_s, partial_s, full, span_begin_s, span_end_s):  # fmt: skip
+    """Walk the executions of each group again, stage by stage, and count when the stages are busy.
+
+    Args:
+        order: int64, the requests that ran, sorted by (group, start, number). The members of a batch stand together.
+        group, model, batch_index, batch_size, start_s: of all requests, indexed by request.
+        row_of: int32 (M, G), the row of `latency_s` (B, R, S). depth: int64 (G,).
+        first_row: int64 (G,), the row of bins of each group's first stage. clock_s: float64 (G, S), changed.
+        first_s, width_s, partial_s, full: the bins, as in add_intervals.
+        span_begin_s, span_end_s: float64 (len(order), S) or None; receive each request's time on each stage.
+    """
+    bins = partial_s.shape[1]
+    position = 0
+    while position < order.size:
+        i = order[position]
+        g = group[i]
+        row = row_of[model[i], g]
+        t = start_s[i]
+        for k in range(depth[g]):
+            begin_s = max(t, clock_s[g, k])
+            t = begin_s + latency_s[batch_index[i], row, k]
+            clock_s[g, k] = t
+            _add_interval(first_row[g] + k, begin_s, t, first_s, width_s, bins, partial_s, full)
+            if span_begin_s is not None:
+                for member in range(position, position + batch_size[i]):
+                    span_begin_s[member, k] = begin_s
+                    span_end_s[member, k] = t
+        position += batch_size[i]

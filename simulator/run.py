@@ -1,0 +1,156 @@
+"""What would happen to every request: the public function over the kernels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from simulator import kernels
+from simulator.arrays import Instance, Record, Rules, State, Tally
+from simulator.errors import Cancelled, InputError
+from simulator.instance import build_instance, build_rules, new_state
+from simulator.placement import Placement, Schedule
+from simulator.profiles import Model
+from simulator.result import PlacedGroup, SimulationResult
+from simulator.serving import Serving
+from simulator.transition import carry_over
+from simulator.workload import Workload
+
+CHUNK = 1 << 18
+
+
+def simulate(
+    models: Sequence[Model],
+    placement: Placement | Schedule,
+    workload: Workload,
+    serving: Serving | None = None,
+    on_progress: Callable[[int, int], bool | None] | None = None,
+) -> SimulationResult:
+    """Simulate every request of a workload on a placement (design section 3).
+
+    Args:
+        models: the served models; `workload.model` holds indices into them.
+        placement: a placement, or placements over time. Memory is not checked here, `placement.check` does that.
+        workload: the requests.
+        serving: the rules; the `testbed` preset if not given.
+        on_progress: called with (requests done, requests in all) about every quarter of a million requests;
+            when it returns False the run stops.
+
+    Returns:
+        The fate of each request, in the workload's order, with the figures that follow from it.
+
+    Raises:
+        InputError: the workload speaks of another number of models, a group holds an unknown model or one
+            without a profile entry for its configuration.
+        Cancelled: `on_progress` returned False.
+    """
+    serving = serving or Serving()
+    if workload.num_models != len(models):
+        raise InputError(f"The workload speaks of {workload.num_models} models; {len(models)} are given.")
+    schedule = placement if isinstance(placement, Schedule) else Schedule(((0.0, placement),), placement.name)
+    run = _Run(models, workload, serving, on_progress)
+    starts = [start_s for start_s, _ in schedule.epochs[1:]]
+    # A placement serves what reaches the controller while it holds.
+    cuts = np.searchsorted(workload.arrival_s + serving.client_delay_s, starts, side="left")
+    bounds = [0, *cuts, len(workload)]
+    for index, (start_s, epoch_placement) in enumerate(schedule.epochs):
+        end_s = schedule.epochs[index + 1][0] if index + 1 < len(schedule.epochs) else math.inf
+        run.begin(epoch_placement, start_s if index else 0.0, end_s)
+        run.requests(int(bounds[index]), int(bounds[index + 1]), end_s)
+    return run.result(schedule.name)
+
+
+class _Run:
+    """One run over all epochs; keeps the arrays that the epochs share."""
+
+    def __init__(self, models, workload: Workload, serving: Serving, on_progress) -> None:
+        n = len(workload)
+        self.models, self.workload, self.serving = tuple(models), workload, serving
+        self.on_progress = on_progress
+        self.slo_s = np.empty(0) if workload.slo_s is None else workload.slo_s
+        self.rules: Rules = build_rules(serving)
+        self.record = Record(
+            status=np.full(n, kernels.UNPLACED, dtype=np.int8),
+            group=np.full(n, kernels.NONE, dtype=np.int32),
+            start_s=np.full(n, np.nan),
+            batch=np.zeros(n, dtype=np.int16),
+        )
+        self.ended_s = np.full(n, np.nan)
+        self.batching = serving.max_batch_size > 1
+        lists_needed = self.batching or serving.dispatch == "shortest_queue"
+        self.next_outstanding = np.empty(n if lists_needed else 0, dtype=np.int32)
+        self.next_in_queue = np.empty(n if self.batching else 0, dtype=np.int32)
+        self.groups: list[PlacedGroup] = []
+        self.placement: Placement | None = None
+        self.instance: Instance | None = None
+        self.state: State | None = None
+        self.start_s = 0.0
+
+    def begin(self, placement: Placement, start_s: float, end_s: float) -> None:
+        """Change to another placement at start_s; the first one is simply there."""
+        instance = build_instance(self.models, placement, self.serving, first_group=len(self.groups))
+        state = new_state(instance, self.rules)
+        if self.placement is not None:
+            carry_over((self.placement, self.state), (placement, state), self.models, self.serving, start_s)
+            _fit_to_candidates(instance, state)
+        self.placement, self.instance, self.state, self.start_s = placement, instance, state, start_s
+        first_devices = np.cumsum([0] + [group.devices for group in placement.groups])
+        for index, group in enumerate(placement.groups):
+            clock_s = state.actual_s[index, : group.pp].copy()
+            self.groups.append(PlacedGroup(index, group, int(first_devices[index]), start_s, end_s, clock_s))
+
+    def requests(self, low: int, high: int, end_s: float) -> None:
+        """Handle the requests low <= i < high; with batching the queues are worked on until end_s."""
+        for chunk_low in range(low, max(high, low + 1), CHUNK):
+            chunk_high = min(chunk_low + CHUNK, high)
+            tally = Tally(
+                np.zeros(len(self.models), dtype=np.int64), np.zeros(len(self.placement.groups), dtype=np.int64)
+            )
+            if self.batching:
+                until_s = math.inf if self.serving.forget_backlog else end_s
+                self._serve_batches(chunk_low, chunk_high, until_s if chunk_high == high else -math.inf, tally)
+            else:
+                self._serve(chunk_low, chunk_high, tally)
+            if self.on_progress is not None and self.on_progress(chunk_high, len(self.workload)) is False:
+                raise Cancelled
+
+    def result(self, name: str) -> SimulationResult:
+        """The run as a frozen result."""
+        finish_s = self.ended_s
+        finish_s += self.serving.response_delay_s
+        return SimulationResult(
+            name=name,
+            models=self.models,
+            workload=self.workload,
+            serving=self.serving,
+            groups=tuple(self.groups),
+            status=self.record.status,
+            group=self.record.group,
+            start_s=self.record.start_s,
+            finish_s=finish_s,
+            batch_size=self.record.batch,
+        )
+
+    def _serve(self, low: int, high: int, tally: Tally) -> None:
+        w = self.workload
+        kernels.serve(
+            self.instance, self.rules, self.state, w.arrival_s, w.model, self.slo_s, low, high,
+            self.ended_s, self.next_outstanding, self.record, tally,
+        )  # fmt: skip
+
+    def _serve_batches(self, low: int, high: int, until_s: float, tally: Tally) -> None:
+        w = self.workload
+        kernels.serve_batches(
+            self.instance, self.rules, self.state, (w.arrival_s, w.model, self.slo_s), low, high, self.start_s,
+            until_s, self.ended_s, (self.next_in_queue, self.next_outstanding), self.record, tally,
+        )  # fmt: skip
+
+
+def _fit_to_candidates(instance: Instance, state: State) -> None:
+    # What waits for a model that no group holds any more stays unplaced, the fate every request begins with.
+    candidates = np.diff(instance.candidate_start)
+    state.queue_head[candidates == 0] = kernels.NONE
+    state.queue_length[candidates == 0] = 0
+    state.turn[:] %= np.maximum(candidates, 1)
