@@ -46,7 +46,7 @@ SAMPLES = (
     Sample(
         "bursty",
         "Bursty and skewed",
-        "36 functions in 14 apps, each invocation with its time (Azure Functions 2021 format): a few functions make most "
+        "36 functions in 14 apps, each invocation with its time (Azure Functions 2021 format): a few make most "
         "of the load, in bursts.",
         ("bursty_invocations.txt",),
         TraceOptions(rate_scale=20.0),

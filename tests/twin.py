@@ -103,6 +103,8 @@ class Twin:
         self.groups = new
         if self.serving.forget_backlog:
             self.turns = dict.fromkeys(self.names, 0)
+        for name in self.names:
+            self.turns[name] %= max(len(self.candidates(name)), 1)
 
     def candidates(self, name):
         return [g for g in self.groups if name in g.group.models]
