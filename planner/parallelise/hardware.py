@@ -1,0 +1,160 @@
+"""Accelerators: rates, memory, links, prices, and the constants of the cost model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from planner.parallelise.architectures import DTYPE_BYTES
+from planner.parallelise.errors import first_problem
+from simulator.errors import InputError
+
+SHIPPED_FILE = Path(__file__).with_name("hardware.json")
+
+
+class Software(BaseModel):
+    """What the software on a device makes of it: the constants of the cost model, one set per device.
+
+    Attributes:
+        matmul_efficiency: share of the peak rate that a large matrix product reaches.
+        memory_efficiency: share of the memory bandwidth that streaming kernels reach.
+        link_efficiency: share of the link bandwidth that collectives and transfers reach.
+        launch_s: seconds that every kernel takes besides its work.
+        collective_s: seconds that a collective takes besides its bytes, for two devices; it grows by
+            `collective_step_s` whenever the number of devices doubles.
+        collective_step_s: see above.
+        hop_s: seconds that passing activations to the next stage takes besides their bytes.
+        score_passes: how often the attention scores go through memory; 0 for fused (flash) attention.
+        score_tokens: tokens of a batch below which the unfused attention kernels get no faster.
+        token_passes: how often norms and residual additions move the token vectors, per operator.
+        routing_passes: how often one-hot expert routing moves a (tokens, tokens, experts) mask of a group.
+        note: how the constants were fixed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    matmul_efficiency: float = Field(gt=0, le=1)
+    memory_efficiency: float = Field(gt=0, le=1)
+    link_efficiency: float = Field(gt=0, le=1)
+    launch_s: float = Field(ge=0, le=0.01)
+    collective_s: float = Field(ge=0, le=0.1)
+    collective_step_s: float = Field(ge=0, le=0.1)
+    hop_s: float = Field(ge=0, le=0.1)
+    score_passes: float = Field(default=0.0, ge=0, le=100)
+    score_tokens: float = Field(default=0.0, ge=0, le=65536)
+    token_passes: float = Field(default=6.0, ge=0, le=100)
+    routing_passes: float = Field(default=1.0, ge=0, le=1000)
+    note: str = ""
+
+
+class Device(BaseModel):
+    """One accelerator in its usual server.
+
+    Attributes:
+        name: how scenarios call it.
+        peak_tflops: 10^12 operations per second by data type, dense.
+        processors: streaming multiprocessors (compute units), which share the tiles of a matrix product.
+        memory_gib: all of its memory.
+        weight_memory_gib: what may be spent on weights; the rest is for activations and the runtime.
+        memory_gb_per_s: memory bandwidth, 10^9 bytes per second.
+        devices_per_node: how many share a server.
+        link_gb_per_s: one-way bandwidth of one device to the others of a group inside the server, 10^9
+            bytes per second, by group size; a size not listed takes that of the next larger one listed.
+        hop_gb_per_s: one-way bandwidth from one device to its neighbour in a pipeline.
+        node_gb_per_s: one-way bandwidth of a whole server to the network.
+        usd_per_hour, price_date, price_source: default price of one device; editable.
+        software: constants of the cost model.
+        source: where the rates come from.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1)
+    peak_tflops: Mapping[str, float] = Field(min_length=1)
+    processors: int = Field(ge=1, le=4096)
+    memory_gib: float = Field(gt=0, le=10000)
+    weight_memory_gib: float = Field(gt=0, le=10000)
+    memory_gb_per_s: float = Field(gt=0, le=1e6)
+    devices_per_node: int = Field(default=8, ge=1, le=4096)
+    link_gb_per_s: Mapping[int, float] = Field(min_length=1)
+    hop_gb_per_s: float = Field(gt=0, le=1e5)
+    node_gb_per_s: float = Field(gt=0, le=1e5)
+    usd_per_hour: float = Field(default=0.0, ge=0, le=10000)
+    price_date: str = ""
+    price_source: str = ""
+    software: Software
+    source: str = ""
+
+    @field_validator("peak_tflops")
+    @classmethod
+    def _known_types(cls, rates: Mapping[str, float]) -> Mapping[str, float]:
+        for dtype, rate in rates.items():
+            if dtype not in DTYPE_BYTES:
+                raise ValueError(f"peak_tflops names '{dtype}'; {', '.join(DTYPE_BYTES)} are allowed")
+            if not 0 < rate < 1e6:
+                raise ValueError(f"peak_tflops of {dtype} is {rate}; a positive number is allowed")
+        return rates
+
+    @field_validator("link_gb_per_s")
+    @classmethod
+    def _positive_links(cls, links: Mapping[int, float]) -> Mapping[int, float]:
+        for ways, rate in links.items():
+            if ways < 2 or not 0 < rate < 1e5:
+                raise ValueError(f"link_gb_per_s is {rate} for {ways} devices; 2 or more and a positive rate are allowed")
+        return links
+
+    def rate_flops(self, dtype: str) -> float:
+        """Peak operations per second for a data type; raises InputError naming those that exist."""
+        if dtype not in self.peak_tflops:
+            known = ", ".join(self.peak_tflops)
+            raise InputError(f"Device '{self.name}' has no rate for {dtype}; its data types are {known}.")
+        return self.peak_tflops[dtype] * 1e12
+
+    def link_bytes_per_s(self, ways: int) -> float:
+        """One-way bandwidth of a device in a group of `ways`, bytes per second; between servers the network's."""
+        if ways > self.devices_per_node:
+            return self.node_gb_per_s * 1e9
+        sizes = sorted(self.link_gb_per_s)
+        size = next((size for size in sizes if size >= ways), sizes[-1])
+        return self.link_gb_per_s[size] * 1e9
+
+
+def device(description: Mapping[str, object], where: str = "The device") -> Device:
+    """A checked Device; raises InputError naming `where`, the key and what is allowed."""
+    try:
+        return Device.model_validate(dict(description))
+    except ValidationError as problem:
+        raise InputError(first_problem(where, problem)) from None
+
+
+def load_hardware(path: str | Path | None = None) -> dict[str, Device]:
+    """Devices by name: those that ship, with those of a JSON file {name: description} added or put over them.
+
+    Raises InputError if the file cannot be read or an entry is wrong.
+    """
+    shipped = dict(_shipped())
+    return shipped if path is None else shipped | _read(Path(path))
+
+
+@cache
+def _shipped() -> dict[str, Device]:
+    return _read(SHIPPED_FILE)
+
+
+def _read(path: Path) -> dict[str, Device]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
+        raise InputError(f"{path.name} is not a readable JSON file of devices: {problem}.") from None
+    if not isinstance(document, dict):
+        raise InputError(f"{path.name} holds a {type(document).__name__}; an object of devices by name is allowed.")
+    found = {}
+    for name, description in document.items():
+        if not isinstance(description, dict):
+            raise InputError(f"{path.name}, device '{name}': the entry is no object of keys and values.")
+        found[name] = device({"name": name} | description, f"{path.name}, device '{name}'")
+    return found

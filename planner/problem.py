@@ -1,0 +1,35 @@
+"""What a search is given: models, cluster, traffic and serving rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator import Cluster, InputError, Model, Serving, Workload
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Find the placement that finishes most requests in time.
+
+    Attributes:
+        models: the served models; `workload.model` holds indices into them.
+        cluster: devices, memory, node size, price.
+        workload: the traffic to plan for.
+        serving: the rules of the serving system.
+    """
+
+    models: tuple[Model, ...]
+    cluster: Cluster
+    workload: Workload
+    serving: Serving
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "models", tuple(self.models))
+        if self.workload.num_models != len(self.models):
+            raise InputError(
+                f"The workload speaks of {self.workload.num_models} models; {len(self.models)} are given."
+            )
+        names = [model.name for model in self.models]
+        if len(set(names)) != len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InputError(f"Two models are called '{twice}'; every name may occur once.")

@@ -1,0 +1,80 @@
+"""What every search gives back, whatever its algorithm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from simulator import Placement, Schedule
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Something that was tried at a step and how it scored."""
+
+    what: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a search, for replaying it.
+
+    Attributes:
+        phase: what the search was doing, a few words.
+        what: what was chosen, a sentence.
+        placement: the placement after the step.
+        score: its SLO attainment on the planning traffic, 0..1.
+        seconds: since the search began.
+        evaluations: placements scored so far.
+        alternatives: the best of what else was tried at this step.
+    """
+
+    phase: str
+    what: str
+    placement: Placement
+    score: float
+    seconds: float
+    evaluations: int
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a running search reports.
+
+    Attributes:
+        phase: what it is doing now, a few words.
+        evaluations: placements scored so far.
+        best_score: best SLO attainment so far, 0..1.
+        seconds: since it began; time_left_s: until its limit, None if there is none.
+    """
+
+    phase: str
+    evaluations: int
+    best_score: float
+    seconds: float
+    time_left_s: float | None = None
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """The outcome of a search.
+
+    Attributes:
+        algorithm: its name.
+        placement: the best placement found (a schedule for `clockwork`).
+        score: its SLO attainment on the planning traffic, from the simulator, 0..1.
+        seconds, evaluations: what it took.
+        stop_reason: "done", "time limit", "evaluation limit", "no improvement", "bound met" or "cancelled".
+        steps: the replayable history.
+        notes: sentences worth telling, e.g. models that fit nowhere.
+    """
+
+    algorithm: str
+    placement: Placement | Schedule
+    score: float
+    seconds: float
+    evaluations: int
+    stop_reason: str
+    steps: tuple[Step, ...] = ()
+    notes: tuple[str, ...] = field(default=())
