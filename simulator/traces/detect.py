@@ -51,6 +51,8 @@ _COMPANIONS = (
     ({"average", "count", "minimum", "maximum"}, "durations of Azure Functions"),
     ({"averageallocatedmb"}, "memory sizes of Azure Functions"),
 )
+# ServeGen files have no header of their own.
+SERVEGEN_COLUMNS = ("start_s", "rate_per_s", "cv", "family", "shape", "scale")
 _DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -60,8 +62,7 @@ class Layout:
 
     Attributes:
         format: one of FORMATS.
-        header: column names without surrounding blanks, lower case; empty for JSON and Parquet; c0, c1, ... where
-            the format has no header.
+        header: column names without surrounding blanks, lower case; empty for JSON and Parquet.
         skip_lines: lines in front of the first row.
         is_parquet: whether the file is Parquet.
     """
@@ -109,6 +110,8 @@ def _detect(file: TraceFile) -> Layout:
     blank_lines = text[: len(text) - len(body)].count("\n")
     if body[0] in "{[":
         return Layout(_detect_json(file, first_line))
+    if "\r" in first_line:
+        raise InputError(f"{file.name} ends its lines with a bare carriage return; a line feed at the end is needed.")
     if "\n" not in body and len(head) == HEAD_BYTES:
         raise InputError(f"{file.name} has no line end in its first {HEAD_BYTES:,} bytes; {_EXPECTED}.")
     return _detect_table(file, first_line, blank_lines)
@@ -124,7 +127,7 @@ def _refuse_binary(file: TraceFile, head: bytes) -> None:
     if b"\x00" in head:
         sample = head[:1000]
         # Latin text in UTF-16 without a mark has a zero in every second byte.
-        if 0 in (sample[0::2].strip(b"\x00").__len__(), sample[1::2].strip(b"\x00").__len__()):
+        if not any(sample[0::2]) or not any(sample[1::2]):
             raise InputError(f"{file.name} is UTF-16 text; {_EXPECTED}. Save it as UTF-8.")
         raise InputError(f"{file.name} is a binary file; {_EXPECTED}.")
 
@@ -165,22 +168,22 @@ def _has_small_blocks(row: dict) -> bool:
     return len(blocks) == math.ceil(length / 16) and len(blocks) != math.ceil(length / 512)
 
 
-def split_line(line: str) -> list[str]:
-    """The fields of one CSV line; raises InputError for a field that is too long."""
+def split_line(line: str, where: str) -> list[str]:
+    """The fields of one CSV line; raises InputError saying where if it cannot be split."""
     try:
         return next(csv.reader([line]), [])
     except csv.Error as error:
-        raise InputError(f"A line cannot be split into fields: {error}.") from None
+        raise InputError(f"{where} cannot be split into fields: {error}.") from None
 
 
 def _detect_table(file: TraceFile, first_line: str, blank_lines: int) -> Layout:
-    fields = [field.strip() for field in split_line(first_line)]
+    fields = [field.strip() for field in split_line(first_line, f"{file.name}, line {blank_lines + 1}")]
     names = [field.casefold() for field in fields]
     found = _table_format(file, names)
     if found:
         return Layout(found, tuple(names), blank_lines + 1)
     if _is_servegen(fields):
-        return Layout("servegen", tuple(f"c{i}" for i in range(len(fields))), blank_lines)
+        return Layout("servegen", SERVEGEN_COLUMNS, blank_lines)
     for delimiter, what in _DELIMITERS.items():
         if delimiter in first_line and _table_format(file, [x.strip().casefold() for x in first_line.split(delimiter)]):
             raise InputError(f"{file.name} separates its columns by {what}; commas are allowed.")
@@ -218,7 +221,7 @@ def _refuse_almost_native(file: TraceFile, names: list[str]) -> None:
 
 
 def _is_servegen(fields: list[str]) -> bool:
-    numbers = [fields[i] for i in (0, 1, 2, 4, 5)] if len(fields) == 6 else []
+    numbers = [fields[i] for i in (0, 1, 2, 4, 5)] if len(fields) == len(SERVEGEN_COLUMNS) else []
     return bool(numbers) and all(map(_is_number, numbers)) and not _is_number(fields[3])
 
 

@@ -13,7 +13,7 @@ from simulator.traces.detect import Layout
 from simulator.traces.files import TraceFile
 from simulator.traces.parts import EventPart, counted, short_names, single_source
 from simulator.traces.table import Kind, Labels, check_sources, read_columns
-from simulator.traces.trace import TraceLimits
+from simulator.traces.trace import MAX_TIME_S, TraceLimits
 
 # Durations are whole milliseconds, ends are not: a start may fall this far before 0 by rounding alone.
 _ROUNDING_S = 0.01
@@ -125,7 +125,9 @@ def _read_parquet(file: TraceFile, limits: TraceLimits) -> EventPart:
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{file.name} is a damaged Parquet file: {str(error).splitlines()[0][:200]}.") from None
+        raise InputError(
+            f"{file.name} is a damaged Parquet file: {str(error).splitlines()[0][:200].rstrip('.')}."
+        ) from None
 
 
 def _parquet_part(file: TraceFile, limits: TraceLimits) -> EventPart:
@@ -147,14 +149,14 @@ def _parquet_part(file: TraceFile, limits: TraceLimits) -> EventPart:
             raise InputError(
                 f"{file.name}, column 'model' has {counted(model.null_count, 'empty value')}; text is needed."
             )
-        if not pa.types.is_dictionary(model.type):
-            model = pc.dictionary_encode(model.cast(pa.string()))
-        pieces["model"].append(labels.encode(model))
+        if pa.types.is_dictionary(model.type):
+            model = model.dictionary_decode()
+        pieces["model"].append(labels.encode(pc.dictionary_encode(model.cast(pa.string()))))
         check_sources(file, len(labels.names), limits)
     arrival_s, source = np.concatenate(pieces["arrival_s"]), np.concatenate(pieces["model"])
     slo_s = np.concatenate(pieces["slo_s"]) if "slo_s" in pieces else None
     _check_parquet_values(file, arrival_s, slo_s)
-    part = EventPart("native", arrival_s, source, [str(name) for name in labels.names], slo_s)
+    part = EventPart("native", arrival_s, source, labels.names, slo_s)
     _check_model_names(file, part)
     part.notices += _ignored(tuple(names))
     return part
@@ -179,7 +181,7 @@ def _parquet_numbers(file: TraceFile, name: str, column: pa.Array) -> np.ndarray
 
 
 def _check_parquet_values(file: TraceFile, arrival_s: np.ndarray, slo_s: np.ndarray | None) -> None:
-    bad = np.flatnonzero(~(np.isfinite(arrival_s) & (arrival_s >= 0)))
+    bad = np.flatnonzero(~((arrival_s >= 0) & (arrival_s <= MAX_TIME_S)))
     if bad.size:
         raise InputError(
             f"{file.name}, row {bad[0] + 1}, column 'arrival_s' is {arrival_s[bad[0]]}; {Kind.TIME.value} is allowed."

@@ -98,6 +98,8 @@ def _open_path(path: Path, left: int, limits: TraceLimits) -> TraceFile:
         if status.st_size > left:
             raise _too_large(path.name, limits)
         stream = path.open("rb")
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(f"The trace file {path} does not exist.") from None
     except (OSError, ValueError) as error:

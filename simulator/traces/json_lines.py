@@ -11,7 +11,7 @@ from simulator.errors import InputError
 from simulator.traces.detect import Layout
 from simulator.traces.files import TraceFile
 from simulator.traces.parts import EventPart, single_source
-from simulator.traces.trace import TraceLimits
+from simulator.traces.trace import MAX_TIME_S, TraceLimits
 
 _MAX_LINE_BYTES = 4 << 20
 _SECONDS_PER_UNIT = {"mooncake": 1e-3, "qwen": 1.0, "ragpulse": 1.0}
@@ -67,6 +67,6 @@ def _timestamp(where: str, line: bytes, format_name: str) -> float:
         seconds = float(value) if is_number or (format_name == "ragpulse" and isinstance(value, str)) else math.nan
     except (ValueError, OverflowError):
         seconds = math.nan
-    if not (math.isfinite(seconds) and seconds >= 0):
-        raise InputError(f"{where}, key 'timestamp' is {value!r:.60}; a finite number from 0 on is allowed.")
+    if not 0 <= seconds <= MAX_TIME_S:
+        raise InputError(f"{where}, key 'timestamp' is {value!r:.60}; a number from 0 to {MAX_TIME_S:g} is allowed.")
     return seconds

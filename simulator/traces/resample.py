@@ -18,6 +18,9 @@ _GAP_OFFSET_S = 1e-6
 _MIN_ARRIVALS = 3
 _MAX_BIAS = 5.0
 _MIN_LOG_RATIO = 1e-10
+# Below these a draw would leave the range of a double; no request is expected, or the gaps are all equal.
+_MIN_EXPECTED = 1e-12
+_MIN_CV = 1e-4
 _MAX_DRAWS = 5_000_000
 
 
@@ -168,6 +171,7 @@ def draw_windows(windows: ModelWindows, num_models: int, seed: int) -> Workload:
 
     Raises InputError before anything is drawn if too many requests are to be expected.
     """
+    windows = _drawable(windows)
     _check_expected(windows)
     pieces: list[list[np.ndarray]] = [[] for _ in range(num_models)]
     total = 0
@@ -187,6 +191,17 @@ def draw_windows(windows: ModelWindows, num_models: int, seed: int) -> Workload:
         if total > MAX_REQUESTS:
             raise _too_many(total)
     return merge_arrivals([np.concatenate(p) if p else np.empty(0) for p in pieces])
+
+
+def _drawable(windows: ModelWindows) -> ModelWindows:
+    rows = windows.rate_per_s * windows.duration_s >= _MIN_EXPECTED
+    return ModelWindows(
+        windows.model[rows],
+        windows.start_s[rows],
+        windows.duration_s[rows],
+        windows.rate_per_s[rows],
+        np.maximum(windows.cv[rows], _MIN_CV),
+    )
 
 
 def _check_expected(windows: ModelWindows) -> None:

@@ -32,13 +32,13 @@ def read_rates(file: TraceFile, layout: Layout, limits: TraceLimits) -> RatePart
     A window lasts until the next one starts, at most as long as the usual window. Raises InputError where two
     windows start together.
     """
-    data = read_columns(file, layout, {"c0": Kind.TIME, "c1": Kind.TIME, "c2": Kind.TIME}, limits)
-    order = np.argsort(data["c0"], kind="stable")
-    start_s = data["c0"][order]
+    data = read_columns(file, layout, {"start_s": Kind.TIME, "rate_per_s": Kind.TIME, "cv": Kind.TIME}, limits)
+    order = np.argsort(data["start_s"], kind="stable")
+    start_s = data["start_s"][order]
     steps = np.diff(start_s)
     if (steps == 0).any():
         at = start_s[int(np.flatnonzero(steps == 0)[0])]
         raise InputError(f"{file.name} has two windows that start at {at:g} s; one is allowed.")
     usual_s = float(np.median(steps)) if steps.size else _ONLY_WINDOW_S
     duration_s = np.append(np.minimum(steps, usual_s), usual_s)
-    return RatePart(start_s, duration_s, data["c1"][order], data["c2"][order])
+    return RatePart(start_s, duration_s, data["rate_per_s"][order], data["cv"][order])

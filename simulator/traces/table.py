@@ -16,7 +16,8 @@ import pyarrow.csv as pa_csv
 from simulator.errors import InputError
 from simulator.traces.detect import Layout, split_line
 from simulator.traces.files import TraceFile
-from simulator.traces.trace import TraceLimits
+from simulator.traces.parts import counted
+from simulator.traces.trace import MAX_TIME_S, TraceLimits
 
 _BLOCK_BYTES = 8 << 20
 _MAX_LINE_BYTES = 4 << 20
@@ -26,7 +27,7 @@ MAX_COUNT = 2**31 - 1
 class Kind(Enum):
     """What a column may hold; the value is the sentence's end."""
 
-    TIME = "a finite number from 0 on"
+    TIME = f"a number from 0 to {MAX_TIME_S:g}"
     NUMBER = "a finite number"
     DEADLINE = "a positive number or nothing"
     INSTANT = "a date and time such as 2024-05-10 00:00:00.009930"
@@ -41,6 +42,11 @@ _ARROW_TYPES = {
     Kind.INSTANT: pa.string(),
     Kind.COUNT: pa.int32(),
     Kind.LABEL: pa.dictionary(pa.int32(), pa.string()),
+}
+_RANGES = {
+    Kind.TIME: (0.0, MAX_TIME_S),
+    Kind.NUMBER: (-np.finfo(np.float64).max, np.finfo(np.float64).max),
+    Kind.COUNT: (0, MAX_COUNT),
 }
 _INSTANT_PATTERN = r"^\d{4}-\d\d-\d\d"
 
@@ -61,7 +67,8 @@ class Labels:
     def encode(self, column: pa.DictionaryArray) -> np.ndarray:
         """The codes of one more piece of the column: int32."""
         codes = np.array(
-            [self._index.setdefault(name, len(self._index)) for name in column.dictionary.to_pylist()], dtype=np.int32
+            [self._index.setdefault(name, len(self._index)) for name in map(str.strip, column.dictionary.to_pylist())],
+            dtype=np.int32,
         )
         self.names = list(self._index) if len(self.names) != len(self._index) else self.names
         indices = np.asarray(column.indices)
@@ -106,15 +113,16 @@ def read_batches(
     rows = 0
     try:
         for batch in _arrow_batches(file, layout, columns, position):
-            rows += batch.num_rows
-            if rows > limits.max_rows:
+            if rows + batch.num_rows > limits.max_rows:
                 raise InputError(f"{file.name} has more than {limits.max_rows:,} rows, the most that are allowed.")
-            yield {name: _checked(batch[position[name]], kind) for name, kind in columns.items()}
+            checked = {name: _checked(batch[position[name]], kind) for name, kind in columns.items()}
+            rows += batch.num_rows
+            yield checked
     except (pa.ArrowInvalid, pa.ArrowKeyError, _BadValue) as error:
-        _diagnose(file, layout, columns)
+        _diagnose(file, layout, columns, rows)
         raise InputError(f"{file.name} cannot be read as {layout.format}: {_first_sentence(error)}.") from None
     if not rows:
-        raise InputError(f"{file.name} has a header but no rows; at least one request is needed.")
+        raise _no_rows(file)
 
 
 def check_sources(file: TraceFile, count: int, limits: TraceLimits) -> None:
@@ -123,6 +131,10 @@ def check_sources(file: TraceFile, count: int, limits: TraceLimits) -> None:
         raise InputError(
             f"{file.name} names more than {limits.max_sources:,} models or functions, the most that are allowed."
         )
+
+
+def _no_rows(file: TraceFile) -> InputError:
+    return InputError(f"{file.name} has a header but no rows; at least one request is needed.")
 
 
 class _BadValue(Exception):
@@ -170,7 +182,9 @@ def _checked(column: pa.Array, kind: Kind) -> np.ndarray | pa.DictionaryArray:
     if column.null_count:
         raise _BadValue
     values = np.asarray(column)
-    if not np.isfinite(values).all() or (kind is not Kind.NUMBER and (values < 0).any()):
+    low, high = _RANGES[kind]
+    # Written this way round so that NaN fails.
+    if not ((values >= low) & (values <= high)).all():
         raise _BadValue
     return values
 
@@ -188,11 +202,14 @@ def _nanoseconds(column: pa.Array) -> np.ndarray:
         raise _BadValue from error
 
 
-def _diagnose(file: TraceFile, layout: Layout, columns: Mapping[str, Kind]) -> None:
-    """Walks the file line by line and raises InputError for the first bad value; returns if there is none."""
+def _diagnose(file: TraceFile, layout: Layout, columns: Mapping[str, Kind], good_rows: int) -> None:
+    """Walks the file line by line, behind the rows known to be good, and raises InputError for the first bad value.
+
+    Returns if it finds none.
+    """
     file.stream.seek(0)
     wanted = [(layout.header.index(name), name, kind) for name, kind in columns.items()]
-    number = 0
+    number, rows = 0, 0
     while line := file.stream.readline(_MAX_LINE_BYTES + 1):
         number += 1
         where = f"{file.name}, line {number}"
@@ -200,20 +217,25 @@ def _diagnose(file: TraceFile, layout: Layout, columns: Mapping[str, Kind]) -> N
             raise InputError(f"{where} is longer than {_MAX_LINE_BYTES:,} bytes, the most that is allowed.")
         if number <= layout.skip_lines or not line.strip():
             continue
+        rows += 1
+        if rows <= good_rows:
+            continue
         try:
             text = line.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
             raise InputError(
                 f"{where}: byte 0x{line[error.start]:02x} is not valid UTF-8; text in UTF-8 is allowed."
             ) from None
-        fields = split_line(text)
+        fields = split_line(text, where)
         if len(fields) != len(layout.header):
-            raise InputError(f"{where} has {len(fields)} fields; the header has {len(layout.header)}.")
+            raise InputError(f"{where} has {counted(len(fields), 'field')}; {len(layout.header)} are needed.")
         for position, name, kind in wanted:
             value = fields[position]
             if not _is_allowed(value, kind):
                 shown = f"'{value[:60]}'" if value else "empty"
                 raise InputError(f"{where}, column '{name}' is {shown}; {kind.value} is allowed.")
+    if not rows:
+        raise _no_rows(file)
 
 
 def _is_allowed(text: str, kind: Kind) -> bool:
@@ -221,11 +243,7 @@ def _is_allowed(text: str, kind: Kind) -> bool:
     if kind is Kind.LABEL:
         return True
     if kind is Kind.INSTANT:
-        try:
-            _nanoseconds(pa.array([text]))
-        except _BadValue:
-            return False
-        return True
+        return _is_instant(text)
     if kind is Kind.COUNT:
         return text.isascii() and text.isdigit() and int(text[:20]) <= MAX_COUNT
     if kind is Kind.DEADLINE and not text:
@@ -237,7 +255,16 @@ def _is_allowed(text: str, kind: Kind) -> bool:
         return False
     if kind is Kind.DEADLINE:
         return math.isnan(value) or (math.isfinite(value) and value > 0)
-    return math.isfinite(value) and (kind is Kind.NUMBER or value >= 0)
+    low, high = _RANGES[kind]
+    return low <= value <= high
+
+
+def _is_instant(text: str) -> bool:
+    try:
+        _nanoseconds(pa.array([text]))
+    except _BadValue:
+        return False
+    return True
 
 
 def _first_sentence(error: Exception) -> str:

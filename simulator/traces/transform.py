@@ -160,6 +160,8 @@ def _dequantised(events: Events, options: TraceOptions) -> tuple[np.ndarray, np.
 def _resampled(
     arrival_s: np.ndarray, model: np.ndarray, num_models: int, length_s: float, options: TraceOptions
 ) -> tuple[Workload, list[str]]:
+    # All at one instant: a window of its own.
+    length_s = length_s or options.window_s
     windows, lost = windows_of_events(arrival_s, model, num_models, length_s, options.window_s)
     workload = draw_windows(windows.scaled(options.rate_scale, options.cv_scale), num_models, options.seed)
     if not lost:
