@@ -131,7 +131,9 @@ def _read(path: Path) -> dict[str, Architecture]:
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
         raise InputError(f"{path.name} is not a readable JSON file of model descriptions: {problem}.") from None
     if not isinstance(document, dict):
-        raise InputError(f"{path.name} holds a {type(document).__name__}; an object of descriptions by name is allowed.")
+        raise InputError(
+            f"{path.name} holds a {type(document).__name__}; an object of descriptions by name is allowed."
+        )
     found = {}
     for name, description in document.items():
         if not isinstance(description, dict):

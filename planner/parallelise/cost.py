@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 from planner.parallelise.hardware import Device
 from planner.parallelise.operators import Matmul, Operator
@@ -35,6 +34,9 @@ class Calibration:
     communication: float = 1.0
 
 
+UNCALIBRATED = Calibration()
+
+
 def operator_s(operator: Operator, axis: str | None, ways: int, tokens_split: bool, device: Device) -> float:
     """Seconds of an operator on the fullest of `ways` devices, without communication and calibration.
 
@@ -50,7 +52,7 @@ def operator_s(operator: Operator, axis: str | None, ways: int, tokens_split: bo
     rate = device.rate_flops(operator.dtype) * software.matmul_efficiency
     products = sum(
         _matmul_s(matmul.part(axis, ways), rate, bytes_per_s, operator.dtype_bytes, device.processors)
-        for matmul in operator.matmuls
+        for matmul in (*operator.matmuls, *(operator.lookup if software.one_hot_embedding else ()))
     )
     # Too small a batch leaves the unfused attention kernels waiting: they take the time of a larger one.
     slow_down = max(1.0, software.score_tokens / operator.tokens)
@@ -64,7 +66,6 @@ def operator_s(operator: Operator, axis: str | None, ways: int, tokens_split: bo
     return software.launch_s * operator.kernels + products + traffic / bytes_per_s
 
 
-@lru_cache(maxsize=65536)
 def _matmul_s(part: Matmul, rate: float, bytes_per_s: float, dtype_bytes: int, processors: int) -> float:
     tiles = part.copies * math.ceil(part.rows / TILE) * math.ceil(part.columns / TILE)
     fill = tiles / (tiles + processors / 2)

@@ -32,6 +32,7 @@ class Software(BaseModel):
         score_tokens: tokens of a batch below which the unfused attention kernels get no faster.
         token_passes: how often norms and residual additions move the token vectors, per operator.
         routing_passes: how often one-hot expert routing moves a (tokens, tokens, experts) mask of a group.
+        one_hot_embedding: whether tokens are looked up by a product with one-hot vectors.
         note: how the constants were fixed.
     """
 
@@ -48,6 +49,7 @@ class Software(BaseModel):
     score_tokens: float = Field(default=0.0, ge=0, le=65536)
     token_passes: float = Field(default=6.0, ge=0, le=100)
     routing_passes: float = Field(default=1.0, ge=0, le=1000)
+    one_hot_embedding: bool = False
     note: str = ""
 
 
@@ -104,7 +106,9 @@ class Device(BaseModel):
     def _positive_links(cls, links: Mapping[int, float]) -> Mapping[int, float]:
         for ways, rate in links.items():
             if ways < 2 or not 0 < rate < 1e5:
-                raise ValueError(f"link_gb_per_s is {rate} for {ways} devices; 2 or more and a positive rate are allowed")
+                raise ValueError(
+                    f"link_gb_per_s is {rate} for {ways} devices; 2 or more and a positive rate are allowed"
+                )
         return links
 
     def rate_flops(self, dtype: str) -> float:

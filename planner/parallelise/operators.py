@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from planner.parallelise.architectures import Architecture
 from simulator.errors import InputError
 
+GIB = 2**30
 ROUTING_MASK_BYTES = 4
 # Kernels that an operator launches: matrix products, norms, activations, permutations.
 KERNELS = {"embedding": 5, "attention": 14, "ffn": 8, "experts": 16, "head": 4}
@@ -84,7 +85,9 @@ class Operator:
         tokens: tokens of the batch.
         matmuls: its matrix products.
         units: (axis, pieces) along which it can be split.
-        table_weights: numbers in a lookup table that can be split like a matrix (the embedding).
+        lookup: product with one-hot tokens that stands for the embedding's table. It holds weights like any
+            other, but costs arithmetic only where the software really multiplies (`one_hot_embedding`).
+        borrows: whether its matrices belong to another operator of the same stage (a tied head).
         whole_weights: numbers that every device holds: norms, router, positions.
         score_bytes: attention scores of the batch, bytes; moved `score_passes` times if not fused.
         routing_bytes: one-hot routing masks, bytes; moved `routing_passes` times.
@@ -105,7 +108,8 @@ class Operator:
     dtype: str
     dtype_bytes: int
     kernels: int
-    table_weights: float = 0.0
+    lookup: tuple[Matmul, ...] = ()
+    borrows: bool = False
     whole_weights: float = 0.0
     score_bytes: float = 0.0
     routing_bytes: float = 0.0
@@ -115,7 +119,7 @@ class Operator:
 
     @property
     def flops(self) -> float:
-        """Operations of the batch, multiply and add counted apart."""
+        """Operations of the batch, multiply and add counted apart, looking tokens up not counted."""
         return sum(matmul.flops for matmul in self.matmuls)
 
     @property
@@ -129,17 +133,22 @@ class Operator:
 
     def weight_bytes_per_device(self, axis: str | None, ways: int) -> float:
         """Bytes of weights on the fullest of `ways` devices when split along `axis` (None: not split)."""
-        numbers = sum(matmul.weights * matmul.weight_share(axis, ways) for matmul in self.matmuls)
-        return (numbers + self.table_weights * self.share(axis, ways) + self.whole_weights) * self.dtype_bytes
+        owned = () if self.borrows else (*self.matmuls, *self.lookup)
+        numbers = sum(matmul.weights * matmul.weight_share(axis, ways) for matmul in owned)
+        return (numbers + self.whole_weights) * self.dtype_bytes
 
 
-def build_operators(architecture: Architecture, batch: int = 1, sequence: int | None = None) -> tuple[Operator, ...]:
+def build_operators(
+    architecture: Architecture, batch: int = 1, sequence: int | None = None, stages: int = 1
+) -> tuple[Operator, ...]:
     """The chain of operators of a model: embedding, then attention and feed-forward of each layer, head.
 
     Args:
         architecture: the model.
         batch: requests that run together.
         sequence: tokens of a request instead of the architecture's.
+        stages: pipeline stages the chain is for; in a single one a tied head borrows the embedding's matrix,
+            in several the first and the last stage hold a copy each.
 
     Returns 2 * layers + 2 operators. Equal layers share one object.
     """
@@ -152,7 +161,7 @@ def build_operators(architecture: Architecture, batch: int = 1, sequence: int | 
     chain = [_embedding(architecture, batch * length)]
     for layer in range(architecture.layers):
         chain += [attention, sparse if architecture.has_experts(layer) else dense]
-    return (*chain, _head(architecture, batch * length))
+    return (*chain, _head(architecture, batch * length, borrows=architecture.tied_head and stages == 1))
 
 
 def total_weight_bytes(operators: tuple[Operator, ...]) -> float:
@@ -177,12 +186,17 @@ def _norm_weights(architecture: Architecture) -> int:
 
 
 def _embedding(architecture: Architecture, tokens: int) -> Operator:
+    a = architecture
+    splits = [Split("vocabulary", "inner", a.vocabulary)]
+    if not a.tied_head:
+        # A tied head needs the table by vocabulary.
+        splits.append(Split("hidden", "columns", a.hidden))
     return Operator(
         matmuls=(),
-        units=(("vocabulary", architecture.vocabulary), ("hidden", architecture.hidden)),
-        table_weights=float(architecture.vocabulary * architecture.hidden),
-        whole_weights=float(architecture.learned_positions * architecture.hidden),
-        **_common(architecture, tokens, "embedding"),
+        lookup=(Matmul(tokens, a.hidden, a.vocabulary, splits=tuple(splits)),),
+        units=tuple((split.axis, split.units) for split in splits),
+        whole_weights=float(a.learned_positions * a.hidden),
+        **_common(a, tokens, "embedding"),
     )
 
 
@@ -237,8 +251,20 @@ def _experts(architecture: Architecture, tokens: int) -> Operator:
     by_expert = Split("experts", "copies", a.experts)
     matmuls = [
         Matmul(tokens, a.experts, a.hidden),
-        Matmul(slots / a.experts, columns, a.hidden, a.experts, splits=(by_expert, Split("width", "columns", a.expert_width))),
-        Matmul(slots / a.experts, a.hidden, a.expert_width, a.experts, splits=(by_expert, Split("width", "inner", a.expert_width))),
+        Matmul(
+            slots / a.experts,
+            columns,
+            a.hidden,
+            a.experts,
+            splits=(by_expert, Split("width", "columns", a.expert_width)),
+        ),
+        Matmul(
+            slots / a.experts,
+            a.hidden,
+            a.expert_width,
+            a.experts,
+            splits=(by_expert, Split("width", "inner", a.expert_width)),
+        ),
     ]
     routing_bytes = 0.0
     if a.expert_group:
@@ -273,7 +299,7 @@ def _experts(architecture: Architecture, tokens: int) -> Operator:
     )
 
 
-def _head(architecture: Architecture, tokens: int) -> Operator:
+def _head(architecture: Architecture, tokens: int, borrows: bool) -> Operator:
     a = architecture
     logits_bytes = float(tokens * a.vocabulary * a.dtype_bytes)
     split = (Split("vocabulary", "columns", a.vocabulary),)
@@ -283,5 +309,6 @@ def _head(architecture: Architecture, tokens: int) -> Operator:
         whole_weights=float(a.vocabulary if a.biases else 0) + _norm_weights(a),
         stream_bytes=logits_bytes,
         inner_bytes=logits_bytes,
+        borrows=borrows,
         **_common(a, tokens, "head"),
     )
