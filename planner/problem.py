@@ -26,9 +26,7 @@ class Problem:
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", tuple(self.models))
         if self.workload.num_models != len(self.models):
-            raise InputError(
-                f"The workload speaks of {self.workload.num_models} models; {len(self.models)} are given."
-            )
+            raise InputError(f"The workload speaks of {self.workload.num_models} models; {len(self.models)} are given.")
         names = [model.name for model in self.models]
         if len(set(names)) != len(names):
             twice = next(name for name in names if names.count(name) > 1)

@@ -54,10 +54,11 @@ def operator_s(operator: Operator, axis: str | None, ways: int, tokens_split: bo
         _matmul_s(matmul.part(axis, ways), rate, bytes_per_s, operator.dtype_bytes, device.processors)
         for matmul in (*operator.matmuls, *(operator.lookup if software.one_hot_embedding else ()))
     )
-    # Too small a batch leaves the unfused attention kernels waiting: they take the time of a larger one.
-    slow_down = max(1.0, software.score_tokens / operator.tokens)
+    # On few tokens the unfused stack chooses slower attention kernels; this step is in the measurements.
+    few = operator.tokens < software.few_tokens
+    score_passes = software.few_tokens_score_passes if few else software.score_passes
     divided = (
-        operator.score_bytes * software.score_passes * slow_down
+        operator.score_bytes * score_passes
         + operator.routing_bytes * software.routing_passes
         + operator.stream_bytes
     )

@@ -29,7 +29,8 @@ class Software(BaseModel):
         collective_step_s: see above.
         hop_s: seconds that passing activations to the next stage takes besides their bytes.
         score_passes: how often the attention scores go through memory; 0 for fused (flash) attention.
-        score_tokens: tokens of a batch below which the unfused attention kernels get no faster.
+        few_tokens, few_tokens_score_passes: with fewer tokens in a batch the unfused attention kernels move
+            the scores that often instead.
         token_passes: how often norms and residual additions move the token vectors, per operator.
         routing_passes: how often one-hot expert routing moves a (tokens, tokens, experts) mask of a group.
         one_hot_embedding: whether tokens are looked up by a product with one-hot vectors.
@@ -46,7 +47,8 @@ class Software(BaseModel):
     collective_step_s: float = Field(ge=0, le=0.1)
     hop_s: float = Field(ge=0, le=0.1)
     score_passes: float = Field(default=0.0, ge=0, le=100)
-    score_tokens: float = Field(default=0.0, ge=0, le=65536)
+    few_tokens: int = Field(default=0, ge=0, le=65536)
+    few_tokens_score_passes: float = Field(default=0.0, ge=0, le=100)
     token_passes: float = Field(default=6.0, ge=0, le=100)
     routing_passes: float = Field(default=1.0, ge=0, le=1000)
     one_hot_embedding: bool = False

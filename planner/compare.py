@@ -1,0 +1,181 @@
+"""A scenario goes in, a comparison of placements comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from planner.inputs import Inputs, build_inputs
+from planner.scenario import EpochSection, GroupSection, PlacementSection, Scenario
+from planner.search import Progress, SearchResult, search
+from simulator import (
+    Figures,
+    Group,
+    InputError,
+    Placement,
+    Schedule,
+    SimulationResult,
+    measure,
+    simulate,
+)
+
+# Called with the placement's name, what is being done with it, and its progress where there is one to show;
+# returning False stops.
+OnProgress = Callable[[str, str, Progress | None], bool | None]
+
+
+@dataclass(frozen=True, eq=False)
+class PlacementOutcome:
+    """One placement of a scenario, simulated.
+
+    Attributes:
+        name: of the placement.
+        placement: by hand, or as found.
+        search: how it was found; None for placements by hand.
+        result: the fate of every request.
+        figures: its figures, without the warm-up.
+    """
+
+    name: str
+    placement: Placement | Schedule
+    search: SearchResult | None
+    result: SimulationResult
+    figures: Figures
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The placements of a scenario on the same requests, in the scenario's order."""
+
+    scenario: Scenario
+    inputs: Inputs
+    outcomes: tuple[PlacementOutcome, ...]
+
+    @property
+    def results(self) -> tuple[SimulationResult, ...]:
+        """One simulation result a placement."""
+        return tuple(outcome.result for outcome in self.outcomes)
+
+    def to_json(self) -> dict:
+        """The document that `simulate --json` prints (design section 5)."""
+        return {"scenario": self.scenario.name, "placements": [outcome_json(o) for o in self.outcomes]}
+
+
+def compare(
+    scenario: Scenario,
+    on_progress: OnProgress | None = None,
+    only: str | None = None,
+    inputs: Inputs | None = None,
+) -> Comparison:
+    """Find, simulate and measure every placement of a scenario.
+
+    Args:
+        scenario: from load_scenario.
+        on_progress: called before and during the work on each placement; returning False stops.
+        only: the name of the one placement to do.
+        inputs: the scenario already built, if at hand.
+
+    Raises:
+        InputError: the scenario cannot be built, a placement does not fit, or there is none.
+        Cancelled: `on_progress` returned False.
+    """
+    sections = scenario.placements
+    if only is not None:
+        sections = [section for section in sections if section.name == only]
+        if not sections:
+            names = ", ".join(p.name for p in scenario.placements) or "none"
+            raise InputError(f"The scenario has no placement '{only}'; it has {names}.")
+    if not sections:
+        raise InputError("The scenario has no placements; list at least one under the key placements.")
+    inputs = inputs or build_inputs(scenario)
+    outcomes = []
+    for section in sections:
+        placement, found = place(section, inputs, on_progress)
+        outcomes.append(evaluate(placement, found, inputs, on_progress))
+    return Comparison(scenario, inputs, tuple(outcomes))
+
+
+def place(
+    section: PlacementSection, inputs: Inputs, on_progress: OnProgress | None = None
+) -> tuple[Placement | Schedule, SearchResult | None]:
+    """The placement of a section: as given, after checking that it fits, or as found by its search.
+
+    Raises InputError if it does not fit or the search cannot begin. A search that is stopped gives its best so far.
+    """
+    problem = inputs.problem
+    if section.search is None:
+        placement = _by_hand(section)
+        placement.check(problem.models, problem.cluster)
+        return placement, None
+    wanted = section.search
+    found = search(
+        problem,
+        wanted.algorithm,
+        seed=wanted.seed,
+        time_limit_s=wanted.time_limit_s,
+        on_progress=None if on_progress is None else lambda p: on_progress(section.name, p.phase, p),
+        **({} if wanted.max_evaluations is None else {"max_evaluations": wanted.max_evaluations}),
+        **wanted.options,
+    )
+    return replace(found.placement, name=section.name), found
+
+
+def evaluate(
+    placement: Placement | Schedule,
+    found: SearchResult | None,
+    inputs: Inputs,
+    on_progress: OnProgress | None = None,
+) -> PlacementOutcome:
+    """Simulate and measure a placement. Raises Cancelled if `on_progress` returned False."""
+    problem, name = inputs.problem, placement.name
+
+    def report(done: int, total: int) -> bool | None:
+        return on_progress(name, f"simulating, {done:,} of {total:,} requests", None)
+
+    result = simulate(
+        problem.models, placement, problem.workload, problem.serving, None if on_progress is None else report
+    )
+    return PlacementOutcome(name, placement, found, result, measure(result, inputs.warmup_s))
+
+
+def outcome_json(outcome: PlacementOutcome) -> dict:
+    """One placement's figures; for a searched one also how it was found."""
+    document = outcome.figures.to_json()
+    if outcome.search is not None:
+        document["search"] = search_json(outcome.search)
+    return document
+
+
+def search_json(found: SearchResult) -> dict:
+    """What a search took and why it stopped."""
+    return {
+        "algorithm": found.algorithm,
+        "seconds": found.seconds,
+        "evaluations": found.evaluations,
+        "stop_reason": found.stop_reason,
+        "notes": list(found.notes),
+    }
+
+
+def placement_section(placement: Placement | Schedule) -> PlacementSection:
+    """A placement as a section of a scenario, filled in."""
+    if isinstance(placement, Schedule):
+        epochs = [EpochSection(start_s=start_s, groups=_groups(p)) for start_s, p in placement.epochs]
+        return PlacementSection(name=placement.name, schedule=epochs)
+    return PlacementSection(name=placement.name, groups=_groups(placement))
+
+
+def _groups(placement: Placement) -> list[GroupSection]:
+    return [GroupSection(pp=g.pp, tp=g.tp, models=list(g.models)) for g in placement.groups]
+
+
+def _by_hand(section: PlacementSection) -> Placement | Schedule:
+    def built(groups: list[GroupSection]) -> Placement:
+        return Placement(tuple(Group(g.pp, g.tp, tuple(g.models)) for g in groups), section.name)
+
+    try:
+        if section.schedule is not None:
+            return Schedule(tuple((e.start_s, built(e.groups)) for e in section.schedule), section.name)
+        return built(section.groups)
+    except InputError as error:
+        raise InputError(f"Placement '{section.name}': {error}") from None
