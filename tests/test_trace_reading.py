@@ -77,7 +77,9 @@ def test_rows_out_of_order_are_sorted_and_ties_keep_their_order():
 
 def test_parquet_is_read_like_csv():
     buffer = io.BytesIO()
-    table = pd.DataFrame({"model": ["search", "ads", "search"], "arrival_s": [0.5, 1.0, 1.0], "slo_s": [1.0, None, 2.0]})
+    table = pd.DataFrame(
+        {"model": ["search", "ads", "search"], "arrival_s": [0.5, 1.0, 1.0], "slo_s": [1.0, None, 2.0]}
+    )
     table.to_parquet(buffer)
     trace = read(buffer.getvalue())
     assert (trace.format, trace.sources) == ("native", ("search", "ads"))
@@ -112,14 +114,20 @@ def test_azure_llm_2023_has_seven_digits_crlf_and_no_last_line_end():
 
 
 def test_azure_llm_2024_has_offsets_and_mixed_fractions():
-    rows = ["2024-05-10 00:00:00.009930+00:00,2162,5", "2024-05-10 00:00:01+00:00,1,1", "2024-05-10 02:00:02.5+02:00,1,1"]
+    rows = [
+        "2024-05-10 00:00:00.009930+00:00,2162,5",
+        "2024-05-10 00:00:01+00:00,1,1",
+        "2024-05-10 02:00:02.5+02:00,1,1",
+    ]
     trace = read("\n".join([LLM, *rows]))
     assert trace.format == "azure_llm_2024"
     np.testing.assert_allclose(trace.content.arrival_s, [0, 0.99007, 2.49007], atol=1e-9)
 
 
 def test_azure_multimodal_has_a_column_more():
-    trace = read("TIMESTAMP,NumImages,ContextTokens,GeneratedTokens\n2025-01-01 00:00:00,1,2,3\n2025-01-01 00:00:02,0,2,3\n")
+    trace = read(
+        "TIMESTAMP,NumImages,ContextTokens,GeneratedTokens\n2025-01-01 00:00:00,1,2,3\n2025-01-01 00:00:02,0,2,3\n"
+    )
     assert trace.format == "azure_llm_2025"
     assert trace.content.arrival_s.tolist() == [0, 2]
 
@@ -152,7 +160,7 @@ def test_a_function_is_named_by_owner_app_and_function_and_its_rows_are_added_up
     trace = read(f"{MINUTES},1,2\no,a,f,http,1,1\no,b,f,http,2,2\no,a,f,queue,10,0\n")
     assert trace.sources == ("o/a/f", "o/b/f")
     assert trace.content.counts.tolist() == [[11, 1], [2, 2]]
-    assert trace.notices == ("1 row of upload.bin repeat a function; their counts have been added up.",)
+    assert trace.notices == ("upload.bin names a function again in 1 row; the counts have been added up.",)
 
 
 def test_long_hashes_are_shortened_unless_two_would_look_alike():
@@ -203,9 +211,7 @@ def test_burstgpt_keeps_failures_and_counts_them():
     trace = read(f"{BURSTGPT}\n5,ChatGPT,472,18,490,Conversation log\n45,GPT-4,0,0,0,API log\n")
     assert (trace.format, trace.sources) == ("burstgpt", ("ChatGPT", "GPT-4"))
     assert trace.content.arrival_s.tolist() == [5, 45]
-    assert trace.notices == (
-        "1 request of upload.bin failed (no response tokens); they arrived, so they are kept.",
-    )
+    assert trace.notices == ("1 request of upload.bin failed (no response tokens); they arrived, so they are kept.",)
 
 
 def test_burstgpt_with_sessions_has_two_columns_inserted_and_a_late_clock():
@@ -252,7 +258,7 @@ def test_a_given_format_decides_between_formats_that_look_alike_but_not_others()
 
 def test_ragpulse_has_text_times_two_passes_and_an_empty_last_line():
     rows = [
-        f'{{"timestamp": "{t}", "input_length": 1, "output_length": 1, "hash_ids": {{"history": []}}, "session_id": "s"}}'
+        f'{{"timestamp": "{t}", "input_length": 1, "output_length": 1, "hash_ids": {{}}, "session_id": "s"}}'
         for t in (82, 300000, 93, 400000)
     ]
     trace = read("\n".join(rows) + "\n\n")
@@ -430,7 +436,7 @@ def test_a_small_archive_that_unpacks_to_a_large_file_is_refused():
 
 
 def test_a_table_of_counts_beyond_the_limit_is_refused_before_it_is_made():
-    with pytest.raises(InputError, match="1 functions over 9,000,000 minutes make 9,000,000 counts; at most 1,000"):
+    with pytest.raises(InputError, match="1 function over 9,000,000 minutes make 9,000,000 counts; at most 1,000"):
         read(f"{MINUTES},1,9000000\no,a,f,http,1,1\n", limits=TraceLimits(max_cells=1000))
 
 

@@ -67,7 +67,7 @@ def read_counts(file: TraceFile, layout: Layout, limits: TraceLimits) -> CountPa
     part = CountPart(file.name, first - 1 if first else 0, row_of, counts)
     if read > len(row_of):
         part.notices.append(
-            f"{counted(read - len(row_of), 'row')} of {file.name} repeat a function; their counts have been added up."
+            f"{file.name} names a function again in {counted(read - len(row_of), 'row')}; the counts have been added up."
         )
     return part
 
@@ -116,7 +116,7 @@ def _check_size(name: str, functions: int, minutes: int, limits: TraceLimits) ->
         raise InputError(f"{name} names more than {limits.max_sources:,} functions, the most that are allowed.")
     if functions * minutes > limits.max_cells:
         raise InputError(
-            f"{name}: {functions:,} functions over {minutes:,} minutes make {functions * minutes:,} counts; "
+            f"{name}: {counted(functions, 'function')} over {minutes:,} minutes make {functions * minutes:,} counts; "
             f"at most {limits.max_cells:,} are allowed. Give fewer days."
         )
 

@@ -35,6 +35,7 @@ _MAGIC = (
     (b"\xfe\xff", "UTF-16 text"),
 )
 _MINUTE_LABEL = re.compile(r"(?:minute_)?(\d{1,7})(?:_minute)?", re.IGNORECASE)
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _EXPECTED = "a CSV or JSON Lines trace (plain or .gz) or a Parquet file with arrival_s and model is needed"
 
 # The columns that make a CSV format; names are compared without case.
@@ -97,13 +98,13 @@ def minute_label(name: str) -> int | None:
 
 def _detect(file: TraceFile) -> Layout:
     head = file.head(HEAD_BYTES)
-    if not head.strip():
-        raise InputError(f"{file.name} is empty; {_EXPECTED}.")
     if head.startswith(b"PAR1"):
         return Layout("native", is_parquet=True)
     _refuse_binary(file, head)
     text = _decode(file, head).removeprefix("\ufeff")
-    body = text.lstrip()
+    body = text.lstrip(" \t\r\n")
+    if not body:
+        raise InputError(f"{file.name} is empty; {_EXPECTED}.")
     if body.startswith("<"):
         raise InputError(f"{file.name} is a web page or XML document; {_EXPECTED}.")
     first_line = body.split("\n", 1)[0].strip("\r")
@@ -129,6 +130,7 @@ def _refuse_binary(file: TraceFile, head: bytes) -> None:
         # Latin text in UTF-16 without a mark has a zero in every second byte.
         if not any(sample[0::2]) or not any(sample[1::2]):
             raise InputError(f"{file.name} is UTF-16 text; {_EXPECTED}. Save it as UTF-8.")
+    if _CONTROL.search(head):
         raise InputError(f"{file.name} is a binary file; {_EXPECTED}.")
 
 

@@ -67,6 +67,8 @@ def _map_explicitly(
     for row in rows:
         if sources[row] in wanted:
             model_of[row] = index[wanted[sources[row]]]
+    if (model_of == LEFT_OUT).all():
+        raise InputError("No request is left: map_models names none of the sources that have one in the window.")
     left_out = [sources[row] for row in rows if model_of[row] == LEFT_OUT]
     if not left_out:
         return model_of, []

@@ -66,6 +66,9 @@ class TraceOptions:
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name} is '{getattr(self, name)}'; {', '.join(allowed)} are allowed.")
         if isinstance(self.map_models, Mapping):
+            for source, model in self.map_models.items():
+                if not (isinstance(source, str) and isinstance(model, str)):
+                    raise InputError(f"map_models maps {source!r} to {model!r}; two names as text are allowed.")
             object.__setattr__(self, "map_models", dict(self.map_models))
         elif self.map_models not in MAPPINGS:
             raise InputError(

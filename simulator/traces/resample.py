@@ -9,6 +9,7 @@ from scipy.special import digamma, gammaincc, polygamma
 
 from simulator.arrivals import gamma_arrivals
 from simulator.errors import InputError
+from simulator.traces.parts import counted
 from simulator.traces.trace import Rates
 from simulator.workload import MAX_REQUESTS, Workload, merge_arrivals
 
@@ -160,8 +161,8 @@ def window_count(length_s: float, window_s: float, num_models: int) -> int:
     count = max(int(np.ceil(length_s / window_s * (1 - 1e-12))), 1)
     if count * num_models > MAX_WINDOWS:
         raise InputError(
-            f"{length_s:g} s in windows of {window_s:g} s make {count * num_models:,} windows for {num_models:,} "
-            f"models; at most {MAX_WINDOWS:,} are allowed. Choose a larger window_s."
+            f"{length_s:g} s in windows of {window_s:g} s make {count * num_models:,} windows for "
+            f"{counted(num_models, 'model')}; at most {MAX_WINDOWS:,} are allowed. Choose a larger window_s."
         )
     return count
 

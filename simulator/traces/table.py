@@ -215,7 +215,7 @@ def _diagnose(file: TraceFile, layout: Layout, columns: Mapping[str, Kind], good
         where = f"{file.name}, line {number}"
         if len(line) > _MAX_LINE_BYTES:
             raise InputError(f"{where} is longer than {_MAX_LINE_BYTES:,} bytes, the most that is allowed.")
-        if number <= layout.skip_lines or not line.strip():
+        if number <= layout.skip_lines or not line.strip(b"\r\n"):
             continue
         rows += 1
         if rows <= good_rows:
