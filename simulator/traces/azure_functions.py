@@ -54,21 +54,20 @@ def read_counts(file: TraceFile, layout: Layout, limits: TraceLimits) -> CountPa
     width = last - first + 1
     place = np.array(list(minutes.values())) - first
     row_of: dict[Key, int] = {}
-    blocks, rows, read = [], [], 0
+    read = 0
+    # A count takes two bytes of text at least, so there cannot be more rows; pages that stay untouched cost nothing.
+    most_rows = min(file.size_bytes // (2 * len(minutes)), limits.max_cells // width) + 1
+    counts = np.zeros((most_rows, width), dtype=np.int32)
     for batch in read_batches(file, layout, columns, limits):
         texts = [batch[name].to_pylist() for name in keys]
-        rows.append(np.array([row_of.setdefault(key, len(row_of)) for key in zip(*texts, strict=True)], dtype=np.int64))
-        blocks.append(np.stack([batch[name] for name in minutes], axis=1))
-        read += rows[-1].size
+        rows = np.array([row_of.setdefault(key, len(row_of)) for key in zip(*texts, strict=True)], dtype=np.int64)
         _check_size(file.name, len(row_of), width, limits)
-    counts = np.zeros((len(row_of), width), dtype=np.int32)
-    for row, block in zip(rows, _drain(blocks), strict=True):
-        _add(file.name, counts, row, place, block)
-    part = CountPart(file.name, first - 1 if first else 0, row_of, counts)
+        _add(file.name, counts, rows, place, np.stack([batch[name] for name in minutes], axis=1))
+        read += rows.size
+    part = CountPart(file.name, first - 1 if first else 0, row_of, counts[: len(row_of)])
     if read > len(row_of):
-        part.notices.append(
-            f"{file.name} names a function again in {counted(read - len(row_of), 'row')}; the counts have been added up."
-        )
+        repeats = counted(read - len(row_of), "row")
+        part.notices.append(f"{file.name} names a function again in {repeats}; the counts have been added up.")
     return part
 
 

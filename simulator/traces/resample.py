@@ -174,6 +174,7 @@ def draw_windows(windows: ModelWindows, num_models: int, seed: int) -> Workload:
     """
     windows = _drawable(windows)
     _check_expected(windows)
+    random = np.random.RandomState()
     pieces: list[list[np.ndarray]] = [[] for _ in range(num_models)]
     total = 0
     for number, (model, start_s, duration_s, rate, cv) in enumerate(
@@ -186,7 +187,7 @@ def draw_windows(windows: ModelWindows, num_models: int, seed: int) -> Workload:
             strict=True,
         )
     ):
-        arrivals = gamma_arrivals(rate, cv, duration_s, seed + number, start_s)
+        arrivals = gamma_arrivals(rate, cv, duration_s, seed + number, start_s, random)
         pieces[model].append(arrivals)
         total += arrivals.size
         if total > MAX_REQUESTS:
