@@ -1,0 +1,150 @@
+"""What all figures share: an empty figure in the theme, wrapped titles, direct labels, thinned lines."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app import words
+from app.theme import AXIS_SIZE, TITLE_SIZE, Theme, mix, placement_style, plotly_template
+
+TITLE_CHARACTERS = 66
+LABEL_CHARACTERS = 18
+MOST_LABELLED = 4
+MOST_POINTS = 2_000
+# Names on the axis of a bar chart; the whole name is shown on hover.
+AXIS_CHARACTERS = 26
+
+
+def new_figure(theme: Theme, title: str, height: int, uirevision: str, subplots: go.Figure | None = None) -> go.Figure:
+    """An empty figure, or the given one with subplots, in the theme with its title; zoom survives updates.
+
+    Args:
+        height: pixels of the drawing, to which the lines of the title are added.
+        uirevision: what Plotly keeps zoom and selection by; the same on every redraw of the same picture.
+    """
+    figure = subplots or go.Figure()
+    lines = textwrap.wrap(title, TITLE_CHARACTERS)
+    top = 14 + 20 * len(lines)
+    figure.update_layout(
+        template=plotly_template(theme),
+        title={"text": "<br>".join(escape(line) for line in lines), "y": 1, "yanchor": "top", "pad": {"t": 4}},
+        title_font_size=TITLE_SIZE,
+        height=height + top,
+        margin={"l": 8, "r": 12, "t": top + 8, "b": 8},
+        uirevision=uirevision,
+        showlegend=False,
+    )
+    return figure
+
+
+def escape(text: str) -> str:
+    """Names from outside as Plotly text, which reads a little HTML."""
+    return html.escape(text, quote=False)
+
+
+def axis_name(name: str) -> str:
+    """A name short enough to stand beside a bar."""
+    return escape(words.shorten(name, AXIS_CHARACTERS))
+
+
+def hover_name(name: str) -> str:
+    """A name as it stands on hover."""
+    return escape(words.shorten(name))
+
+
+def spread(values: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
+    """Places for labels: near their values, at least `gap` apart where there is room, within [low, high].
+
+    Args:
+        values: float64 (n,); NaN goes to low. Returns float64 (n,) in the order of values.
+    """
+    values = np.clip(np.nan_to_num(np.asarray(values, dtype=np.float64), nan=low), low, high)
+    order = np.argsort(values, kind="stable")
+    gap = min(gap, (high - low) / max(len(values) - 1, 1))
+    placed = values[order]
+    for i in range(1, placed.size):
+        placed[i] = max(placed[i], placed[i - 1] + gap)
+    if placed.size:
+        placed[-1] = min(placed[-1], high)
+    for i in range(placed.size - 2, -1, -1):
+        placed[i] = min(placed[i], placed[i + 1] - gap)
+    out = np.empty_like(placed)
+    out[order] = placed
+    return out
+
+
+def label_ends(
+    figure: go.Figure, names: Sequence[str], colours: Sequence[str], values: Sequence[float],
+    limits: tuple[float, float], height: int, yref: str = "y",
+) -> None:  # fmt: skip
+    """Write the names of lines at the right end of the plot, in their colours; a legend above with more than four.
+
+    Args:
+        values: where the lines end, in units of the y axis. limits: of that axis. height: of the plot, pixels.
+    """
+    if len(names) > MOST_LABELLED:
+        figure.update_layout(showlegend=True, margin_t=figure.layout.margin.t + 24)
+        return
+    low, high = limits
+    places = spread(np.asarray(values), (high - low) * 16 / height, low, high)
+    longest = 0
+    for name, colour, place in zip(names, colours, places, strict=True):
+        text = words.shorten(name, LABEL_CHARACTERS)
+        longest = max(longest, len(text))
+        figure.add_annotation(
+            x=1, xref="paper", y=place, yref=yref, text=escape(text), xanchor="left", xshift=6,
+            font={"color": colour, "size": AXIS_SIZE}, showarrow=False,
+        )  # fmt: skip
+    figure.update_layout(margin_r=max(figure.layout.margin.r, 18 + 7 * longest))
+
+
+def line_of(place: int, theme: Theme, width: float = 2.0) -> dict:
+    """The line of a placement."""
+    style = placement_style(place, theme)
+    return {"color": style.colour, "dash": style.dash, "width": width}
+
+
+def thin(x: np.ndarray, y: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndarray, np.ndarray]:
+    """At most `most` points of a monotone line, evenly spaced in number, both ends kept."""
+    if x.size <= most:
+        return x, y
+    keep = np.unique(np.linspace(0, x.size - 1, most).astype(np.int64))
+    return x[keep], y[keep]
+
+
+def colour_bar(theme: Theme, title: str, y: float = 0.5, length: float = 1.0) -> dict:
+    """The scale beside a heatmap."""
+    return {
+        "title": {"text": title, "side": "right", "font": {"size": AXIS_SIZE, "color": theme.muted}},
+        "tickfont": {"size": AXIS_SIZE, "color": theme.muted},
+        "thickness": 10, "outlinewidth": 0, "y": y, "len": length, "x": 1.01, "xpad": 4, "nticks": 5,
+    }  # fmt: skip
+
+
+def empty_figure(theme: Theme, sentence: str, height: int = 160) -> go.Figure:
+    """A figure that says in words why there is nothing to draw."""
+    figure = new_figure(theme, "", height, "empty")
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    figure.add_annotation(
+        x=0.5, y=0.5, xref="paper", yref="paper", text="<br>".join(textwrap.wrap(escape(sentence), TITLE_CHARACTERS))
+    )
+    return figure
+
+
+def mark_deadline(figure: go.Figure, seconds: Sequence[float], theme: Theme) -> None:
+    """A rule at the deadline, or a band from the shortest to the longest where models differ."""
+    low, high = min(seconds), max(seconds)
+    text = f"deadline {words.duration(low)}"
+    if words.duration(low) != words.duration(high):
+        text = f"deadlines {words.duration(low)} to {words.duration(high)}"
+        figure.add_vrect(x0=low, x1=high, fillcolor=mix(theme.background, theme.missed, 0.1), line_width=0, layer="below")
+    figure.add_vline(x=high, line={"color": theme.missed, "width": 1.5, "dash": "dot"})
+    figure.add_annotation(
+        x=high, y=0.02, yref="paper", text=text, xanchor="left", yanchor="bottom", xshift=5, font_color=theme.missed
+    )
