@@ -88,7 +88,9 @@ class Record(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What a score counts: int64 good (M,) requests in time, dispatched (G,) requests, rejected ones included."""
+    """What a score counts: int64 good (M,) requests in time, dispatched (G,) requests, rejected ones included, and
+    float64 latency_s (M,), the sum over the requests that ran one by one (without batching)."""
 
     good: np.ndarray
     dispatched: np.ndarray
+    latency_s: np.ndarray

@@ -164,7 +164,7 @@ def serve(instance, rules, state, arrival_s, model, slo_s, low, high, ended_s, n
     dispatch, client_delay_s, dispatch_delay_s, start_delay_s, response_delay_s, margin_s, admit_all = rules
     predicted_s, actual_s, last_s, turn, outstanding, accepted_head, accepted_tail = state[:7]
     rejected_head, rejected_tail, next_answer_s = state[7:10]
-    good, dispatched = tally
+    good, dispatched, total_latency_s = tally
     counts_queue = dispatch == SHORTEST_QUEUE
     own_deadlines = slo_s.size > 0
     for i in range(low, high):
@@ -208,6 +208,7 @@ def serve(instance, rules, state, arrival_s, model, slo_s, low, high, ended_s, n
         start_s, end_s = _execute(g, row, reach_s, start_delay_s, depth, predicted_s, actual_s, last_s, latency_s)
         in_time = end_s + response_delay_s <= deadline_s
         good[m] += in_time
+        total_latency_s[m] += end_s + response_delay_s - arrival_s[i]
         if record is not None:
             record.status[i] = SERVED if in_time else LATE
             record.group[i] = first_group + g

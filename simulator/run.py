@@ -105,9 +105,8 @@ class _Run:
         """Handle the requests low <= i < high; with batching the queues are worked on until end_s."""
         for chunk_low in range(low, max(high, low + 1), CHUNK):
             chunk_high = min(chunk_low + CHUNK, high)
-            tally = Tally(
-                np.zeros(len(self.models), dtype=np.int64), np.zeros(len(self.placement.groups), dtype=np.int64)
-            )
+            models, groups = len(self.models), len(self.placement.groups)
+            tally = Tally(np.zeros(models, dtype=np.int64), np.zeros(groups, dtype=np.int64), np.zeros(models))
             if self.batching:
                 until_s = math.inf if self.serving.forget_backlog else end_s
                 self._serve_batches(chunk_low, chunk_high, until_s if chunk_high == high else -math.inf, tally)

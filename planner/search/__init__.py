@@ -1,0 +1,19 @@
+"""Placement search: every algorithm behind one function."""
+
+from planner.search.registry import ALGORITHMS, Algorithm, Option, find_algorithm
+from planner.search.result import Alternative, Progress, SearchResult, Step
+from planner.search.search import search
+from planner.search.space import fits
+
+__all__ = [
+    "ALGORITHMS",
+    "Algorithm",
+    "Alternative",
+    "Option",
+    "Progress",
+    "SearchResult",
+    "Step",
+    "find_algorithm",
+    "fits",
+    "search",
+]

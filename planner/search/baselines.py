@@ -1,0 +1,134 @@
+"""The simple placements that others are compared with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from planner.search.filling import fill_and_record
+from planner.search.run import Run
+from planner.search.space import Layout, Space
+from simulator import InputError, Placement, score_kernels
+
+
+def selective_replication(run: Run) -> None:
+    """Every device on its own, filled by the fast heuristic (the paper's SR)."""
+    space = run.space
+    run.enter("fill")
+    fill_and_record(run, space.empty([space.shape_index(1, 1)] * space.devices))
+
+
+def uniform(run: Run, pp: int, tp: int) -> None:
+    """Groups of one configuration, filled by the fast heuristic; devices left over stay idle."""
+    run.enter("fill")
+    fill_and_record(run, uniform_groups(run, pp, tp))
+
+
+def fast_greedy(run: Run, placement: Placement | None, pp: int, tp: int) -> None:
+    """The fast heuristic on given groups; models that they hold already stay."""
+    run.enter("fill")
+    fill_and_record(run, run.space.layout(placement) if placement is not None else uniform_groups(run, pp, tp))
+
+
+def uniform_groups(run: Run, pp: int, tp: int) -> Layout:
+    """As many empty groups of one configuration as the cluster has devices for."""
+    space = run.space
+    shape = space.shape_index(pp, tp)
+    count, idle = divmod(space.devices, pp * tp)
+    if idle:
+        run.notes.append(f"{idle} of {space.devices} devices stay idle: groups of {pp * tp} leave them over.")
+    return space.empty([shape] * count)
+
+
+def remainder_shapes(space: Space, devices: int) -> list[int]:
+    """Pipelines of the powers of two that make up a number of devices, ascending (alpaserve.md 3.4)."""
+    sizes = [1 << bit for bit in range(devices.bit_length()) if devices >> bit & 1]
+    return [space.shapes.index((size, 1)) for size in sizes if (size, 1) in space.shapes]
+
+
+def round_robin(run: Run, pp: int, tp: int) -> None:
+    """Groups of one configuration and a remainder; models are dealt out in turn, without looking at the traffic.
+
+    A group pointer goes round; the next model, in order of the models, that fits goes into the group it points
+    at. It ends when nothing fits there, so memory may be left (alpaserve.md 3.4, `mp-round-robin`).
+    """
+    space = run.space
+    run.enter("deal")
+    regular = [space.shape_index(pp, tp)] * (space.devices // (pp * tp))
+    layout = space.empty(regular + remainder_shapes(space, space.devices % (pp * tp)))
+    used_gib = np.zeros((layout.shape.size, space.catalogue.weight_gib.shape[1]))
+    models = len(space.problem.models)
+    g = m = 0
+    while True:
+        tried = 0
+        while tried < models and not (
+            not layout.holds[g, m] and score_kernels.room_for(m, layout.shape[g], used_gib[g], space.catalogue)
+        ):
+            m, tried = (m + 1) % models, tried + 1
+        if tried == models:
+            break
+        layout.holds[g, m] = True
+        used_gib[g] += space.catalogue.weight_gib[space.catalogue.first_row[m] + layout.shape[g]]
+        g, m = (g + 1) % layout.shape.size, (m + 1) % models
+    score_and_record(run, "models dealt out in turn", layout)
+
+
+def dedicated(run: Run, pp: int | None, tp: int | None) -> None:
+    """Every model its own groups, as many as its share of the offered load asks for.
+
+    Without pp and tp each model takes its smallest configuration that fits, the one with the shallower pipeline
+    first. The busiest models come first; each gets one group while devices last. What is left goes group by group to
+    the model that lacks most of its quota (largest remainder), quota = share of the load * devices / group size.
+    """
+    space = run.space
+    run.enter("hand out devices")
+    shape_of = _own_shapes(space, pp, tp)
+    placeable = np.flatnonzero(shape_of >= 0)
+    size = np.where(shape_of >= 0, space.catalogue.devices[shape_of], 1)
+    load_s = np.maximum(space.load_s, 1e-12)
+    quota = load_s / load_s[placeable].sum() * space.devices / size
+    count, left = np.zeros(shape_of.size, np.int64), space.devices
+    for m in sorted(placeable, key=lambda m: (-load_s[m], m)):
+        if size[m] <= left:
+            count[m], left = 1, left - size[m]
+    without = [space.problem.models[m].name for m in placeable if count[m] == 0]
+    if without:
+        run.notes.append(f"No devices were left for {len(without)} of {shape_of.size} models, {without[0]} among them.")
+    while growing := [m for m in placeable if count[m] and size[m] <= left]:
+        m = max(growing, key=lambda m: (quota[m] - count[m], -m))
+        count[m], left = count[m] + 1, left - size[m]
+    owners = np.repeat(np.arange(count.size), count)
+    layout = space.empty(shape_of[owners])
+    layout.holds[np.arange(owners.size), owners] = True
+    score_and_record(run, "every model on its own groups", layout)
+
+
+def _own_shapes(space: Space, pp: int | None, tp: int | None) -> np.ndarray:
+    if (pp is None) != (tp is None):
+        raise InputError("Dedicated groups need both pp and tp, or neither.")
+    fits_alone = space.fits_alone
+    if pp is None:
+        return np.where(fits_alone.any(axis=1), fits_alone.argmax(axis=1), -1)
+    shape = space.shape_index(pp, tp)
+    shapes = np.where(fits_alone[:, shape], shape, -1)
+    if (shapes < 0).all():
+        raise InputError(f"No model fits a group of pp {pp}, tp {tp} on its own.")
+    return shapes
+
+
+def score_and_record(run: Run, what: str, layout: Layout) -> None:
+    """Score one layout on the whole traffic and record it."""
+    for good in run.each([(score_layout, (run.space, layout, run.control))]):
+        if good is not None:
+            run.evaluations += 1
+            run.offer(what, layout, good)
+
+
+def score_layout(space: Space, layout: Layout, control: np.ndarray) -> int | None:
+    """Requests in time on a layout; None if stopped before the end."""
+    models, cuts = layout.holds.shape[1], space.traffic.cuts.size - 1
+    good_at = np.zeros((cuts, models), np.int64)
+    done = score_kernels.score(
+        layout.shape, layout.holds, np.ones(models, np.bool_), space.catalogue, space.traffic, space.rules, control,
+        np.full(cuts, np.inf), good_at, np.zeros(layout.shape.size, np.int64), np.zeros(models),
+    )  # fmt: skip
+    return int(good_at[-1].sum()) if done else None

@@ -1,0 +1,143 @@
+"""Which algorithms there are and what each may be told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from planner.search import baselines
+from planner.search.run import Run
+from simulator import InputError, Placement
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of an algorithm.
+
+    Attributes:
+        name: as in the scenario file.
+        kind: "int", "float", "bool", "choice", "shapes" (a list of (pp, tp)) or "placement".
+        default: used when it is not given; None = not set.
+        allowed: what may be given: (lowest, highest) of a number, the words of a choice, otherwise empty.
+        help: what it does, a sentence.
+    """
+
+    name: str
+    kind: str
+    default: Any
+    allowed: tuple = ()
+    help: str = ""
+
+    def check(self, algorithm: str, value: Any) -> Any:
+        """The value as the algorithm takes it; raises InputError saying what is allowed."""
+        if value is None and self.default is None:
+            return None
+        checked = _CHECKS[self.kind](value, self.allowed)
+        if checked is None:
+            allowed = _ALLOWED[self.kind](self.allowed)
+            raise InputError(f"Option '{self.name}' of algorithm '{algorithm}' is {value!r}; {allowed} is allowed.")
+        return checked
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """A search algorithm: a plain title, one line about it, its options, and the function that runs it."""
+
+    title: str
+    description: str
+    options: tuple[Option, ...]
+    function: Callable[..., None]
+
+    def start(self, run: Run, name: str, given: Mapping[str, Any]) -> None:
+        """Run with the given options, defaults for the others; raises InputError for a wrong one."""
+        known = {option.name: option for option in self.options}
+        for key in given:
+            if key not in known:
+                allowed = f"{', '.join(known)} are allowed" if known else "it has none"
+                raise InputError(f"Algorithm '{name}' has no option '{key}'; {allowed}.")
+        values = {key: option.check(name, given.get(key, option.default)) for key, option in known.items()}
+        self.function(run, **values)
+
+
+def find_algorithm(name: str) -> Algorithm:
+    """An algorithm by its name; raises InputError naming those that exist."""
+    if name not in ALGORITHMS:
+        raise InputError(f"Algorithm '{name}' is not known; {', '.join(ALGORITHMS)} are allowed.")
+    return ALGORITHMS[name]
+
+
+def _whole(value: Any, allowed: tuple) -> int | None:
+    good = isinstance(value, int) and not isinstance(value, bool) and allowed[0] <= value <= allowed[1]
+    return value if good else None
+
+
+def _number(value: Any, allowed: tuple) -> float | None:
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and allowed[0] <= value <= allowed[1]
+    return float(value) if good else None
+
+
+def _shapes(value: Any, _: tuple) -> tuple[tuple[int, int], ...] | None:
+    try:
+        shapes = tuple((pp, tp) for pp, tp in value)
+    except (TypeError, ValueError):
+        return None
+    good = shapes and all(isinstance(x, int) and x >= 1 for shape in shapes for x in shape)
+    return shapes if good else None
+
+
+_CHECKS: dict[str, Callable[[Any, tuple], Any]] = {
+    "int": _whole,
+    "float": _number,
+    "bool": lambda value, _: value if isinstance(value, bool) else None,
+    "choice": lambda value, allowed: value if value in allowed else None,
+    "shapes": _shapes,
+    "placement": lambda value, _: value if isinstance(value, Placement) else None,
+}
+_ALLOWED: dict[str, Callable[[tuple], str]] = {
+    "int": lambda allowed: f"a whole number from {allowed[0]} to {allowed[1]}",
+    "float": lambda allowed: f"a number from {allowed[0]:g} to {allowed[1]:g}",
+    "bool": lambda _: "true or false",
+    "choice": lambda allowed: "one of " + ", ".join(map(str, allowed)),
+    "shapes": lambda _: "a list of pairs (pp, tp) of whole numbers from 1 on",
+    "placement": lambda _: "a placement",
+}
+
+_PP = Option("pp", "int", 4, (1, 64), "stages of every group")
+_TP = Option("tp", "int", 1, (1, 64), "tensor degree of every group")
+
+ALGORITHMS: dict[str, Algorithm] = {
+    "selective_replication": Algorithm(
+        "Selective replication",
+        "Every device on its own; popular models get more replicas.",
+        (),
+        baselines.selective_replication,
+    ),
+    "uniform": Algorithm(
+        "Uniform groups",
+        "All groups have one parallel configuration; the fast heuristic fills them.",
+        (_PP, _TP),
+        baselines.uniform,
+    ),
+    "dedicated": Algorithm(
+        "Dedicated devices",
+        "Every model has its own devices, as many as its load asks for.",
+        (
+            Option("pp", "int", None, (1, 64), "stages of every group; by default the smallest that fits each model"),
+            Option("tp", "int", None, (1, 64), "tensor degree of every group"),
+        ),
+        baselines.dedicated,
+    ),
+    "round_robin": Algorithm(
+        "Round robin",
+        "Models are dealt out to equal groups in turn, without looking at the traffic.",
+        (_PP, _TP),
+        baselines.round_robin,
+    ),
+    "fast_greedy": Algorithm(
+        "Fast greedy",
+        "The most under-served model joins the least loaded group, until memory is full.",
+        (_PP, _TP, Option("placement", "placement", None, (), "groups to fill instead of pp and tp")),
+        baselines.fast_greedy,
+    ),
+}

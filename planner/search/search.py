@@ -1,0 +1,65 @@
+"""The one function behind which all algorithms stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import replace
+from typing import Any
+
+from planner.problem import Problem
+from planner.search.registry import find_algorithm
+from planner.search.result import Progress, SearchResult
+from planner.search.run import Run, Stopped
+from planner.search.space import Space
+from simulator import simulate
+
+
+def search(
+    problem: Problem,
+    algorithm: str = "alpaserve",
+    seed: int = 0,
+    time_limit_s: float | None = None,
+    on_progress: Callable[[Progress], bool | None] | None = None,
+    max_evaluations: int | None = None,
+    executor: Executor | None = None,
+    **options: Any,
+) -> SearchResult:
+    """Find a placement that finishes many requests in time.
+
+    Args:
+        problem: models, cluster, traffic, serving rules. Batches are left out of account while searching, as the
+            authors do; the final score is simulated with them.
+        algorithm: one of ALGORITHMS.
+        seed: of everything random. With the same seed and `max_evaluations` the answer is the same.
+        time_limit_s: seconds after which the best so far is returned.
+        on_progress: called about every 20 ms in the calling thread; when it returns False the search stops and the
+            best so far is returned.
+        max_evaluations: placements to score at most; filling one placement may overrun it.
+        executor: where placements are scored, with the interface of concurrent.futures; threads by default. The
+            functions handed to it release the GIL and share memory with the caller.
+        options: of the algorithm, see ALGORITHMS.
+
+    Raises:
+        InputError: no model fits the cluster, or an unknown algorithm or a wrong option.
+    """
+    chosen = find_algorithm(algorithm)
+    space = Space(problem)
+    with Run(space, seed, time_limit_s, max_evaluations, on_progress, executor) as run:
+        stop_reason = "done"
+        try:
+            chosen.start(run, algorithm, options)
+        except Stopped as stopped:
+            stop_reason = stopped.reason
+        placement = replace(run.best, name=chosen.title)
+        result = simulate(problem.models, placement, problem.workload, problem.serving)
+        return SearchResult(
+            algorithm=algorithm,
+            placement=placement,
+            score=result.slo_attainment,
+            seconds=run.seconds,
+            evaluations=run.evaluations,
+            stop_reason=stop_reason,
+            steps=tuple(run.steps),
+            notes=tuple(run.notes),
+        )

@@ -1,0 +1,307 @@
+"""Kernels that score many placements without leaving compiled code.
+
+A *layout* is a placement as arrays: `shape` int64 (G,), the index of each group's parallel configuration, and `holds`
+bool (G, M), which models it holds. Scores come from `simulator.kernels.serve`, the simulation itself. What a change
+of a layout cannot reach is not simulated again: models and groups form a graph, and requests meet only inside its
+connected components.
+
+Long calls look at `control[0]` at every cut of the trace; another thread sets it to stop them.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from simulator import kernels
+from simulator.arrays import Instance, State, Tally
+from simulator.kernels import NONE, serve
+
+# Numba's cache looks at this file's time stamp only, but these kernels contain `serve`: pass a newer stamp on.
+with suppress(OSError):
+    if os.stat(kernels.__file__).st_mtime > os.stat(__file__).st_mtime:
+        os.utime(__file__)
+
+
+class Catalogue(NamedTuple):
+    """Models and parallel configurations as arrays. M models, C configurations, R = profiles * C rows, S stages.
+
+    slo_s: float64 (M,). first_row: int64 (M,); model m in configuration c has row first_row[m] + c.
+    latency_s: float64 (1, R, S), overhead included. weight_gib: float64 (R, S), inf in the first place where there
+    is no profile. depth, devices: int64 (C,). memory_gib: what a device may hold, tolerance included.
+    """
+
+    slo_s: np.ndarray
+    first_row: np.ndarray
+    latency_s: np.ndarray
+    weight_gib: np.ndarray
+    depth: np.ndarray
+    devices: np.ndarray
+    memory_gib: float
+
+
+class Traffic(NamedTuple):
+    """The requests to plan for. arrival_s float64 (n,), model int32 (n,), slo_s float64 (n,) or empty;
+    cuts: int64 (K + 1,), rising from 0 to n, where a run is looked at."""
+
+    arrival_s: np.ndarray
+    model: np.ndarray
+    slo_s: np.ndarray
+    cuts: np.ndarray
+
+
+@njit(cache=True, nogil=True)
+def build_layout_instance(shape, holds, catalogue):
+    """The layout as the arrays that `serve` takes."""
+    groups, models = holds.shape
+    start = np.zeros(models + 1, np.int64)
+    for m in range(models):
+        count = 0
+        for g in range(groups):
+            count += holds[g, m]
+        start[m + 1] = start[m] + count
+    group = np.empty(start[models], np.int64)
+    row = np.empty(start[models], np.int64)
+    for m in range(models):
+        j = start[m]
+        for g in range(groups):
+            if holds[g, m]:
+                group[j] = g
+                row[j] = catalogue.first_row[m] + shape[g]
+                j += 1
+    depth = np.empty(groups, np.int64)
+    for g in range(groups):
+        depth[g] = catalogue.depth[shape[g]]
+    none = np.zeros(1, np.int64)
+    return Instance(
+        catalogue.slo_s, start, group, row, catalogue.latency_s, none + 1, depth, none, none, none, 0
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _idle(groups, models, stages, rules):
+    predicted_s = np.zeros((groups, stages))
+    actual_s = np.zeros((groups, stages)) if rules.start_delay_s > 0 else predicted_s
+    nothing = np.full((4, groups), NONE, np.int64)
+    return State(
+        predicted_s, actual_s, np.zeros(groups), np.zeros(models, np.int64), np.zeros(groups, np.int64),
+        nothing[0], nothing[1], nothing[2], nothing[3], np.full(groups, np.inf),
+        np.ones(1, np.bool_), nothing[0], nothing[0], nothing[0],
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _requests_of(affected, traffic):
+    """The requests of the affected models, with the cuts moved accordingly."""
+    arrival_s, model, slo_s, cuts = traffic
+    kept_arrival_s, kept_model = np.empty_like(arrival_s), np.empty_like(model)
+    kept_slo_s = np.empty_like(slo_s)
+    kept_cuts = np.zeros_like(cuts)
+    j = 0
+    for k in range(cuts.size - 1):
+        for i in range(cuts[k], cuts[k + 1]):
+            kept_arrival_s[j] = arrival_s[i]
+            kept_model[j] = model[i]
+            if slo_s.size:
+                kept_slo_s[j] = slo_s[i]
+            j += affected[model[i]] and 1 or 0
+        kept_cuts[k + 1] = j
+    return kept_arrival_s, kept_model, kept_slo_s, kept_cuts
+
+
+@njit(cache=True, nogil=True)
+def score(shape, holds, affected, catalogue, traffic, rules, control, limit, good_at, dispatched, latency_s):
+    """Simulate the requests of the affected models on a layout.
+
+    Args:
+        affected: bool (M,), a union of connected components.
+        control: int64 (1,); the run stops at the next cut once it is not 0.
+        limit: float64 (K,); the run stops once more than limit[k] of the requests before cut k + 1 are bad.
+        good_at: int64 (K, M), receives for each cut the requests in time so far of the affected models.
+        dispatched: int64 (G,), receives the requests sent to each group that holds an affected model.
+        latency_s: float64 (M,), receives the sum of the latencies of the affected models' requests that ran.
+
+    Returns:
+        Whether the run came to the end.
+    """
+    groups, models = holds.shape
+    instance = build_layout_instance(shape, holds, catalogue)
+    state = _idle(groups, models, catalogue.latency_s.shape[2], rules)
+    if affected.all():
+        arrival_s, model, slo_s, cuts = traffic.arrival_s, traffic.model, traffic.slo_s, traffic.cuts
+    else:
+        arrival_s, model, slo_s, cuts = _requests_of(affected, traffic)
+    queued = rules.dispatch == kernels.SHORTEST_QUEUE
+    ended_s = np.empty(arrival_s.size if queued else 0)
+    next_request = np.empty(ended_s.size, np.int32)
+    good, sent, waited_s = np.zeros(models, np.int64), np.zeros(groups, np.int64), np.zeros(models)
+    tally = Tally(good, sent, waited_s)
+    for k in range(cuts.size - 1):
+        if control[0] != 0:
+            return False
+        serve(
+            instance, rules, state, arrival_s, model, slo_s, cuts[k], cuts[k + 1], ended_s, next_request, None, tally
+        )  # fmt: skip
+        in_time = 0
+        for m in range(models):
+            if affected[m]:
+                good_at[k, m] = good[m]
+                in_time += good[m]
+        if cuts[k + 1] - in_time > limit[k]:
+            return False
+    for m in range(models):
+        if affected[m]:
+            latency_s[m] = waited_s[m]
+    for g in range(groups):
+        for m in range(models):
+            if holds[g, m] and affected[m]:
+                dispatched[g] = sent[g]
+                break
+    return True
+
+
+@njit(cache=True, nogil=True)
+def reach(holds, affected):
+    """Spread `affected` bool (M,) over the connected components that it touches, in place."""
+    groups, models = holds.shape
+    seen = np.zeros(groups, np.bool_)
+    waiting = np.empty(models, np.int64)
+    count = 0
+    for m in range(models):
+        if affected[m]:
+            waiting[count] = m
+            count += 1
+    while count > 0:
+        count -= 1
+        m = waiting[count]
+        for g in range(groups):
+            if holds[g, m] and not seen[g]:
+                seen[g] = True
+                for other in range(models):
+                    if holds[g, other] and not affected[other]:
+                        affected[other] = True
+                        waiting[count] = other
+                        count += 1
+
+
+@njit(cache=True, nogil=True)
+def room_for(m, c, used_gib, catalogue):
+    """Whether a group of configuration c with used_gib float64 (S,) on its stages has room for model m."""
+    row = catalogue.first_row[m] + c
+    for k in range(catalogue.depth[c]):
+        if used_gib[k] + catalogue.weight_gib[row, k] > catalogue.memory_gib:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def used_memory(shape, holds, catalogue):
+    """Weights on a device of each stage of each group: float64 (G, S), GiB."""
+    used_gib = np.zeros((shape.size, catalogue.weight_gib.shape[1]))
+    for g in range(shape.size):
+        for m in range(holds.shape[1]):
+            if holds[g, m]:
+                used_gib[g] += catalogue.weight_gib[catalogue.first_row[m] + shape[g]]
+    return used_gib
+
+
+@njit(cache=True, nogil=True)
+def comes_before(a, b):
+    """Order of two groups' models, bool (M,) each, as tuples of ascending indices compare."""
+    for m in range(a.size):
+        if a[m] != b[m]:
+            rest = b[m + 1 :] if a[m] else a[m + 1 :]
+            return a[m] == rest.any()
+    return False
+
+
+@njit(cache=True, nogil=True)
+def normalise(shape, holds, moved):
+    """Sort the groups by their models, stable, in place; moved int64 (G,) is permuted alongside (insertion sort)."""
+    for g in range(1, shape.size):
+        at = g
+        while at > 0 and comes_before(holds[at], holds[at - 1]):
+            shape[at], shape[at - 1] = shape[at - 1], shape[at]
+            moved[at], moved[at - 1] = moved[at - 1], moved[at]
+            for m in range(holds.shape[1]):
+                holds[at, m], holds[at - 1, m] = holds[at - 1, m], holds[at, m]
+            at -= 1
+
+
+@njit(cache=True, nogil=True)
+def _next_replica(shape, holds, allowed, requests, good, dispatched, used_gib, catalogue):
+    """The least-loaded group with any room and the most under-served model that fits it; (NONE, NONE) if none."""
+    models = requests.size
+    unserved = np.empty(models)
+    for m in range(models):
+        unserved[m] = requests[m] * (1 - good[m] / (requests[m] + 1e-6))
+    by_unserved = np.argsort(unserved, kind="mergesort")
+    for g in np.argsort(dispatched, kind="mergesort"):
+        for position in range(models - 1, -1, -1):
+            m = by_unserved[position]
+            if allowed[m] and not holds[g, m] and room_for(m, shape[g], used_gib[g], catalogue):
+                return g, m
+    return NONE, NONE
+
+
+@njit(cache=True, nogil=True)
+def fill(shape, holds, allowed, catalogue, traffic, rules, control, good_at, chosen, good_after):
+    """The authors' fast heuristic (alpaserve.md 3.3): fill the groups of a layout with replicas, in place.
+
+    Each step simulates the layout and gives the least-loaded group with any room the most under-served model that
+    fits; groups are then sorted by their models again. Ties: more unserved requests first, then the higher model
+    index; fewer dispatched requests first, then the lower group index. Only the connected component that the last
+    replica joined is simulated again.
+
+    Args:
+        shape, holds: the layout, changed.
+        allowed: bool (M,), the models to place; requests of the others are ignored.
+        good_at: int64 (K, M), receives the requests in time at each cut.
+        chosen: int64 (>= steps, 2), receives (group before sorting, model) of each step.
+        good_after: int64 (>= steps + 1,), receives the requests in time before each step and at the end.
+
+    Returns:
+        (replicas added, evaluations). If stopped, the layout is the last one that was scored to the end.
+    """
+    groups, models = holds.shape
+    requests = np.bincount(traffic.model, minlength=models)
+    good_at[:] = 0
+    dispatched, latency_s = np.zeros(groups, np.int64), np.zeros(models)
+    no_limit = np.full(traffic.cuts.size - 1, np.inf)
+    used_gib = used_memory(shape, holds, catalogue)
+    normalise(shape, holds, np.arange(groups))
+    used_gib = used_memory(shape, holds, catalogue)
+    affected = allowed.copy()
+    steps = 0
+    g, m = NONE, NONE
+    while True:
+        done = score(
+            shape, holds, affected, catalogue, traffic, rules, control, no_limit, good_at, dispatched, latency_s
+        )  # fmt: skip
+        if not done:
+            if steps > 0:
+                holds[g, m] = False
+            return max(steps - 1, 0), steps
+        good = good_at[-1]
+        good_after[steps] = good.sum()
+        g, m = _next_replica(shape, holds, allowed, requests, good, dispatched, used_gib, catalogue)
+        if g < 0:
+            return steps, steps + 1
+        chosen[steps, 0], chosen[steps, 1] = g, m
+        steps += 1
+        holds[g, m] = True
+        used_gib[g] += catalogue.weight_gib[catalogue.first_row[m] + shape[g]]
+        moved = np.arange(groups)
+        before_g = g
+        normalise(shape, holds, moved)
+        dispatched, used_gib = dispatched[moved], used_gib[moved]
+        for at in range(groups):
+            if moved[at] == before_g:
+                g = at
+        affected[:] = False
+        affected[m] = True
+        reach(holds, affected)
