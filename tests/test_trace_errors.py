@@ -234,3 +234,14 @@ def test_a_damaged_archive_gives_a_trace_or_one_sentence(data):
     packed = bytearray(gzip.compress((NATIVE + "1,a\n" * 50).encode(), mtime=0))
     packed[data.draw(st.integers(0, len(packed) - 1))] = data.draw(st.integers(0, 255))
     check(bytes(packed[: data.draw(st.integers(0, len(packed)))]))
+
+
+@pytest.mark.parametrize("start", [NATIVE + "1,a\n2,", MOONCAKE], ids=["csv", "json"])
+def test_a_line_too_long_to_be_meant_is_refused_with_its_number(start):
+    message = refused(start + "x" * (40 << 20))
+    assert f"line {start.count(chr(10)) + 1} is longer than 4,194,304 bytes" in message
+
+
+def test_a_byte_order_mark_in_front_of_json_is_skipped():
+    trace = read_trace(("x", b"\xef\xbb\xbf" + MOONCAKE.encode()))
+    assert (trace.format, trace.end_s) == ("mooncake", 0)

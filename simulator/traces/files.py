@@ -19,6 +19,7 @@ from simulator.errors import InputError
 from simulator.traces.trace import TraceLimits
 
 _CHUNK_BYTES = 1 << 20
+_MAX_LINE_BYTES = 4 << 20
 # Small archives stay in memory, large ones go to a temporary file.
 _IN_MEMORY_BYTES = 64 << 20
 
@@ -49,6 +50,17 @@ class TraceFile:
         """The first bytes."""
         self.stream.seek(0)
         return self.stream.read(size)
+
+    def lines(self) -> Iterator[tuple[str, bytes]]:
+        """Every line with its place in words; raises InputError for one that is too long to be meant."""
+        self.stream.seek(0)
+        number = 0
+        while line := self.stream.readline(_MAX_LINE_BYTES + 1):
+            number += 1
+            where = f"{self.name}, line {number}"
+            if len(line) > _MAX_LINE_BYTES:
+                raise InputError(f"{where} is longer than {_MAX_LINE_BYTES:,} bytes, the most that is allowed.")
+            yield where, line
 
 
 def as_inputs(paths_or_buffers: TraceInput | Sequence[TraceInput]) -> list[TraceInput]:

@@ -13,7 +13,6 @@ from simulator.traces.files import TraceFile
 from simulator.traces.parts import EventPart, single_source
 from simulator.traces.trace import MAX_TIME_S, TraceLimits
 
-_MAX_LINE_BYTES = 4 << 20
 _SECONDS_PER_UNIT = {"mooncake": 1e-3, "qwen": 1.0, "ragpulse": 1.0}
 
 
@@ -24,18 +23,12 @@ def read_json_lines(file: TraceFile, layout: Layout, limits: TraceLimits) -> Eve
     (RAGPulse: text that is such a number).
     """
     times: list[float] = []
-    file.stream.seek(0)
-    number = 0
-    while line := file.stream.readline(_MAX_LINE_BYTES + 1):
-        number += 1
-        where = f"{file.name}, line {number}"
-        if len(line) > _MAX_LINE_BYTES:
-            raise InputError(f"{where} is longer than {_MAX_LINE_BYTES:,} bytes, the most that is allowed.")
-        if number == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
-        if not line.strip():
+    for where, line in file.lines():
+        # Only the first line can carry a byte order mark.
+        text = line if times else line.removeprefix(b"\xef\xbb\xbf")
+        if not text.strip():
             continue
-        times.append(_timestamp(where, line, layout.format))
+        times.append(_timestamp(where, text, layout.format))
         if len(times) > limits.max_rows:
             raise InputError(f"{file.name} has more than {limits.max_rows:,} rows, the most that are allowed.")
     arrival = np.array(times) * _SECONDS_PER_UNIT[layout.format]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,6 @@ from simulator.traces.parts import counted
 from simulator.traces.trace import MAX_TIME_S, TraceLimits
 
 _BLOCK_BYTES = 8 << 20
-_MAX_LINE_BYTES = 4 << 20
 MAX_COUNT = 2**31 - 1
 
 
@@ -207,15 +207,10 @@ def _diagnose(file: TraceFile, layout: Layout, columns: Mapping[str, Kind], good
 
     Returns if it finds none.
     """
-    file.stream.seek(0)
     wanted = [(layout.header.index(name), name, kind) for name, kind in columns.items()]
-    number, rows = 0, 0
-    while line := file.stream.readline(_MAX_LINE_BYTES + 1):
-        number += 1
-        where = f"{file.name}, line {number}"
-        if len(line) > _MAX_LINE_BYTES:
-            raise InputError(f"{where} is longer than {_MAX_LINE_BYTES:,} bytes, the most that is allowed.")
-        if number <= layout.skip_lines or not line.strip(b"\r\n"):
+    rows = 0
+    for where, line in itertools.islice(file.lines(), layout.skip_lines, None):
+        if not line.strip(b"\r\n"):
             continue
         rows += 1
         if rows <= good_rows:
