@@ -5,9 +5,9 @@ A roofline with few constants, all of them of the device and its software (`hard
     operator   launch * kernels + sum over products of max(flops / (peak * e * fill), bytes / bandwidth)
                + other traffic / bandwidth
     fill       tiles / (tiles + processors / 2): half a wave of 128 x 128 tiles idles on average
-    collective latency + 2 (n - 1) / n * bytes / link for an all-reduce, half of it for a reduce-scatter or
+    collective latency * log2(n) + 2 (n - 1) / n * bytes / link for an all-reduce, half of it for a reduce-scatter or
                an all-gather, (n - 1) / n * bytes a device sends / link for an all-to-all
-    hop        latency + bytes / link, between servers at the bandwidth that the server's devices share
+    hop        latency * (1 + log2(n)) + bytes / link, between servers at the bandwidth that the server's devices share
 """
 
 from __future__ import annotations
@@ -58,9 +58,7 @@ def operator_s(operator: Operator, axis: str | None, ways: int, tokens_split: bo
     few = operator.tokens < software.few_tokens
     score_passes = software.few_tokens_score_passes if few else software.score_passes
     divided = (
-        operator.score_bytes * score_passes
-        + operator.routing_bytes * software.routing_passes
-        + operator.stream_bytes
+        operator.score_bytes * score_passes + operator.routing_bytes * software.routing_passes + operator.stream_bytes
     )
     whole = operator.token_bytes * software.token_passes
     traffic = divided * operator.share(axis, ways) + whole / (ways if tokens_split else 1)
@@ -97,7 +95,7 @@ def collective_s(kind: str, total_bytes: float, ways: int, device: Device) -> fl
     factor = {"all_reduce": 2.0, "reduce_scatter": 1.0, "all_gather": 1.0, "all_to_all": 1.0 / ways}[kind]
     software = device.software
     moved = factor * (ways - 1) / ways * total_bytes
-    latency_s = software.collective_s + software.collective_step_s * (math.log2(ways) - 1)
+    latency_s = software.collective_s * math.log2(ways)
     return latency_s + moved / (device.link_bytes_per_s(ways) * software.link_efficiency)
 
 
@@ -108,4 +106,5 @@ def hop_s(total_bytes: float, ways: int, crosses_nodes: bool, device: Device) ->
     """
     software = device.software
     link = device.node_gb_per_s if crosses_nodes else device.hop_gb_per_s * ways
-    return software.hop_s + total_bytes / (link * 1e9 * software.link_efficiency)
+    latency_s = software.hop_s * (1 + math.log2(ways))
+    return latency_s + total_bytes / (link * 1e9 * software.link_efficiency)

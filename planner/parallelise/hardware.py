@@ -24,10 +24,9 @@ class Software(BaseModel):
         memory_efficiency: share of the memory bandwidth that streaming kernels reach.
         link_efficiency: share of the link bandwidth that collectives and transfers reach.
         launch_s: seconds that every kernel takes besides its work.
-        collective_s: seconds that a collective takes besides its bytes, for two devices; it grows by
-            `collective_step_s` whenever the number of devices doubles.
-        collective_step_s: see above.
-        hop_s: seconds that passing activations to the next stage takes besides their bytes.
+        collective_s: seconds that a collective takes besides its bytes, per doubling of the devices.
+        hop_s: seconds that passing activations to a stage of one device takes besides their bytes, and more
+            per doubling of its devices.
         score_passes: how often the attention scores go through memory; 0 for fused (flash) attention.
         few_tokens, few_tokens_score_passes: with fewer tokens in a batch the unfused attention kernels move
             the scores that often instead.
@@ -44,7 +43,6 @@ class Software(BaseModel):
     link_efficiency: float = Field(gt=0, le=1)
     launch_s: float = Field(ge=0, le=0.01)
     collective_s: float = Field(ge=0, le=0.1)
-    collective_step_s: float = Field(ge=0, le=0.1)
     hop_s: float = Field(ge=0, le=0.1)
     score_passes: float = Field(default=0.0, ge=0, le=100)
     few_tokens: int = Field(default=0, ge=0, le=65536)

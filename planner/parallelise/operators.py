@@ -14,8 +14,11 @@ from simulator.errors import InputError
 
 GIB = 2**30
 ROUTING_MASK_BYTES = 4
+LOGIT_BYTES = 4
 # Kernels that an operator launches: matrix products, norms, activations, permutations.
 KERNELS = {"embedding": 5, "attention": 14, "ffn": 8, "experts": 16, "head": 4}
+# One-hot routing adds two rounds of arg-max, one-hot, running sums, masks and weights.
+ONE_HOT_KERNELS = 44
 
 
 def share(units: int, ways: int) -> float:
@@ -266,8 +269,10 @@ def _experts(architecture: Architecture, tokens: int) -> Operator:
             splits=(by_expert, Split("width", "inner", a.expert_width)),
         ),
     ]
+    common = _common(a, tokens, "experts")
     routing_bytes = 0.0
     if a.expert_group:
+        common["kernels"] += ONE_HOT_KERNELS
         # GShard: tokens of a group reach their slots and come back by products with one-hot matrices.
         group = min(a.expert_group, tokens)
         groups, group_slots = tokens / group, a.top_k * group
@@ -295,13 +300,14 @@ def _experts(architecture: Architecture, tokens: int) -> Operator:
         stream_bytes=inner_bytes + 4 * exchange_bytes,
         exchange_bytes=exchange_bytes,
         inner_bytes=inner_bytes + exchange_bytes,
-        **_common(a, tokens, "experts"),
+        **common,
     )
 
 
 def _head(architecture: Architecture, tokens: int, borrows: bool) -> Operator:
     a = architecture
-    logits_bytes = float(tokens * a.vocabulary * a.dtype_bytes)
+    # The logits are converted to 32 bits: read once more and written again.
+    logits_bytes = float(tokens * a.vocabulary * (a.dtype_bytes + LOGIT_BYTES))
     split = (Split("vocabulary", "columns", a.vocabulary),)
     return Operator(
         matmuls=(Matmul(tokens, a.vocabulary, a.hidden, splits=split),),

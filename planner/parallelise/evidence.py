@@ -1,0 +1,228 @@
+"""The cost model against known numbers: `python -m planner.parallelise.evidence` prints the table.
+
+Every model is scaled to its latency alone on one device, batch 1, and to nothing else; the constants of the
+device come from `fit`. Misses are printed like hits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.parallelise.architectures import load_architectures
+from planner.parallelise.calibrate import Measurement, calibrate
+from planner.parallelise.known import alone_calibration, known_numbers, paper_device, paper_models
+from planner.parallelise.plans import Plan, Problem, make_plans
+from planner.parallelise.profile_model import DEFAULT_BATCHES, profile_model
+from simulator.profiles import Profile
+
+# The bounds are known to this many GiB.
+BOUND_ROUNDING_GIB = 5e-4
+# Degrees that the catalogue holds of each model.
+PAPER_LIMITS = {"bert-104b": (32, 8)}
+DEFAULT_LIMITS = (8, 4)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A modelled number beside a known one, in one unit; `error` is modelled / known - 1."""
+
+    what: str
+    modelled: float
+    known: float
+
+    @property
+    def error(self) -> float:
+        return self.modelled / self.known - 1
+
+
+@dataclass(frozen=True)
+class WeightCheck:
+    """Weights of the fullest device, GiB, beside the bounds that published placements put on them."""
+
+    what: str
+    modelled: float
+    lowest: float
+    highest: float
+
+    @property
+    def miss(self) -> float:
+        """How far it lies outside, relative to the nearer bound; negative below, 0 inside."""
+        if self.modelled > self.highest + BOUND_ROUNDING_GIB:
+            return self.modelled / self.highest - 1
+        if self.modelled < self.lowest - BOUND_ROUNDING_GIB:
+            return self.modelled / self.lowest - 1
+        return 0.0
+
+
+@dataclass(frozen=True)
+class SavedOverhead:
+    """Figure 16: overhead of a full pipeline, seconds, cut into equal layers and by the dynamic program."""
+
+    model: str
+    equal_s: float
+    dynamic_s: float
+    published_share: float
+
+    @property
+    def share(self) -> float:
+        return 1 - self.dynamic_s / self.equal_s
+
+
+def paper_profiles(names: Sequence[str] | None = None, batches: Sequence[int] = DEFAULT_BATCHES) -> dict[str, Profile]:
+    """Modelled profiles of the paper's models on its device, each calibrated on its single latency alone.
+
+    This is the catalogue to replay the published runs with; `names` defaults to all seven models.
+    """
+    profiles = {}
+    for name in names or paper_models():
+        max_pp, max_tp = PAPER_LIMITS.get(name, DEFAULT_LIMITS)
+        modelled = profile_model(
+            load_architectures()[name], paper_device(), max_pp, max_tp, batches, alone_calibration(name)
+        )
+        profiles[name] = modelled.profile
+    return profiles
+
+
+def compare_recovered() -> list[Comparison]:
+    """Sums and slowest stages of pp 4 and 8, and sums of tp 4, of the six models (AlpaServe 7.4), ms."""
+    rows = []
+    for name, known in known_numbers()["recovered"]["models"].items():
+        plans = _calibrated_plans(name, [(4, 1), (8, 1), (1, 4)])
+        for key, configuration in (("pp4", (4, 1)), ("pp8", (8, 1))):
+            plan = plans[configuration]
+            rows.append(Comparison(f"{name} {key} sum", plan.latency_s() * 1e3, known[key][0]))
+            rows.append(Comparison(f"{name} {key} slowest", plan.slowest_s() * 1e3, known[key][1]))
+        rows.append(Comparison(f"{name} tp4 sum", plans[1, 4].latency_s() * 1e3, known["op4"]))
+    return rows
+
+
+def compare_grid() -> list[Comparison]:
+    """Sum and slowest stage of every row of the measured BERT-1.3B grid (AlpaServe 7.2a), ms.
+
+    The grid has 1024 tokens and equal layers, so it is scaled to its own batch 1 latency on one device.
+    """
+    grid = known_numbers()["measured_grid"]
+    architecture, device = load_architectures()[grid["architecture"]], paper_device()
+    options = {"cut": "equal", "sequence": grid["sequence"]}
+    single = Measurement(1, 1, 1, grid["single_ms"]["1"] / 1e3)
+    calibration = calibrate(architecture, device, [single], **options).calibration
+    problem = Problem(architecture, device, (1, 2, 16), calibration, **options)
+    plans, _ = make_plans(problem, [(row["pp"], row["tp"]) for row in grid["rows"]])
+    rows = []
+    for row in grid["rows"]:
+        plan, where = plans[row["pp"], row["tp"]], f"pp{row['pp']} tp{row['tp']}"
+        known = {1: (sum(row["stages_ms"]), max(row["stages_ms"]))}
+        known |= {int(batch): pair for batch, pair in row["batches"].items()}
+        for batch, (total, slowest) in known.items():
+            rows.append(Comparison(f"{where} batch {batch} sum", plan.latency_s(batch) * 1e3, total))
+            if plan.pp > 1:
+                rows.append(Comparison(f"{where} batch {batch} slowest", plan.slowest_s(batch) * 1e3, slowest))
+    return rows
+
+
+def compare_pipelines() -> list[Comparison]:
+    """Whole pipelines of BERT-2.6B and 6.7B at 1024 tokens (AlpaServe 7.2d), ms.
+
+    Scaled to the latency on one device at batch 1; larger batches and pipelines are held back.
+    """
+    known = known_numbers()["pipelines"]
+    rows = []
+    for name, by_batch in known["models"].items():
+        architecture, options = load_architectures()[name], {"cut": "equal", "sequence": known["sequence"]}
+        single = Measurement(1, 1, 1, by_batch["1"][0] / 1e3)
+        calibration = calibrate(architecture, paper_device(), [single], **options).calibration
+        batches = tuple(map(int, by_batch))
+        plans, _ = make_plans(
+            Problem(architecture, paper_device(), batches, calibration, **options), [(pp, 1) for pp in known["pp"]]
+        )
+        for batch, latencies_ms in by_batch.items():
+            for pp, latency_ms in zip(known["pp"], latencies_ms, strict=True):
+                if int(batch) in plans[pp, 1].stages:
+                    modelled_ms = plans[pp, 1].latency_s(int(batch)) * 1e3
+                    rows.append(Comparison(f"{name} pp{pp} batch {batch}", modelled_ms, latency_ms))
+    return rows
+
+
+def check_weights() -> list[WeightCheck]:
+    """Weights of the fullest stage of six configurations of the six models (AlpaServe 7.3)."""
+    bounds = known_numbers()["weight_bounds"]
+    configurations = [tuple(pair) for pair in bounds["configurations"]]
+    rows = []
+    for name, limits in bounds["models"].items():
+        plans = _calibrated_plans(name, configurations)
+        for (pp, tp), (lowest, highest) in zip(configurations, limits, strict=True):
+            rows.append(WeightCheck(f"{name} pp{pp} tp{tp}", max(plans[pp, tp].weight_gib), lowest, highest))
+    return rows
+
+
+def compare_cuts() -> list[SavedOverhead]:
+    """What the dynamic program saves over equal layers (figure 16): pp * slowest stage - latency alone."""
+    known = known_numbers()["equal_layers"]
+    pp, rows = known["stages"], []
+    for name, published in known["saved"].items():
+        alone_s = known_numbers()["recovered"]["models"][name]["single"] / 1e3
+        overhead = {}
+        for cut in ("equal", "dynamic"):
+            plan = _calibrated_plans(name, [(pp, 1)], cut)[pp, 1]
+            overhead[cut] = pp * plan.slowest_s() - alone_s
+        rows.append(SavedOverhead(name, overhead["equal"], overhead["dynamic"], published))
+    return rows
+
+
+def _calibrated_plans(
+    name: str, configurations: Sequence[tuple[int, int]], cut: str = "dynamic"
+) -> dict[tuple[int, int], Plan]:
+    problem = Problem(load_architectures()[name], paper_device(), (1,), alone_calibration(name), cut)
+    return make_plans(problem, configurations)[0]
+
+
+def summary(rows: Sequence[Comparison]) -> tuple[float, float]:
+    """Mean and largest absolute error, as shares of the known numbers."""
+    errors = np.abs([row.error for row in rows])
+    return float(errors.mean()), float(errors.max())
+
+
+def evidence_lines() -> Iterator[str]:
+    """The whole table, line by line, as Markdown."""
+    yield from _comparison_lines("Recovered latencies of the six models (7.4), ms", compare_recovered)
+    yield from _comparison_lines("Measured BERT-1.3B grid at 1024 tokens (7.2a), ms", compare_grid)
+    yield from _comparison_lines("Measured pipelines at 1024 tokens (7.2d), ms", compare_pipelines)
+    checks = check_weights()
+    inside = sum(check.miss == 0 for check in checks)
+    yield f"### Weights of the fullest device (7.3), GiB: {inside} of {len(checks)} inside the bounds"
+    yield ""
+    yield "| what | modelled | bounds | outside by |"
+    yield "|---|---|---|---|"
+    for check in checks:
+        outside = f"{100 * check.miss:+.1f} %" if check.miss else ""
+        yield f"| {check.what} | {check.modelled:.3f} | {check.lowest:g} - {check.highest:g} | {outside} |"
+    yield ""
+    yield "### Overhead of 8 stages, equal layers against the dynamic program (figure 16)"
+    yield ""
+    yield "| model | equal layers, ms | dynamic program, ms | saved | published |"
+    yield "|---|---|---|---|---|"
+    for row in compare_cuts():
+        yield (
+            f"| {row.model} | {row.equal_s * 1e3:.1f} | {row.dynamic_s * 1e3:.1f} "
+            f"| {100 * row.share:.1f} % | {100 * row.published_share:.1f} % |"
+        )
+
+
+def _comparison_lines(title: str, compare: Callable[[], list[Comparison]]) -> Iterator[str]:
+    rows = compare()
+    mean, largest = summary(rows)
+    yield f"### {title}: mean error {100 * mean:.1f} %, largest {100 * largest:.1f} %"
+    yield ""
+    yield "| what | modelled | known | error |"
+    yield "|---|---|---|---|"
+    for row in rows:
+        yield f"| {row.what} | {row.modelled:.1f} | {row.known:.1f} | {100 * row.error:+.1f} % |"
+    yield ""
+
+
+if __name__ == "__main__":
+    for line in evidence_lines():
+        print(line)
