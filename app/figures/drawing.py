@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app import words
-from app.theme import AXIS_SIZE, TITLE_SIZE, Theme, mix, placement_style, plotly_template
+from app.theme import AXIS_SIZE, TITLE_SIZE, Theme, placement_style, plotly_template
 
 TITLE_CHARACTERS = 66
 LABEL_CHARACTERS = 18
@@ -143,8 +143,6 @@ def mark_deadline(figure: go.Figure, seconds: Sequence[float], theme: Theme) -> 
     text = f"deadline {words.duration(low)}"
     if words.duration(low) != words.duration(high):
         text = f"deadlines {words.duration(low)} to {words.duration(high)}"
-        figure.add_vrect(x0=low, x1=high, fillcolor=mix(theme.background, theme.missed, 0.1), line_width=0, layer="below")
-    figure.add_vline(x=high, line={"color": theme.missed, "width": 1.5, "dash": "dot"})
-    figure.add_annotation(
-        x=high, y=0.02, yref="paper", text=text, xanchor="left", yanchor="bottom", xshift=5, font_color=theme.missed
-    )
+        figure.add_vrect(x0=low, x1=high, fillcolor=theme.grid, opacity=0.5, line_width=0, layer="below")
+    figure.add_vline(x=high, line={"color": theme.text, "width": 1, "dash": "dot"})
+    figure.add_annotation(x=high, y=0.02, yref="paper", text=text, xanchor="left", yanchor="bottom", xshift=5)

@@ -1,0 +1,221 @@
+"""The picture of a cluster: nodes, devices filled with weights, groups framed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app import words
+from app.figures.drawing import escape, hover_name, new_figure
+from app.theme import LIGHT, Theme, model_colours, placement_style
+from simulator import Cluster, Model, Placement
+from simulator.placement import group_weight_gib
+
+MOST_DEVICES = 512
+MOST_BARS = 5_000
+MOST_GROUP_LABELS = 40
+DEVICES_PER_LINE = 32
+_BAR_WIDTH = 0.72
+# Heights in units of one full device: the bar itself, and the line of group names above it.
+_LINE = 1.55
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """What is drawn side by side: devices, or whole groups where there are too many devices.
+
+    Attributes:
+        group: int64 (n,), -1 for a spare device. stage: int64 (n,).
+        x, line: float64 and int64 (n,), where each stands; lines are counted from the top.
+        what: "device" or "group".
+    """
+
+    group: np.ndarray
+    stage: np.ndarray
+    x: np.ndarray
+    line: np.ndarray
+    what: str
+
+
+def build_cluster_figure(
+    placement: Placement,
+    models: Sequence[Model],
+    cluster: Cluster,
+    theme: Theme = LIGHT,
+    place: int = 0,
+    requests: Sequence[float] | None = None,
+) -> go.Figure:
+    """Every device as a bar, filled with the weights of its models up to memory_gib; groups framed in the hue.
+
+    Beyond MOST_DEVICES one bar stands for a whole group and shows its fullest stage. Models stand in the neutral
+    ramp, the most loaded darkest and lowest.
+
+    Args:
+        place: the placement's place in the basket. requests: of each model, for the order of the ramp.
+    """
+    columns = _lay_out(placement, cluster)
+    lines = int(columns.line.max()) + 1
+    figure = new_figure(theme, describe_cluster(placement, cluster), 40 + 118 * lines, "cluster")
+    base_y = (lines - 1 - columns.line) * _LINE
+    _draw_outlines(figure, columns, base_y, theme)
+    _draw_weights(figure, columns, base_y, placement, models, cluster, theme, requests)
+    _draw_frames(figure, columns, base_y, placement, theme, place)
+    if columns.what == "device":
+        _name_nodes(figure, columns, base_y, cluster)
+    ticks = np.concatenate([[y, y + 1] for y in (np.arange(lines) * _LINE)])
+    full = words.number(cluster.memory_gib)
+    figure.update_xaxes(visible=False, range=[-0.8, float(columns.x.max()) + 0.8])
+    figure.update_yaxes(
+        tickvals=ticks, ticktext=["0", full] * lines, showgrid=False, title_text="weights on a device (GiB)",
+        range=[-0.28, lines * _LINE - 0.16],
+    )  # fmt: skip
+    figure.update_layout(barmode="overlay", hovermode="closest")
+    return figure
+
+
+def describe_cluster(placement: Placement, cluster: Cluster) -> str:
+    """The alt text: nodes, devices, groups and their sizes, and what is left over."""
+    nodes = -(-cluster.devices // cluster.devices_per_node)
+    sizes: dict[tuple[int, int], int] = {}
+    for group in placement.groups:
+        sizes[group.pp, group.tp] = sizes.get((group.pp, group.tp), 0) + 1
+    counted = sorted(sizes.items(), key=lambda item: -item[1])
+    parts = [f"{words.plural(n, 'group')} of {words.group_size(*size)}" for size, n in counted[:3]]
+    if len(counted) > 3:
+        parts.append(words.plural(sum(n for _, n in counted[3:]), "other group"))
+    sentence = f"{words.plural(nodes, 'node')}, {words.plural(cluster.devices, 'device')}, {words.join(parts)}"
+    spare = cluster.devices - placement.devices
+    return sentence + (f"; {words.plural(spare, 'device')} to spare" if spare > 0 else "")
+
+
+def _lay_out(placement: Placement, cluster: Cluster) -> _Columns:
+    if cluster.devices > MOST_DEVICES:
+        # The fullest stage stands for the group; which one it is becomes known with the weights.
+        count = max(len(placement.groups), 1)
+        group = np.arange(count) if placement.groups else np.full(1, -1)
+        per_line, what = 4 * DEVICES_PER_LINE, "group"
+        stage = np.full(count, -1)
+    else:
+        count = cluster.devices
+        group, stage = np.full(count, -1), np.zeros(count, dtype=np.int64)
+        first = 0
+        for index, g in enumerate(placement.groups):
+            group[first : first + g.devices] = index
+            stage[first : first + g.devices] = np.repeat(np.arange(g.pp), g.tp)
+            first += g.devices
+        per_line, what = DEVICES_PER_LINE * (1 if count <= 128 else 2), "device"
+    nodes_per_line = max(per_line // cluster.devices_per_node, 1)
+    in_line = nodes_per_line * cluster.devices_per_node if what == "device" else per_line
+    in_line = min(in_line, max(per_line, cluster.devices_per_node if cluster.devices_per_node <= 64 else per_line))
+    position = np.arange(count)
+    column = position % in_line
+    gaps = 0.6 * (column // cluster.devices_per_node) if what == "device" else np.zeros(count)
+    return _Columns(group, stage, column + gaps, position // in_line, what)
+
+
+def _draw_outlines(figure: go.Figure, columns: _Columns, base_y: np.ndarray, theme: Theme) -> None:
+    figure.add_bar(
+        x=columns.x, y=np.ones(columns.x.size), base=base_y, width=_BAR_WIDTH, name="memory", hoverinfo="skip",
+        marker={"color": theme.background, "line": {"color": theme.grid, "width": 1}},
+    )  # fmt: skip
+
+
+def _draw_weights(figure, columns, base_y, placement, models, cluster, theme, requests) -> None:
+    order = _by_load(models, requests)
+    rank = {models[m].name: i for i, m in enumerate(order)}
+    by_name = {model.name: model for model in models}
+    colours = model_colours(len(models), theme)
+    most = max(MOST_BARS // columns.x.size, 1)
+    x, y, base, colour, text = [], [], [], [], []
+    pieces: dict[tuple[int, int], list[tuple[str, float, str]]] = {}
+    for column in np.flatnonzero(columns.group >= 0):
+        g = int(columns.group[column])
+        group = placement.groups[g]
+        stage = int(columns.stage[column])
+        if stage < 0:
+            stage = int(np.argmax(group_weight_gib(group, by_name)))
+        if (g, stage) not in pieces:
+            pieces[g, stage] = _pieces(group, stage, by_name, rank, colours, most)
+        low = float(base_y[column])
+        where = f"group {g}, stage {stage + 1} of {group.pp}" + (
+            f", device {column}" if columns.what == "device" else ""
+        )
+        for name, weight_gib, shade in pieces[g, stage]:
+            x.append(columns.x[column])
+            y.append(weight_gib / cluster.memory_gib)
+            base.append(low)
+            colour.append(shade)
+            text.append(f"{hover_name(name)}: {words.gib(weight_gib)}<br>{where}")
+            low += weight_gib / cluster.memory_gib
+    figure.add_bar(
+        x=np.array(x), y=np.array(y), base=np.array(base), width=_BAR_WIDTH, name="weights",
+        marker={"color": np.array(colour), "line": {"color": theme.background, "width": 1}},
+        hovertext=np.array(text), hovertemplate="%{hovertext}<extra></extra>",
+    )  # fmt: skip
+
+
+def _pieces(group, stage, by_name, rank, colours, most) -> list[tuple[str, float, str]]:
+    """Name, weight and colour of what a stage holds, the most loaded first; what is too much to draw in one piece."""
+    held = sorted(group.models, key=lambda name: rank[name])
+    weight = {name: by_name[name].profile.entry(group.pp, group.tp).stage_weight_gib[stage] for name in held}
+    drawn = held if len(held) <= most else held[: most - 1]
+    pieces = [(name, weight[name], colours[rank[name]]) for name in drawn]
+    rest = held[len(drawn) :]
+    if rest:
+        total_gib = sum(weight[name] for name in rest)
+        pieces.append((words.plural(len(rest), "model"), total_gib, colours[rank[rest[0]]]))
+    return pieces
+
+
+def _draw_frames(figure, columns, base_y, placement, theme, place) -> None:
+    """One line trace for all frames: a rectangle for each piece of a group that stands on one line."""
+    style = placement_style(place, theme)
+    xs, ys = [], []
+    for g in range(len(placement.groups)):
+        mine = np.flatnonzero(columns.group == g)
+        for line in np.unique(columns.line[mine]):
+            part = mine[columns.line[mine] == line]
+            left, right = columns.x[part[0]] - 0.46, columns.x[part[-1]] + 0.46
+            low, high = base_y[part[0]] - 0.05, base_y[part[0]] + 1.05
+            xs += [left, right, right, left, left, np.nan]
+            ys += [low, low, high, high, low, np.nan]
+            if len(placement.groups) <= MOST_GROUP_LABELS:
+                figure.add_annotation(
+                    x=left, y=high, text=_frame_text(placement, g, right - left, columns.x.max()), xanchor="left",
+                    yanchor="bottom", font_color=style.colour, showarrow=False,
+                )  # fmt: skip
+    figure.add_scatter(
+        x=np.array(xs), y=np.array(ys), mode="lines", line={"color": style.colour, "width": 1.5}, hoverinfo="skip",
+        name="groups",
+    )  # fmt: skip
+
+
+def _frame_text(placement: Placement, g: int, width: float, full_width: float) -> str:
+    group = placement.groups[g]
+    room = width / (full_width + 1)
+    if room > 0.2:
+        return f"group {g}: {words.plural(group.pp, 'stage')} × {words.plural(group.tp, 'device')}"
+    return f"{g}: {group.pp}×{group.tp}" if room > 0.055 else str(g)
+
+
+def _name_nodes(figure: go.Figure, columns: _Columns, base_y: np.ndarray, cluster: Cluster) -> None:
+    nodes = -(-cluster.devices // cluster.devices_per_node)
+    if nodes > 64 or cluster.devices_per_node == 1:
+        return
+    for node in range(nodes):
+        first = node * cluster.devices_per_node
+        last = min(first + cluster.devices_per_node, cluster.devices) - 1
+        last = last if columns.line[last] == columns.line[first] else first
+        figure.add_annotation(
+            x=(columns.x[first] + columns.x[last]) / 2, y=base_y[first] - 0.07, text=escape(f"node {node + 1}"),
+            yanchor="top", showarrow=False,
+        )  # fmt: skip
+
+
+def _by_load(models: Sequence[Model], requests: Sequence[float] | None) -> np.ndarray:
+    if requests is None:
+        return np.arange(len(models))
+    return np.argsort(-np.asarray(requests, dtype=np.float64), kind="stable")

@@ -1,0 +1,173 @@
+"""Figures over one shared time axis: arrivals, deadlines met, queues and utilisation of every group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from app import words
+from app.figures.drawing import colour_bar, escape, hover_name, label_ends, line_of, new_figure
+from app.theme import AXIS_SIZE, LIGHT, Theme, colour_scale, placement_style, tints
+from simulator import Timeline
+
+MOST_LINES = 6
+ROWS = ("arrivals", "attainment", "queue", "utilization")
+_HEIGHT = {"arrivals": 110, "attainment": 130, "queue": 130, "utilization": 130}
+_GAP = 34
+
+
+def build_over_time_figure(
+    names: Sequence[str],
+    timelines: Sequence[Timeline],
+    theme: Theme = LIGHT,
+    rows: Sequence[str] = ("arrivals", "attainment", "queue"),
+    places: Sequence[int] | None = None,
+    title: str | None = None,
+) -> go.Figure:
+    """Everything over one time axis, so that one zoom moves all.
+
+    Args:
+        names, timelines: of the placements to draw, all with the same edges. rows: kinds of rows from ROWS, in order;
+            "queue" and "utilization" give one row a placement: lines up to MOST_LINES groups, else a heatmap.
+        places: places in the basket, if not all of it is drawn. title: a sentence; found from the data if not given.
+    """
+    places = range(len(names)) if places is None else places
+    kinds = [(kind, i) for kind in rows for i in (range(len(names)) if kind in ("queue", "utilization") else (0,))]
+    heights = [_HEIGHT[kind] for kind, _ in kinds]
+    total = sum(heights) + _GAP * (len(kinds) - 1)
+    figure = make_subplots(
+        len(kinds), 1, shared_xaxes=True, row_heights=heights, vertical_spacing=_GAP / total if len(kinds) > 1 else 0
+    )
+    new_figure(theme, title or _title(names, timelines, rows), total + 46, "over-time", figure)
+    for row, (kind, i) in enumerate(kinds, start=1):
+        axis = "" if row == 1 else str(row)
+        if kind == "arrivals":
+            _draw_arrivals(figure, row, timelines[0], theme)
+        elif kind == "attainment":
+            _draw_attainment(figure, row, axis, names, timelines, places, theme)
+        else:
+            _draw_groups(figure, row, axis, kind, names[i], timelines[i], places[i], theme)
+    figure.update_xaxes(range=[timelines[0].edges_s[0], timelines[0].edges_s[-1]], tickformat=",~r")
+    figure.update_xaxes(title_text="time (s)", row=len(kinds), col=1)
+    return figure
+
+
+def describe_over_time(names: Sequence[str], timelines: Sequence[Timeline]) -> str:
+    """The alt text: the busiest moment, and the worst moment and longest queue of every placement."""
+    first = timelines[0]
+    rate = first.arrivals / np.diff(first.edges_s)
+    busiest = int(np.argmax(rate))
+    sentences = [f"Arrivals peak at {words.rate(float(rate[busiest]))} at {_at(first, busiest)}."]
+    for name, timeline in zip(names, timelines, strict=True):
+        attainment = timeline.slo_attainment
+        if np.isnan(attainment).all():
+            continue
+        worst = int(np.nanargmin(attainment))
+        sentence = (
+            f"{words.shorten(name)} is worst at {_at(timeline, worst)}, with {words.share(attainment[worst])} met"
+        )
+        if timeline.max_queue.size:
+            group, at = np.unravel_index(int(np.argmax(timeline.max_queue)), timeline.max_queue.shape)
+            longest = words.count(timeline.max_queue[group, at])
+            sentence += f"; its longest queue, {longest}, is at group {group} at {_at(timeline, at)}"
+        sentences.append(sentence + ".")
+    return " ".join(sentences)
+
+
+def _title(names: Sequence[str], timelines: Sequence[Timeline], rows: Sequence[str]) -> str:
+    if "queue" in rows and any(t.max_queue.any() for t in timelines):
+        worst = max(range(len(names)), key=lambda i: t.max() if (t := timelines[i].max_queue).size else -1)
+        timeline = timelines[worst]
+        group, at = np.unravel_index(int(np.argmax(timeline.max_queue)), timeline.max_queue.shape)
+        longest = words.count(timeline.max_queue[group, at])
+        where = f" of {words.shorten(names[worst], 30)}" if len(names) > 1 else ""
+        return f"The queue at group {group}{where} reaches {longest} at {_at(timeline, at)}"
+    first = timelines[0]
+    rate = first.arrivals / np.diff(first.edges_s)
+    return f"Arrivals peak at {words.rate(float(rate.max()))} at {_at(first, int(np.argmax(rate)))}"
+
+
+def _at(timeline: Timeline, position: int) -> str:
+    return f"{words.count(timeline.edges_s[position])}{words.SPACE}s"
+
+
+def _steps(timeline: Timeline, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bins as a step line: the last value is repeated at the last edge."""
+    return timeline.edges_s, np.append(values, values[-1])
+
+
+def _draw_arrivals(figure: go.Figure, row: int, timeline: Timeline, theme: Theme) -> None:
+    x, y = _steps(timeline, timeline.arrivals / np.diff(timeline.edges_s))
+    figure.add_scatter(
+        x=x, y=y, mode="lines", line={"color": theme.muted, "width": 1.5, "shape": "hv"}, fill="tozeroy",
+        fillcolor=theme.grid, name="arrivals", hovertemplate="%{x:,.1f} s: %{y:,.1f} req/s<extra>arrivals</extra>",
+        showlegend=False, row=row, col=1,
+    )  # fmt: skip
+    figure.update_yaxes(title_text="arrivals<br>(req/s)", rangemode="tozero", nticks=4, row=row, col=1)
+
+
+def _draw_attainment(figure, row, axis, names, timelines, places, theme) -> None:
+    ends = []
+    for name, timeline, place in zip(names, timelines, places, strict=True):
+        percent = 100 * timeline.slo_attainment
+        x, y = _steps(timeline, percent)
+        figure.add_scatter(
+            x=x, y=y, mode="lines", line=line_of(place, theme) | {"shape": "hv"}, name=escape(words.shorten(name, 30)),
+            connectgaps=True, hovertemplate=f"%{{x:,.1f}} s: %{{y:.1f}} % met<extra>{hover_name(name)}</extra>",
+            row=row, col=1,
+        )  # fmt: skip
+        known = percent[np.isfinite(percent)]
+        ends.append(known[-1] if known.size else 0.0)
+    figure.update_yaxes(title_text="deadlines<br>met (%)", range=[-3, 104], tickvals=[0, 50, 100], row=row, col=1)
+    if len(names) > 1:
+        colours = [placement_style(place, theme).colour for place in places]
+        label_ends(figure, names, colours, ends, (0, 100), _HEIGHT["attainment"], f"y{axis}")
+
+
+def _draw_groups(figure, row, axis, kind, name, timeline, place, theme) -> None:
+    values, unit = (timeline.mean_queue, "waiting") if kind == "queue" else (100 * timeline.utilization, "% busy")
+    groups = values.shape[0]
+    what = "requests<br>waiting" if kind == "queue" else "busy (%)"
+    if 0 < groups <= MOST_LINES:
+        colours = tints(placement_style(place, theme).colour, groups, theme)
+        for group in range(groups):
+            x, y = _steps(timeline, values[group])
+            figure.add_scatter(
+                x=x, y=y, mode="lines", line={"color": colours[group], "width": 1.6, "shape": "hv"}, showlegend=False,
+                name=f"group {group}", meta=kind,
+                hovertemplate=f"%{{x:,.1f}} s: %{{y:,.1f}} {unit}<extra>{hover_name(name)}, group {group}</extra>",
+                row=row, col=1,
+            )  # fmt: skip
+        figure.update_yaxes(title_text=what, rangemode="tozero", nticks=4, row=row, col=1)
+        if groups <= 4:
+            highest = max(float(values.max()), 1e-9)
+            label_ends(
+                figure, [f"group {g}" for g in range(groups)], colours, values[:, -1], (0, highest), 130, f"y{axis}"
+            )
+    elif groups:
+        low, high = figure.layout[f"yaxis{axis}"].domain
+        centres = (timeline.edges_s[:-1] + timeline.edges_s[1:]) / 2
+        figure.add_heatmap(
+            x=centres, y=np.arange(groups), z=values, colorscale=colour_scale(theme), zmin=0, meta=kind,
+            zmax=max(float(values.max()), 1.0) if kind == "queue" else 100, name=name,
+            colorbar=colour_bar(theme, what, (low + high) / 2, high - low),
+            hovertemplate=f"%{{x:,.1f}} s, group %{{y}}: %{{z:,.1f}} {unit}<extra>{hover_name(name)}</extra>",
+            row=row, col=1,
+        )  # fmt: skip
+        figure.update_yaxes(
+            title_text="group", showgrid=False, autorange="reversed", tickformat="d", nticks=5, row=row, col=1
+        )
+    figure.add_annotation(
+        x=0, xref="paper", y=1, yref=f"y{axis} domain", yanchor="bottom", xanchor="left", yshift=2,
+        text=_row_name(kind, name, place, theme), showarrow=False, font_size=AXIS_SIZE,
+    )  # fmt: skip
+
+
+def _row_name(kind: str, name: str, place: int, theme: Theme) -> str:
+    what = "Waiting at each group" if kind == "queue" else "How busy each group is"
+    return (
+        f"{what}, <span style='color:{placement_style(place, theme).colour}'>{escape(words.shorten(name, 40))}</span>"
+    )
