@@ -9,6 +9,7 @@ from planner.inputs import Inputs, build_inputs
 from planner.scenario import EpochSection, GroupSection, PlacementSection, Scenario
 from planner.search import Progress, SearchResult, search
 from simulator import (
+    Cancelled,
     Figures,
     Group,
     InputError,
@@ -45,11 +46,15 @@ class PlacementOutcome:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """The placements of a scenario on the same requests, in the scenario's order."""
+    """The placements of a scenario on the same requests, in the scenario's order.
+
+    `complete` is False where the work was stopped; `outcomes` then holds what was done by then.
+    """
 
     scenario: Scenario
     inputs: Inputs
     outcomes: tuple[PlacementOutcome, ...]
+    complete: bool = True
 
     @property
     def results(self) -> tuple[SimulationResult, ...]:
@@ -71,13 +76,13 @@ def compare(
 
     Args:
         scenario: from load_scenario.
-        on_progress: called before and during the work on each placement; returning False stops.
+        on_progress: called during the work on each placement; returning False stops. A search that is stopped still
+            gives its best so far, simulated; placements after it are left out.
         only: the name of the one placement to do.
         inputs: the scenario already built, if at hand.
 
     Raises:
         InputError: the scenario cannot be built, a placement does not fit, or there is none.
-        Cancelled: `on_progress` returned False.
     """
     sections = scenario.placements
     if only is not None:
@@ -91,7 +96,13 @@ def compare(
     outcomes = []
     for section in sections:
         placement, found = place(section, inputs, on_progress)
-        outcomes.append(evaluate(placement, found, inputs, on_progress))
+        stopped = found is not None and found.stop_reason == "cancelled"
+        try:
+            outcomes.append(evaluate(placement, found, inputs, None if stopped else on_progress))
+        except Cancelled:
+            stopped = True
+        if stopped:
+            return Comparison(scenario, inputs, tuple(outcomes), complete=False)
     return Comparison(scenario, inputs, tuple(outcomes))
 
 

@@ -1,0 +1,40 @@
+"""`python -m planner COMMAND ...` (design section 5)."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from planner.commands import capacity, plan, profile, simulate, sweep, trace, validate
+from planner.commands.interrupt import INTERRUPTED
+from simulator import InputError
+
+COMMANDS = (simulate, plan, capacity, sweep, trace, profile, validate)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 done, 2 the input is wrong, 130 interrupted."""
+    parser = argparse.ArgumentParser(
+        prog="python -m planner", description="What would each placement do to this traffic?"
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add_parser(commands)
+    args = parser.parse_args(arguments)
+    try:
+        return args.run(args)
+    except InputError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has left, for example `| head`; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""`profile`: make a profile from a model architecture and a device."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from planner.commands.report import print_json, print_table, seconds
+from planner.parallelise import (
+    DEFAULT_BATCHES,
+    Architecture,
+    Measurement,
+    architecture,
+    architecture_from_hf_config,
+    load_architectures,
+    load_hardware,
+    profile_command,
+)
+from simulator import InputError
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("profile", help="make a profile from a model architecture and a device")
+    parser.add_argument("model", metavar="MODEL", help="a shipped one, or a Hugging Face config.json, or a description")
+    parser.add_argument("--device", default="v100-16gb", help="a shipped device (default v100-16gb)")
+    parser.add_argument("--hardware", metavar="FILE.json", help="own devices")
+    parser.add_argument("--max-pp", type=int, default=8, help="most pipeline stages (default 8)")
+    parser.add_argument("--max-tp", type=int, default=8, help="most devices a stage (default 8)")
+    parser.add_argument("--batches", default=",".join(map(str, DEFAULT_BATCHES)), help="batch sizes")
+    parser.add_argument("--sequence", type=int, help="tokens of a request")
+    parser.add_argument("--memory", type=float, metavar="GIB", help="what a device may spend on weights")
+    parser.add_argument(
+        "--measured", metavar="PP,TP,BATCH=SECONDS", action="append", default=[], help="calibrate to this latency"
+    )
+    parser.add_argument("--equal-cut", action="store_true", help="cut into equal layers instead of by dynamic program")
+    parser.add_argument("--out", metavar="PROFILES.json", help="write the catalogue that a scenario's `profiles` reads")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Model, calibrate, print, and write the catalogue where asked."""
+    devices = load_hardware(args.hardware)
+    if args.device not in devices:
+        raise InputError(f"--device is '{args.device}'; {', '.join(sorted(devices))} are allowed.")
+    document = profile_command(
+        find_architecture(args.model),
+        devices[args.device],
+        args.max_pp,
+        args.max_tp,
+        parse_batches(args.batches),
+        [parse_measurement(text) for text in args.measured],
+        cut="equal" if args.equal_cut else "dynamic",
+        weight_memory_gib=args.memory,
+        sequence=args.sequence,
+    )
+    if args.out is not None:
+        try:
+            Path(args.out).write_text(json.dumps(document["catalogue"], indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"--out: '{args.out}' cannot be written: {error.strerror or error}.") from None
+    if args.json:
+        print_json(document)
+    else:
+        _print_profile(document)
+    return 0
+
+
+def find_architecture(name: str) -> Architecture:
+    """A shipped architecture, or one described in a JSON file; raises InputError."""
+    shipped = load_architectures()
+    if name in shipped:
+        return shipped[name]
+    path = Path(name)
+    if not path.is_file():
+        raise InputError(f"Model '{name}' is neither a file nor one of {', '.join(shipped)}.")
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(f"Model description '{name}' is not JSON; a Hugging Face config.json is allowed.") from None
+    if not isinstance(description, dict):
+        raise InputError(f"Model description '{name}' holds no keys; an object is allowed.")
+    if "model_type" in description or "architectures" in description:
+        return architecture_from_hf_config(description, name=path.parent.resolve().name or path.stem)
+    return architecture(description, f"Model description '{name}'")
+
+
+def parse_batches(text: str) -> tuple[int, ...]:
+    """`1,2,4` as (1, 2, 4); raises InputError."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"--batches is '{text}'; whole numbers with commas between them are allowed.") from None
+
+
+def parse_measurement(text: str) -> Measurement:
+    """`4,1,1=0.157` as a measurement; raises InputError."""
+    configuration, _, latency_s = text.partition("=")
+    try:
+        pp, tp, batch = (int(part) for part in configuration.split(","))
+        return Measurement(pp=pp, tp=tp, batch=batch, latency_s=float(latency_s))
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"--measured is '{text}'; PP,TP,BATCH=SECONDS such as 1,1,1=0.151 is allowed.") from None
+
+
+def _print_profile(document: dict) -> None:
+    print(f"{document['model']} on {document['device']}, {document['weight_gib']:.2f} GiB of weights (modelled)\n")
+    print_table(
+        ("pp x tp", "devices", "latency", "slowest stage", "per second", "GiB a device", "communication", "imbalance"),
+        [
+            (f"{row['pp']} x {row['tp']}", row["devices"], seconds(row["latency_s"]), seconds(row["slowest_stage_s"]),
+             f"{row['throughput_per_s']:.2f}", f"{row['weight_gib']:.2f}", seconds(row["communication_s"]),
+             seconds(row["imbalance_s"]))
+            for row in document["configurations"]
+        ],
+    )  # fmt: skip
+    for row in document["left_out"]:
+        print(f"left out: pp {row['pp']}, tp {row['tp']}: {row['reason']}")
+    if document["calibration"] is not None:
+        print("\nmeasured against modelled, after calibration")
+        print_table(
+            ("pp x tp, batch", "measured", "modelled", "error", "fitted"),
+            [(f"{c['pp']} x {c['tp']}, {c['batch']}", seconds(c["measured_s"]), seconds(c["modelled_s"]),
+              f"{100 * c['error']:+.1f} %", "yes" if c["fitted"] else "no")
+             for c in document["calibration"]["checks"]],
+        )  # fmt: skip

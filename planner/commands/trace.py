@@ -1,0 +1,55 @@
+"""`trace`: what a trace holds."""
+
+from __future__ import annotations
+
+import argparse
+
+from planner.commands.report import percent, print_json, print_notices, print_table
+from planner.inputs import SAMPLE_PREFIX
+from sample_traces import sample_paths
+from simulator.traces import FORMATS, TraceSummary, read_trace, summarise
+
+SOURCES_SHOWN = 20
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("trace", help="what a trace holds")
+    parser.add_argument("file", metavar="FILE", nargs="+", help="one or several files, or sample:NAME")
+    parser.add_argument("--format", default="auto", choices=("auto", *FORMATS), help="only where formats look alike")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read and summarise."""
+    paths: list = []
+    for name in args.file:
+        paths.extend(sample_paths(name.removeprefix(SAMPLE_PREFIX)) if name.startswith(SAMPLE_PREFIX) else [name])
+    trace = read_trace(paths, args.format)
+    print_notices(trace.notices)
+    summary = summarise(trace)
+    if args.json:
+        print_json(summary.to_json())
+    else:
+        _print_summary(summary)
+    return 0
+
+
+def _print_summary(summary: TraceSummary) -> None:
+    document = summary.to_json()
+    cv = "unknown (counts)" if document["cv"] is None else f"{document['cv']:.3g}"
+    print(f"format        {document['format']} ({FORMATS.get(document['format'], 'several formats')})")
+    print(f"requests      {document['requests']:,}")
+    print(f"span          {document['span_s']:,.1f} s")
+    print(f"rate          {document['rate_per_s']:.4g} requests per second")
+    print(f"CV            {cv}")
+    print(f"peak to mean  {document['peak_to_mean']:.3g} (busiest minute)")
+    sources = document["sources"]
+    total = max(document["requests"], 1)
+    print(f"sources       {len(sources)}\n")
+    print_table(
+        ("source", "requests", "share"),
+        [(s["name"], f"{s['requests']:,}", percent(s["requests"] / total)) for s in sources[:SOURCES_SHOWN]],
+    )
+    if len(sources) > SOURCES_SHOWN:
+        print(f"... and {len(sources) - SOURCES_SHOWN} more")

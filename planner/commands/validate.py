@@ -1,0 +1,81 @@
+"""`validate`: replay the published results and print the error table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+
+from planner.commands.interrupt import INTERRUPTED, Interrupt
+from planner.commands.report import print_json, print_table
+from planner.published import load_published
+from planner.validate import RunError, summarise_errors, validate, write_known_errors
+from simulator.catalogue import builtin_catalogue, load_catalogue
+
+WORST_SHOWN = 5
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("validate", help="replay the published results and print the error table")
+    parser.add_argument("--published", metavar="FILE", nargs="+", help="other published runs (.jsonl or .csv)")
+    parser.add_argument("--profiles", metavar="FILE", help="a catalogue instead of the built-in one")
+    parser.add_argument("--write", action="store_true", help="keep the errors for the app to show")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay, summarise, print."""
+    runs = [r for path in args.published for r in load_published(path)] if args.published else load_published()
+    catalogue = load_catalogue(args.profiles) if args.profiles else builtin_catalogue()
+    with Interrupt() as interrupt:
+
+        def report(done: int, total: int) -> bool:
+            if done % 50 == 0 or done == total:
+                print(f"{done} of {total} replays", file=sys.stderr)
+            return not interrupt.requested
+
+        errors = validate(runs, catalogue, report)
+    summaries = summarise_errors(errors)
+    if args.write and not interrupt.requested:
+        write_known_errors(summaries)
+    if args.json:
+        print_json({"summary": [asdict(s) for s in summaries], "runs": [_row(e) for e in errors]})
+    else:
+        _print_errors(errors, summaries)
+    return INTERRUPTED if interrupt.requested else 0
+
+
+def _row(error: RunError) -> dict:
+    run = error.run
+    return {
+        "source": run.source,
+        "sweep": run.sweep,
+        "mode": run.mode,
+        "policy": run.policy,
+        "devices": run.devices,
+        "models": run.num_models,
+        "preset": error.preset,
+        "published": run.slo_attainment,
+        "slo_attainment": error.slo_attainment,
+        "error": error.error,
+    }
+
+
+def _print_errors(errors: list[RunError], summaries: list) -> None:
+    print("SLO attainment, ours minus published, in points (hundredths of all requests)\n")
+    print_table(
+        ("published runs", "preset", "runs", "mean |error|", "max |error|", "bias"),
+        [(s.runs, s.preset, str(s.count), f"{100 * s.mean_abs:.3f}", f"{100 * s.max_abs:.3f}", f"{100 * s.bias:+.3f}")
+         for s in summaries],
+    )  # fmt: skip
+    for summary in summaries:
+        mine = [e for e in errors if e.preset == summary.preset and (e.run.mode == "testbed") ==
+                (summary.runs == "measured on 16 V100s")]  # fmt: skip
+        worst = sorted(mine, key=lambda e: -abs(e.error))[:WORST_SHOWN]
+        print(f"\nLargest errors, {summary.runs}, preset {summary.preset}")
+        print_table(
+            ("policy", "sweep", "devices", "models", "SLO scale", "published", "ours", "error"),
+            [(e.run.policy, e.run.sweep, e.run.devices, e.run.num_models, f"{e.run.slo_scale:g}",
+              f"{e.run.slo_attainment:.3f}", f"{e.slo_attainment:.4f}", f"{100 * e.error:+.2f}") for e in worst],
+        )  # fmt: skip

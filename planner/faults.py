@@ -1,0 +1,66 @@
+"""What dies when a device or a node dies: its groups are gone, the rest serves on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.problem import Problem
+from simulator import Group, Placement, measure, simulate
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One failure.
+
+    Attributes:
+        what: "device" or "node". index: its number (of a device: the first of the group that dies with it).
+        devices: how many devices give the same outcome; a device takes its whole group with it.
+        groups: the groups that are gone.
+        orphans: models that no group holds any more.
+        slo_attainment: of the whole traffic without these groups, 0..1.
+    """
+
+    what: str
+    index: int
+    devices: int
+    groups: tuple[int, ...]
+    orphans: tuple[str, ...]
+    slo_attainment: float
+
+
+def fault_what_if(placement: Placement, problem: Problem, warmup_s: float = 0.0) -> tuple[Fault, ...]:
+    """Attainment when any one device, or any one node, dies before the traffic begins (nothing is moved).
+
+    Faults of devices come first, one for each group, then those of nodes that hold a group.
+    """
+    first = np.cumsum([0] + [group.devices for group in placement.groups])
+    per_node = problem.cluster.devices_per_node
+    faults = [("device", int(first[g]), group.devices, (g,)) for g, group in enumerate(placement.groups)]
+    for node in range(-(-int(first[-1]) // per_node)):
+        gone = tuple(
+            g
+            for g in range(len(placement.groups))
+            if first[g] < (node + 1) * per_node and first[g + 1] > node * per_node
+        )
+        faults.append(("node", node, per_node, gone))
+    attained: dict[tuple[int, ...], tuple[float, tuple[str, ...]]] = {}
+    for *_, gone in faults:
+        if gone not in attained:
+            attained[gone] = _without(placement, gone, problem, warmup_s)
+    return tuple(
+        Fault(what, index, devices, gone, attained[gone][1], attained[gone][0]) for what, index, devices, gone in faults
+    )
+
+
+def _without(
+    placement: Placement, gone: Sequence[int], problem: Problem, warmup_s: float
+) -> tuple[float, tuple[str, ...]]:
+    # Empty groups stay where they were, so that the others keep their devices and their order.
+    groups = [Group(g.pp, g.tp, () if i in gone else g.models) for i, g in enumerate(placement.groups)]
+    left = {name for group in groups for name in group.models}
+    held = {name for group in placement.groups for name in group.models}
+    result = simulate(problem.models, Placement(tuple(groups), placement.name), problem.workload, problem.serving)
+    return measure(result, warmup_s).total.slo_attainment, tuple(sorted(held - left))

@@ -1,0 +1,279 @@
+"""Catalogues of profiles: the one that ships, and readers for one's own (JSON, CSV, the authors' TSV)."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from simulator.errors import InputError
+from simulator.profiles import Profile, ProfileEntry
+
+MAX_CATALOGUE_BYTES = 20 * 1024**2
+MAX_PROFILES = 10_000
+CSV_COLUMNS = ("profile", "pp", "tp", "stage_latency_s", "stage_weight_gib")
+CSV_OPTIONAL = ("device", "single_device_latency_s", "batches", "source")
+TSV_COLUMNS = ("ModelName", "BS", "DP", "OP", "PP", "StageWeights(B)", "StageLatencies(s)")
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    pp: int
+    tp: int
+    stage_latency_s: list[float]
+    stage_weight_gib: list[float]
+    batches: dict[int, list[float]] = Field(default_factory=dict)
+    source: str = "measured"
+
+
+class _Profile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    device: str = ""
+    single_device_latency_s: float | None = None
+    entries: list[_Entry]
+
+
+@cache
+def builtin_catalogue() -> MappingProxyType[str, Profile]:
+    """The profiles that ship, by name: the paper's models on a V100 (sources in each entry)."""
+    return MappingProxyType(load_catalogue(Path(__file__).with_name("catalogue.json")))
+
+
+def load_catalogue(path: str | Path) -> dict[str, Profile]:
+    """Profiles of a file, by name; the format is recognised by content. Raises InputError, see parse_catalogue."""
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"Profiles file '{path}' cannot be read: {error.strerror or error}.") from None
+    return parse_catalogue(content, path.name)
+
+
+def parse_catalogue(content: bytes, name: str) -> dict[str, Profile]:
+    """Profiles from the bytes of a file.
+
+    Read are (design section 5): the catalogue JSON; a CSV with the columns CSV_COLUMNS and, if wanted,
+    CSV_OPTIONAL, lists written as numbers with spaces or semicolons between them or as JSON; and the authors'
+    profiling TSV, whose times are seconds and weights bytes.
+
+    Args:
+        content: the file's bytes. name: the file's name, for messages.
+
+    Raises:
+        InputError: with the file, the profile and key or the line and column, what was found and what is allowed.
+    """
+    if len(content) > MAX_CATALOGUE_BYTES:
+        raise InputError(
+            f"Profiles file '{name}' has {len(content):,} bytes; at most {MAX_CATALOGUE_BYTES:,} are allowed."
+        )
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"Profiles file '{name}' is not text in UTF-8; JSON, CSV or TSV is allowed.") from None
+    if not text.strip():
+        raise InputError(f"Profiles file '{name}' is empty; JSON, CSV or TSV with at least one profile is allowed.")
+    if text.lstrip().startswith(("{", "[")):
+        return _from_json(text, name)
+    header = text.lstrip().splitlines()[0]
+    if "ModelName" in header and "\t" in header:
+        return _from_authors_tsv(text, name)
+    return _from_csv(text, name)
+
+
+def catalogue_document(profiles: dict[str, Profile]) -> dict:
+    """The catalogue JSON of some profiles; parse_catalogue reads it back to the same profiles."""
+    document = {}
+    for name, profile in profiles.items():
+        alone = {} if profile.alone_s is None else {"single_device_latency_s": profile.alone_s}
+        document[name] = {"device": profile.device, **alone, "entries": [_entry_document(e) for e in _sorted(profile)]}
+    return document
+
+
+def _sorted(profile: Profile) -> list[ProfileEntry]:
+    return [profile.entries[key] for key in sorted(profile.entries)]
+
+
+def _entry_document(entry: ProfileEntry) -> dict:
+    batches = {"batches": {str(b): list(stages) for b, stages in entry.batches.items()}} if entry.batches else {}
+    return {
+        "pp": entry.pp,
+        "tp": entry.tp,
+        "stage_latency_s": list(entry.stage_latency_s),
+        **batches,
+        "stage_weight_gib": list(entry.stage_weight_gib),
+        "source": entry.source,
+    }
+
+
+def _from_json(text: str, name: str) -> dict[str, Profile]:
+    try:
+        document = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        line = getattr(error, "lineno", 1)
+        raise InputError(f"Profiles file '{name}', line {line}: not valid JSON.") from None
+    if not isinstance(document, dict) or not document:
+        raise InputError(f"Profiles file '{name}' holds no profiles; an object of profile name: profile is allowed.")
+    _check_count(len(document), name)
+    return {key: _profile(key, value, name) for key, value in document.items()}
+
+
+def _profile(key: str, value: object, file: str) -> Profile:
+    where = f"Profiles file '{file}', profile '{key}'"
+    try:
+        row = _Profile.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        at = ".".join(str(part) for part in first["loc"]) or "the profile"
+        if first["type"] == "extra_forbidden":
+            known = _Entry if "entries" in first["loc"] else _Profile
+            raise InputError(
+                f"{where}: key '{at}' is not known; {', '.join(known.model_fields)} are allowed."
+            ) from None
+        found = "" if first["type"] == "missing" else f" (found {str(first['input'])[:60]!r})"
+        raise InputError(f"{where}, key '{at}': {first['msg'].lower()}{found}.") from None
+    return _checked(where, key, [ProfileEntry(**e.model_dump()) for e in _entries(where, row.entries)], row.device,
+                    row.single_device_latency_s)  # fmt: skip
+
+
+def _entries(where: str, rows: list[_Entry]) -> list[_Entry]:
+    seen = set()
+    for row in rows:
+        if (row.pp, row.tp) in seen:
+            raise InputError(f"{where} has two entries for (pp {row.pp}, tp {row.tp}); one is allowed.")
+        seen.add((row.pp, row.tp))
+        try:
+            ProfileEntry(**row.model_dump())
+        except InputError as error:
+            raise InputError(f"{where}, {error}") from None
+    return rows
+
+
+def _checked(where: str, key: str, entries: list[ProfileEntry], device: str, alone_s: float | None) -> Profile:
+    try:
+        return Profile(key, {(e.pp, e.tp): e for e in entries}, device, alone_s)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def _check_count(count: int, name: str) -> None:
+    if count > MAX_PROFILES:
+        raise InputError(f"Profiles file '{name}' holds {count:,} profiles; at most {MAX_PROFILES:,} are allowed.")
+
+
+def _table(text: str, name: str, separator: str, columns: tuple[str, ...]) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, skipinitialspace=True)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+        raise InputError(f"Profiles file '{name}' is no table: {str(error).strip().splitlines()[-1]}.") from None
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise InputError(
+            f"Profiles file '{name}', line 1: column '{missing[0]}' is missing; needed are {', '.join(columns)}."
+        )
+    if table.empty:
+        raise InputError(f"Profiles file '{name}' has a header but no rows; one row a configuration is allowed.")
+    return table
+
+
+def _from_csv(text: str, name: str) -> dict[str, Profile]:
+    table = _table(text, name, ",", CSV_COLUMNS)
+    unknown = [c for c in table.columns if c not in CSV_COLUMNS + CSV_OPTIONAL]
+    if unknown:
+        raise InputError(
+            f"Profiles file '{name}', line 1: column '{unknown[0]}' is not known; "
+            f"{', '.join(CSV_COLUMNS + CSV_OPTIONAL)} are allowed."
+        )
+    documents: dict[str, dict] = {}
+    for line, row in enumerate(table.to_dict("records"), start=2):
+        where = f"Profiles file '{name}', line {line}"
+        entry = {
+            "pp": _number(row["pp"], int, where, "pp"),
+            "tp": _number(row["tp"], int, where, "tp"),
+            "stage_latency_s": _numbers(row["stage_latency_s"], where, "stage_latency_s"),
+            "stage_weight_gib": _numbers(row["stage_weight_gib"], where, "stage_weight_gib"),
+        }
+        if row.get("batches"):
+            entry["batches"] = _json_cell(row["batches"], where)
+        if row.get("source"):
+            entry["source"] = row["source"]
+        profile = documents.setdefault(row["profile"], {"entries": []})
+        profile["entries"].append(entry)
+        if row.get("device"):
+            profile["device"] = row["device"]
+        if row.get("single_device_latency_s"):
+            alone = _number(row["single_device_latency_s"], float, where, "single_device_latency_s")
+            profile["single_device_latency_s"] = alone
+    _check_count(len(documents), name)
+    return {key: _profile(key, value, name) for key, value in documents.items()}
+
+
+def _from_authors_tsv(text: str, name: str) -> dict[str, Profile]:
+    """The authors' profiling results (alpaserve.md 3.1): of two rows for one configuration and batch size, the one
+    with the faster slowest stage counts. A model that was not profiled on one device gets the latency of its
+    smallest configuration as `single_device_latency_s`."""
+    table = _table(text, name, "\t", TSV_COLUMNS)
+    found: dict[str, dict[tuple[int, int], dict[int, tuple[list[float], list[float]]]]] = {}
+    for line, row in enumerate(table.to_dict("records"), start=2):
+        where = f"Profiles file '{name}', line {line}"
+        bs, dp, op, pp = (_number(row[c], int, where, c) for c in ("BS", "DP", "OP", "PP"))
+        if dp != 1:
+            raise InputError(
+                f"{where}, column 'DP': {dp} was found; only 1 is allowed, serving has no data parallelism."
+            )
+        latency_s = _numbers(row["StageLatencies(s)"], where, "StageLatencies(s)")
+        weight_gib = [b / 2**30 for b in _numbers(row["StageWeights(B)"], where, "StageWeights(B)")]
+        batches = found.setdefault(row["ModelName"], {}).setdefault((pp, op), {})
+        if bs not in batches or max(latency_s, default=0) < max(batches[bs][0], default=0):
+            batches[bs] = (latency_s, weight_gib)
+    _check_count(len(found), name)
+    return {key: _profile_of_measurements(key, configurations, name) for key, configurations in found.items()}
+
+
+def _profile_of_measurements(key: str, configurations: dict, name: str) -> Profile:
+    entries = []
+    for (pp, op), batches in sorted(configurations.items(), key=lambda item: (item[0][0] * item[0][1], -item[0][0])):
+        if 1 not in batches:
+            raise InputError(
+                f"Profiles file '{name}', model '{key}': PP {pp}, OP {op} has no row with BS 1; one is needed."
+            )
+        more = {bs: stages for bs, (stages, _) in batches.items() if bs > 1}
+        latency_s, weight_gib = batches[1]
+        entries.append(
+            {"pp": pp, "tp": op, "stage_latency_s": latency_s, "stage_weight_gib": weight_gib, "batches": more}
+        )
+    document: dict = {"entries": entries}
+    if (1, 1) not in configurations:
+        document["single_device_latency_s"] = sum(entries[0]["stage_latency_s"])
+    return _profile(key, document, name)
+
+
+def _number(text: str, kind: type, where: str, column: str):
+    try:
+        return kind(text)
+    except ValueError:
+        wanted = "a whole number" if kind is int else "a number"
+        raise InputError(f"{where}, column '{column}': '{text[:60]}' was found; {wanted} is allowed.") from None
+
+
+def _numbers(text: str, where: str, column: str) -> list[float]:
+    stripped = text.strip().strip("[]()")
+    parts = stripped.replace(",", " ").replace(";", " ").split()
+    return [_number(part, float, where, column) for part in parts]
+
+
+def _json_cell(text: str, where: str) -> dict:
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        value = None
+    if not isinstance(value, dict):
+        raise InputError(
+            f"{where}, column 'batches': '{text[:60]}' was found; an object such as {{\"2\": [0.1, 0.1]}} is allowed."
+        )
+    return {str(size): stages for size, stages in value.items()}
