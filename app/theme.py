@@ -97,7 +97,7 @@ def model_colours(count: int, theme: Theme) -> list[str]:
 
 def tints(colour: str, count: int, theme: Theme) -> list[str]:
     """`count` tints of one hue, the full colour first, for the groups of one placement."""
-    return [mix(colour, theme.background, 0.65 * i / max(count - 1, 1)) for i in range(count)]
+    return [mix(colour, theme.background, 0.5 * i / max(count - 1, 1)) for i in range(count)]
 
 
 def colour_scale(theme: Theme) -> list[list]:
@@ -138,7 +138,7 @@ def plotly_template(theme: Theme) -> go.layout.Template:
             "font": {"family": FONT_FAMILY, "size": AXIS_SIZE, "color": theme.text},
             "align": "left",
         },
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "font": {"size": AXIS_SIZE}},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
         # The point is the decimal sign; thousands are set apart by a thin space.
         separators=".\u202f",
         annotationdefaults={"font": {"size": AXIS_SIZE, "color": theme.muted}, "showarrow": False},

@@ -19,6 +19,8 @@ MOST_BARS = 5_000
 MOST_GROUP_LABELS = 40
 DEVICES_PER_LINE = 32
 _BAR_WIDTH = 0.72
+NARROWEST_PX = 480
+PX_PER_CHARACTER = 6.5
 # Heights in units of one full device: the bar itself, and the line of group names above it.
 _LINE = 1.55
 
@@ -194,11 +196,12 @@ def _draw_frames(figure, columns, base_y, placement, theme, place) -> None:
 
 
 def _frame_text(placement: Placement, g: int, width: float, full_width: float) -> str:
+    """The longest name of a group that fits above its frame where the picture is narrow."""
     group = placement.groups[g]
-    room = width / (full_width + 1)
-    if room > 0.2:
-        return f"group {g}: {words.plural(group.pp, 'stage')} × {words.plural(group.tp, 'device')}"
-    return f"{g}: {group.pp}×{group.tp}" if room > 0.055 else str(g)
+    characters = width / (full_width + 1) * NARROWEST_PX / PX_PER_CHARACTER
+    size = f"{group.pp}×{group.tp}"
+    long = f"group {g}: {words.plural(group.pp, 'stage')} × {words.plural(group.tp, 'device')}"
+    return next((t for t in (long, f"group {g}: {size}", f"{g}: {size}") if len(t) <= characters), str(g))
 
 
 def _name_nodes(figure: go.Figure, columns: _Columns, base_y: np.ndarray, cluster: Cluster) -> None:

@@ -32,7 +32,13 @@ def new_figure(theme: Theme, title: str, height: int, uirevision: str, subplots:
     top = 14 + 20 * len(lines)
     figure.update_layout(
         template=plotly_template(theme),
-        title={"text": "<br>".join(escape(line) for line in lines), "y": 1, "yanchor": "top", "pad": {"t": 4}},
+        title={
+            "text": "<br>".join(escape(line) for line in lines),
+            "y": 1,
+            "yanchor": "top",
+            # Plotly anchors the last line, so the others need room above it.
+            "pad": {"t": 4 + 19 * (len(lines) - 1)},
+        },
         title_font_size=TITLE_SIZE,
         height=height + top,
         margin={"l": 8, "r": 12, "t": top + 8, "b": 8},

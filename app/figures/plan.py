@@ -142,7 +142,9 @@ def build_missers_figure(figures: Figures, theme: Theme = LIGHT, place: int = 0)
                 customdata=np.column_stack((names, requests)),
                 hovertemplate=f"%{{customdata[0]}}: %{{x:,}} {fate} of %{{customdata[1]:,}}<extra></extra>",
             )  # fmt: skip
-    figure.update_layout(barmode="stack", showlegend=True, margin_t=figure.layout.margin.t + 20)
+    figure.update_layout(
+        barmode="stack", showlegend=True, legend_traceorder="normal", margin_t=figure.layout.margin.t + 20
+    )
     figure.update_xaxes(title_text="missed deadlines (requests)", rangemode="tozero", nticks=5)
     figure.update_yaxes(
         tickvals=np.arange(len(rows)), ticktext=[axis_name(label) for label in labels], showgrid=False,
