@@ -1,0 +1,87 @@
+"""The house stands as designed: imports run one way, and each library stays in its room."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("app", "planner", "simulator", "sample_traces")
+
+
+def modules(room):
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+def imported(path):
+    """Top-level names of everything a module imports, also inside functions."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(node.module)
+    return names
+
+
+def rooms_imported(room):
+    return {name.split(".")[0] for path in modules(room) for name in imported(path)}
+
+
+def test_every_room_has_modules():
+    assert all(modules(room) for room in ROOMS)
+
+
+@pytest.mark.parametrize(
+    ("room", "forbidden"),
+    [
+        ("simulator", {"planner", "app", "sample_traces", "streamlit", "plotly", "tests"}),
+        ("sample_traces", {"planner", "app", "streamlit", "plotly", "tests"}),
+        ("planner", {"app", "streamlit", "plotly", "tests"}),
+        ("app", {"tests", "benchmarks", "numba"}),
+    ],
+)
+def test_imports_run_one_way(room, forbidden):
+    assert not rooms_imported(room) & forbidden
+
+
+def test_chart_builders_do_not_import_streamlit():
+    builders = [*modules("app/figures"), ROOT / "app" / "theme.py", ROOT / "app" / "words.py"]
+    assert len(builders) > 5
+    assert not [path.name for path in builders if any(n.split(".")[0] == "streamlit" for n in imported(path))]
+
+
+def test_numba_stays_in_the_kernels():
+    users = {path.name for room in ROOMS for path in modules(room) if "numba" in imported(path)}
+    users.discard("kernel_stamps.py")
+    assert users and all(name.endswith("kernels.py") for name in users)
+
+
+def test_kernels_that_call_kernels_of_other_files_follow_their_stamps():
+    """Numba's cache looks at the caller's file only; without this an edit elsewhere brings the old result back."""
+    for path in (ROOT / "simulator").glob("*kernels.py"):
+        callees = {n for n in imported(path) if n.startswith("simulator.") and n.endswith("kernels")}
+        if callees:
+            assert "follow_stamps(__file__" in path.read_text(encoding="utf-8"), path.name
+
+
+def test_no_file_shadows_a_package_for_the_app():
+    """Streamlit puts app/ first on the path."""
+    shadows = {path.stem for path in (ROOT / "app").iterdir()} & {"planner", "simulator", "sample_traces"}
+    assert not shadows
+
+
+def test_files_and_functions_stay_short():
+    for room in (*ROOMS, "tests", "benchmarks"):
+        for path in modules(room):
+            source = path.read_text(encoding="utf-8")
+            assert source.count("\n") <= 450, f"{path} has {source.count(chr(10))} lines"
+            for node in ast.walk(ast.parse(source)):
+                if isinstance(node, ast.FunctionDef):
+                    assert node.end_lineno - node.lineno < 80, f"{path}: {node.name}"
+
+
+def test_page_scripts_are_recipes():
+    pages = modules("app/pages")
+    assert pages
+    assert not [path.name for path in pages if path.read_text(encoding="utf-8").count("\n") > 120]
