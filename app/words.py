@@ -11,7 +11,6 @@ SPACE = "\u00a0"
 MINUS = "\u2212"
 NOTHING = "\u2013"
 MAX_NAME = 60
-_IRREGULAR = {"query": "queries", "is": "are", "has": "have", "meets": "meet", "misses": "miss"}
 
 
 def share(value: float) -> str:
@@ -86,8 +85,8 @@ def usd_per_hour(value: float) -> str:
 
 
 def plural(value: int, noun: str, many: str | None = None) -> str:
-    """A count with its noun: "1 device", "16 devices", "2 queries"."""
-    return f"{count(value)} {noun if value == 1 else many or _IRREGULAR.get(noun, noun + 's')}"
+    """A count with its noun: "1 device", "16 devices", or "2 entries" with `many` given."""
+    return f"{count(value)} {noun if value == 1 else many or noun + 's'}"
 
 
 def points_difference(value: float, other: float) -> str:
@@ -158,21 +157,17 @@ def verdict(
     first = f"{shorten(names[0])} on {plural(devices[0], 'device')} meets {share(attainments[0])} of deadlines"
     sentences = [first + (f" ({width})." if width else ".")]
     if len(names) > 1:
-        rest = [_other(shorten(n), a, d, devices[0]) for n, a, d in zip(names[1:], attainments[1:], devices[1:], strict=True)]
-        sentences.append(_capital(join(rest)) + ".")
+        others = zip(names[1:], attainments[1:], devices[1:], strict=True)
+        sentences.append(join([_other(shorten(n), a, d, devices[0]) for n, a, d in others]) + ".")
     if target is not None and devices_for_target is not None:
         reached = "is reached with" if attainments[0] >= target else "needs"
-        sentences.append(f"{share(target)} {reached} {plural(devices_for_target, 'device')}.")
+        sentences.append(f"{number(100 * target)}{SPACE}% {reached} {plural(devices_for_target, 'device')}.")
     return " ".join(sentences)
 
 
 def _other(name: str, attainment: float, devices: int, first_devices: int) -> str:
     on = "" if devices == first_devices else f" on {plural(devices, 'device')}"
-    return f"{name}{on} {share(attainment)}"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return f"{name}{on} meets {share(attainment)}"
 
 
 def _sign(gap: float) -> str:
