@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import lsq_linear
@@ -16,6 +16,8 @@ from planner.parallelise.plans import Plan, Problem, make_plans
 from simulator.errors import InputError
 
 FACTOR_RANGE = (0.02, 50.0)
+# Other factors may make another sharding or cut the best one, which asks for other factors again.
+ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -81,13 +83,28 @@ def calibrate(
     fitted = [measurement for measurement in measurements if measurement.fitted]
     if not fitted:
         raise InputError("No measured latency is given to scale the model to; at least one is needed.")
-    batches = tuple(measurement.batch for measurement in measurements)
-    problem = Problem(architecture, device, batches, cut=cut, weight_memory_gib=weight_memory_gib, sequence=sequence)
-    calibration = _factors(fitted, _plans_of(problem, measurements))
-    scaled = Problem(architecture, device, batches, calibration, cut, weight_memory_gib, sequence)
-    plans = _plans_of(scaled, measurements)
+    problem = Problem(
+        architecture,
+        device,
+        tuple(measurement.batch for measurement in measurements),
+        cut=cut,
+        weight_memory_gib=weight_memory_gib,
+        sequence=sequence,
+    )
+    plans = _plans_of(problem, measurements)
+    for _ in range(ROUNDS):
+        calibration = _factors(fitted, plans, problem.calibration)
+        settled = np.allclose(_pair(calibration), _pair(problem.calibration), rtol=1e-9)
+        problem = replace(problem, calibration=calibration)
+        plans = _plans_of(problem, measurements)
+        if settled:
+            break
     checks = [CheckedMeasurement(m, plans[m.pp, m.tp].latency_s(m.batch)) for m in measurements]
-    return CalibrationResult(calibration, tuple(checks))
+    return CalibrationResult(problem.calibration, tuple(checks))
+
+
+def _pair(calibration: Calibration) -> tuple[float, float]:
+    return calibration.compute, calibration.communication
 
 
 def _plans_of(problem: Problem, measurements: Sequence[Measurement]) -> dict[tuple[int, int], Plan]:
@@ -103,10 +120,12 @@ def _plans_of(problem: Problem, measurements: Sequence[Measurement]) -> dict[tup
     return plans
 
 
-def _factors(fitted: Sequence[Measurement], plans: dict[tuple[int, int], Plan]) -> Calibration:
+def _factors(fitted: Sequence[Measurement], plans: dict[tuple[int, int], Plan], applied: Calibration) -> Calibration:
+    """Factors for plans whose seconds have `applied` in them already."""
     measured = np.array([m.latency_s for m in fitted])
-    compute = np.array([plans[m.pp, m.tp].compute_s(m.batch) for m in fitted]) / measured
+    compute = np.array([plans[m.pp, m.tp].compute_s(m.batch) for m in fitted]) / measured / applied.compute
     communication = np.array([plans[m.pp, m.tp].communication_s(m.batch) for m in fitted]) / measured
+    communication /= applied.communication
     both = np.stack([compute, communication], axis=1)
     if np.linalg.matrix_rank(both, tol=1e-6) == 2:
         factors = lsq_linear(both, np.ones(len(fitted)), bounds=FACTOR_RANGE).x

@@ -11,7 +11,7 @@ decides how many replicas fit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -48,47 +48,38 @@ def cut_stages(
         )
     hop_s = np.zeros(stages) if hop_s is None else np.asarray(hop_s, dtype=np.float64)
     weight_bytes = np.zeros(count) if weight_bytes is None else np.asarray(weight_bytes, dtype=np.float64)
-    seconds = _prefix(latency_s)
-    held = _prefix(weight_bytes)
-    tolerance = weight_limit_bytes * (1 + 1e-12)
-
-    def latency(stage: int, starts: np.ndarray, end: int) -> np.ndarray:
-        fits = held[end] - held[starts] <= tolerance
-        return np.where(fits, seconds[end] - seconds[starts] + hop_s[stage], np.inf)
-
-    starts, slowest = _least_largest(latency, count, stages)
+    seconds, held = _spans(latency_s), _spans(weight_bytes)
+    fits = held <= weight_limit_bytes * (1 + 1e-12)
+    latency = [np.where(fits, seconds + hop, np.inf) for hop in hop_s]
+    slowest = _least_largest(latency)[1]
     if not np.isfinite(slowest):
         return None
     fast_enough = slowest * (1 + EQUALLY_FAST)
-
-    def weight(stage: int, starts: np.ndarray, end: int) -> np.ndarray:
-        return np.where(latency(stage, starts, end) <= fast_enough, held[end] - held[starts], np.inf)
-
-    return _least_largest(weight, count, stages)[0]
+    return _least_largest([np.where(span <= fast_enough, held, np.inf) for span in latency])[0]
 
 
-def _prefix(values: np.ndarray) -> np.ndarray:
-    return np.concatenate([[0.0], np.cumsum(values)])
+def _spans(values: np.ndarray) -> np.ndarray:
+    """Sums of values[start:end], float64 (K + 1, K + 1) by start and end; infinite where that is empty."""
+    upto = np.concatenate([[0.0], np.cumsum(values)])
+    sums = upto[None, :] - upto[:, None]
+    return np.where(np.tri(len(upto), dtype=bool), np.inf, sums)
 
 
-def _least_largest(
-    cost: Callable[[int, np.ndarray, int], np.ndarray], count: int, stages: int
-) -> tuple[list[int], float]:
-    """The dynamic program for any cost(stage, starts, end) of the operators starts..end - 1."""
-    best = np.full((stages + 1, count + 1), np.inf)
-    came_from = np.zeros((stages + 1, count + 1), dtype=np.int64)
-    best[0, 0] = -np.inf
-    for stage in range(1, stages + 1):
-        for end in range(stage, count - (stages - stage) + 1):
-            starts = np.arange(stage - 1, end)
-            reached = np.maximum(best[stage - 1, starts], cost(stage - 1, starts, end))
-            pick = int(np.argmin(reached))
-            best[stage, end], came_from[stage, end] = reached[pick], starts[pick]
-    cut, end = [], count
-    for stage in range(stages, 0, -1):
-        end = int(came_from[stage, end])
+def _least_largest(costs: Sequence[np.ndarray]) -> tuple[list[int], float]:
+    """The dynamic program for any costs[stage][start, end]: start of each stage, and the largest cost."""
+    size = costs[0].shape[0]
+    best = np.full(size, np.inf)
+    best[0] = -np.inf
+    came_from = []
+    for cost in costs:
+        reached = np.maximum(best[:, None], cost)
+        came_from.append(np.argmin(reached, axis=0))
+        best = reached.min(axis=0)
+    cut, end = [], size - 1
+    for starts in reversed(came_from):
+        end = int(starts[end])
         cut.append(end)
-    return cut[::-1], float(best[stages, count])
+    return cut[::-1], float(best[-1])
 
 
 def equal_cut(operators: Sequence[Operator], stages: int) -> list[int]:

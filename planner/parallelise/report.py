@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from planner.parallelise.architectures import Architecture
 from planner.parallelise.calibrate import CalibrationResult, Measurement, calibrate
@@ -11,7 +11,6 @@ from planner.parallelise.operators import GIB, Operator, total_weight_bytes
 from planner.parallelise.plans import Plan
 from planner.parallelise.profile_model import DEFAULT_BATCHES, ModelledProfile, profile_model
 from simulator.catalogue import catalogue_document
-from simulator.profiles import Profile
 
 
 def profile_command(
@@ -72,22 +71,6 @@ def operator_names(operators: Sequence[Operator]) -> list[str]:
     """Names of a chain's operators: "embedding", "attention 1", "ffn 1", ..., "head"; layers count from 1."""
     inner = [f"{operator.kind} {(index + 1) // 2}" for index, operator in enumerate(operators)]
     return [operators[0].kind, *inner[1:-1], operators[-1].kind]
-
-
-def replace_estimated(catalogue: Mapping[str, Profile], modelled: Mapping[str, Profile]) -> dict[str, Profile]:
-    """A catalogue whose estimated entries give way to modelled ones, and which has the modelled rest.
-
-    Measured and recovered entries stay, since they are closer to the truth than any model.
-    """
-    merged = dict(catalogue)
-    for name, profile in modelled.items():
-        known = catalogue.get(name)
-        if known is None:
-            merged[name] = profile
-            continue
-        kept = {key: entry for key, entry in known.entries.items() if entry.source != "estimated"}
-        merged[name] = Profile(name, dict(profile.entries) | kept, known.device, known.alone_s)
-    return merged
 
 
 def _stage_document(operators: Sequence[Operator], names: Sequence[str], plan: Plan, stage: int) -> dict:
