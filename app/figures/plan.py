@@ -145,9 +145,9 @@ def build_missers_figure(figures: Figures, theme: Theme = LIGHT, place: int = 0)
     figure.update_layout(
         barmode="stack", showlegend=True, legend_traceorder="normal", margin_t=figure.layout.margin.t + 20
     )
-    figure.update_xaxes(title_text="missed deadlines (requests)", rangemode="tozero", nticks=5)
+    figure.update_xaxes(title_text="missed deadlines (requests)", rangemode="tozero", nticks=5, tickformat=",~r")
     figure.update_yaxes(
-        tickvals=np.arange(len(rows)), ticktext=[axis_name(label) for label in labels], showgrid=False,
+        tickvals=np.arange(len(rows)), ticktext=[axis_name(label) for label in labels], showgrid=False, ticksuffix=" ",
         range=[len(rows) - 0.4, -0.6],
     )  # fmt: skip
     return figure
