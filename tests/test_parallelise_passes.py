@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from planner.parallelise import build_operators, cut_stages, equal_cut, load_architectures, load_hardware, shard_stage
 from planner.parallelise.operators import GIB
 from planner.parallelise.plans import Problem, make_plans
-from planner.parallelise.sharding import STRATEGIES, evaluate_stage, solve_chain
+from planner.parallelise.sharding import STRATEGIES, evaluate_stage, solve_sharding
 from simulator.errors import InputError
 
 V100 = load_hardware()["v100-16gb"]
@@ -83,7 +83,8 @@ def graphs(draw):
     sizes = draw(st.lists(st.integers(1, 4), min_size=1, max_size=5))
     numbers = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     costs, weights, activations = ([numbers.uniform(0.1, 2, size) for size in sizes] for _ in range(3))
-    resharding = [numbers.uniform(0, 1, (a, b)) for a, b in itertools.pairwise(sizes)]
+    pairs = draw(st.sets(st.tuples(*[st.integers(0, len(sizes) - 1)] * 2), max_size=6))
+    resharding = {(v, w): numbers.uniform(0, 1, (sizes[v], sizes[w])) for v, w in pairs}
     limit = draw(st.floats(0.3, 10))
     memory = draw(st.floats(0.3, 12))
     return costs, resharding, weights, activations, limit, memory
@@ -91,7 +92,7 @@ def graphs(draw):
 
 def total_cost(pick, costs, resharding):
     own = sum(cost[i] for cost, i in zip(costs, pick, strict=True))
-    return own + sum(edge[i, j] for edge, i, j in zip(resharding, pick, pick[1:], strict=False))
+    return own + sum(edge[pick[v], pick[w]] for (v, w), edge in resharding.items())
 
 
 @given(graphs())
@@ -105,7 +106,7 @@ def test_the_integer_program_finds_the_cheapest_choice_under_both_memory_limits(
         return held <= limit + slack and held + peak <= memory + slack
 
     every = list(itertools.product(*(range(len(cost)) for cost in costs)))
-    found = solve_chain(costs, resharding, weights, activations, limit, memory)
+    found = solve_sharding(costs, resharding, weights, activations, limit, memory)
     surely = [pick for pick in every if fits(pick, -1e-5)]
     if found is None:
         assert not surely
@@ -119,9 +120,11 @@ def test_the_integer_program_finds_the_cheapest_choice_under_both_memory_limits(
 def test_the_sharding_of_a_small_stage_is_the_cheapest_of_all_that_fit(name):
     device = V100 if name != "llama-3.2-1b" else load_hardware()["a100-40gb"]
     chain = build_operators(MODELS[name], stages=2)
-    stage = (*chain[:4], chain[-1])
+    stage = (*chain[:5], chain[-1])
     found = shard_stage(stage, device, 4)
-    every = [evaluate_stage(stage, pick, device, 4) for pick in itertools.product(*(choices(op) for op in stage))]
+    kinds = list(dict.fromkeys(stage))
+    picks = (dict(zip(kinds, pick, strict=True)) for pick in itertools.product(*map(choices, kinds)))
+    every = [evaluate_stage(stage, [pick[operator] for operator in stage], device, 4) for pick in picks]
     leanest = min(stage.weight_bytes for stage in every)
     best = min(s.latency_s for s in every if s.weight_bytes <= 1.02 * leanest)
     assert found.latency_s == pytest.approx(best, rel=1e-6)

@@ -1,21 +1,25 @@
 """Intra-operator pass: how each operator of a stage is split over the stage's devices.
 
-Alpa's integer program (OSDI'22, section 4.2) on the chain of operators: one binary for each strategy of an
-operator, one variable for each pair of neighbouring strategies, solved by HiGHS:
+Alpa's integer program (OSDI'22, section 4.2) on the operators v of a stage and the neighbours (v, w) among them:
+one binary for each strategy of an operator, one variable for each pair of neighbouring strategies, solved by HiGHS:
 
-    minimise  sum_v cost_v . s_v + sum_v resharding_v : e_v
-    s. t.     sum s_v = 1;  row sums of e_v = s_v;  column sums of e_v = s_(v+1)
+    minimise  sum_v cost_v . s_v + sum_(v, w) resharding_vw : e_vw
+    s. t.     sum s_v = 1;  row sums of e_vw = s_v;  column sums of e_vw = s_w
               weights_v . s_v summed <= weight limit
               weights_v . s_v summed + a <= memory;  a >= activations_v . s_v for all v
 
-`e_v` need not be declared whole: with whole `s` the row and column sums leave it one value.
+`e` need not be declared whole: with whole `s` the row and column sums leave it one value. Equal operators of a
+stage are one v, counted as often as they occur: a layer is compiled once, so all of them are sharded alike, and
+the program does not grow with the layers.
 Token vectors between operators are either "whole" on every device or "split" by token. No strategy works on
 its own tokens with all the weights: that is data parallelism, which the paper removes for serving (4.1).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,31 +133,34 @@ def shard_stage(
         memory_gib: weights and activations that a device may hold; by default its memory.
         calibration: factors on the seconds.
     """
-    chain = [_options(operator, device, ways, calibration) for operator in _distinct(operators)]
-    by_operator = dict(zip(_distinct(operators), chain, strict=True))
-    options = [by_operator[operator] for operator in operators]
+    distinct = list(Counter(operators))
+    node = {operator: index for index, operator in enumerate(distinct)}
+    path = [node[operator] for operator in operators]
+    counts = Counter(path)
+    options = [_options(operator, device, ways, calibration) for operator in distinct]
+    weights = [option.weight_bytes * counts[v] for v, option in enumerate(options)]
     limit = (device.weight_memory_gib if weight_limit_gib is None else weight_limit_gib) * GIB
-    leanest = sum(option.weight_bytes.min() for option in options)
+    leanest = sum(float(weight.min()) for weight in weights)
     if leanest > limit:
         return None
-    resharding = [
-        _resharding_s(a, b, op, device, ways, calibration)
-        for a, b, op in zip(options, options[1:], operators, strict=False)
-    ]
-    first = np.array([_reshard_s(entry, s.takes, operators[0], device, ways) for s in options[0].strategies])
-    costs = [option.compute_s + option.collective_s for option in options]
-    costs[0] = costs[0] + first * calibration.communication
-    chosen = solve_chain(
+    costs = [(option.compute_s + option.collective_s) * counts[v] for v, option in enumerate(options)]
+    costs[path[0]] = costs[path[0]] + _entry_s(entry, options[path[0]], operators[0], device, ways, calibration)
+    neighbours = Counter(itertools.pairwise(path))
+    resharding = {
+        (v, w): count * _resharding_s(options[v], options[w], distinct[w], device, ways, calibration)
+        for (v, w), count in neighbours.items()
+    }
+    chosen = solve_sharding(
         costs,
         resharding,
-        [option.weight_bytes for option in options],
+        weights,
         [option.activation_bytes for option in options],
         min(limit, leanest * (1 + COPY_ALLOWANCE)),
         (device.memory_gib if memory_gib is None else memory_gib) * GIB,
     )
     if chosen is None:
         return None
-    strategies = tuple(option.strategies[pick] for option, pick in zip(options, chosen, strict=True))
+    strategies = [options[v].strategies[chosen[v]] for v in path]
     return evaluate_stage(operators, strategies, device, ways, entry=entry, calibration=calibration)
 
 
@@ -190,51 +197,54 @@ def evaluate_stage(
     return ShardedStage(tuple(strategies), tuple(compute), tuple(communication), weight, activation)
 
 
-def solve_chain(
+def solve_sharding(
     costs: Sequence[np.ndarray],
-    resharding: Sequence[np.ndarray],
+    resharding: Mapping[tuple[int, int], np.ndarray],
     weights: Sequence[np.ndarray],
     activations: Sequence[np.ndarray],
     weight_limit: float,
     memory: float,
 ) -> list[int] | None:
-    """The strategies of least total cost on a chain under the limits, or None if there are none.
+    """The strategies of least total cost on a graph of operators under the limits, or None if there are none.
 
     Args:
         costs: float64 (k_v,) for each operator v, seconds.
-        resharding: float64 (k_v, k_(v+1)) for each pair of neighbours, seconds.
+        resharding: float64 (k_v, k_w) for each pair of neighbours (v, w), seconds.
         weights, activations: float64 (k_v,), bytes of each strategy.
         weight_limit: bytes; most that the chosen weights add up to.
         memory: bytes; most that the chosen weights and the largest chosen activations add up to.
 
     Returns the chosen index of each operator. The program is that of the module's docstring.
     """
-    sizes = [len(cost) for cost in costs]
-    start = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
-    edge_start = start[-1] + np.concatenate([[0], np.cumsum([edge.size for edge in resharding])]).astype(int)
-    peak = edge_start[-1]
+    # An operator beside its equal reshards between two choices of the same strategy.
+    costs = [cost + np.diag(resharding[v, v]) if (v, v) in resharding else cost for v, cost in enumerate(costs)]
+    edges = {pair: edge for pair, edge in resharding.items() if pair[0] != pair[1]}
+    start = np.concatenate([[0], np.cumsum([len(cost) for cost in costs])]).astype(int)
+    edge_start = start[-1] + np.concatenate([[0], np.cumsum([edge.size for edge in edges.values()])]).astype(int)
+    peak = int(edge_start[-1])
     unit = max(1.0, *(float(held.max()) for held in (*weights, *activations)))
     rows = _Rows()
-    for v, size in enumerate(sizes):
-        rows.add([(start[v] + i, 1.0) for i in range(size)], 1.0, 1.0)
-        for i in range(size):
-            rows.add([(peak, -1.0), (start[v] + i, activations[v][i] / unit)], -np.inf, 0.0)
-    for v, edge in enumerate(resharding):
-        cell = edge_start[v] + np.arange(edge.size).reshape(edge.shape)
-        for i in range(edge.shape[0]):
-            rows.add([(column, 1.0) for column in cell[i]] + [(start[v] + i, -1.0)], 0.0, 0.0)
-        for j in range(edge.shape[1]):
-            rows.add([(column, 1.0) for column in cell[:, j]] + [(start[v + 1] + j, -1.0)], 0.0, 0.0)
-    held = [(start[v] + i, weights[v][i] / unit) for v, size in enumerate(sizes) for i in range(size)]
+    held = []
+    for v, first in enumerate(start[:-1]):
+        cells = range(first, start[v + 1])
+        rows.add([(cell, 1.0) for cell in cells], 1.0, 1.0)
+        alive = [(cell, activations[v][i] / unit) for i, cell in enumerate(cells)]
+        rows.add([*alive, (peak, -1.0)], -np.inf, 0.0)
+        held += [(cell, weights[v][i] / unit) for i, cell in enumerate(cells)]
+    for ((v, w), edge), first in zip(edges.items(), edge_start, strict=False):
+        cells = first + np.arange(edge.size).reshape(edge.shape)
+        for i, row in enumerate(cells):
+            rows.add([*((cell, 1.0) for cell in row), (start[v] + i, -1.0)], 0.0, 0.0)
+        for j, column in enumerate(cells.T):
+            rows.add([*((cell, 1.0) for cell in column), (start[w] + j, -1.0)], 0.0, 0.0)
     rows.add(held, -np.inf, weight_limit / unit * (1 + 1e-9))
     rows.add([*held, (peak, 1.0)], -np.inf, memory / unit)
-    objective = np.concatenate([*costs, *(edge.ravel() for edge in resharding), [0.0]])
-    scale = max(float(np.abs(objective).max()), 1e-30)
+    objective = np.concatenate([*costs, *(edge.ravel() for edge in edges.values()), [0.0]])
     whole = np.zeros(peak + 1)
     whole[: start[-1]] = 1
     upper = np.ones(peak + 1)
     found = milp(
-        objective / scale,
+        objective / max(float(np.abs(objective).max()), 1e-30),
         integrality=whole,
         bounds=Bounds(0, upper),
         constraints=rows.constraint(peak + 1),
@@ -242,7 +252,7 @@ def solve_chain(
     )
     if found.x is None:
         return None
-    return [int(np.argmax(found.x[a:b])) for a, b in zip(start, start[1:], strict=False)]
+    return [int(np.argmax(found.x[a:b])) for a, b in itertools.pairwise(start)]
 
 
 class _Rows:
@@ -262,10 +272,6 @@ class _Rows:
         row, column, value = zip(*self.cells, strict=True)
         matrix = coo_array((value, (row, column)), shape=(len(self.lower), columns)).tocsr()
         return LinearConstraint(matrix, self.lower, self.upper)
-
-
-def _distinct(operators: Sequence[Operator]) -> list[Operator]:
-    return list(dict.fromkeys(operators))
 
 
 def _options(operator: Operator, device: Device, ways: int, calibration: Calibration) -> _Options:
@@ -297,6 +303,13 @@ def _reshard_s(layout: str, wanted: str, operator: Operator, device: Device, way
     """Seconds to bring token vectors into the wanted layout; dropping the others' tokens is free."""
     gathers = layout == "split" and wanted == "whole"
     return collective_s("all_gather", operator.token_bytes, ways, device) if gathers else 0.0
+
+
+def _entry_s(
+    entry: str, first: _Options, operator: Operator, device: Device, ways: int, calibration: Calibration
+) -> np.ndarray:
+    seconds = [_reshard_s(entry, strategy.takes, operator, device, ways) for strategy in first.strategies]
+    return np.array(seconds) * calibration.communication
 
 
 def _resharding_s(
