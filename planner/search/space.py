@@ -116,15 +116,16 @@ class Space:
 def fits(model: Model, cluster: Cluster) -> str | None:
     """None if some parallel configuration of the model fits the cluster, else the sentence that says why not."""
     possible = [e for e in model.profile.entries.values() if e.max_weight_gib <= cluster.memory_gib]
+    who = model.name if model.name == model.profile.name else f"{model.profile.name} (model '{model.name}')"
     needed = min((e.devices for e in possible), default=None)
     if needed is None:
         least_gib = min(e.max_weight_gib for e in model.profile.entries.values())
         return (
-            f"{model.name} needs at least {least_gib:.2f} GiB on a device in every configuration of its profile; "
+            f"{who} needs at least {least_gib:.2f} GiB on a device in every configuration of its profile; "
             f"the devices have {cluster.memory_gib:g} GiB."
         )
     if needed > cluster.devices:
-        return f"{model.name} needs {needed} devices at {cluster.memory_gib:g} GiB; the cluster has {cluster.devices}."
+        return f"{who} needs {needed} devices at {cluster.memory_gib:g} GiB; the cluster has {cluster.devices}."
     return None
 
 
