@@ -1,0 +1,243 @@
+"""From a visit to its answer: each workload, placement and timeline is computed once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from app.limits import MAX_REQUESTS, check_cluster, check_models, check_requests
+from app.session import Visit
+from app.shelf import Shelf
+from app.work import Job, shared_workers
+from planner import Inputs, PlacementOutcome, Problem, Scenario
+from planner.compare import OnProgress, evaluate, place
+from planner.inputs import SAMPLE_PREFIX, build_cluster, build_models, build_serving, make_workload
+from planner.scenario import PlacementSection
+from simulator import InputError, Model, Timeline, Workload, build_timeline
+from simulator.catalogue import builtin_catalogue
+from simulator.traces import Trace, TraceSummary, rate_over_time, summarise
+
+# Costs are counted in requests: about 35 bytes each in a result and 12 in a workload.
+SHELF_CAPACITY = 20_000_000
+# What these algorithms take grows with requests times models; below the bound it is well under a second.
+QUICK_ALGORITHMS = ("selective_replication", "uniform", "dedicated", "round_robin", "fast_greedy")
+QUICK_WORK = 5_000_000
+TIMELINE_BINS = 240
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One placement of the basket and what is known of it.
+
+    Attributes:
+        section: as in the scenario; place: in the basket, 0 first.
+        key: of what is asked; outcome: its result, None if there is none yet; outcome_key: of what it answers.
+        job: the search for it, if one runs or was stopped; problem: why it cannot be done.
+    """
+
+    section: PlacementSection
+    place: int
+    key: str
+    outcome: PlacementOutcome | None
+    outcome_key: str
+    job: Job | None = None
+    problem: str | None = None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the outcome belongs to the scenario as it stands, not to an earlier one."""
+        return self.key == self.outcome_key
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The scenario answered as far as it can be.
+
+    Attributes:
+        scenario, inputs, inputs_key: what the entries were computed from.
+        entries: one a placement, in the order of the basket.
+        problems: what is wrong with the scenario as it stands, by the place of the control; the inputs and outcomes
+            are then those of the last scenario without problems.
+    """
+
+    scenario: Scenario
+    inputs: Inputs | None
+    inputs_key: str
+    entries: tuple[Entry, ...]
+    problems: Mapping[str, str]
+
+    @property
+    def shown(self) -> list[Entry]:
+        """The entries that have a result."""
+        return [entry for entry in self.entries if entry.outcome is not None]
+
+    @property
+    def best(self) -> Entry | None:
+        """The placement that meets most deadlines; the first of equals."""
+        return max(self.shown, key=lambda entry: entry.outcome.figures.total.slo_attainment, default=None)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether everything shown belongs to the scenario as it stands."""
+        return not self.problems and all(entry.is_current for entry in self.entries)
+
+    def entry(self, name: str | None) -> Entry | None:
+        """The shown placement of this name, else the best one."""
+        return next((entry for entry in self.shown if entry.section.name == name), self.best)
+
+
+@st.cache_resource(show_spinner=False)
+def _shelf() -> Shelf:
+    return Shelf(SHELF_CAPACITY)
+
+
+def answer(visit: Visit) -> Answer:
+    """The answer to the visit's scenario; never raises InputError, its problems hold the sentences.
+
+    Placements that are given or found quickly are computed here; other searches are handed to the pool and appear
+    in a later answer.
+    """
+    scenario, last, problems = visit.scenario, visit.answer, {}
+    inputs, key = _inputs(visit, problems)
+    if inputs is None:
+        stale = tuple(replace(entry, key="") for entry in last.entries) if last else ()
+        return Answer(last.scenario if last else scenario, last.inputs if last else None,
+                      last.inputs_key if last else "", stale, problems)  # fmt: skip
+    entries = tuple(_entry(visit, inputs, key, i, section) for i, section in enumerate(scenario.placements))
+    wanted = {entry.key for entry in entries}
+    for job_key in [k for k in visit.jobs if k not in wanted]:
+        visit.jobs.pop(job_key).stop()
+    problems |= {f"placement:{e.section.name}": e.problem for e in entries if e.problem}
+    visit.answer = Answer(scenario, inputs, key, entries, problems)
+    return visit.answer
+
+
+def timeline(entry: Entry, answer: Answer, bins: int = TIMELINE_BINS) -> Timeline:
+    """The timeline of a placement from the first arrival to the last, the same bins for every placement."""
+    arrival_s = answer.inputs.problem.workload.arrival_s
+    start_s, end_s = float(arrival_s[0]), float(arrival_s[-1])
+    make = lambda: build_timeline(entry.outcome.result, bins, start_s, max(end_s, start_s + 1e-3))  # noqa: E731
+    return _shelf().get(("timeline", entry.outcome_key, bins), make, lambda t: t.stage_utilization.size)
+
+
+def trace_facts(trace: Trace) -> tuple[TraceSummary, tuple]:
+    """The summary of a trace, and its rate over time as (edges_s, rate_per_s)."""
+    key = ("facts", trace.digest, trace.sources)
+    return _shelf().get(key, lambda: (summarise(trace), rate_over_time(trace)), lambda _: len(trace.sources))
+
+
+def _inputs(visit: Visit, problems: dict[str, str]) -> tuple[Inputs | None, str]:
+    scenario, trace, own = visit.scenario, None, None
+    with _noted(problems, "models"):
+        check_models(scenario)
+        own = visit.own_profiles(scenario)
+        models = build_models(scenario.models, builtin_catalogue() | (own.profiles if own else {}))
+    with _noted(problems, "cluster"):
+        check_cluster(scenario)
+        cluster = build_cluster(scenario)
+    with _noted(problems, "serving"):
+        serving = build_serving(scenario)
+    if problems:
+        return None, ""
+    with _noted(problems, "traffic"):
+        trace = _trace(visit)
+        check_requests(scenario, trace)
+        workload, notices, workload_key = _workload(scenario, models, trace)
+        inputs = Inputs(Problem(models, cluster, workload, serving), scenario.workload.warmup_s, trace,
+                        tuple(trace.notices if trace else ()) + notices)  # fmt: skip
+    if problems:
+        return None, ""
+    key = _digest(
+        workload_key,
+        [section.model_dump(mode="json") for section in scenario.models],
+        own.digest if own else None,
+        scenario.cluster.model_dump(exclude={"device", "usd_per_device_hour"}),
+        scenario.serving.model_dump(),
+    )
+    return inputs, key
+
+
+def _trace(visit: Visit) -> Trace | None:
+    section = visit.scenario.workload.trace
+    if section is None:
+        return None
+    if all(path.startswith(SAMPLE_PREFIX) for path in section.paths):
+        key = ("trace", *section.paths, section.format, section.sha256)
+        return _shelf().get(key, lambda: visit.read_trace(visit.scenario), lambda _: 100_000)
+    return visit.read_trace(visit.scenario)
+
+
+def _workload(
+    scenario: Scenario, models: tuple[Model, ...], trace: Trace | None
+) -> tuple[Workload, tuple[str, ...], str]:
+    names = [model.name for model in models]
+    identity = [trace.digest, list(trace.sources)] if trace else None
+    key = _digest(scenario.workload.model_dump(mode="json"), names, identity)
+    made = _shelf().get(key, lambda: make_workload(scenario.workload, names, trace), lambda w: len(w[0]))
+    if not 0 < len(made[0]) <= MAX_REQUESTS:
+        raise InputError(
+            f"These settings make {len(made[0]):,} requests; from 1 to {MAX_REQUESTS:,} are allowed on this page."
+        )
+    return *made, key
+
+
+def _entry(visit: Visit, inputs: Inputs, inputs_key: str, index: int, section: PlacementSection) -> Entry:
+    key = _digest(inputs_key, section.model_dump(mode="json"))
+    work = _work(section, inputs)
+    found: PlacementOutcome | None = _shelf().peek(key)
+    job, problem = visit.jobs.get(key), None
+    if found is None and job is None:
+        if _is_quick(section, inputs):
+            problems: dict[str, str] = {}
+            with _noted(problems, "it"):
+                found = _shelf().get(key, lambda: work(None), _outcome_cost)
+            problem = problems.get("it")
+        else:
+            job = visit.jobs[key] = Job(section.name, work)
+            shared_workers().submit(visit.name, job)
+    if job is not None and job.is_done:
+        found, problem = job.outcome or found, job.problem
+        if found is not None and not job.is_stopped:
+            _shelf().put(key, found, _outcome_cost(found))
+    if found is not None:
+        return Entry(section, index, key, found, key, job, problem)
+    before = next((e for e in visit.answer.entries if e.section.name == section.name), None) if visit.answer else None
+    if before is None or before.outcome is None:
+        return Entry(section, index, key, None, "", job, problem)
+    return replace(before, section=section, place=index, key=key, job=job, problem=problem)
+
+
+def _work(section: PlacementSection, inputs: Inputs) -> Callable[[OnProgress | None], PlacementOutcome]:
+    def work(on_progress: OnProgress | None) -> PlacementOutcome:
+        placement, found = place(section, inputs, on_progress)
+        return evaluate(placement, found, inputs, on_progress)
+
+    return work
+
+
+def _is_quick(section: PlacementSection, inputs: Inputs) -> bool:
+    if section.search is None:
+        return True
+    size = len(inputs.problem.workload) * len(inputs.problem.models)
+    return section.search.algorithm in QUICK_ALGORITHMS and size <= QUICK_WORK
+
+
+def _outcome_cost(outcome: PlacementOutcome) -> int:
+    return len(outcome.result.workload)
+
+
+@contextmanager
+def _noted(problems: dict[str, str], place: str) -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        problems[place] = str(error)
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,47 @@
+"""Controls of the cluster's shape."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.controls.fields import bound, draw_complaint
+from app.limits import MAX_DEVICES
+from app.session import Visit, with_values
+
+_PLACE = "cluster"
+
+
+def draw_cluster_controls(visit: Visit, problem: str | None) -> None:
+    """Devices, memory, nodes and price."""
+    cluster = visit.scenario.cluster
+    st.markdown("##### Cluster")
+
+    def field(label: str, name: str, **options) -> None:
+        bound(visit, _PLACE, st.number_input, label, f"cluster.{name}", getattr(cluster, name),
+              lambda scenario, value: with_values(scenario, "cluster", **{name: value}), **options)  # fmt: skip
+
+    left, right = st.columns(2)
+    with left:
+        field(
+            "Devices",
+            "devices",
+            min_value=1,
+            max_value=max(MAX_DEVICES, cluster.devices),
+            step=1,
+            help="Accelerators of one kind. More devices hold more replicas and serve more requests at a time.",
+        )
+        field("Devices a node", "devices_per_node", min_value=1, max_value=4096, step=1,
+              help="How many stand in one machine; only the picture and failures depend on it.")  # fmt: skip
+    with right:
+        field(
+            "Weights a device (GiB)",
+            "memory_gib",
+            min_value=0.1,
+            max_value=10_000.0,
+            step=1.0,
+            format="%g",
+            help="What one device may spend on weights; of a V100 with 16 GB about 13 GiB.",
+        )
+        field("$ a device and hour", "usd_per_device_hour", min_value=0.0, max_value=10_000.0, step=0.1, format="%g",
+              help="The price of one device for one hour, in US dollars.")  # fmt: skip
+    draw_complaint(visit, _PLACE, problem)

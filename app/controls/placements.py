@@ -1,0 +1,142 @@
+"""Controls of the placements that are compared."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import words
+from app.compute import Answer
+from app.controls.fields import bound, draw_complaint
+from app.controls.placement_edits import (
+    BY_HAND,
+    added,
+    group_sizes,
+    groups_text,
+    is_uniform,
+    kind_title,
+    kinds,
+    removed,
+    with_group_size,
+    with_groups_text,
+    with_name,
+    with_option,
+)
+from app.session import Visit
+from app.style import dot
+from planner.scenario import MAX_NAME, MAX_PLACEMENTS, PlacementSection
+from planner.search import ALGORITHMS, Option
+
+_WIDGETS = {"int": st.number_input, "float": st.number_input, "bool": st.checkbox, "choice": st.selectbox}
+_KIND = "placements.kind"
+
+
+def draw_placement_controls(visit: Visit, answer: Answer) -> None:
+    """Every placement of the basket with its own settings, and adding one."""
+    st.markdown("##### Placements to compare")
+    for index, section in enumerate(visit.scenario.placements):
+        place = f"placement:{section.name}"
+        left, right = st.columns([6, 1], vertical_alignment="center")
+        left.html(f"<b>{dot(index)}{_escaped(section.name)}</b>")
+        right.button(":material/close:", key=f"placement.{index}.remove", type="tertiary",
+                     help=f"Take out placement {index + 1}", on_click=_take_out, args=(visit, index))  # fmt: skip
+        _draw_settings(visit, answer, index, section, place)
+        draw_complaint(visit, place, answer.problems.get(place))
+    if len(visit.scenario.placements) < MAX_PLACEMENTS:
+        with st.popover("Add a placement", icon=":material/add:", width="stretch"):
+            st.selectbox("Kind", list(kinds()), key=_KIND, format_func=kind_title)
+            kind = st.session_state[_KIND]
+            st.caption(kinds()[kind])
+            st.button("Add", key="placements.add", type="primary", on_click=_add, args=(visit, answer, kind))
+    draw_complaint(visit, "placements")
+
+
+def _draw_settings(visit: Visit, answer: Answer, index: int, section: PlacementSection, place: str) -> None:
+    key = f"placement.{index}"
+    if section.groups is not None:
+        with st.expander("Groups as text"):
+            bound(visit, place, st.text_area, "Groups (YAML)", f"{key}.text", groups_text(section),
+                  lambda scenario, text: with_groups_text(scenario, index, text), height=200,
+                  help="One line a group: pp stages, tp devices a stage, and the models it holds.")  # fmt: skip
+    elif section.search is not None and section.search.algorithm in ALGORITHMS:
+        if is_uniform(section) and answer.inputs is not None:
+            _draw_group_size(visit, answer, index, section, place)
+        _draw_options(visit, index, section, place)
+    with st.expander("Name"):
+        bound(visit, place, st.text_input, "Name", f"{key}.name", section.name,
+              lambda scenario, name: with_name(scenario, index, name), max_chars=MAX_NAME,
+              label_visibility="collapsed")  # fmt: skip
+
+
+def _draw_group_size(visit: Visit, answer: Answer, index: int, section: PlacementSection, place: str) -> None:
+    sizes = group_sizes(answer.inputs.problem)
+    options = section.search.options
+    mine = (options.get("pp"), options.get("tp"))
+    if None in mine:
+        mine = (options.get("pp") or 4, options.get("tp") or 1) if section.search.algorithm != "dedicated" else None
+    choices = [*([None] if section.search.algorithm == "dedicated" else []), *sizes]
+    if mine not in choices:
+        choices.append(mine)
+
+    def title(size: tuple[int, int] | None) -> str:
+        if size is None:
+            return "the smallest that fits each model"
+        missing = len(answer.inputs.problem.models) - sizes.get(size, 0)
+        lacks = f"; {words.plural(missing, 'model')} not" if missing else ""
+        return words.group_size(*size) + lacks
+
+    bound(visit, place, st.selectbox, "Group size", f"placement.{index}.size", mine,
+          lambda scenario, size: with_group_size(scenario, index, size), options=choices, format_func=title,
+          help="How many devices work together on a request, and how a model is cut over them: pp stages one after "
+          "the other, tp devices at once. Listed is what the chosen models have profiles for.")  # fmt: skip
+
+
+def _draw_options(visit: Visit, index: int, section: PlacementSection, place: str) -> None:
+    algorithm = ALGORITHMS[section.search.algorithm]
+    given = section.search.options
+    options = [o for o in algorithm.options if o.kind in _WIDGETS and o.name not in ("pp", "tp")]
+    if not options:
+        return
+    with st.expander("Settings of the search"):
+        bound(
+            visit,
+            place,
+            st.number_input,
+            "Time limit (s)",
+            f"placement.{index}.time_limit_s",
+            section.search.time_limit_s,
+            lambda s, v: with_option(s, index, "time_limit_s", v),
+            min_value=1.0,
+            max_value=3600.0,
+            step=5.0,
+            format="%g",
+            help="The best placement found by then counts.",
+        )
+        for option in options:
+            bound(visit, place, _WIDGETS[option.kind], option.name.replace("_", " "),
+                  f"placement.{index}.{option.name}", given.get(option.name, option.default),
+                  lambda s, v, name=option.name: with_option(s, index, name, v), help=option.help,
+                  **_bounds(option))  # fmt: skip
+
+
+def _bounds(option: Option) -> dict:
+    if option.kind == "choice":
+        return {"options": list(option.allowed)}
+    if option.kind == "bool":
+        return {}
+    kind = int if option.kind == "int" else float
+    low, high = option.allowed
+    return {"min_value": kind(low), "max_value": kind(high)}
+
+
+def _add(visit: Visit, answer: Answer, kind: str) -> None:
+    looked_at = answer.entry(visit.looked_at) if answer.shown else None
+    problem = answer.inputs.problem if answer.inputs else None
+    visit.edit("placements", lambda scenario: added(scenario, kind, problem, looked_at if kind == BY_HAND else None))
+
+
+def _take_out(visit: Visit, index: int) -> None:
+    visit.edit("placements", lambda scenario: removed(scenario, index))
+
+
+def _escaped(name: str) -> str:
+    return words.shorten(name, 34).replace("&", "&amp;").replace("<", "&lt;")

@@ -1,0 +1,61 @@
+"""Controls of the serving system's rules."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.controls.fields import bound, draw_complaint
+from app.session import Visit, with_values
+from planner.inputs import build_serving
+from simulator import PRESETS
+from simulator.serving import ADMISSION_RULES, DISPATCH_RULES, MAX_BATCH_SIZE
+
+_PLACE = "serving"
+_PRESETS = {"testbed": "as on a real cluster (testbed)", "published": "as in the published simulations"}
+_DISPATCH = {
+    "shortest_queue": "the shortest queue",
+    "earliest_free": "the one that is free first",
+    "earliest_finish": "the one that finishes it first",
+    "round_robin": "each in turn",
+}
+_ADMISSION = {"deadline": "turned away at once", "none": "served all the same"}
+_DELAYS = {
+    "client_delay_s": "Client to controller (s)",
+    "dispatch_delay_s": "Controller to group (s)",
+    "start_delay_s": "Start of a request (s)",
+    "response_delay_s": "Way of the answer (s)",
+    "admission_margin_s": "Safety margin of admission (s)",
+    "stage_overhead": "Slow-down for each stage (share)",
+    "load_s_per_gib": "Loading of a GiB of weights (s)",
+}
+
+
+def draw_serving_controls(visit: Visit, problem: str | None) -> None:
+    """Preset, dispatch, admission, batching and delays."""
+    with st.expander("Serving details"):
+        section = visit.scenario.serving
+        bound(visit, _PLACE, st.selectbox, "Rules", "serving.preset", section.preset,
+              lambda scenario, value: with_values(scenario, "", serving={"preset": value}),
+              options=list(PRESETS), format_func=lambda p: _PRESETS.get(p, p),
+              help="A set of delays and rules; choosing one puts the fields below back to it.")  # fmt: skip
+        rules = build_serving(visit.scenario) if problem is None else PRESETS[section.preset]
+
+        def field(widget, label: str, name: str, **options) -> None:
+            bound(visit, _PLACE, widget, label, f"serving.{name}", getattr(rules, name),
+                  lambda scenario, value: with_values(scenario, "serving", **{name: value}), **options)  # fmt: skip
+
+        field(st.selectbox, "A request goes to", "dispatch", options=list(DISPATCH_RULES),
+              format_func=_DISPATCH.get, help="Which of the groups that hold its model gets a request.")  # fmt: skip
+        field(
+            st.selectbox,
+            "What would be late is",
+            "admission",
+            options=list(ADMISSION_RULES),
+            format_func=_ADMISSION.get,
+            help="Turning away what is predicted to be late leaves room for others.",
+        )
+        field(st.number_input, "Largest batch", "max_batch_size", min_value=1, max_value=MAX_BATCH_SIZE, step=1,
+              help="1 serves requests one by one; larger batches need profiles with batch sizes.")  # fmt: skip
+        for name, label in _DELAYS.items():
+            field(st.number_input, label, name, min_value=0.0, max_value=3600.0, step=0.001, format="%g")
+        draw_complaint(visit, _PLACE, problem)

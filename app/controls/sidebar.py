@@ -1,0 +1,29 @@
+"""All controls, in the order of the questions: what arrives, for which models, on what, placed how."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.compute import Answer
+from app.controls.cluster import draw_cluster_controls
+from app.controls.models import draw_model_controls
+from app.controls.placements import draw_placement_controls
+from app.controls.serving import draw_serving_controls
+from app.controls.traffic import draw_traffic_controls
+from app.limits import BOUNDS_IN_WORDS
+from app.session import Visit
+from app.style import guarded
+
+
+@guarded
+def draw_sidebar(visit: Visit, answer: Answer) -> None:
+    """Every control with its complaint beside it."""
+    problems = answer.problems
+    draw_traffic_controls(visit, answer, problems.get("traffic"))
+    draw_model_controls(visit, problems.get("models"))
+    draw_cluster_controls(visit, problems.get("cluster"))
+    draw_placement_controls(visit, answer)
+    draw_serving_controls(visit, problems.get("serving"))
+    st.button("Undo", icon=":material/undo:", on_click=visit.step_back, disabled=not visit.undo, key="undo",
+              help="Back to the settings before the last change.")  # fmt: skip
+    st.caption(BOUNDS_IN_WORDS)

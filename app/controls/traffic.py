@@ -1,0 +1,139 @@
+"""Controls of what arrives: a sample, uploaded files, or arrivals made here."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import words
+from app.compute import Answer
+from app.controls.fields import bound, draw_complaint
+from app.controls.trace_options import draw_gamma_options, draw_trace_options
+from app.first_visit import sample_section
+from app.limits import MAX_MODELS, MAX_UPLOAD_BYTES
+from app.session import Visit, with_values
+from planner.inputs import SAMPLE_PREFIX
+from planner.scenario import ARRIVALS, Scenario
+from sample_traces import SAMPLES
+from simulator import InputError
+from simulator.traces import Counts, Events, Trace
+
+_PLACE = "traffic"
+_UPLOAD = "upload:trace"
+_UPLOADED = "upload:"
+_MADE = {"gamma": "Arrivals made here (gamma)"}
+_GAMMA = {"total_rate_per_s": 40.0, "cv": 4.0, "duration_s": 600.0}
+# A long trace begins with its first part, so that the first answer comes at once; the window can be widened.
+FIRST_REQUESTS = 200_000
+
+
+def draw_traffic_controls(visit: Visit, answer: Answer, problem: str | None) -> None:
+    """The choice of the traffic, the upload, and how it is replayed."""
+    st.markdown("##### Traffic")
+    titles = {f"{SAMPLE_PREFIX}{sample.key}": f"Sample: {sample.title}" for sample in SAMPLES}
+    titles |= {_UPLOADED + ", ".join(names): f"Yours: {', '.join(names)}" for names in visit.traces} | _MADE
+    chosen = _chosen(visit.scenario)
+    titles.setdefault(chosen, f"As in the scenario: {chosen.removeprefix(_UPLOADED)}")
+    bound(visit, _PLACE, st.selectbox, "What arrives", "traffic.source", chosen,
+          lambda scenario, value: _with_source(visit, scenario, value),
+          options=list(titles), format_func=lambda value: words.shorten(titles[value], 48))  # fmt: skip
+    sample = next((s for s in SAMPLES if chosen == f"{SAMPLE_PREFIX}{s.key}"), None)
+    if sample is not None:
+        st.caption(sample.description)
+    with st.expander("Upload a trace", expanded=bool(visit.traces) or _PLACE in visit.complaints):
+        st.file_uploader(
+            "Trace files", key=_UPLOAD, accept_multiple_files=True, on_change=_take_upload, args=(visit,),
+            max_upload_size=MAX_UPLOAD_BYTES // 1024**2,
+            help="CSV with arrival_s and model, Azure Functions and LLM traces, BurstGPT, Mooncake, Qwen, ServeGen and "
+            "others; recognised by content. Several files at once are one model each.",
+        )  # fmt: skip
+    draw_complaint(visit, _PLACE, problem)
+    if visit.scenario.workload.trace is not None:
+        draw_trace_options(visit)
+        _draw_model_per_source(visit, answer)
+    elif visit.scenario.workload.gamma is not None:
+        draw_gamma_options(visit)
+
+
+def upload_section(names: tuple[str, ...], trace: Trace, model_names: list[str]) -> dict:
+    """The `workload.trace` of an upload: from its beginning, at most about FIRST_REQUESTS requests."""
+    return {
+        "path": names[0] if len(names) == 1 else list(names),
+        "sha256": trace.digest,
+        "duration_s": _first_part_s(trace),
+        "resample": "none" if isinstance(trace.content, Events) else "gamma",
+        "map_models": "by_name" if set(trace.sources) <= set(model_names) else "stripe",
+    }
+
+
+def _first_part_s(trace: Trace) -> float | None:
+    content = trace.content
+    if isinstance(content, Events):
+        if content.arrival_s.size <= FIRST_REQUESTS:
+            return None
+        end_s = float(content.arrival_s[FIRST_REQUESTS])
+        return max(end_s - end_s % 60, 60.0)
+    if isinstance(content, Counts):
+        upto = content.counts.sum(axis=0).cumsum()
+        bins = max(int((upto <= FIRST_REQUESTS).sum()), 1)
+        return None if bins == upto.size else bins * content.bin_s
+    expected = float((content.rate_per_s * content.duration_s).sum())
+    return None if expected <= FIRST_REQUESTS else max(60.0 * int(trace.end_s * FIRST_REQUESTS / expected / 60), 60.0)
+
+
+def _chosen(scenario: Scenario) -> str:
+    section = scenario.workload.trace
+    if section is None:
+        return next(name for name in ARRIVALS if getattr(scenario.workload, name) is not None)
+    if len(section.paths) == 1 and section.paths[0].startswith(SAMPLE_PREFIX):
+        return section.paths[0]
+    return _UPLOADED + ", ".join(section.paths)
+
+
+def _with_source(visit: Visit, scenario: Scenario, value: str) -> Scenario:
+    workload: dict = {"warmup_s": scenario.workload.warmup_s}
+    if value == _chosen(scenario):
+        return scenario
+    if value.startswith(SAMPLE_PREFIX):
+        workload["trace"] = sample_section(next(s for s in SAMPLES if f"{SAMPLE_PREFIX}{s.key}" == value))
+    elif value.startswith(_UPLOADED):
+        names = next(names for names in visit.traces if _UPLOADED + ", ".join(names) == value)
+        workload["trace"] = upload_section(names, visit.traces[names], _model_names(scenario))
+    else:
+        workload["gamma"] = _GAMMA
+    return with_values(scenario, "", workload=workload)
+
+
+def _take_upload(visit: Visit) -> None:
+    files = st.session_state[_UPLOAD]
+    if not files:
+        return
+    try:
+        trace = visit.add_trace([(file.name, file) for file in files])
+    except InputError as error:
+        visit.complaints[_PLACE] = str(error)
+        return
+    names = tuple(file.name for file in files)
+    section = upload_section(names, trace, _model_names(visit.scenario))
+    warmup_s = visit.scenario.workload.warmup_s
+    visit.edit(_PLACE, lambda s: with_values(s, "", workload={"trace": section, "warmup_s": warmup_s}))
+
+
+def _draw_model_per_source(visit: Visit, answer: Answer) -> None:
+    trace = answer.inputs.trace if answer.inputs is not None and not answer.problems else None
+    if trace is None or len(trace.sources) > MAX_MODELS or list(trace.sources) == _model_names(visit.scenario):
+        return
+    st.button(
+        f"Serve one model for each of {words.plural(len(trace.sources), 'source')}", key="traffic.per_source",
+        on_click=lambda: visit.edit(_PLACE, lambda scenario: _with_model_per_source(scenario, trace)),
+        help="Makes the models anew: one for each source of the trace, all of the first model's kind and deadline.",
+    )  # fmt: skip
+
+
+def _with_model_per_source(scenario: Scenario, trace: Trace) -> Scenario:
+    first = scenario.models[0].model_dump(include={"profile", "slo_scale", "slo_s"})
+    named = with_values(scenario, "workload.trace", map_models="by_name")
+    return with_values(named, "", models=[{"name": name, **first} for name in trace.sources])
+
+
+def _model_names(scenario: Scenario) -> list[str]:
+    return [name for section in scenario.models for name in section.names()]

@@ -1,0 +1,47 @@
+"""Plan: which placement meets the deadlines, and why."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.compute import answer as answer_of
+from app.controls.sidebar import draw_sidebar
+from app.panels import facts, pictures, progress, tables, verdict
+from app.panels.choose import choose_placement
+from app.session import current_visit
+from app.style import guarded
+
+
+@st.fragment
+@guarded
+def draw_answer(visit, answer) -> None:
+    """Everything about the placement one looks at."""
+    verdict.draw_verdict(answer)
+    entry = choose_placement(visit, answer)
+    verdict.draw_tiles(entry, answer)
+    pictures.draw_cluster(entry, answer)
+    left, right = st.columns([2, 1], gap="large")
+    with left:
+        pictures.draw_over_time(entry, answer)
+    with right:
+        pictures.draw_attainment(answer)
+        pictures.draw_missers(entry)
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        pictures.draw_latency(answer)
+    with right:
+        tables.draw_models(entry)
+
+
+visit = current_visit()
+answer = answer_of(visit)
+with st.sidebar:
+    draw_sidebar(visit, answer)
+progress.draw_progress(visit, answer)
+if answer.shown:
+    draw_answer(visit, answer)
+else:
+    progress.draw_nothing_yet(answer)
+facts.draw_trace(answer)
+facts.draw_sources(answer)
+tables.draw_downloads(visit, answer)

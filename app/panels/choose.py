@@ -1,0 +1,28 @@
+"""Which placement is looked at."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import words
+from app.compute import Answer, Entry
+from app.session import Visit
+
+_KEY = "looked_at"
+
+
+def choose_placement(visit: Visit, answer: Answer) -> Entry:
+    """A row of the placements; the one that is chosen, the best one before anything is chosen."""
+    entry = answer.entry(visit.looked_at)
+    if len(answer.shown) > 1:
+        st.session_state[_KEY] = entry.section.name
+        st.segmented_control(
+            "Look at", [e.section.name for e in answer.shown], key=_KEY, required=True,
+            format_func=lambda name: words.shorten(name, 40), on_change=_chosen, args=(visit,),
+            help="The tiles, the cluster and the tables below are about this placement.",
+        )  # fmt: skip
+    return entry
+
+
+def _chosen(visit: Visit) -> None:
+    visit.looked_at = st.session_state[_KEY]

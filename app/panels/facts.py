@@ -1,0 +1,115 @@
+"""What went in: what the trace holds, where the profiles come from, how far the simulator is to be trusted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import words
+from app.compute import Answer, trace_facts
+from app.panels.verdict import placement_now
+from app.style import facts_html, plain_text
+from planner.validate import known_errors
+from simulator import Workload
+from simulator.traces import FORMATS
+
+MANY_SOURCES = 200
+# How planner.validate calls the runs on real devices.
+_REAL_RUNS = "measured on 16 V100s"
+_SOURCES = {
+    "measured": "measured on the device",
+    "recovered": "recovered from published results, within about 1 %",
+    "estimated": "estimated; the published results do not determine it",
+    "modelled": "from the parallelisation model",
+}
+
+
+def draw_trace(answer: Answer) -> None:
+    """What is replayed, what the file holds, and what was done to it."""
+    if answer.inputs is None:
+        return
+    st.markdown("##### What arrives")
+    workload, trace = answer.inputs.problem.workload, answer.inputs.trace
+    st.html(facts_html([("simulated", words.plural(len(workload), "request")), *_workload_facts(workload)]))
+    if trace is None:
+        return
+    summary, _ = trace_facts(trace)
+    st.html(
+        facts_html(
+            [
+                ("the file", FORMATS.get(summary.format, summary.format)),
+                ("holds", words.plural(summary.requests, "request")),
+                ("over", words.span(summary.span_s)),
+                ("mean rate", words.rate(summary.rate_per_s)),
+                ("burstiness (CV)", "counts only" if summary.cv is None else words.number(summary.cv)),
+                ("peak to mean", words.number(summary.peak_to_mean)),
+                ("sources", words.count(len(summary.sources))),
+            ]
+        )
+    )
+    for notice in answer.inputs.notices:
+        st.caption(f":material/info: {plain_text(notice)}")
+    with st.expander("Requests of each source"):
+        table = pd.DataFrame(summary.sources[:MANY_SOURCES], columns=["source", "requests"])
+        st.dataframe(table, hide_index=True, height=240)
+        if len(summary.sources) > MANY_SOURCES:
+            st.caption(f"The {MANY_SOURCES} largest of {words.count(len(summary.sources))} sources.")
+
+
+def draw_sources(answer: Answer) -> None:
+    """Where every latency and weight comes from that the pictures use."""
+    if not answer.shown:
+        return
+    with st.expander("Where the numbers come from"):
+        st.markdown(_accuracy())
+        st.dataframe(_entries_used(answer), hide_index=True)
+
+
+def _workload_facts(workload: Workload) -> list[tuple[str, str]]:
+    gaps_s = np.diff(workload.arrival_s)
+    rate = len(workload) / workload.span_s if workload.span_s > 0 else 0.0
+    cv = float(gaps_s.std() / gaps_s.mean()) if gaps_s.size and gaps_s.mean() > 0 else 0.0
+    return [
+        ("over", words.span(workload.span_s)),
+        ("mean rate", words.rate(rate)),
+        ("burstiness (CV)", words.number(cv)),
+        ("models asked for", words.count(int((workload.requests_per_model() > 0).sum()))),
+    ]
+
+
+def _accuracy() -> str:
+    measured = [summary for summary in known_errors() if summary.runs == _REAL_RUNS]
+    lines = [
+        "Every request is simulated from the latency of each pipeline stage in the table below. "
+        "± is the 95 % interval of this run (batch means)."
+    ]
+    for summary in measured:
+        lines.append(
+            f"Against {words.plural(summary.count, 'published run')} {summary.runs} the simulated attainment is off by "
+            f"{100 * summary.mean_abs:.1f} points on average, {100 * summary.max_abs:.1f} at most "
+            f"(preset {summary.preset})."
+        )
+    return "  \n".join(lines)
+
+
+def _entries_used(answer: Answer) -> pd.DataFrame:
+    profiles = {model.name: model.profile for model in answer.inputs.problem.models}
+    used = {
+        (profiles[name].name, group.pp, group.tp): profiles[name].entry(group.pp, group.tp)
+        for entry in answer.shown
+        for group in placement_now(entry).groups
+        for name in group.models
+        if name in profiles
+    }
+    return pd.DataFrame(
+        {
+            "Profile": name,
+            "Cut into": words.group_size(pp, tp),
+            "Latency alone (s)": entry.latency_s,
+            "Slowest stage (s)": max(entry.stage_latency_s),
+            "Weights on a device (GiB)": entry.max_weight_gib,
+            "Source": _SOURCES[entry.source],
+        }
+        for (name, pp, tp), entry in sorted(used.items())
+    )

@@ -1,0 +1,64 @@
+"""What is being worked on, what is wrong, and that the picture is an earlier one."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import words
+from app.compute import Answer
+from app.session import Visit
+from app.style import guarded, plain
+from app.work import Job, unfinished
+
+POLL_S = 0.25
+
+
+def draw_progress(visit: Visit, answer: Answer) -> None:
+    """Sentences about problems and running searches, above the answer."""
+    if answer.problems and answer.shown:
+        st.warning("These settings cannot be simulated, see the message beside the control. Shown is the last result.")
+    if unfinished(visit.jobs):
+        _watch(visit)
+    for entry in answer.entries:
+        if entry.job is not None and entry.job.is_done and entry.job.is_stopped and entry.outcome is not None:
+            st.info(f"{plain(entry.section.name)} was stopped; its best placement so far is shown.")
+
+
+def draw_nothing_yet(answer: Answer) -> None:
+    """What to do where there is no result to show."""
+    if answer.problems:
+        for sentence in answer.problems.values():
+            st.error(sentence.replace("$", "\\$"))
+    elif not answer.entries:
+        st.info("There is no placement to compare. Add one under Placements on the left.")
+
+
+@st.fragment(run_every=POLL_S)
+@guarded
+def _watch(visit: Visit) -> None:
+    running = unfinished(visit.jobs)
+    if not running:
+        st.rerun()
+    for job in running:
+        left, right = st.columns([5, 1], vertical_alignment="center")
+        with left:
+            st.progress(_share_done(job), text=_sentence(job))
+        right.button("Stop", key=f"stop:{job.name}", on_click=job.stop, disabled=job.is_stopped)
+
+
+def _share_done(job: Job) -> float:
+    progress = job.progress
+    if progress is None or progress.time_left_s is None:
+        return 0.0
+    return min(progress.seconds / max(progress.seconds + progress.time_left_s, 1e-9), 1.0)
+
+
+def _sentence(job: Job) -> str:
+    progress = job.progress
+    parts = [f"{plain(job.name)}: {'stopping' if job.is_stopped else job.phase}"]
+    if progress is not None:
+        parts.append(f"best so far {words.share(progress.best_score)} of deadlines")
+        parts.append(f"{words.count(progress.evaluations)} placements tried in {words.span(progress.seconds)}")
+        if progress.time_left_s is not None:
+            parts.append(f"at most {words.span(progress.time_left_s)} left")
+    return ", ".join(parts)

@@ -1,0 +1,70 @@
+"""The answer first: a sentence, and the headline numbers with their differences."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+from app import words
+from app.compute import Answer, Entry
+from app.style import tile_html, verdict_html
+from simulator import Figures, Schedule
+
+
+def draw_verdict(answer: Answer) -> None:
+    """The best placement in one sentence, the others in the next."""
+    ranked = sorted(answer.shown, key=lambda entry: -_attainment(entry.outcome.figures))
+    figures = [entry.outcome.figures for entry in ranked]
+    sentences = words.verdict(
+        [entry.section.name for entry in ranked],
+        [f.total.slo_attainment for f in figures],
+        [f.half_width for f in figures],
+        [answer.inputs.problem.cluster.devices] * len(ranked),
+    )
+    st.html(verdict_html(ranked[0].place, sentences))
+
+
+def draw_tiles(entry: Entry, answer: Answer) -> None:
+    """Headline numbers of one placement, each with the difference against the others."""
+    mine, others = entry.outcome.figures, [e for e in answer.shown if e is not entry][:3]
+
+    def against(difference) -> list[tuple[int, str]]:
+        return [
+            (other.place, f"{difference(other.outcome.figures)} against {words.shorten(other.section.name, 26)}")
+            for other in others
+        ]
+
+    total, price = mine.total, answer.inputs.problem.cluster.usd_per_hour
+    tiles = [
+        tile_html("deadlines met (SLO attainment)", words.share(total.slo_attainment),
+                  words.half_width(mine.half_width),
+                  against(lambda f: words.points_difference(total.slo_attainment, f.total.slo_attainment))),
+        tile_html("missed deadlines", words.count(missed(mine)), f"of {words.count(total.requests)}",
+                  against(lambda f: words.count_difference(missed(mine), missed(f)))),
+        tile_html("99 of 100 answers within (p99)", words.duration(total.latency_s.p99), "",
+                  against(lambda f: words.duration_difference(total.latency_s.p99, f.total.latency_s.p99))),
+        tile_html("devices busy (utilisation)", words.share(mine.utilization), "",
+                  against(lambda f: words.points_difference(mine.utilization, f.utilization))),
+    ]  # fmt: skip
+    if price > 0:
+        devices = words.plural(answer.inputs.problem.cluster.devices, "device")
+        tiles.append(
+            tile_html(f"price of {devices}", words.usd_per_hour(price), "", [(e.place, "same") for e in others])
+        )
+    st.html(f'<div class="tiles">{"".join(tiles)}</div>')
+
+
+def missed(figures: Figures) -> int:
+    """Requests that did not meet their deadline."""
+    return figures.total.requests - figures.total.served
+
+
+def placement_now(entry: Entry):
+    """The placement to draw: of a schedule its first one."""
+    placement = entry.outcome.placement
+    return placement.epochs[0][1] if isinstance(placement, Schedule) else placement
+
+
+def _attainment(figures: Figures) -> float:
+    return figures.total.slo_attainment if math.isfinite(figures.total.slo_attainment) else -1.0
