@@ -90,6 +90,14 @@ def placement_style(place: int, theme: Theme) -> PlacementStyle:
     )
 
 
+def neutral_style(place: int, theme: Theme, count: int = 3) -> PlacementStyle:
+    """The style of one of `count` series that are no placements: greys, told apart by dash and shape as well."""
+    colour = mix(theme.text, theme.background, 0.55 * place / max(count - 1, 1))
+    return PlacementStyle(
+        colour, mix(colour, theme.background, 0.55), DASHES[place % len(DASHES)], SYMBOLS[place % len(SYMBOLS)]
+    )
+
+
 def model_colours(count: int, theme: Theme) -> list[str]:
     """Tints of the neutral ramp for `count` models, the most loaded first."""
     return [mix(*theme.models, i / max(count - 1, 1)) for i in range(count)]

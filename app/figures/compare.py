@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app import words
-from app.figures.drawing import axis_name, empty_figure, escape, hover_name, new_figure
+from app.figures.drawing import empty_figure, escape, hover_name, name_rows, new_figure, show_legend
 from app.theme import LIGHT, Theme, mix, model_colours, placement_style
 from simulator import Figures, SimulationResult
 from simulator.moment import GroupMoment, Moment
@@ -54,11 +54,9 @@ def build_differences_figure(
             hovertemplate=f"%{{customdata[0]}}: %{{x:.1f}} % with {hover_name(figures.name)}"
             "<br>%{customdata[1]}<extra></extra>",
         )  # fmt: skip
-    figure.update_layout(showlegend=True, margin_t=figure.layout.margin.t + 20)
+    show_legend(figure)
     figure.update_xaxes(title_text="deadlines met (%)", range=[min(before.min(), after.min()) - 3, 103])
-    figure.update_yaxes(
-        tickvals=y, ticktext=[axis_name(row[0]) for row in shown], range=[len(shown) - 0.4, -0.6], ticksuffix=" "
-    )
+    name_rows(figure, [row[0] for row in shown], showgrid=True)
     return figure
 
 
@@ -101,8 +99,8 @@ def build_paired_figure(
             name=f"{escape(label)} {words.count(number)}",
             hovertemplate=f"{escape(label)}: {words.count(number)} of {words.count(total)}<extra></extra>",
         )  # fmt: skip
-    figure.update_layout(barmode="stack", showlegend=True, legend_traceorder="normal")
-    figure.update_layout(margin_t=figure.layout.margin.t + 24)
+    figure.update_layout(barmode="stack")
+    show_legend(figure)
     figure.update_xaxes(title_text="requests", range=[0, max(total, 1)], tickformat=",~r")
     figure.update_yaxes(visible=False, range=[-0.5, 0.5])
     return figure
@@ -127,37 +125,27 @@ def build_moment_figure(result: SimulationResult, now: Moment, theme: Theme = LI
     if not groups:
         return empty_figure(theme, "No group is in use at this moment.")
     figure = make_subplots(1, 2, shared_yaxes=True, column_widths=[0.55, 0.45], horizontal_spacing=0.03)
-    new_figure(theme, describe_moment(result, now), 60 + _CELL_PX * len(groups), "moment", figure)
+    new_figure(theme, _moment_title(result, now), 60 + _CELL_PX * len(groups), "moment", figure)
     _draw_stages(figure, result, groups, theme, place)
     _draw_waiting(figure, result, groups, theme)
-    figure.update_yaxes(
-        tickvals=np.arange(len(groups)), ticktext=[f"group {g.index}" for g in groups], showgrid=False,
-        range=[len(groups) - 0.4, -0.6], ticksuffix=" ",
-    )  # fmt: skip
+    name_rows(figure, [f"group {g.index}" for g in groups])
     deepest = max(len(g.stages) for g in groups)
-    figure.update_xaxes(title_text="stage", range=[0.4, deepest + 0.6], tickformat="d", nticks=9, row=1, col=1)
+    figure.update_xaxes(title_text="stage", range=[0.4, deepest + 0.6], dtick=-(-deepest // 16), tick0=1, row=1, col=1)
     longest = max(len(g.waiting) for g in groups)
     figure.update_xaxes(
-        title_text="requests waiting", range=[0, max(1.05 * longest, 1)], tickformat="d", nticks=6, row=1, col=2
+        title_text="requests waiting", range=[0, max(1.05 * longest, 1)], nticks=6, tickformat=",~r", row=1, col=2
     )
     figure.update_layout(barmode="overlay")
     return figure
 
 
 def describe_moment(result: SimulationResult, now: Moment) -> str:
-    """One sentence on a moment: busy stages, waiting requests, the longest queue."""
-    stages = sum(len(g.stages) for g in now.groups)
-    busy = sum(g.busy for g in now.groups)
-    waiting = sum(len(g.waiting) for g in now.groups)
-    sentence = (
-        f"At {now.at_s:.1f}{words.SPACE}s {words.count(busy)} of {words.plural(stages, 'stage')} of "
-        f"{words.shorten(result.name, 30)} compute, {words.plural(waiting, 'request')} "
-        f"{'waits' if waiting == 1 else 'wait'}"
-    )
-    if waiting:
-        longest = max(now.groups, key=lambda g: len(g.waiting))
-        sentence += f", most at group {longest.index}: {_by_model(result, longest.waiting)}"
-    return sentence
+    """The alt text: busy stages, waiting requests, the longest queue and whom it waits for."""
+    title = _moment_title(result, now)
+    longest = max(now.groups, key=lambda g: len(g.waiting), default=None)
+    if longest is None or not longest.waiting:
+        return title
+    return f"{title}; most at group {longest.index}: {_by_model(result, longest.waiting)}"
 
 
 def describe_group_moment(result: SimulationResult, group: GroupMoment) -> str:
@@ -170,6 +158,16 @@ def describe_group_moment(result: SimulationResult, group: GroupMoment) -> str:
     between = f"; {words.plural(held, 'request')} between stages" if held else ""
     waits = f"; waiting: {_by_model(result, group.waiting)}" if group.waiting else "; nobody waits"
     return f"Group {group.index}: {does}{between}{waits}."
+
+
+def _moment_title(result: SimulationResult, now: Moment) -> str:
+    stages = sum(len(g.stages) for g in now.groups)
+    waiting = sum(len(g.waiting) for g in now.groups)
+    return (
+        f"At {now.at_s:.1f}{words.SPACE}s {words.count(sum(g.busy for g in now.groups))} of "
+        f"{words.plural(stages, 'stage')} of {words.shorten(result.name, 30)} compute, "
+        f"{words.plural(waiting, 'request')} {'waits' if waiting == 1 else 'wait'}"
+    )
 
 
 def _differences(first: Figures, second: Figures) -> list[tuple[str, float, float]]:

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from app import words
 from app.theme import AXIS_SIZE, TITLE_SIZE, Theme, placement_style, plotly_template
 
-TITLE_CHARACTERS = 66
+TITLE_CHARACTERS = 72
 LABEL_CHARACTERS = 18
 MOST_LABELLED = 4
 MOST_POINTS = 2_000
@@ -29,7 +29,7 @@ def new_figure(theme: Theme, title: str, height: int, uirevision: str, subplots:
     """
     figure = subplots or go.Figure()
     lines = textwrap.wrap(title, TITLE_CHARACTERS)
-    top = 14 + 20 * len(lines)
+    top = 18 + 21 * len(lines)
     figure.update_layout(
         template=plotly_template(theme),
         title={
@@ -51,11 +51,6 @@ def new_figure(theme: Theme, title: str, height: int, uirevision: str, subplots:
 def escape(text: str) -> str:
     """Names from outside as Plotly text, which reads a little HTML."""
     return html.escape(text, quote=False)
-
-
-def axis_name(name: str) -> str:
-    """A name short enough to stand beside a bar."""
-    return escape(words.shorten(name, AXIS_CHARACTERS))
 
 
 def hover_name(name: str) -> str:
@@ -84,6 +79,28 @@ def spread(values: np.ndarray, gap: float, low: float, high: float) -> np.ndarra
     return out
 
 
+def show_legend(figure: go.Figure) -> None:
+    """A legend between title and plot, in the order of drawing."""
+    figure.update_layout(showlegend=True, legend_traceorder="normal", margin_t=figure.layout.margin.t + 26)
+
+
+def name_rows(figure: go.Figure, names: Sequence[str], **axis: object) -> None:
+    """Write names beside the rows 0, 1, 2 .. of a figure, the first on top, with room for the longest."""
+    texts = [words.shorten(name, AXIS_CHARACTERS) for name in names]
+    figure.update_yaxes(
+        tickvals=np.arange(len(texts)), ticktext=[escape(text) for text in texts], ticksuffix=" ", showgrid=False,
+        range=[len(texts) - 0.4, -0.6],
+    )  # fmt: skip
+    figure.update_yaxes(**axis)
+    reserve_left(figure, texts)
+
+
+def reserve_left(figure: go.Figure, texts: Sequence[str]) -> None:
+    """Room for labels on the left; Plotly's own measure cuts the first letter where the page sets other figures."""
+    longest = max((len(text) for text in texts), default=0)
+    figure.update_layout(margin_l=max(figure.layout.margin.l, round(16 + 6.6 * longest)))
+
+
 def label_ends(
     figure: go.Figure, names: Sequence[str], colours: Sequence[str], values: Sequence[float],
     limits: tuple[float, float], height: int, yref: str = "y",
@@ -94,7 +111,7 @@ def label_ends(
         values: where the lines end, in units of the y axis. limits: of that axis. height: of the plot, pixels.
     """
     if len(names) > MOST_LABELLED:
-        figure.update_layout(showlegend=True, margin_t=figure.layout.margin.t + 24)
+        show_legend(figure)
         return
     low, high = limits
     places = spread(np.asarray(values), (high - low) * 16 / height, low, high)

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app import words
-from app.figures.drawing import empty_figure, hover_name, new_figure
+from app.figures.drawing import empty_figure, hover_name, new_figure, reserve_left, show_legend
 from app.theme import LIGHT, Theme, placement_style
 from simulator import STATUS, InputError, SimulationResult
 from simulator.timeline import StageSpans
@@ -60,7 +60,9 @@ def build_gantt_figure(
         tickvals=[at for at, _ in ticks], ticktext=[text for _, text in ticks], range=[rows - 0.3, -1.0],
         showgrid=False, ticksuffix=" ",
     )  # fmt: skip
-    figure.update_layout(barmode="overlay", hovermode="closest", showlegend=True, margin_t=figure.layout.margin.t + 20)
+    figure.update_layout(barmode="overlay", hovermode="closest")
+    show_legend(figure)
+    reserve_left(figure, [text for _, text in ticks])
     return figure
 
 

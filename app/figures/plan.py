@@ -9,14 +9,15 @@ import plotly.graph_objects as go
 
 from app import words
 from app.figures.drawing import (
-    axis_name,
     empty_figure,
     escape,
     hover_name,
     label_ends,
     line_of,
     mark_deadline,
+    name_rows,
     new_figure,
+    show_legend,
     thin,
 )
 from app.theme import LIGHT, Theme, placement_style
@@ -48,10 +49,7 @@ def build_attainment_figure(figures: Sequence[Figures], theme: Theme = LIGHT, ta
     low = max(0.0, float(np.nanmin(percent - width)))
     low = low - 0.08 * (100 - low) - 0.02
     figure.update_xaxes(title_text="deadlines met (%)", range=[low, 100 + 0.04 * (100 - low)])
-    figure.update_yaxes(
-        tickvals=np.arange(len(figures)), ticktext=[axis_name(f.name) for f in figures],
-        range=[len(figures) - 0.5, -0.7],
-    )  # fmt: skip
+    name_rows(figure, [f.name for f in figures], showgrid=True, range=[len(figures) - 0.5, -0.7])
     if target is not None:
         figure.add_vline(x=100 * target, line={"color": theme.muted, "width": 1, "dash": "dot"})
     return figure
@@ -142,14 +140,10 @@ def build_missers_figure(figures: Figures, theme: Theme = LIGHT, place: int = 0)
                 customdata=np.column_stack((names, requests)),
                 hovertemplate=f"%{{customdata[0]}}: %{{x:,}} {fate} of %{{customdata[1]:,}}<extra></extra>",
             )  # fmt: skip
-    figure.update_layout(
-        barmode="stack", showlegend=True, legend_traceorder="normal", margin_t=figure.layout.margin.t + 20
-    )
+    figure.update_layout(barmode="stack")
+    show_legend(figure)
     figure.update_xaxes(title_text="missed deadlines (requests)", rangemode="tozero", nticks=5, tickformat=",~r")
-    figure.update_yaxes(
-        tickvals=np.arange(len(rows)), ticktext=[axis_name(label) for label in labels], showgrid=False, ticksuffix=" ",
-        range=[len(rows) - 0.4, -0.6],
-    )  # fmt: skip
+    name_rows(figure, labels)
     return figure
 
 

@@ -1,0 +1,130 @@
+"""Figures of the placement page: memory of every group, and what an edit changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app import words
+from app.figures.drawing import empty_figure, hover_name, name_rows, new_figure, show_legend
+from app.theme import LIGHT, Theme, placement_style
+from simulator import Cluster, Model, Placement
+from simulator.placement import group_weight_gib
+
+MOST_GROUPS = 64
+MOST_MODELS = 80
+_KEPT, _DROPPED, _ADDED = 1, 2, 3
+
+
+def build_memory_figure(
+    placement: Placement, models: Sequence[Model], cluster: Cluster, theme: Theme = LIGHT, place: int = 0
+) -> go.Figure:
+    """Weights on the fullest device of every group against what a device may hold; the fullest MOST_GROUPS groups.
+
+    place: the placement's place in the basket.
+    """
+    if not placement.groups:
+        return empty_figure(theme, "The placement has no groups, so no weights are held.")
+    used_gib = _fullest_gib(placement, models)
+    shown = np.sort(np.argsort(-used_gib, kind="stable")[:MOST_GROUPS])
+    figure = new_figure(theme, describe_memory(placement, models, cluster), 60 + 20 * shown.size, "memory")
+    style = placement_style(place, theme)
+    replicas = np.array([len(placement.groups[g].models) for g in shown])
+    sizes = np.array([words.group_size(placement.groups[g].pp, placement.groups[g].tp) for g in shown], dtype=object)
+    figure.add_bar(
+        x=used_gib[shown], y=np.arange(shown.size), orientation="h", name="weights", marker={"color": style.colour},
+        customdata=np.column_stack((replicas, sizes)),
+        hovertemplate="%{y}: %{x:.2f} GiB for %{customdata[0]} models<br>%{customdata[1]}<extra></extra>",
+    )  # fmt: skip
+    figure.add_vline(x=cluster.memory_gib, line={"color": theme.text, "width": 1, "dash": "dot"})
+    figure.add_annotation(
+        x=cluster.memory_gib, y=1, yref="paper", yanchor="bottom", text=f"limit {words.gib(cluster.memory_gib)}"
+    )
+    figure.update_xaxes(
+        title_text="weights on the fullest device (GiB)", range=[0, 1.06 * max(cluster.memory_gib, used_gib.max())]
+    )
+    name_rows(figure, [f"group {g}" for g in shown])
+    return figure
+
+
+def describe_memory(placement: Placement, models: Sequence[Model], cluster: Cluster) -> str:
+    """The alt text: the fullest group and whether everything fits."""
+    used_gib = _fullest_gib(placement, models)
+    if not used_gib.size:
+        return "No group holds weights"
+    fullest = int(np.argmax(used_gib))
+    over = int(np.sum(used_gib > cluster.memory_gib + 1e-6))
+    sentence = f"Group {fullest} is the fullest with {words.gib(used_gib[fullest])} of {words.gib(cluster.memory_gib)}"
+    return sentence + (f"; {words.plural(over, 'group')} hold too much" if over else "")
+
+
+def build_change_figure(
+    before: Placement, after: Placement, models: Sequence[Model], theme: Theme = LIGHT, place: int = 0
+) -> go.Figure:
+    """Which model sits in which group before and after an edit: kept, dropped, added.
+
+    Models without a change are left out where more than MOST_MODELS would be drawn. place: in the basket, of `after`.
+    """
+    groups = max(len(before.groups), len(after.groups))
+    if groups == 0:
+        return empty_figure(theme, "Neither placement has a group.")
+    cells = _membership(before, models, groups) * _DROPPED + _membership(after, models, groups) * _ADDED
+    # Both together make 5, which stands for kept.
+    cells = np.where(cells == _DROPPED + _ADDED, _KEPT, cells)
+    rows = np.flatnonzero((cells > 0).any(axis=1))
+    if rows.size > MOST_MODELS:
+        changed = (cells > _KEPT).any(axis=1)
+        rows = np.concatenate((np.flatnonzero(changed), np.setdiff1d(rows, np.flatnonzero(changed))))[:MOST_MODELS]
+        rows.sort()
+    figure = new_figure(theme, describe_change(before, after), 70 + 16 * rows.size, "change")
+    style = placement_style(place, theme)
+    what = np.array(["not there", "kept", "dropped", "added"], dtype=object)
+    names = np.array([hover_name(models[m].name) for m in rows], dtype=object)
+    colours = (theme.background, theme.models[1], style.tint, style.colour)
+    scale = [[(k + edge) / 4, colour] for k, colour in enumerate(colours) for edge in (0, 1)]
+    figure.add_heatmap(
+        x=np.arange(groups), y=np.arange(rows.size), z=cells[rows], zmin=-0.5, zmax=3.5, colorscale=scale, xgap=2,
+        ygap=2, showscale=False, name="replicas",
+        customdata=np.dstack((np.repeat(names[:, None], groups, axis=1), what[cells[rows]])),
+        hovertemplate="%{customdata[0]} in group %{x}: %{customdata[1]}<extra></extra>",
+    )  # fmt: skip
+    for label, colour in zip(("kept", "dropped", "added"), colours[1:], strict=True):
+        figure.add_scatter(x=[None], y=[None], mode="markers", name=label,
+                           marker={"color": colour, "symbol": "square", "size": 10})  # fmt: skip
+    show_legend(figure)
+    figure.update_xaxes(title_text="group", dtick=-(-groups // 16), tick0=0, range=[-0.6, groups - 0.4])
+    name_rows(figure, [models[m].name for m in rows])
+    return figure
+
+
+def describe_change(before: Placement, after: Placement) -> str:
+    """The alt text: replicas added and dropped, groups reshaped, devices used."""
+    added = dropped = reshaped = 0
+    for g in range(max(len(before.groups), len(after.groups))):
+        old = before.groups[g] if g < len(before.groups) else None
+        new = after.groups[g] if g < len(after.groups) else None
+        had, has = set(old.models if old else ()), set(new.models if new else ())
+        added, dropped = added + len(has - had), dropped + len(had - has)
+        reshaped += (old and (old.pp, old.tp)) != (new and (new.pp, new.tp))
+    sentence = f"{words.plural(added, 'replica')} added, {words.count(dropped)} dropped"
+    if reshaped:
+        sentence += f", {words.plural(reshaped, 'group')} reshaped"
+    if before.devices != after.devices:
+        sentence += f", {words.count_difference(after.devices, before.devices)} devices"
+    return sentence
+
+
+def _fullest_gib(placement: Placement, models: Sequence[Model]) -> np.ndarray:
+    by_name = {model.name: model for model in models}
+    return np.array([max(group_weight_gib(group, by_name), default=0.0) for group in placement.groups])
+
+
+def _membership(placement: Placement, models: Sequence[Model], groups: int) -> np.ndarray:
+    """int64 (models, groups): 1 where the group holds the model."""
+    index_of = {model.name: m for m, model in enumerate(models)}
+    held = np.zeros((len(models), groups), dtype=np.int64)
+    for g, group in enumerate(placement.groups):
+        held[[index_of[name] for name in group.models], g] = 1
+    return held
