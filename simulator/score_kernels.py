@@ -10,8 +10,6 @@ Long calls look at `control[0]` at every cut of the trace; another thread sets i
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -19,12 +17,10 @@ from numba import njit
 
 from simulator import kernels
 from simulator.arrays import Instance, State, Tally
+from simulator.kernel_stamps import follow_stamps
 from simulator.kernels import NONE, serve
 
-# Numba's cache looks at this file's time stamp only, but these kernels contain `serve`: pass a newer stamp on.
-with suppress(OSError):
-    if os.stat(kernels.__file__).st_mtime > os.stat(__file__).st_mtime:
-        os.utime(__file__)
+follow_stamps(__file__, kernels)
 
 
 class Catalogue(NamedTuple):
@@ -108,7 +104,7 @@ def _requests_of(affected, traffic):
             kept_model[j] = model[i]
             if slo_s.size:
                 kept_slo_s[j] = slo_s[i]
-            j += affected[model[i]] and 1 or 0
+            j += affected[model[i]]
         kept_cuts[k + 1] = j
     return kept_arrival_s, kept_model, kept_slo_s, kept_cuts
 
@@ -192,10 +188,10 @@ def reach(holds, affected):
 def room_for(m, c, used_gib, catalogue):
     """Whether a group of configuration c with used_gib float64 (S,) on its stages has room for model m."""
     row = catalogue.first_row[m] + c
+    fits = True
     for k in range(catalogue.depth[c]):
-        if used_gib[k] + catalogue.weight_gib[row, k] > catalogue.memory_gib:
-            return False
-    return True
+        fits &= used_gib[k] + catalogue.weight_gib[row, k] <= catalogue.memory_gib
+    return fits
 
 
 @njit(cache=True, nogil=True)

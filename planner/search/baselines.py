@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from planner.search.filling import fill_and_record
+from planner.search.partition import remainder_shapes
 from planner.search.run import Run
+from planner.search.scoring import score_each
 from planner.search.space import Layout, Space
 from simulator import InputError, Placement, score_kernels
 
@@ -39,12 +41,6 @@ def uniform_groups(run: Run, pp: int, tp: int) -> Layout:
     return space.empty([shape] * count)
 
 
-def remainder_shapes(space: Space, devices: int) -> list[int]:
-    """Pipelines of the powers of two that make up a number of devices, ascending (alpaserve.md 3.4)."""
-    sizes = [1 << bit for bit in range(devices.bit_length()) if devices >> bit & 1]
-    return [space.shapes.index((size, 1)) for size in sizes if (size, 1) in space.shapes]
-
-
 def round_robin(run: Run, pp: int, tp: int) -> None:
     """Groups of one configuration and a remainder; models are dealt out in turn, without looking at the traffic.
 
@@ -69,7 +65,7 @@ def round_robin(run: Run, pp: int, tp: int) -> None:
         layout.holds[g, m] = True
         used_gib[g] += space.catalogue.weight_gib[space.catalogue.first_row[m] + layout.shape[g]]
         g, m = (g + 1) % layout.shape.size, (m + 1) % models
-    score_and_record(run, "models dealt out in turn", layout)
+    score_each(run, "models dealt out in turn", [layout])
 
 
 def dedicated(run: Run, pp: int | None, tp: int | None) -> None:
@@ -99,7 +95,7 @@ def dedicated(run: Run, pp: int | None, tp: int | None) -> None:
     owners = np.repeat(np.arange(count.size), count)
     layout = space.empty(shape_of[owners])
     layout.holds[np.arange(owners.size), owners] = True
-    score_and_record(run, "every model on its own groups", layout)
+    score_each(run, "every model on its own groups", [layout])
 
 
 def _own_shapes(space: Space, pp: int | None, tp: int | None) -> np.ndarray:
@@ -113,22 +109,3 @@ def _own_shapes(space: Space, pp: int | None, tp: int | None) -> np.ndarray:
     if (shapes < 0).all():
         raise InputError(f"No model fits a group of pp {pp}, tp {tp} on its own.")
     return shapes
-
-
-def score_and_record(run: Run, what: str, layout: Layout) -> None:
-    """Score one layout on the whole traffic and record it."""
-    for good in run.each([(score_layout, (run.space, layout, run.control))]):
-        if good is not None:
-            run.evaluations += 1
-            run.offer(what, layout, good)
-
-
-def score_layout(space: Space, layout: Layout, control: np.ndarray) -> int | None:
-    """Requests in time on a layout; None if stopped before the end."""
-    models, cuts = layout.holds.shape[1], space.traffic.cuts.size - 1
-    good_at = np.zeros((cuts, models), np.int64)
-    done = score_kernels.score(
-        layout.shape, layout.holds, np.ones(models, np.bool_), space.catalogue, space.traffic, space.rules, control,
-        np.full(cuts, np.inf), good_at, np.zeros(layout.shape.size, np.int64), np.zeros(models),
-    )  # fmt: skip
-    return int(good_at[-1].sum()) if done else None

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from planner.search import baselines
+from planner.search.alpaserve import alpaserve
+from planner.search.refine import refine
 from planner.search.run import Run
 from simulator import InputError, Placement
 
@@ -106,7 +108,24 @@ _ALLOWED: dict[str, Callable[[tuple], str]] = {
 _PP = Option("pp", "int", 4, (1, 64), "stages of every group")
 _TP = Option("tp", "int", 1, (1, 64), "tensor degree of every group")
 
+_LIMITS = (
+    Option("max_pp", "int", 8, (1, 64), "most stages of a group"),
+    Option("max_tp", "int", 4, (1, 64), "highest tensor degree of a group"),
+    Option("shapes", "shapes", None, (), "the only (pp, tp) to use, instead of the two limits"),
+)
+
 ALGORITHMS: dict[str, Algorithm] = {
+    "alpaserve": Algorithm(
+        "AlpaServe",
+        "Tries every way to cut the cluster into groups, then improves the best by local changes.",
+        (
+            Option("bucketing", "choice", "all", ("all", "released", "one"), "how slow and fast models are separated"),
+            *_LIMITS,
+            Option("mixed", "bool", False, (), "also half of the devices in one configuration, half in another"),
+            Option("refine", "bool", True, (), "improve by local changes while anything is left of the limits"),
+        ),
+        alpaserve,
+    ),
     "selective_replication": Algorithm(
         "Selective replication",
         "Every device on its own; popular models get more replicas.",
@@ -139,5 +158,11 @@ ALGORITHMS: dict[str, Algorithm] = {
         "The most under-served model joins the least loaded group, until memory is full.",
         (_PP, _TP, Option("placement", "placement", None, (), "groups to fill instead of pp and tp")),
         baselines.fast_greedy,
+    ),
+    "refine": Algorithm(
+        "Improve a placement",
+        "Begins with a given placement and improves it by local changes.",
+        (Option("placement", "placement", Placement(()), (), "where to begin"), *_LIMITS),
+        refine,
     ),
 }

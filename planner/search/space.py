@@ -75,6 +75,13 @@ class Space:
         rows = self.catalogue.first_row[:, None] + np.arange(len(self.shapes))
         return (self.catalogue.weight_gib[rows] <= self.catalogue.memory_gib).all(axis=2)
 
+    @cached_property
+    def requests_at(self) -> np.ndarray:
+        """int64 (K, M), requests of each model before each cut of the traffic."""
+        model, cuts, count = self.traffic.model, self.traffic.cuts, len(self.problem.models)
+        parts = [np.bincount(model[a:b], minlength=count) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+        return np.cumsum(parts, axis=0).astype(np.int64)
+
     def notes(self) -> tuple[str, ...]:
         """A sentence for each model that no group on this cluster can hold."""
         reasons = (fits(model, self.problem.cluster) for model in self.problem.models)
@@ -134,6 +141,8 @@ def build_traffic(workload: Workload) -> Traffic:
     n = len(workload)
     cuts = max(min(CUTS, n // MIN_REQUESTS_PER_CUT), -(-n // MAX_REQUESTS_PER_CUT), 1)
     slo_s = np.empty(0) if workload.slo_s is None else workload.slo_s
+    # Kernels are compiled for read-only requests, which those of a workload are.
+    slo_s.flags.writeable = False
     return Traffic(workload.arrival_s, workload.model, slo_s, np.linspace(0, n, cuts + 1).astype(np.int64))
 
 

@@ -1,0 +1,207 @@
+"""Algorithm 2: model buckets, device buckets, group partitions, parallel configurations; then local improvement."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+
+from planner.search.filling import Filled, fill_layout
+from planner.search.partition import (
+    allowed_shapes,
+    group_partitions,
+    latency_classes,
+    may_share,
+    released_buckets,
+)
+from planner.search.refine import improve_layouts
+from planner.search.result import Alternative
+from planner.search.run import Run, Stopped
+from planner.search.scoring import score_each
+from planner.search.space import Layout, Space, build_traffic
+from simulator.score_kernels import Traffic
+
+# With improvement to follow, candidates are judged by so many requests from the middle of the trace.
+JUDGED_REQUESTS = 8_000
+SURVIVORS = 4
+# Buckets are looked at only in longer searches, and take at most this share of them.
+BUCKETS_FROM_S = 5.0
+BUCKETS_FROM_EVALUATIONS = 20_000
+BUCKETS_SHARE = 0.2
+# On larger clusters buckets get whole nodes.
+EVERY_DEVICE = 64
+
+Found = tuple[Layout, int]
+
+
+def alpaserve(
+    run: Run,
+    bucketing: str,
+    max_pp: int,
+    max_tp: int,
+    shapes: tuple[tuple[int, int], ...] | None,
+    mixed: bool,
+    refine: bool,
+) -> None:
+    """Algorithm 2 of the paper, and local improvement of what it finds while anything is left of the limits.
+
+    Every group partition in every configuration is filled by the fast heuristic; then models of different latencies
+    get groups of their own. Without `refine` everything is judged on the whole traffic, as the authors do; with it,
+    on a part, and only survivors on the whole.
+    """
+    finder = _Finder(run, allowed_shapes(run.space, max_pp, max_tp, shapes), mixed, judge_all=not refine)
+    run.enter("group partitions")
+    found = finder.one_bucket()
+    if bucketing != "one" and (not refine or _long_enough(run)):
+        run.enter("buckets")
+        found += finder.all_bucketings() if bucketing == "all" else finder.released_bucketing()
+    if refine:
+        run.enter("judge on all traffic")
+        layouts = [layout for layout, _ in sorted(found, key=lambda f: -f[1])]
+        scored = score_each(run, "the best partition", layouts[:SURVIVORS])
+        run.enter("improve")
+        improve_layouts(run, scored, finder.shapes)
+
+
+def _long_enough(run: Run) -> bool:
+    limits = (run.time_limit_s, BUCKETS_FROM_S), (run.max_evaluations, BUCKETS_FROM_EVALUATIONS)
+    return all(limit is None or limit >= least for limit, least in limits)
+
+
+class _Finder:
+    """Fills group partitions for buckets of models.
+
+    Buckets share neither groups nor models, so the requests in time of several buckets add up exactly: each bucket
+    is solved once for each number of devices, and the best bucketing and device split follow by dynamic programming,
+    where the authors enumerate (and prune) them.
+    """
+
+    def __init__(self, run: Run, shapes: list[int], mixed: bool, judge_all: bool) -> None:
+        self.run, self.space, self.shapes, self.mixed, self.judge_all = run, run.space, shapes, mixed, judge_all
+        self.traffic = run.space.traffic if judge_all else _middle(run)
+        self.latency_s = [model.profile.single_device_latency_s for model in run.space.problem.models]
+
+    def one_bucket(self) -> list[Found]:
+        """All devices for all models: every partition filled."""
+        run, found = self.run, []
+        everyone = tuple(range(len(self.latency_s)))
+        try:
+            for filled in self._fill_each([(everyone, self.space.devices)]):
+                layout, what = filled.layout, _groups_in_words(self.space, filled.layout)
+                if self.judge_all:
+                    run.offer(what, layout, filled.good, [Alternative(w, run.share(good)) for _, good, w in found])
+                found.append((layout, filled.good, what))
+        except Stopped:
+            if found and not self.judge_all:
+                layout, good, what = max(found, key=lambda f: f[1])
+                run.record(what, self.space.placement(layout), good / max(self.traffic.model.size, 1))
+            raise
+        return [(layout, good) for layout, good, _ in found]
+
+    def released_bucketing(self) -> list[Found]:
+        """The one clustering of the released code."""
+        buckets = [tuple(bucket) for bucket in released_buckets(self.latency_s)]
+        return self._combine([{i + 1: bucket} for i, bucket in enumerate(buckets)]) if len(buckets) > 1 else []
+
+    def all_bucketings(self) -> list[Found]:
+        """Every cut of the models, in order of latency, into buckets whose latencies are within the threshold."""
+        classes = latency_classes(self.latency_s)
+        segments = []
+        for i, first in enumerate(classes):
+            ends: dict[int, tuple[int, ...]] = {}
+            for j in range(i, len(classes)):
+                if may_share(self.latency_s[first[0]], self.latency_s[classes[j][0]]):
+                    ends[j + 1] = tuple(sorted(m for part in classes[i : j + 1] for m in part))
+            segments.append(ends)
+        return self._combine(segments) if len(classes) > 1 else []
+
+    def _combine(self, segments: list[dict[int, tuple[int, ...]]]) -> list[Found]:
+        """The best chain of buckets that leads from 0 to the last end; segments[i][j] is the bucket from i to j."""
+        space, steps = self.space, _device_steps(self.space)
+        solved = self._solve(sorted({bucket for ends in segments for bucket in ends.values()}), steps)
+        nothing: Found = (space.empty([]), 0)
+        best: list[list[Found | None]] = [[nothing] * (space.devices + 1)]
+        best += [[None] * (space.devices + 1) for _ in segments]
+        for i, ends in enumerate(segments):
+            for j, bucket in ends.items():
+                for before, part in product([d for d in (0, *steps) if best[i][d] is not None], steps):
+                    own, total = solved.get((bucket, part)), before + part
+                    if own is None or total > space.devices:
+                        continue
+                    good = best[i][before][1] + own[1]
+                    if best[j][total] is None or good > best[j][total][1]:
+                        best[j][total] = (_joined(best[i][before][0], own[0]), good)
+        ends = [found for found in best[-1] if found is not None]
+        found = max(ends, key=lambda f: f[1], default=None)
+        if found is None:
+            return []
+        if self.judge_all:
+            self.run.offer(f"buckets: {_groups_in_words(space, found[0])}", *found)
+        return [found]
+
+    def _solve(self, buckets: list[tuple[int, ...]], steps: list[int]) -> dict[tuple[tuple[int, ...], int], Found]:
+        """The best partition of each bucket for each number of devices; likely numbers first, in case time runs out."""
+        load_s, devices = self.space.load_s, self.space.devices
+        jobs = sorted(
+            product(buckets, steps),
+            key=lambda job: abs(job[1] / devices - load_s[list(job[0])].sum() / max(load_s.sum(), 1e-12)),
+        )
+        solved: dict[tuple[tuple[int, ...], int], Found] = {}
+        began_s, began = self.run.seconds, self.run.evaluations
+        for job, filled in zip(self._order_of(jobs), self._fill_each(jobs), strict=False):
+            if job not in solved or filled.good > solved[job][1]:
+                solved[job] = (filled.layout, filled.good)
+            if not self.judge_all and self._share_is_used(began_s, began):
+                break
+        return solved
+
+    def _share_is_used(self, began_s: float, began: int) -> bool:
+        run = self.run
+        seconds = math.inf if run.time_limit_s is None else BUCKETS_SHARE * run.time_limit_s
+        evaluations = math.inf if run.max_evaluations is None else BUCKETS_SHARE * run.max_evaluations
+        return run.seconds - began_s > seconds or run.evaluations - began > evaluations
+
+    def _order_of(self, jobs: list[tuple[tuple[int, ...], int]]) -> Iterator[tuple[tuple[int, ...], int]]:
+        for job in jobs:
+            for _ in self._partitions(job[1]):
+                yield job
+
+    def _partitions(self, devices: int) -> list[list[int]]:
+        return group_partitions(self.space, devices, self.shapes, self.mixed)
+
+    def _fill_each(self, jobs: list[tuple[tuple[int, ...], int]]) -> Iterator[Filled]:
+        def tasks():
+            for bucket, devices in jobs:
+                allowed = np.zeros(len(self.latency_s), np.bool_)
+                allowed[list(bucket)] = True
+                for partition in self._partitions(devices):
+                    start = self.space.empty(partition)
+                    yield fill_layout, (self.space, start, self.run.control, allowed, self.traffic)
+
+        for filled in self.run.each(tasks()):
+            self.run.evaluations += filled.evaluations
+            yield filled
+
+
+def _middle(run: Run) -> Traffic:
+    workload = run.space.problem.workload
+    first = max(len(workload) - JUDGED_REQUESTS, 0) // 2
+    return build_traffic(workload.rows(slice(first, first + JUDGED_REQUESTS)))
+
+
+def _device_steps(space: Space) -> list[int]:
+    node = space.problem.cluster.devices_per_node
+    step = 1 if space.devices <= EVERY_DEVICE else node
+    return list(range(step, space.devices + 1, step))
+
+
+def _joined(first: Layout, second: Layout) -> Layout:
+    return Layout(np.concatenate([first.shape, second.shape]), np.concatenate([first.holds, second.holds]))
+
+
+def _groups_in_words(space: Space, layout: Layout) -> str:
+    counts = Counter(space.shapes[c] for c in layout.shape)
+    return ", ".join(f"{count} groups of {pp}x{tp}" for (pp, tp), count in sorted(counts.items())) + " (pp x tp)"

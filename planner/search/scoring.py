@@ -1,0 +1,56 @@
+"""Scores of whole layouts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.search.run import Run
+from planner.search.space import Layout, Space
+from simulator import score_kernels
+from simulator.score_kernels import Traffic
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """A layout that was simulated to the end.
+
+    Attributes:
+        layout: the layout.
+        good_at: int64 (K, M), requests in time of each model before each cut of the traffic.
+        latency_s: float64 (M,), sum of the latencies of each model's requests that ran.
+    """
+
+    layout: Layout
+    good_at: np.ndarray
+    latency_s: np.ndarray
+
+    @property
+    def good(self) -> int:
+        """Requests in time."""
+        return int(self.good_at[-1].sum())
+
+
+def score_layout(space: Space, layout: Layout, control: np.ndarray, traffic: Traffic | None = None) -> Scored | None:
+    """Simulate the traffic (by default all of it) on a layout; None if stopped before the end."""
+    traffic = traffic or space.traffic
+    models, cuts = layout.holds.shape[1], traffic.cuts.size - 1
+    good_at, latency_s = np.zeros((cuts, models), np.int64), np.zeros(models)
+    done = score_kernels.score(
+        layout.shape, layout.holds, np.ones(models, np.bool_), space.catalogue, traffic, space.rules, control,
+        np.full(cuts, np.inf), good_at, np.zeros(layout.shape.size, np.int64), latency_s,
+    )  # fmt: skip
+    return Scored(layout, good_at, latency_s) if done else None
+
+
+def score_each(run: Run, what: str, layouts: Iterable[Layout]) -> list[Scored]:
+    """Score layouts on the whole traffic, offer each as the best so far, return them best first."""
+    scored = []
+    for result in run.each((score_layout, (run.space, layout, run.control)) for layout in layouts):
+        if result is not None:
+            run.evaluations += 1
+            run.offer(what, result.layout, result.good)
+            scored.append(result)
+    return sorted(scored, key=lambda result: -result.good)

@@ -1,0 +1,326 @@
+"""Local improvement of a layout: many random changes tried in one compiled call.
+
+A change concerns one or a few groups: a replica joins (making room if it must), leaves, moves or trades places; or
+groups give up their devices and new ones of other configurations take them. A trial is simulated only where the
+change reaches, is given up at the first cut of the trace where it lags hopelessly, and is accepted by its score on
+the whole trace only.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from simulator import kernels, score_kernels
+from simulator.kernel_stamps import follow_stamps
+from simulator.kernels import NONE
+from simulator.score_kernels import reach, room_for, score, used_memory
+
+follow_stamps(__file__, kernels, score_kernels)
+
+# How likely each kind of change is to be tried: join, leave, move, trade, rebuild.
+JOIN, LEAVE, MOVE, TRADE, REBUILD = range(5)
+KINDS = 5
+MAX_REBUILT = 3
+HOPELESS_TRIES = 40
+
+
+class Moves(NamedTuple):
+    """What may be changed.
+
+    shapes: int64, the configurations that new groups may have. devices: of the cluster. share: float64 (KINDS,),
+    cumulated probabilities of the kinds of change. patience: how many standard deviations a trial may lag at a cut.
+    """
+
+    shapes: np.ndarray
+    devices: int
+    share: np.ndarray
+    patience: float
+
+
+class Walk(NamedTuple):
+    """Where an improvement stands; a call returns the next one.
+
+    shape, holds: the current layout; good_at: int64 (K, M), its requests in time at each cut.
+    best_shape, best_holds, best_good: the best layout so far and its requests in time.
+    random: uint64 (1,), state of the generator. rejected: uint64 (H,), hashes of layouts found worse.
+    """
+
+    shape: np.ndarray
+    holds: np.ndarray
+    good_at: np.ndarray
+    best_shape: np.ndarray
+    best_holds: np.ndarray
+    best_good: int
+    random: np.ndarray
+    rejected: np.ndarray
+
+
+@njit(cache=True, nogil=True)
+def _scramble(x):
+    """The finaliser of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@njit(cache=True, nogil=True)
+def _uniform(random):
+    """The next number in [0, 1)."""
+    random[0] += np.uint64(0x9E3779B97F4A7C15)
+    return (_scramble(random[0]) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+
+
+@njit(cache=True, nogil=True)
+def _below(random, n):
+    return int(_uniform(random) * n)
+
+
+@njit(cache=True, nogil=True)
+def _hash(shape, holds):
+    """The same for layouts that differ only in the order of their groups."""
+    total = np.uint64(0)
+    for g in range(shape.size):
+        x = np.uint64(shape[g] + 1)
+        for m in range(holds.shape[1]):
+            if holds[g, m]:
+                x = _scramble(x * np.uint64(0x100000001B3) + np.uint64(m + 1))
+        total += _scramble(x)
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _pick(weight, random):
+    """An index with probability in proportion to weight; NONE if all are 0."""
+    total = weight.sum()
+    if total <= 0:
+        return NONE
+    at = _uniform(random) * total
+    for i in range(weight.size):
+        at -= weight[i]
+        if at < 0:
+            return i
+    return NONE
+
+
+@njit(cache=True, nogil=True)
+def _pick_model(bad, random):
+    """Half of the time any model, otherwise one in proportion to its requests that were not in time."""
+    if _uniform(random) < 0.5:
+        m = _pick(bad, random)
+        if m >= 0:
+            return m
+    return _below(random, bad.size)
+
+
+@njit(cache=True, nogil=True)
+def _squeeze_in(m, g, shape, holds, catalogue, random):
+    """Let model m join group g; random others leave until it fits. False, with nothing changed, if it cannot."""
+    if holds[g, m] or not room_for(m, shape[g], np.zeros(catalogue.weight_gib.shape[1]), catalogue):
+        return False
+    used_gib = used_memory(shape[g : g + 1], holds[g : g + 1], catalogue)[0]
+    while not room_for(m, shape[g], used_gib, catalogue):
+        out = _pick(holds[g].astype(np.float64), random)
+        holds[g, out] = False
+        used_gib = used_memory(shape[g : g + 1], holds[g : g + 1], catalogue)[0]
+    holds[g, m] = True
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _fill_at_random(g, shape, holds, weight, catalogue, random):
+    """Add models to group g, drawn in proportion to weight float64 (M,), until no drawn one fits."""
+    used_gib = used_memory(shape[g : g + 1], holds[g : g + 1], catalogue)[0]
+    weight = weight.copy()
+    weight[holds[g]] = 0.0
+    while True:
+        m = _pick(weight, random)
+        if m < 0:
+            return
+        weight[m] = 0.0
+        if room_for(m, shape[g], used_gib, catalogue):
+            holds[g, m] = True
+            used_gib += catalogue.weight_gib[catalogue.first_row[m] + shape[g]]
+
+
+@njit(cache=True, nogil=True)
+def _draw_shapes(free, moves, catalogue, random):
+    """Random configurations for `free` devices, often several of one kind, as a list of indices with its length."""
+    drawn = np.empty(max(free, 1), np.int64)
+    count = 0
+    shape = NONE
+    while True:
+        if shape < 0 or catalogue.devices[shape] > free or _uniform(random) < 0.3:
+            fitting = np.zeros(moves.shapes.size)
+            for i in range(moves.shapes.size):
+                fitting[i] = catalogue.devices[moves.shapes[i]] <= free
+            i = _pick(fitting, random)
+            if i < 0:
+                return drawn, count
+            shape = moves.shapes[i]
+        drawn[count] = shape
+        count += 1
+        free -= catalogue.devices[shape]
+
+
+@njit(cache=True, nogil=True)
+def _rebuild(shape, holds, bad, moves, catalogue, random):
+    """Some groups, and the idle devices, become new groups; their models are dealt out anew.
+
+    Returns (shape, holds, models concerned) of the new layout; groups that stay keep their order.
+    """
+    groups, models = holds.shape
+    gone = np.zeros(groups, np.bool_)
+    free = moves.devices
+    for g in range(groups):
+        free -= catalogue.devices[shape[g]]
+    for _ in range(min(1 + _below(random, MAX_REBUILT), groups)):
+        gone[_below(random, groups)] = True
+    touched = np.zeros(models, np.bool_)
+    for g in range(groups):
+        if gone[g]:
+            touched |= holds[g]
+            free += catalogue.devices[shape[g]]
+    drawn, count = _draw_shapes(free, moves, catalogue, random)
+    stay = groups - gone.sum()
+    new_shape = np.empty(stay + count, np.int64)
+    new_holds = np.zeros((stay + count, models), np.bool_)
+    new_shape[:stay] = shape[~gone]
+    new_holds[:stay] = holds[~gone]
+    new_shape[stay:] = drawn[:count]
+    _deal(stay, new_shape, new_holds, touched, bad, catalogue, random)
+    for g in range(stay, stay + count):
+        touched |= new_holds[g]
+    return new_shape, new_holds, touched
+
+
+@njit(cache=True, nogil=True)
+def _deal(first, shape, holds, touched, bad, catalogue, random):
+    """Deal the touched models out to the groups from `first` on: each once where it fits, then more of them."""
+    count = shape.size - first
+    if count == 0:
+        return
+    used_gib = used_memory(shape, holds, catalogue)
+    weight = touched.astype(np.float64)
+    while True:
+        m = _pick(weight, random)
+        if m < 0:
+            break
+        weight[m] = 0.0
+        at = _below(random, count)
+        for step in range(count):
+            g = first + (at + step) % count
+            if room_for(m, shape[g], used_gib[g], catalogue):
+                holds[g, m] = True
+                used_gib[g] += catalogue.weight_gib[catalogue.first_row[m] + shape[g]]
+                break
+    others = bad + bad.mean() + 1e-9 if _uniform(random) < 0.5 else touched * (bad + bad.mean() + 1e-9)
+    for g in range(first, shape.size):
+        _fill_at_random(g, shape, holds, others, catalogue, random)
+
+
+@njit(cache=True, nogil=True)
+def _change_replicas(kind, shape, holds, bad, catalogue, random, touched):
+    """Change who is where, in place; touched bool (M,) receives the models concerned. False if nothing changed."""
+    groups = shape.size
+    g = _below(random, groups)
+    if kind == JOIN:
+        before = holds[g].copy()
+        m = _pick_model(bad, random)
+        if not _squeeze_in(m, g, shape, holds, catalogue, random):
+            return False
+        touched |= before | holds[g]
+        return True
+    out = _pick(holds[g].astype(np.float64), random)
+    if out < 0:
+        return False
+    if kind == LEAVE:
+        touched |= holds[g]
+        holds[g, out] = False
+        return True
+    other = _below(random, groups)
+    if other == g or holds[other, out]:
+        return False
+    before = holds[g] | holds[other]
+    holds[g, out] = False
+    if kind == TRADE:
+        back = _pick((holds[other] & ~holds[g]).astype(np.float64), random)
+        if back < 0 or back == out:
+            return False
+        holds[other, back] = False
+        if not _squeeze_in(back, g, shape, holds, catalogue, random):
+            return False
+    if not _squeeze_in(out, other, shape, holds, catalogue, random):
+        return False
+    touched |= before | holds[g] | holds[other]
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _set_limits(limit, requests_at, good_at, affected, allowed_loss, patience):
+    """How many bad requests of the affected models a trial may have at each cut: the current layout's and a margin
+    that grows with the spread of the difference, but never more than what is allowed at the end."""
+    last = limit.size - 1
+    for k in range(last + 1):
+        bad = 0
+        for m in range(affected.size):
+            if affected[m]:
+                bad += requests_at[k, m] - good_at[k, m]
+        limit[k] = bad + allowed_loss + (patience * np.sqrt(bad + 1.0) if k < last else 0.0)
+    for k in range(last):
+        limit[k] = min(limit[k], limit[last])
+
+
+@njit(cache=True, nogil=True)
+def improve(walk, moves, catalogue, traffic, requests_at, rules, control, temperature, budget):
+    """Try random changes of the current layout; accept one that loses no more than a random allowance.
+
+    Args:
+        walk: where to go on from; not changed, except for the generator and the table of rejected layouts.
+        requests_at: int64 (K, M), requests of each model before each cut.
+        temperature: mean of the allowance in requests (threshold accepting with exponential thresholds, which is
+            simulated annealing: Kirkpatrick et al. 1983).
+        budget: layouts to score.
+
+    Returns:
+        (the next walk, evaluations made). Fewer evaluations than the budget: nothing new was found to try, or
+        `control` stopped it.
+    """
+    shape, holds, good_at, best_shape, best_holds, best_good, random, rejected = walk
+    models = holds.shape[1]
+    cuts = traffic.cuts.size - 1
+    limit, trial_good_at = np.empty(cuts), np.empty_like(good_at)
+    latency_s = np.empty(models)
+    evaluations = tries = 0
+    while evaluations < budget and tries < HOPELESS_TRIES * budget and control[0] == 0:
+        tries += 1
+        bad = (requests_at[-1] - good_at[-1]).astype(np.float64)
+        kind = np.searchsorted(moves.share, _uniform(random), side="right")
+        if kind == REBUILD or shape.size == 0:
+            new_shape, new_holds, touched = _rebuild(shape, holds, bad, moves, catalogue, random)
+        else:
+            new_shape, new_holds, touched = shape, holds.copy(), np.zeros(models, np.bool_)
+            if not _change_replicas(kind, new_shape, new_holds, bad, catalogue, random, touched):
+                continue
+        code = _hash(new_shape, new_holds)
+        if rejected[code % np.uint64(rejected.size)] == code or not touched.any():
+            continue
+        reach(new_holds, touched)
+        allowed_loss = np.floor(-temperature * np.log(1.0 - _uniform(random)))
+        _set_limits(limit, requests_at, good_at, touched, allowed_loss, moves.patience)
+        trial_good_at[:] = good_at
+        evaluations += 1
+        dispatched = np.empty(new_shape.size, np.int64)
+        if score(
+            new_shape, new_holds, touched, catalogue, traffic, rules, control, limit, trial_good_at, dispatched,
+            latency_s,
+        ):  # fmt: skip
+            shape, holds = new_shape, new_holds
+            good_at, trial_good_at = trial_good_at, np.empty_like(good_at)
+            if good_at[-1].sum() > best_good:
+                best_shape, best_holds, best_good = shape.copy(), holds.copy(), good_at[-1].sum()
+        elif control[0] == 0:
+            rejected[code % np.uint64(rejected.size)] = code
+    return Walk(shape, holds, good_at, best_shape, best_holds, best_good, random, rejected), evaluations
