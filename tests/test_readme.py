@@ -1,0 +1,21 @@
+"""The README's first scenario does what the README says."""
+
+import re
+from pathlib import Path
+
+from planner.__main__ import COMMANDS, main
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_first_scenario_prints_what_is_shown(capsys, tmp_path):
+    scenario = re.search(r"```yaml\n(.*?)```", README, re.DOTALL)[1]
+    shown = re.search(r"\nprints\n\n```\n(.*?)```", README, re.DOTALL)[1]
+    (tmp_path / "first.yaml").write_text(scenario)
+    assert main(["simulate", str(tmp_path / "first.yaml")]) == 0
+    assert capsys.readouterr().out == shown
+
+
+def test_every_command_is_listed():
+    listed = set(re.findall(r"^\| `(\w+)", README, re.MULTILINE))
+    assert {command.__name__.rsplit(".", 1)[-1] for command in COMMANDS} <= listed
