@@ -37,7 +37,7 @@ def new_figure(theme: Theme, title: str, height: int, uirevision: str, subplots:
             "y": 1,
             "yanchor": "top",
             # Plotly anchors the last line, so the others need room above it.
-            "pad": {"t": 4 + 19 * (len(lines) - 1)},
+            "pad": {"t": 4 + 13 * (len(lines) - 1)},
         },
         title_font_size=TITLE_SIZE,
         height=height + top,

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from scipy.stats import gamma
 
 from app import words
-from app.figures.drawing import MOST_POINTS, empty_figure, hover_name, name_rows, new_figure, show_legend
+from app.figures.drawing import MOST_POINTS, empty_figure, hover_name, label_ends, name_rows, new_figure, show_legend
 from app.theme import LIGHT, Theme
 from simulator.traces.bursts import Burst
 from simulator.traces.resample import fit_gamma_shape
@@ -18,6 +18,7 @@ MOST_SOURCES = 20
 MOST_MARKED_BURSTS = 50
 # Added to every gap before fitting, as the authors do: a gap of 0 has no likelihood under a gamma distribution.
 GAP_OFFSET_S = 1e-6
+SHORTEST_GAP_S = 1e-4
 _LEAST_SHARE = 1e-6
 
 
@@ -46,7 +47,7 @@ def build_rate_figure(
     )  # fmt: skip
     mean = float(np.average(rate_per_s, weights=np.diff(edges_s)))
     figure.add_hline(y=mean, line={"color": theme.text, "width": 1, "dash": "dot"})
-    figure.add_annotation(x=1, xref="paper", y=mean, text=f"mean {words.rate(mean)}", xanchor="right", yanchor="bottom")
+    label_ends(figure, ["mean"], [theme.text], [mean], (0, float(rate_per_s.max()) or 1.0), 220)
     if window_s is not None:
         figure.add_vrect(x0=window_s[0], x1=window_s[1], line={"color": theme.text, "width": 1.5}, fillcolor=None)
     figure.update_xaxes(title_text="time (s)", range=[edges_s[0], edges_s[-1]], tickformat=",~r")
@@ -79,7 +80,8 @@ def build_gaps_figure(arrival_s: np.ndarray, theme: Theme = LIGHT) -> go.Figure:
         x=gaps_s[gaps_s.size - rank], y=100 * rank / gaps_s.size, mode="lines", name="trace",
         line={"color": theme.text, "width": 2}, hovertemplate="%{y:.3~g} % of gaps reach %{x:.3~g} s<extra></extra>",
     )  # fmt: skip
-    x = np.geomspace(max(gaps_s[0], 1e-5), max(gaps_s[-1], 2e-5), 400)
+    low_s = float(np.clip(np.quantile(gaps_s, 0.01), SHORTEST_GAP_S, gaps_s[-1]))
+    x = np.geomspace(low_s, 1.0001 * gaps_s[-1], 400)
     reach = gamma.sf(x, shape, scale=mean_s / shape)
     kept = reach > max(_LEAST_SHARE, 0.2 / gaps_s.size)
     figure.add_scatter(
@@ -87,7 +89,8 @@ def build_gaps_figure(arrival_s: np.ndarray, theme: Theme = LIGHT) -> go.Figure:
         line={"color": theme.muted, "width": 2, "dash": "dash"}, hovertemplate="fit: %{y:.3~g} %<extra></extra>",
     )  # fmt: skip
     show_legend(figure)
-    figure.update_xaxes(title_text="gap between arrivals (s)", type="log", dtick=1, tickformat="~g")
+    figure.update_xaxes(title_text="gap between arrivals (s)", type="log", dtick=1, tickformat="~g",
+                        range=[np.log10(low_s) - 0.1, np.log10(gaps_s[-1]) + 0.1])  # fmt: skip
     figure.update_yaxes(title_text="gaps at least as long (%)", type="log", dtick=1, tickformat="~g")
     return figure
 

@@ -1,0 +1,271 @@
+"""Figures of the capacity page: attainment against devices, rate and price, and what a failure costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app import words
+from app.figures.drawing import (
+    colour_bar,
+    empty_figure,
+    escape,
+    hover_name,
+    label_ends,
+    name_rows,
+    new_figure,
+)
+from app.theme import LIGHT, Theme, colour_scale, placement_style
+from planner.capacity import CapacityPlan
+from planner.faults import Fault
+from planner.sweep import Sweep
+
+MOST_FAULTS = 40
+_HEIGHT = 280
+AXIS_TITLES = {
+    "devices": "devices",
+    "rate_scale": "traffic, times the trace",
+    "cv_scale": "burstiness, times the trace's CV",
+    "slo_scale": "deadline, times the latency alone",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Attainment of one placement section over one varied quantity.
+
+    Attributes:
+        name: of the section.
+        value: float64 (n,), ascending. attainment, half_width: float64 (n,), 0..1; NaN where not known.
+        crossing: the value at which the target is just reached; None if it is not.
+    """
+
+    name: str
+    value: np.ndarray
+    attainment: np.ndarray
+    half_width: np.ndarray
+    crossing: float | None = None
+
+
+def curve_of_plan(plan: CapacityPlan) -> Curve:
+    """What a capacity search tried, as a curve over devices."""
+    tried = plan.tried
+    return Curve(
+        plan.name,
+        np.array([float(t.devices) for t in tried]),
+        np.array([t.slo_attainment for t in tried], dtype=np.float64),
+        np.array([t.half_width for t in tried], dtype=np.float64),
+        None if plan.devices is None else float(plan.devices),
+    )
+
+
+def curves_of_sweep(swept: Sweep, target: float) -> list[Curve]:
+    """A sweep over one axis, one curve a section; of a second axis only its first value is taken."""
+    axis = swept.axes[0][0]
+    fixed = {name: values[0] for name, values in swept.axes[1:]}
+    found: dict[str, list[tuple[float, float, float]]] = {}
+    for result in swept.results:
+        at = dict(result.point.values)
+        if all(at[name] == value for name, value in fixed.items()):
+            half = result.outcome.figures.half_width if result.outcome else math.nan
+            found.setdefault(result.point.section.name, []).append((at[axis], result.slo_attainment, half))
+    return [
+        Curve(name, *np.array(sorted(rows), dtype=np.float64).T, swept.crossing(name, target, fixed))
+        for name, rows in found.items()
+    ]
+
+
+def build_capacity_figure(
+    curves: Sequence[Curve],
+    target: float,
+    theme: Theme = LIGHT,
+    axis: str = "devices",
+    places: Sequence[int] | None = None,
+) -> go.Figure:
+    """Deadlines met over devices (or another axis of AXIS_TITLES), the target as a rule, its crossings marked.
+
+    places: places in the basket, if not all of it is drawn. target: 0..1.
+    """
+    places = range(len(curves)) if places is None else places
+    if not any(curve.value.size for curve in curves):
+        return empty_figure(theme, "Nothing has been tried yet.")
+    figure = new_figure(theme, describe_capacity(curves, target, axis), _HEIGHT, "capacity")
+    ends = []
+    for curve, place in zip(curves, places, strict=True):
+        style = placement_style(place, theme)
+        name = hover_name(curve.name)
+        figure.add_scatter(
+            x=curve.value, y=100 * curve.attainment, mode="lines+markers", name=escape(words.shorten(curve.name, 30)),
+            line={"color": style.colour, "dash": style.dash, "width": 2},
+            marker={"color": style.colour, "symbol": style.symbol, "size": 7},
+            error_y={"type": "data", "array": 100 * np.nan_to_num(curve.half_width), "color": style.colour,
+                     "thickness": 1, "width": 3},
+            hovertemplate=f"%{{x:,.3~r}}: %{{y:.2f}} % met<extra>{name}</extra>",
+        )  # fmt: skip
+        ends.append(100 * curve.attainment[-1] if curve.value.size else 0.0)
+        if curve.crossing is not None:
+            figure.add_scatter(
+                x=np.array([curve.crossing]), y=np.array([100 * target]), mode="markers", showlegend=False,
+                marker={"color": theme.background, "size": 13, "symbol": "circle",
+                        "line": {"color": style.colour, "width": 2.5}},
+                name=f"{escape(words.shorten(curve.name, 30))} reaches the target",
+                hovertemplate=f"reaches the target at %{{x:,.3~r}}<extra>{name}</extra>",
+            )  # fmt: skip
+    figure.add_hline(y=100 * target, line={"color": theme.text, "width": 1, "dash": "dot"})
+    figure.add_annotation(
+        x=0, xref="paper", y=100 * target, text=f"target {words.number(100 * target)}{words.SPACE}%",
+        xanchor="left", yanchor="bottom",
+    )  # fmt: skip
+    low = min(float(np.nanmin(curve.attainment)) for curve in curves if curve.value.size)
+    bottom = 100 * low - 0.06 * (100 - 100 * low) - 1
+    figure.update_xaxes(title_text=AXIS_TITLES[axis], tickformat=",~r", nticks=9)
+    figure.update_yaxes(title_text="deadlines met (%)", range=[bottom, 101.5])
+    colours = [placement_style(place, theme).colour for place in places]
+    label_ends(figure, [curve.name for curve in curves], colours, ends, (bottom, 101.5), _HEIGHT)
+    return figure
+
+
+def describe_capacity(curves: Sequence[Curve], target: float, axis: str = "devices") -> str:
+    """The alt text: who reaches the target with what."""
+    reached = [curve for curve in curves if curve.crossing is not None]
+    goal = f"{words.number(100 * target)}{words.SPACE}%"
+    if not reached:
+        return f"None reaches {goal} in this range"
+    least = axis in ("devices", "slo_scale")
+    reached.sort(key=lambda curve: curve.crossing if least else -curve.crossing)
+    if axis == "devices":
+        parts = [f"{words.plural(round(c.crossing), 'device')} with {words.shorten(c.name, 24)}" for c in reached[:4]]
+    else:
+        parts = [f"{words.number(c.crossing)} with {words.shorten(c.name, 24)}" for c in reached[:4]]
+    many = len(curves) - len(reached)
+    rest = f"; {words.plural(many, 'other')} {'does' if many == 1 else 'do'} not reach it" if many else ""
+    what = "" if axis == "devices" else f" ({AXIS_TITLES[axis]})"
+    return f"{goal} {'needs' if least else 'is kept up to'} {words.join(parts)}{what}{rest}"
+
+
+def build_rate_map_figure(
+    devices: np.ndarray, rate: np.ndarray, attainment: np.ndarray, target: float, name: str, theme: Theme = LIGHT,
+    rate_title: str = AXIS_TITLES["rate_scale"],
+) -> go.Figure:  # fmt: skip
+    """Deadlines met by one algorithm over devices and traffic, with the line on which the target is reached.
+
+    Args:
+        devices: float64 (D,), rate: float64 (R,), both ascending. attainment: float64 (R, D), 0..1, NaN if unknown.
+        name: of the placement section. rate_title: with its unit.
+    """
+    most = _most_rate(rate, attainment, target)
+    goal = f"{words.number(100 * target)}{words.SPACE}%"
+    title = f"How much traffic {words.shorten(name, 30)} bears at {goal}, by number of devices"
+    figure = new_figure(theme, title, 300, "rate-map")
+    figure.add_heatmap(
+        x=devices, y=rate, z=100 * attainment, colorscale=colour_scale(theme), zmin=0, zmax=100, name="attainment",
+        colorbar=colour_bar(theme, "deadlines met (%)"), xgap=1, ygap=1,
+        hovertemplate="%{x:,} devices, %{y:,.3~r}: %{z:.1f} % met<extra></extra>",
+    )  # fmt: skip
+    known = np.isfinite(most)
+    figure.add_scatter(
+        x=devices[known], y=most[known], mode="lines+markers", name="most traffic at the target",
+        line={"color": theme.text, "width": 2}, marker={"color": theme.background, "size": 8,
+                                                          "line": {"color": theme.text, "width": 2}},
+        hovertemplate="%{x:,} devices bear %{y:,.3~r}<extra></extra>",
+    )  # fmt: skip
+    figure.update_xaxes(title_text="devices", tickformat=",~r")
+    figure.update_yaxes(title_text=rate_title, showgrid=False, tickformat=",~r")
+    return figure
+
+
+def describe_rate_map(devices: np.ndarray, rate: np.ndarray, attainment: np.ndarray, target: float) -> str:
+    """The alt text: the most traffic at the fewest and at the most devices."""
+    most = _most_rate(rate, attainment, target)
+    known = np.flatnonzero(np.isfinite(most))
+    goal = f"{words.number(100 * target)}{words.SPACE}%"
+    if not known.size:
+        return f"{goal} is nowhere reached"
+    ends = [f"{words.plural(int(devices[d]), 'device')} {words.number(most[d])}" for d in sorted({known[0], known[-1]})]
+    return f"Most traffic at {goal}: {words.join(ends)}"
+
+
+def build_cost_figure(
+    curves: Sequence[Curve], usd_per_device_hour: float, target: float, theme: Theme = LIGHT,
+    places: Sequence[int] | None = None,
+) -> go.Figure:  # fmt: skip
+    """What the target costs with every algorithm, USD per hour; those that do not reach it have no bar."""
+    places = range(len(curves)) if places is None else places
+    usd = np.array([math.nan if c.crossing is None else c.crossing * usd_per_device_hour for c in curves])
+    if not np.isfinite(usd).any():
+        return empty_figure(theme, describe_cost(curves, usd_per_device_hour, target))
+    figure = new_figure(theme, describe_cost(curves, usd_per_device_hour, target), 44 + 34 * len(curves), "cost")
+    figure.add_bar(
+        x=usd, y=np.arange(len(curves)), orientation="h", name="cost",
+        marker={"color": [placement_style(place, theme).colour for place in places]},
+        text=[words.usd_per_hour(v) if math.isfinite(v) else "" for v in usd], textposition="outside",
+        cliponaxis=False, hovertext=np.array([hover_name(c.name) for c in curves]),
+        hovertemplate="%{hovertext}: $ %{x:,.2f} / h<extra></extra>",
+    )  # fmt: skip
+    figure.update_xaxes(title_text="cost (USD per hour)", range=[0, 1.2 * max(float(np.nanmax(usd)), 1e-9)])
+    name_rows(figure, [curve.name for curve in curves])
+    return figure
+
+
+def describe_cost(curves: Sequence[Curve], usd_per_device_hour: float, target: float) -> str:
+    """The alt text: the cheapest and the dearest way to the target."""
+    goal = f"{words.number(100 * target)}{words.SPACE}%"
+    reached = sorted((c for c in curves if c.crossing is not None), key=lambda c: c.crossing)
+    if not reached:
+        return f"No algorithm reaches {goal}, so there is no price to show."
+    ends = reached[:1] if len(reached) == 1 else [reached[0], reached[-1]]
+    parts = [f"{words.usd_per_hour(c.crossing * usd_per_device_hour)} with {words.shorten(c.name, 24)}" for c in ends]
+    return f"{goal} costs {words.join(parts)}"
+
+
+def build_faults_figure(faults: Sequence[Fault], healthy: float, theme: Theme = LIGHT, place: int = 0) -> go.Figure:
+    """Deadlines met when a device or a node dies, worst first, against the healthy cluster; the worst MOST_FAULTS.
+
+    Args:
+        healthy: attainment without a fault, 0..1. place: the placement's place in the basket.
+    """
+    if not faults:
+        return empty_figure(theme, "No device is in use, so none can be missed.")
+    rows = sorted(faults, key=lambda fault: fault.slo_attainment)[:MOST_FAULTS]
+    figure = new_figure(theme, describe_faults(faults, healthy), 60 + 20 * len(rows), "faults")
+    style = placement_style(place, theme)
+    percent = 100 * np.array([fault.slo_attainment for fault in rows])
+    gone = np.array([f"{'group' if len(f.groups) == 1 else 'groups'} {words.join([str(g) for g in f.groups[:8]])} gone"
+                     for f in rows])  # fmt: skip
+    figure.add_bar(
+        x=percent, y=np.arange(len(rows)), orientation="h", name="attainment",
+        marker={"color": [style.colour if fault.what == "device" else style.tint for fault in rows]},
+        hovertext=gone, customdata=np.array([words.plural(len(f.orphans), "model") for f in rows]),
+        hovertemplate="%{y}: %{x:.1f} % met<br>%{hovertext}, %{customdata} without a replica<extra></extra>",
+    )  # fmt: skip
+    figure.add_vline(x=100 * healthy, line={"color": theme.text, "width": 1, "dash": "dot"})
+    figure.add_annotation(x=100 * healthy, y=1, yref="paper", yanchor="bottom", text="all alive")
+    figure.update_xaxes(title_text="deadlines met (%)", range=[0, 103])
+    name_rows(figure, [_fault_name(fault) for fault in rows])
+    return figure
+
+
+def describe_faults(faults: Sequence[Fault], healthy: float) -> str:
+    """The alt text: the worst device and the worst node."""
+    parts = []
+    for what in ("device", "node"):
+        worst = min((f for f in faults if f.what == what), key=lambda f: f.slo_attainment, default=None)
+        if worst is not None:
+            parts.append(f"{words.share(worst.slo_attainment)} after the worst {what}")
+    return f"{words.share(healthy)} of deadlines are met with all alive, {words.join(parts)} dies"
+
+
+def _fault_name(fault: Fault) -> str:
+    if fault.what == "node":
+        return f"node {fault.index + 1}"
+    return f"device {fault.index}" if fault.devices == 1 else f"a device of group {fault.groups[0]}"
+
+
+def _most_rate(rate: np.ndarray, attainment: np.ndarray, target: float) -> np.ndarray:
+    """float64 (D,): the highest rate up to which every rate reaches the target; NaN if not even the lowest does."""
+    run = np.cumprod(np.nan_to_num(attainment) >= target, axis=0).sum(axis=0)
+    return np.where(run > 0, rate[np.maximum(run - 1, 0)], np.nan)
