@@ -24,6 +24,10 @@ def test_recovered_latencies_are_met_within_8_percent_on_average_and_20_at_most(
     assert largest <= 0.20
 
 
+def test_the_model_beats_scaling_every_model_by_the_measured_ratios_of_one():
+    assert evidence.summary(evidence.compare_recovered())[0] < evidence.summary(evidence.compare_scaled_grid())[0]
+
+
 def test_the_measured_grid_is_met_within_15_percent_on_average():
     rows = evidence.compare_grid()
     # 15 configurations at batch 1, 2 and 16, and the slowest stage of the 11 pipelines among them.

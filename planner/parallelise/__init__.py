@@ -16,7 +16,6 @@ from planner.parallelise.plans import Plan, StageCost
 from planner.parallelise.profile_model import DEFAULT_BATCHES, ModelledProfile, profile_model
 from planner.parallelise.report import configuration_row, operator_names, profile_command
 from planner.parallelise.sharding import ShardedStage, Strategy, shard_stage
-from planner.parallelise.shipped import paper_profiles, replace_estimated
 
 __all__ = [
     "DEFAULT_BATCHES",
@@ -44,9 +43,7 @@ __all__ = [
     "load_architectures",
     "load_hardware",
     "operator_names",
-    "paper_profiles",
     "profile_command",
     "profile_model",
-    "replace_estimated",
     "shard_stage",
 ]
