@@ -12,7 +12,7 @@ from functools import cache
 
 import plotly.graph_objects as go
 
-FONT_FAMILY = "Source Sans, Source Sans 3, Inter, Segoe UI, Helvetica Neue, Arial, sans-serif"
+FONT_FAMILY = "Source Sans, Inter, Segoe UI, Helvetica Neue, Arial, sans-serif"
 AXIS_SIZE, BODY_SIZE, TITLE_SIZE = 12, 13, 15
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "star")

@@ -118,7 +118,7 @@ def build_capacity_figure(
     figure.add_hline(y=100 * target, line={"color": theme.text, "width": 1, "dash": "dot"})
     figure.add_annotation(
         x=0, xref="paper", y=100 * target, text=f"target {words.number(100 * target)}{words.SPACE}%",
-        xanchor="left", yanchor="bottom",
+        xanchor="left", yanchor="top", xshift=6,
     )  # fmt: skip
     low = min(float(np.nanmin(curve.attainment)) for curve in curves if curve.value.size)
     bottom = 100 * low - 0.06 * (100 - 100 * low) - 1
@@ -162,15 +162,17 @@ def build_rate_map_figure(
     title = f"How much traffic {words.shorten(name, 30)} bears at {goal}, by number of devices"
     figure = new_figure(theme, title, 300, "rate-map")
     figure.add_heatmap(
-        x=devices, y=rate, z=100 * attainment, colorscale=colour_scale(theme), zmin=0, zmax=100, name="attainment",
+        x=devices, y=rate, z=100 * attainment, colorscale=colour_scale(theme), zmax=100,
+        zmin=min(100 * float(np.nanmin(attainment)), 99.0), name="attainment",
         colorbar=colour_bar(theme, "deadlines met (%)"), xgap=1, ygap=1,
         hovertemplate="%{x:,} devices, %{y:,.3~r}: %{z:.1f} % met<extra></extra>",
     )  # fmt: skip
     known = np.isfinite(most)
     figure.add_scatter(
         x=devices[known], y=most[known], mode="lines+markers", name="most traffic at the target",
-        line={"color": theme.text, "width": 2}, marker={"color": theme.background, "size": 8,
-                                                          "line": {"color": theme.text, "width": 2}},
+        # The line runs over cells at the far end of the ramp, where only the background's colour stands out.
+        line={"color": theme.background, "width": 2.5},
+        marker={"color": theme.background, "size": 9, "line": {"color": theme.text, "width": 1}},
         hovertemplate="%{x:,} devices bear %{y:,.3~r}<extra></extra>",
     )  # fmt: skip
     figure.update_xaxes(title_text="devices", tickformat=",~r")
@@ -255,8 +257,8 @@ def describe_faults(faults: Sequence[Fault], healthy: float) -> str:
     for what in ("device", "node"):
         worst = min((f for f in faults if f.what == what), key=lambda f: f.slo_attainment, default=None)
         if worst is not None:
-            parts.append(f"{words.share(worst.slo_attainment)} after the worst {what}")
-    return f"{words.share(healthy)} of deadlines are met with all alive, {words.join(parts)} dies"
+            parts.append(f"{words.share(worst.slo_attainment)} without the worst {what}")
+    return f"{words.share(healthy)} of deadlines are met with all alive, {words.join(parts)}"
 
 
 def _fault_name(fault: Fault) -> str:

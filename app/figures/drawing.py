@@ -13,6 +13,8 @@ from app import words
 from app.theme import AXIS_SIZE, TITLE_SIZE, Theme, placement_style, plotly_template
 
 TITLE_CHARACTERS = 72
+# What each line of a title adds to a figure's height and top margin.
+TITLE_LINE_PX = 20
 LABEL_CHARACTERS = 18
 MOST_LABELLED = 4
 MOST_POINTS = 2_000
@@ -29,7 +31,7 @@ def new_figure(theme: Theme, title: str, height: int, uirevision: str, subplots:
     """
     figure = subplots or go.Figure()
     lines = textwrap.wrap(title, TITLE_CHARACTERS)
-    top = 18 + 21 * len(lines)
+    top = 18 + TITLE_LINE_PX * len(lines)
     figure.update_layout(
         template=plotly_template(theme),
         title={
@@ -84,9 +86,9 @@ def show_legend(figure: go.Figure) -> None:
     figure.update_layout(showlegend=True, legend_traceorder="normal", margin_t=figure.layout.margin.t + 26)
 
 
-def name_rows(figure: go.Figure, names: Sequence[str], **axis: object) -> None:
-    """Write names beside the rows 0, 1, 2 .. of a figure, the first on top, with room for the longest."""
-    texts = [words.shorten(name, AXIS_CHARACTERS) for name in names]
+def name_rows(figure: go.Figure, names: Sequence[str], longest: int = AXIS_CHARACTERS, **axis: object) -> None:
+    """Write names of at most `longest` characters beside the rows 0, 1, 2 .. of a figure, the first on top."""
+    texts = [words.shorten(name, longest) for name in names]
     figure.update_yaxes(
         tickvals=np.arange(len(texts)), ticktext=[escape(text) for text in texts], ticksuffix=" ", showgrid=False,
         range=[len(texts) - 0.4, -0.6],

@@ -53,7 +53,7 @@ def build_score_figure(
     if bound is not None:
         figure.add_hline(y=100 * bound, line={"color": theme.text, "width": 1, "dash": "dot"})
         figure.add_annotation(
-            x=0, xref="paper", y=100 * bound, xanchor="left", yanchor="top",
+            x=0, xref="paper", y=100 * bound, xanchor="left", yanchor="top", xshift=6,
             text=f"no placement can exceed {words.share(bound)}",
         )  # fmt: skip
     if step is not None:
@@ -97,7 +97,7 @@ def build_alternatives_figure(step: Step, theme: Theme = LIGHT, place: int = 0) 
     low, high = float(percent.min()), float(percent.max())
     room = max(high - low, 0.5)
     figure.update_xaxes(title_text="deadlines met when planning (%)", range=[low - 0.1 * room, high + 0.35 * room])
-    name_rows(figure, [what for what, _ in rows], showgrid=True)
+    name_rows(figure, [what for what, _ in rows], 40, showgrid=True)
     return figure
 
 
@@ -108,7 +108,8 @@ def describe_alternatives(step: Step) -> str:
     best = max(step.alternatives, key=lambda a: a.score)
     gap = words.points_difference(best.score, step.score)
     others = words.plural(len(step.alternatives), "alternative")
-    return f"{words.shorten(step.what, 90)}; the best of {others}: {gap}"
+    worth = "is as good" if gap == "same" else f"gives {gap}"
+    return f"{words.shorten(step.what, 90)}; the best of {others} {worth}"
 
 
 def _point_at(figure: go.Figure, step: Step, over: str, theme: Theme) -> None:
