@@ -5,11 +5,14 @@ PORT ?= 8501
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# A browser window opens where there is a screen for one.
+HEADLESS := $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),false,true)
 
 .PHONY: run test check browser benchmark screenshots clean
 
 run: $(STAMP)
-	$(BIN)/python -m streamlit run app/main.py --server.port $(PORT)
+	$(BIN)/python -m streamlit run app/main.py --server.port $(PORT) \
+	  --server.headless $(HEADLESS) --server.showEmailPrompt false
 
 test: $(STAMP) browser check
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
