@@ -21,6 +21,7 @@ from simulator.traces import Trace, read_trace
 
 if TYPE_CHECKING:
     from app.compute import Answer
+    from app.tasks import Desk
     from app.work import Job
 
 MAX_UNDO = 50
@@ -50,6 +51,8 @@ class Visit:
         jobs: running and stopped searches by the key of what they look for.
         answer: the last complete answer, shown while a new one is not to be had.
         looked_at: the name of the placement that is drawn in detail; None for the best one.
+        desks: capacity plans, sweeps and profiles under way and their last results, by place on the pages.
+        views: what was chosen on the pages beside the scenario, by the name of the control.
         edition: counts changes that did not come from a control, so that tables start afresh.
     """
 
@@ -61,6 +64,8 @@ class Visit:
     jobs: dict[str, Job] = field(default_factory=dict)
     answer: Answer | None = None
     looked_at: str | None = None
+    desks: dict[str, Desk] = field(default_factory=dict)
+    views: dict[str, Any] = field(default_factory=dict)
     edition: int = 0
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
 

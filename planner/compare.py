@@ -33,14 +33,14 @@ class PlacementOutcome:
         name: of the placement.
         placement: by hand, or as found.
         search: how it was found; None for placements by hand.
-        result: the fate of every request.
+        result: the fate of every request; None in a sweep, which keeps figures only.
         figures: its figures, without the warm-up.
     """
 
     name: str
     placement: Placement | Schedule
     search: SearchResult | None
-    result: SimulationResult
+    result: SimulationResult | None
     figures: Figures
 
 

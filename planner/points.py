@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from planner.compare import PlacementOutcome, evaluate, place
 from planner.inputs import TraceReader, build_inputs, read_scenario_trace
@@ -52,13 +52,19 @@ class Evaluator:
 
     Args:
         scenario: what is varied. read, profiles: as in build_inputs.
+        keep_requests: whether outcomes hold the fate of every request; a thousand of them would fill the memory.
     """
 
     def __init__(
-        self, scenario: Scenario, read: TraceReader | None = None, profiles: Mapping[str, Profile] | None = None
+        self,
+        scenario: Scenario,
+        read: TraceReader | None = None,
+        profiles: Mapping[str, Profile] | None = None,
+        keep_requests: bool = True,
     ) -> None:
         self.scenario = scenario
         self.profiles = profiles
+        self.keep_requests = keep_requests
         self._stop = threading.Event()
         trace = (read or read_scenario_trace)(scenario) if scenario.workload.trace is not None else None
         self._read: TraceReader = lambda _: trace
@@ -83,7 +89,7 @@ class Evaluator:
         outcome = evaluate(placement, found, inputs, watch)
         if self._stop.is_set():
             raise Cancelled
-        return PointResult(point, outcome)
+        return PointResult(point, outcome if self.keep_requests else replace(outcome, result=None))
 
     def evaluate_all(
         self, points: Sequence[Point], on_point: OnPoint | None = None, executor: Executor | None = None

@@ -24,7 +24,7 @@ class Sweep:
     Attributes:
         axes: name and values, in the order given.
         results: one for each section and combination of values, sections outermost, the last axis fastest;
-            fewer if it was stopped.
+            fewer if it was stopped. Their outcomes hold figures, not requests.
         complete: whether all points were evaluated.
     """
 
@@ -109,7 +109,7 @@ def sweep(
         for values in product(*(values for _, values in fixed_axes))
     ]
     order = {id(point): place for place, point in enumerate(points)}
-    evaluator = Evaluator(scenario, read, profiles)
+    evaluator = Evaluator(scenario, read, profiles, keep_requests=False)
     results = sorted(evaluator.evaluate_all(points, on_point, executor), key=lambda r: order[id(r.point)])
     return Sweep(fixed_axes, tuple(results), complete=len(results) == len(points))
 

@@ -1,0 +1,51 @@
+"""Widgets whose value is no part of the scenario: how a page looks at it. They keep it when the page is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from app.session import Visit
+
+
+def kept(visit: Visit, widget: Callable[..., Any], label: str, key: str, default: Any, **options: Any) -> Any:
+    """A widget that begins with what was chosen last in this visit, else with the address (?key=...), else `default`.
+
+    A choice other than the default stands in the address, so that a link shows the same view.
+
+    Args:
+        widget: such as st.number_input. key: of the widget, and of the value in the address. options: of the widget.
+    """
+    if key not in visit.views:
+        visit.views[key] = _from_address(key, default, options)
+    value = visit.views[key]
+    if "options" in options and not isinstance(value, list) and value not in options["options"]:
+        value = visit.views[key] = default
+    st.session_state[key] = value
+    widget(label, key=key, on_change=_keep, args=(visit, key, default), **options)
+    return visit.views[key]
+
+
+def _keep(visit: Visit, key: str, default: Any) -> None:
+    value = visit.views[key] = st.session_state[key]
+    if value == default or not isinstance(value, (str, int, float)):
+        st.query_params.pop(key, None)
+    else:
+        st.query_params[key] = str(value)
+
+
+def _from_address(key: str, default: Any, options: dict) -> Any:
+    given = st.query_params.get(key)
+    if given is None or not isinstance(default, (str, int, float)):
+        return default
+    if isinstance(default, bool):
+        return given == "True"
+    try:
+        value = type(default)(given)
+    except ValueError:
+        return default
+    low, high = options.get("min_value", value), options.get("max_value", value)
+    allowed = options.get("options", [value])
+    return value if low <= value <= high and value in allowed else default

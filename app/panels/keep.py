@@ -1,0 +1,35 @@
+"""Charts and tables that one can take along."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from app.style import draw_figure
+
+
+def draw_chart(figure: go.Figure, key: str, alt: str) -> None:
+    """A chart, and beneath it a button for the chart as a page of its own, with which one can zoom and save a PNG."""
+    title, height, top = figure.layout.title.text, figure.layout.height, figure.layout.margin.t
+    draw_figure(figure, key, alt)
+
+    def page() -> str:
+        whole = go.Figure(figure).update_layout(title_text=title, height=height, margin_t=top)
+        return whole.to_html(include_plotlyjs=True, full_html=True)
+
+    st.download_button(
+        "HTML", page, f"{key}.html", "text/html", key=f"html:{key}", on_click="ignore", type="tertiary",
+        icon=":material/download:", help="This chart as a page of its own.",
+    )  # fmt: skip
+
+
+def draw_table(table: pd.DataFrame, key: str, alt: str, **options: Any) -> None:
+    """A table, and beneath it a button for it as CSV. options: of st.dataframe."""
+    st.dataframe(table, hide_index=True, key=key, alt=alt, **options)
+    st.download_button(
+        "CSV", lambda: table.to_csv(index=False), f"{key}.csv", "text/csv", key=f"csv:{key}", on_click="ignore",
+        type="tertiary", icon=":material/download:", help="This table as a file.",
+    )  # fmt: skip

@@ -1,0 +1,124 @@
+"""Two models on two devices, simulated: the paper's example of why sharing can beat dedicating (section 3.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.problem import Problem
+from simulator import (
+    Cluster,
+    Group,
+    Model,
+    Placement,
+    Profile,
+    ProfileEntry,
+    Serving,
+    SimulationResult,
+    Workload,
+    simulate,
+)
+from simulator.arrivals import gamma_workload
+
+# A BERT-6.7B alone on a V100 (the authors' two-model example).
+LATENCY_S = 0.39624744
+NAMES = ("model 1", "model 2")
+# No delays on the way, so that the closed forms hold.
+IDEAL = Serving(
+    dispatch="earliest_free", client_delay_s=0, dispatch_delay_s=0, start_delay_s=0, admission_margin_s=0,
+    stage_overhead=0,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class TwoWays:
+    """The same requests served both ways. dedicated: a device for each model; shared: both in one pipeline."""
+
+    dedicated: SimulationResult
+    shared: SimulationResult
+
+    def mean_latency_s(self) -> tuple[float, float]:
+        """Mean latency of both ways over the requests that ran, seconds; NaN where none ran."""
+        return tuple(_mean(result) for result in (self.dedicated, self.shared))
+
+
+def serve_burst(requests: int, hop_share: float, models: tuple[int, ...] = (0,)) -> TwoWays:
+    """A burst of requests at time 0 on two devices; a request takes 1 second alone (section 1 of the paper).
+
+    The two stages take half a second each. The overhead is the hop between them, which takes time but keeps no
+    device busy: a stage of its own.
+
+    Args:
+        requests: how many. hop_share: the overhead as a share of the time alone.
+        models: whose requests they are in turn, 0 or 1.
+    """
+    half = ProfileEntry(3, 1, (0.5, hop_share, 0.5), (0.5, 0.0, 0.5))
+    profile = Profile("p", {(1, 1): ProfileEntry(1, 1, (1.0,), (1.0,)), (3, 1): half})
+    which = np.resize(np.array(models, dtype=np.int64), requests)
+    return _serve(profile, (3, 1), Workload(np.zeros(requests), which, 2))
+
+
+def serve_traffic(
+    rate_per_s: float,
+    cv: float = 1.0,
+    share: float = 0.5,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    slo_scale: float | None = None,
+    duration_s: float = 20_000.0,
+    seed: int = 0,
+    latency_s: float = LATENCY_S,
+) -> TwoWays:
+    """Gamma arrivals for two models on two devices.
+
+    Args:
+        rate_per_s: of both models; share: of the first model; cv: 1 is Poisson.
+        alpha: what both stages take longer for communication. beta: what the first stage is slower than half.
+        slo_scale: deadline as a multiple of latency_s; None = endless.
+        latency_s: of a request alone on one device.
+    """
+    slow_s = alpha * beta * latency_s / 2
+    entries = {
+        (1, 1): ProfileEntry(1, 1, (latency_s,), (1.0,)),
+        (2, 1): ProfileEntry(2, 1, (slow_s, max(alpha * latency_s - slow_s, 0.0)), (0.5, 0.5)),
+    }
+    workload = gamma_workload((rate_per_s * share, rate_per_s * (1 - share)), cv, duration_s, seed)
+    return _serve(Profile("p", entries), (2, 1), workload, np.inf if slo_scale is None else slo_scale * latency_s)
+
+
+def serve_with_memory(
+    room: int, rate_per_s: float, cv: float, models: int = 8, slo_scale: float = 5.0, duration_s: float = 2_000.0,
+    seed: int = 0, latency_s: float = LATENCY_S,
+) -> tuple[float, float]:  # fmt: skip
+    """Attainment of as many devices as models, by memory: replicas on single devices, and pipelines (figure 4).
+
+    A device holds `room` models whole; a pipeline of k stages on k devices holds room * k models. Replicas go to
+    devices i .. i + room - 1; the pipelines are the shortest whose groups hold every model.
+
+    Args:
+        room: models that fit one device, 1 to `models`. rate_per_s: of all models, split evenly.
+    """
+    stages = next(k for k in range(1, models + 1) if models % k == 0 and room * k >= models)
+    entries = {(1, 1): ProfileEntry(1, 1, (latency_s,), (1.0,))}
+    entries[stages, 1] = ProfileEntry(stages, 1, (latency_s / stages,) * stages, (1.0 / stages,) * stages)
+    profile = Profile("p", entries)
+    names = [f"model {i + 1}" for i in range(models)]
+    served = tuple(Model.with_slo_scale(name, profile, slo_scale) for name in names)
+    workload = gamma_workload((rate_per_s / models,) * models, cv, duration_s, seed)
+    replicas = Placement(tuple(Group(1, 1, tuple(names[(d - j) % models] for j in range(room))) for d in range(models)))
+    pipelines = Placement((Group(stages, 1, tuple(names)),) * (models // stages))
+    return tuple(simulate(served, p, workload, IDEAL).slo_attainment for p in (replicas, pipelines))
+
+
+def _serve(profile: Profile, shape: tuple[int, int], workload: Workload, slo_s: float = np.inf) -> TwoWays:
+    models = tuple(Model(name, profile, slo_s) for name in NAMES)
+    dedicated = Placement(tuple(Group(1, 1, (name,)) for name in NAMES), "Dedicated")
+    shared = Placement((Group(*shape, NAMES),), "Shared")
+    problem = Problem(models, Cluster(2), workload, IDEAL)
+    return TwoWays(*(simulate(problem.models, p, workload, IDEAL) for p in (dedicated, shared)))
+
+
+def _mean(result: SimulationResult) -> float:
+    latency_s = result.latency_s[result.ran]
+    return float(latency_s.mean()) if latency_s.size else float("nan")
