@@ -162,7 +162,7 @@ def _draw_groups(figure, row, axis, kind, name, timeline, place, theme) -> None:
         centres = (timeline.edges_s[:-1] + timeline.edges_s[1:]) / 2
         figure.add_heatmap(
             x=centres, y=np.arange(groups), z=values, colorscale=colour_scale(theme), zmin=0, meta=kind,
-            zmax=max(float(values.max()), 1.0) if kind == "queue" else 100, name=name,
+            zmax=max(float(values.max()), 1.0) if kind == "queue" else 100, name=hover_name(name),
             colorbar=colour_bar(theme, what, (low + high) / 2, high - low),
             hovertemplate=f"%{{x:,.1f}} s, group %{{y}}: %{{z:,.1f}} {unit}<extra>{hover_name(name)}</extra>",
             row=row, col=1,

@@ -1,0 +1,272 @@
+"""Figures of the further pages show the numbers they are given, keep their budgets, and draw any run."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.figures import capacity, cluster, compare, gantt, over_time, placement, plan, profile, search, trace
+from app.theme import DARK, LIGHT
+from planner.faults import Fault
+from planner.parallelise.architectures import load_architectures
+from planner.parallelise.hardware import load_hardware
+from planner.parallelise.profile_model import profile_model
+from planner.search.result import Alternative, SearchResult, Step
+from simulator import Cluster, Group, InputError, Placement, Schedule, Serving, build_timeline, measure, simulate
+from simulator.arrivals import gamma_arrivals
+from simulator.moment import moment
+from simulator.pairs import PairedOutcomes, pair_outcomes
+from simulator.timeline import run_span_s, stage_spans
+from simulator.traces.bursts import Burst
+from tests.cases import random_case
+from tests.figure_cases import compared, named, traces_of
+
+
+def test_the_dumbbells_are_sorted_by_gain_and_show_both_attainments():
+    case = compared()
+    figure = compare.build_differences_figure(case.figures[0], case.figures[1])
+    before, after = (traces_of(figure)[k].x for k in (1, 2))
+    assert np.all(np.diff(after - before) <= 1e-9)
+    by_name = dict(case.figures[1].models)
+    assert after == pytest.approx([100 * by_name[name].slo_attainment for name in figure.layout.yaxis.ticktext])
+
+
+def test_only_the_largest_differences_are_drawn():
+    case = compared(models=40, rate_per_s=30.0, duration_s=30.0)
+    figure = compare.build_differences_figure(case.figures[0], case.figures[1])
+    assert len(figure.layout.yaxis.ticktext) == compare.MOST_MODELS
+
+
+def test_the_paired_bar_holds_all_four_counts():
+    figure = compare.build_paired_figure(PairedOutcomes(50, 3, 40, 7), ("A", "B"))
+    assert [trace.x[0] for trace in figure.data] == [50, 3, 40, 7]
+    assert [trace.marker.color for trace in figure.data][1:] == [LIGHT.hues[0], LIGHT.hues[1], LIGHT.missed]
+    assert compare.describe_paired(PairedOutcomes(50, 3, 40, 7), ("A", "B")).startswith("50 deadlines")
+
+
+def test_the_picture_of_a_moment_has_a_cell_a_stage_and_all_who_wait():
+    case = compared()
+    result = case.results[1]
+    at_s = next(
+        float(begin_s)
+        for begin_s in result.start_s[result.ran]
+        if any(g.waiting for g in moment(result, begin_s).groups)
+    )
+    now = moment(result, at_s, case.spans[1])
+    figure = compare.build_moment_figure(result, now)
+    assert named(figure, "stages").y.size == 8
+    assert named(figure, "waiting").x.sum() == sum(len(group.waiting) for group in now.groups) > 0
+    busy = sum(colour == LIGHT.hues[0] for colour in named(figure, "stages").marker.color)
+    assert busy == sum(group.busy for group in now.groups)
+    assert f"{busy} of 8 stages" in compare.describe_moment(result, now)
+    assert "stage 1 computes" in compare.describe_group_moment(result, now.groups[0])
+
+
+def test_the_gantt_chart_has_a_bar_for_every_execution_in_the_window():
+    case = compared()
+    result, spans = case.results[1], case.spans[1]
+    figure = gantt.build_gantt_figure(result, spans, 10.0, 20.0)
+    inside = (spans.begin_s < 20.0) & (spans.end_s > 10.0)
+    assert sum(trace.x.size for trace in traces_of(figure, "bar")) == inside.sum()
+    rejected = (result.status == 2) & (result.workload.arrival_s >= 10) & (result.workload.arrival_s < 20)
+    marks = [trace for trace in figure.data if trace.name == "rejected"]
+    assert sum(trace.x.size for trace in marks) == rejected.sum()
+    assert all(trace.marker.color == LIGHT.missed for trace in marks)
+
+
+def test_a_window_with_too_many_bars_is_refused_with_one_that_fits(monkeypatch):
+    case = compared()
+    monkeypatch.setattr(gantt, "MOST_BARS", 100)
+    figure = gantt.build_gantt_figure(case.results[1], case.spans[1], 0.0, 60.0)
+    assert not figure.data and "Choose a window of about" in figure.layout.annotations[0].text.replace("<br>", " ")
+
+
+def test_groups_that_are_not_asked_for_are_not_drawn():
+    case = compared()
+    figure = gantt.build_gantt_figure(case.results[0], case.spans[0], 0.0, 60.0, groups=[2, 5])
+    drawn = {int(g) for bar in traces_of(figure, "bar") for g in bar.customdata[:, 3]}
+    assert drawn == {2, 5}
+
+
+def test_the_life_of_a_request_is_told_in_plain_words():
+    result = compared().results[1]
+    served = int(np.flatnonzero(result.status == 0)[0])
+    latency = gantt.words.duration(float(result.latency_s[served]))
+    text = gantt.describe_request(result, served)
+    assert "ran on 4 stages" in text and f"answered {latency} after its arrival" in text and "to spare" in text
+    rejected = int(np.flatnonzero(result.status == 2)[0])
+    assert gantt.describe_request(result, rejected).endswith("rejected.")
+    unplaced = compared().results[2]
+    assert "unplaced" in gantt.describe_request(unplaced, int(np.flatnonzero(unplaced.status == 3)[0]))
+
+
+def test_a_request_that_is_not_there_is_named():
+    result = compared().results[1]
+    with pytest.raises(InputError, match=f"from 0 to {len(result.workload) - 1} are allowed"):
+        gantt.describe_request(result, len(result.workload))
+
+
+def test_memory_bars_are_the_fullest_devices():
+    case = compared()
+    figure = placement.build_memory_figure(case.placements[1], case.models, case.cluster)
+    assert named(figure, "weights").x == pytest.approx([8.0, 8.0])
+    assert "hold too much" in placement.describe_memory(case.placements[1], case.models, Cluster(8, 7.0))
+
+
+def test_an_edit_is_shown_as_kept_dropped_and_added():
+    case = compared()
+    before = Placement((Group(4, 1, ("m0", "m1")), Group(4, 1, ("m2",))), "a")
+    after = Placement((Group(4, 1, ("m1", "m3")), Group(2, 2, ("m2",))), "b")
+    cells = named(placement.build_change_figure(before, after, case.models), "replicas").z
+    assert cells.tolist() == [[2, 0], [1, 0], [0, 1], [3, 0]]
+    assert placement.describe_change(before, after) == "1 replica added, 1 dropped, 1 group reshaped"
+
+
+def test_the_rate_line_keeps_every_request():
+    edges_s, rate = np.linspace(0, 100, 51), np.random.default_rng(0).uniform(1, 9, 50)
+    figure = trace.build_rate_figure(edges_s, rate, bursts=[Burst(10, 5, 40, 2.0)], window_s=(0, 50))
+    assert (named(figure, "rate").y[:-1] * 2).sum() == pytest.approx(rate.sum() * 2)
+    assert trace.describe_rate(edges_s, rate).count("req/s") == 2
+
+
+def test_the_gaps_of_gamma_arrivals_lie_on_their_fit():
+    arrival_s = gamma_arrivals(20.0, 2.0, 2000.0, 0)
+    figure = trace.build_gaps_figure(arrival_s)
+    line, fit = figure.data
+    assert line.x.size <= 1000
+    at = np.interp(0.2, line.x[::-1], line.y[::-1])
+    assert np.interp(0.2, fit.x, fit.y) == pytest.approx(at, rel=0.1)
+    assert "bursty" in trace.describe_gaps(arrival_s)
+
+
+def test_the_skew_bars_add_up_to_everything():
+    sources = [(f"f{i}", 1000.0 / (i + 1)) for i in range(50)]
+    bars = named(trace.build_skew_figure(sources), "share")
+    assert bars.x.sum() == pytest.approx(100) and bars.x.size == trace.MOST_SOURCES + 1
+    curve = named(trace.build_share_curve_figure(sources), "trace")
+    assert curve.y[0] == 0 and curve.y[-1] == pytest.approx(100) and curve.y[1] == pytest.approx(bars.x[0])
+
+
+def curve(name="A", crossing=16.0):
+    return capacity.Curve(name, np.array([8.0, 16.0, 24.0]), np.array([0.8, 0.99, 1.0]), np.full(3, 0.01), crossing)
+
+
+def test_capacity_curves_show_what_was_tried_and_mark_the_crossing():
+    figure = capacity.build_capacity_figure([curve(), curve("B", None)], 0.99)
+    assert named(figure, "A").y.tolist() == [80, 99, 100]
+    mark = named(figure, "A reaches the target")
+    assert mark.x[0] == 16 and mark.y[0] == 99
+    text = capacity.describe_capacity([curve(), curve("B", None)], 0.99)
+    assert "16 devices with A" in text and "1 other does not reach it" in text
+
+
+def test_the_price_is_that_of_the_devices_at_the_crossing():
+    figure = capacity.build_cost_figure([curve(), curve("B", None)], 3.0, 0.99)
+    assert named(figure, "cost").x[0] == 48 and math.isnan(named(figure, "cost").x[1])
+
+
+def test_the_map_follows_the_most_traffic_at_the_target():
+    attainment = np.array([[0.99, 1.0, 1.0], [0.9, 0.99, 1.0], [0.995, 0.9, 0.992]])
+    figure = capacity.build_rate_map_figure(np.array([8.0, 16, 24]), np.array([1.0, 2, 3]), attainment, 0.99, "A")
+    assert named(figure, "most traffic at the target").y.tolist() == [1, 2, 3]
+
+
+def test_faults_are_drawn_worst_first():
+    faults = [Fault("device", 0, 4, (0,), (), 0.7), Fault("node", 0, 4, (0, 1), ("m1",), 0.3)]
+    figure = capacity.build_faults_figure(faults, 0.97)
+    assert figure.data[0].x.tolist() == pytest.approx([30, 70])
+    assert list(figure.layout.yaxis.ticktext) == ["node 1", "a device of group 0"]
+    assert "30.0" in capacity.describe_faults(faults, 0.97)
+
+
+def found(scores):
+    empty = Placement((), "p")
+    steps = tuple(
+        Step("greedy", f"add {i}", empty, s, 0.1 * i, 10 * i, (Alternative("other", s - 0.01),))
+        for i, s in enumerate(scores)
+    )
+    return SearchResult("greedy", empty, scores[-1], 1.0, 10 * len(scores), "done", steps)
+
+
+def test_the_score_line_is_the_history_of_the_search():
+    figure = search.build_score_figure([("A", found([0.2, 0.5, 0.8]))], bound=0.9, step=1)
+    assert named(figure, "A").y == pytest.approx([20, 50, 80]) and named(figure, "A").x.tolist() == [0, 10, 20]
+    assert named(figure, "this step").y[0] == 50
+    over_time_x = search.build_score_figure([("A", found([0.2, 0.5]))], over="seconds").data[0].x
+    assert over_time_x == pytest.approx([0.0, 0.1])
+
+
+def test_the_alternatives_of_a_step_stand_beneath_what_was_chosen():
+    step = found([0.2, 0.5]).steps[1]
+    figure = search.build_alternatives_figure(step)
+    assert figure.data[0].x == pytest.approx([50, 49]) and "−1.0 points" in search.describe_alternatives(step)
+
+
+def test_scaling_follows_the_profile():
+    case = compared()
+    inter, intra, copies = profile.scaling(case.models[0].profile).values()
+    assert inter.tolist() == [[1, 0.4, 2.5, 4.0], [4, pytest.approx(0.4), pytest.approx(10), pytest.approx(4.0)]]
+    assert intra[:, 0].tolist() == [1] and copies[:, 0].tolist() == [1, 4]
+    assert copies[1, 1:].tolist() == pytest.approx([0.4, 10, 16])
+    assert len(profile.build_scaling_figure(case.models[0].profile).data) == 9
+
+
+@pytest.fixture(scope="module")
+def modelled():
+    device = next(d for name, d in load_hardware().items() if "v100" in name.lower())
+    architecture = load_architectures()["bert-1.3b"]
+    return [profile_model(architecture, device, 4, 2, (1,), cut=cut) for cut in ("dynamic", "equal")]
+
+
+def test_the_parts_of_the_overhead_add_up_to_the_pipeline(modelled):
+    plans = modelled[0].plans
+    figure = profile.build_overhead_figure(plans)
+    total_ms = sum(bar.y for bar in figure.data if bar.xaxis == "x")
+    assert total_ms == pytest.approx([1000 * n * plans[n, 1].slowest_s() for n in (1, 2, 4)])
+    assert "with 4 stages" in profile.describe_overhead(plans)
+
+
+def test_both_cuts_are_set_side_by_side(modelled):
+    dynamic, equal = ({pp: plan for (pp, tp), plan in m.plans.items() if tp == 1} for m in modelled)
+    figure = profile.build_cut_comparison_figure(dynamic, equal)
+    assert (named(figure, "dynamic program").y <= named(figure, "equal layers").y + 1e-9).all()
+    drawn = profile.build_cut_figure(modelled[0].operators, [("a", dynamic[4]), ("b", equal[4])])
+    assert all(bar.y.size == len(modelled[0].operators) for bar in drawn.data)
+    assert [sorted(set(bar.customdata[:, 1])) for bar in drawn.data] == [[1, 2, 3, 4]] * 2
+
+
+def figures_of_a_run(models, placed, workload, theme):
+    result = simulate(models, placed, workload, Serving())
+    figures, spans = measure(result), stage_spans(result)
+    start_s, end_s = run_span_s(result)
+    timelines = [build_timeline(result, 20, start_s, end_s + 1e-3)]
+    now = moment(result, (start_s + end_s) / 2, spans)
+    first = placed.epochs[0][1] if isinstance(placed, Schedule) else placed
+    fits = Cluster(max(placed.devices, 1), 1000.0, 2)
+    sources = [(model.name, float(n)) for model, n in zip(models, workload.requests_per_model(), strict=True)]
+    return [
+        plan.build_attainment_figure([figures], theme), plan.build_latency_figure([result], theme),
+        plan.build_missers_figure(figures, theme), cluster.build_cluster_figure(first, models, fits, theme),
+        over_time.build_over_time_figure([result.name], timelines, theme, over_time.ROWS),
+        compare.build_differences_figure(figures, figures, theme), compare.build_moment_figure(result, now, theme),
+        compare.build_paired_figure(pair_outcomes(result, result), ("a", "b"), theme),
+        gantt.build_gantt_figure(result, spans, start_s, end_s + 1, theme),
+        placement.build_memory_figure(first, models, fits, theme),
+        placement.build_change_figure(first, first, models, theme),
+        trace.build_gaps_figure(workload.arrival_s, theme), trace.build_skew_figure(sources, theme),
+        trace.build_share_curve_figure(sources, theme),
+    ]  # fmt: skip
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 10_000), st.integers(1, 2), st.sampled_from((LIGHT, DARK)))
+def test_any_run_can_be_drawn_with_finite_layouts_and_every_title_without_nan(seed, epochs, theme):
+    for figure in figures_of_a_run(*random_case(seed, epochs), theme):
+        assert figure.layout.template.layout.paper_bgcolor == theme.background
+        assert figure.layout.uirevision and figure.layout.height > 0
+        assert "nan" not in (figure.layout.title.text or "")
+        ranges = [axis.range for kind in "xy" for axis in getattr(figure, f"select_{kind}axes")() if axis.range]
+        assert np.isfinite(np.array(ranges, dtype=np.float64)).all()
+        assert "scattergl" not in {drawn.type for drawn in figure.data}

@@ -1,0 +1,222 @@
+"""The first page's figures show the simulator's numbers."""
+
+import numpy as np
+import pytest
+
+from app.figures import over_time
+from app.figures.cluster import MOST_BARS, build_cluster_figure, describe_cluster
+from app.figures.drawing import MOST_POINTS, spread, thin
+from app.figures.over_time import build_over_time_figure, describe_over_time
+from app.figures.plan import (
+    build_attainment_figure,
+    build_latency_figure,
+    build_missers_figure,
+    describe_attainment,
+    describe_latency,
+    describe_missers,
+)
+from app.theme import DARK, DASHES, LIGHT, SYMBOLS, THEMES, mix, model_colours, placement_style, plotly_template
+from simulator import Cluster, Group, Placement
+from tests.figure_cases import compared, named, traces_of
+
+
+def oklab_lightness(colour):
+    """Lightness of "#RRGGBB" in the OKLab space."""
+    rgb = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    to_cones = np.array([[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.6300]])
+    return float(np.array([0.2105, 0.7936, -0.0041]) @ np.cbrt(to_cones @ linear))
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
+def test_the_magnitude_ramp_starts_at_the_background_and_changes_its_lightness_evenly(theme):
+    steps = np.diff([oklab_lightness(colour) for colour in theme.ramp])
+    assert theme.ramp[0] == theme.background
+    assert (np.sign(steps) == np.sign(steps[0])).all()
+    assert np.abs(steps).max() < 1.5 * np.abs(steps).min()
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
+def test_every_hue_stands_out_from_the_page(theme):
+    back = oklab_lightness(theme.background)
+    assert all(abs(oklab_lightness(colour) - back) > 0.3 for colour in (*theme.hues, theme.missed, theme.text))
+
+
+def test_red_belongs_to_missed_deadlines_alone():
+    for theme in THEMES.values():
+        assert theme.missed not in {*theme.hues, *theme.ramp, *theme.models, theme.unplaced, theme.text}
+
+
+def test_six_placements_differ_in_hue_dash_and_shape():
+    styles = [placement_style(place, LIGHT) for place in range(6)]
+    for attribute, count in (("colour", 6), ("dash", len(DASHES)), ("symbol", len(SYMBOLS))):
+        assert len({getattr(style, attribute) for style in styles}) == count
+
+
+def test_mixing_goes_from_one_colour_to_the_other():
+    assert mix("#000000", "#FFFFFF", 0) == "#000000"
+    assert mix("#000000", "#FFFFFF", 1) == "#FFFFFF"
+    assert model_colours(1, LIGHT) == [LIGHT.models[0]]
+
+
+def test_the_template_is_made_once_a_theme():
+    assert plotly_template(LIGHT) is plotly_template(LIGHT)
+    assert plotly_template(DARK).layout.paper_bgcolor == DARK.background
+
+
+def test_thinning_keeps_the_ends_and_the_limit():
+    x = np.arange(100_000.0)
+    kept, _ = thin(x, x)
+    assert kept.size <= MOST_POINTS and kept[0] == x[0] and kept[-1] == x[-1]
+
+
+def test_labels_are_spread_within_the_plot_and_keep_their_order():
+    places = spread(np.array([99.0, 100.0, 100.0, 2.0]), 8, 0, 100)
+    assert np.diff(np.sort(places)).min() >= 8 - 1e-9
+    assert places.min() >= 0 and places.max() <= 100
+    assert places[3] < places[0] < places[1]
+
+
+def test_attainment_points_are_the_measured_shares_with_their_intervals():
+    case = compared()
+    figure = build_attainment_figure(case.figures)
+    points = [trace.x[0] for trace in figure.data]
+    assert points == pytest.approx([100 * f.total.slo_attainment for f in case.figures])
+    assert figure.data[0].error_x.array[0] == pytest.approx(100 * case.figures[0].half_width)
+    assert [trace.marker.color for trace in figure.data] == list(LIGHT.hues[:3])
+    best = max(case.figures, key=lambda f: f.total.slo_attainment)
+    assert describe_attainment(case.figures).startswith(best.name)
+
+
+def test_latency_lines_are_the_cumulative_shares_of_answered_requests():
+    case = compared()
+    figure = build_latency_figure(case.results)
+    for result, line in zip(case.results, figure.data, strict=True):
+        answered_s = np.sort(result.latency_s[result.ran])
+        assert line.x.size <= MOST_POINTS
+        assert line.x[0] == answered_s[0] and line.x[-1] == answered_s[-1] and line.y[-1] == 100
+        middle = np.searchsorted(line.y, 50)
+        assert line.x[middle] == pytest.approx(np.percentile(answered_s, 50), rel=0.02)
+
+
+def test_latency_of_one_model_counts_its_requests_alone():
+    case = compared()
+    figure = build_latency_figure(case.results[:1], model=3)
+    mine = case.results[0].ran & (case.workload.model == 3)
+    assert figure.data[0].x[-1] == case.results[0].latency_s[mine].max()
+
+
+def test_the_warm_up_is_left_out_of_the_latencies():
+    case = compared()
+    whole, inner = (build_latency_figure(case.results[:1], warmup_s=w).data[0].x.size for w in (0, 10))
+    assert 0 < inner < whole
+
+
+def test_the_latency_sentence_says_the_99th_percentile():
+    case = compared()
+    assert case.names[1] in describe_latency(case.results)
+
+
+def test_the_bars_of_those_who_miss_add_up_to_all_missed_requests():
+    figures = compared().figures[0]
+    figure = build_missers_figure(figures)
+    total = figures.total
+    for fate in ("late", "rejected", "unplaced"):
+        bars = [trace.x.sum() for trace in figure.data if trace.name == fate]
+        assert sum(bars) == getattr(total, fate)
+    rejected = named(figure, "rejected")
+    assert rejected.marker.color == LIGHT.missed
+    assert describe_missers(figures).startswith(figure.layout.yaxis.ticktext[0])
+
+
+def test_models_beyond_the_first_twenty_become_one_bar():
+    figures = compared(models=30, rate_per_s=60.0, duration_s=30.0).figures[2]
+    figure = build_missers_figure(figures)
+    missing = sum(1 for _, f in figures.models if f.requests > f.served)
+    assert missing > 21 and len(figure.layout.yaxis.ticktext) == 21
+    assert sum(trace.x.sum() for trace in figure.data) == figures.total.requests - figures.total.served
+
+
+def test_the_rows_over_time_share_one_axis_and_show_the_timeline():
+    case = compared()
+    figure = build_over_time_figure(case.names, case.timelines, rows=over_time.ROWS)
+    arrivals = named(figure, "arrivals")
+    width_s = np.diff(case.timelines[0].edges_s)
+    assert (arrivals.y[:-1] * width_s).sum() == pytest.approx(len(case.workload))
+    axes = {getattr(figure.layout, f"xaxis{i}").matches for i in range(1, 8) if i != 8 and f"xaxis{i}" in figure.layout}
+    assert len(axes - {None}) == 1
+    queues = [trace for trace in traces_of(figure, "heatmap") if trace.meta == "queue"]
+    assert np.array_equal(queues[0].z, case.timelines[0].mean_queue)
+
+
+def test_few_groups_are_lines_and_many_a_heatmap():
+    case = compared()
+    figure = build_over_time_figure(case.names, case.timelines, rows=("queue",))
+    assert len(traces_of(figure, "heatmap")) == 1
+    assert len([trace for trace in figure.data if trace.meta == "queue" and trace.type == "scatter"]) == 3
+
+
+def test_attainment_over_time_is_weighted_by_requests():
+    timeline = compared().timelines[1]
+    edges_s, percent = over_time._coarse_attainment(timeline)
+    width = -(-timeline.arrivals.size // over_time.MOST_SHARES)
+    assert percent.size <= over_time.MOST_SHARES and edges_s.size == percent.size + 1
+    assert percent[0] == pytest.approx(100 * timeline.in_time[:width].sum() / timeline.arrivals[:width].sum())
+
+
+def test_the_sentence_over_time_names_the_longest_queue():
+    case = compared()
+    longest = int(case.timelines[0].max_queue.max())
+    assert f"its longest queue, {longest}, is at group" in describe_over_time(case.names[:1], case.timelines[:1])
+
+
+def test_every_device_is_filled_with_the_weights_of_its_models():
+    case = compared()
+    figure = build_cluster_figure(case.placements[1], case.models, case.cluster)
+    weights = named(figure, "weights")
+    assert weights.x.size == 8 * len(case.models)
+    per_device = {x: weights.y[weights.x == x].sum() * case.cluster.memory_gib for x in np.unique(weights.x)}
+    assert list(per_device.values()) == pytest.approx([8 * 4.0 / 4] * 8)
+
+
+def test_busier_models_stand_lower_and_darker():
+    case = compared()
+    requests = np.arange(len(case.models))
+    weights = named(build_cluster_figure(case.placements[1], case.models, case.cluster, requests=requests), "weights")
+    first = np.flatnonzero(weights.x == weights.x[0])
+    assert weights.hovertext[first[np.argmin(weights.base[first])]].startswith("m7")
+    assert weights.marker.color[first[0]] == LIGHT.models[0]
+
+
+def test_a_large_cluster_keeps_within_the_budget_of_bars():
+    case = compared()
+    names = [model.name for model in case.models]
+    placement = Placement(tuple(Group(4, 1, tuple(names)) for _ in range(128)), "large")
+    devices = build_cluster_figure(placement, case.models, Cluster(512, 13.0, 8))
+    assert named(devices, "weights").x.size <= MOST_BARS and named(devices, "memory").x.size == 512
+    groups = build_cluster_figure(placement, case.models, Cluster(1024, 13.0, 8))
+    assert named(groups, "memory").x.size == 128
+
+
+def test_a_cluster_wider_than_a_line_is_drawn_whole():
+    case = compared()
+    for per_node in (1, 3, 8, 16, 100):
+        cluster = Cluster(100, 13.0, per_node)
+        outlines = named(build_cluster_figure(case.placements[0], case.models, cluster), "memory")
+        assert len(set(zip(outlines.x.tolist(), outlines.base.tolist(), strict=True))) == 100
+
+
+def test_the_cluster_sentence_counts_nodes_groups_and_spare_devices():
+    case = compared()
+    text = describe_cluster(case.placements[2], case.cluster)
+    assert text == "2 nodes, 8 devices, 1 group of 2 stages of 2 devices (pp 2, tp 2); 4 devices to spare"
+
+
+def test_names_are_escaped_and_cut():
+    case = compared()
+    name = "<b>x</b>" + "y" * 80
+    figure = build_over_time_figure([name], case.timelines[:1])
+    texts = [str(line.hovertemplate) + str(line.name) for line in figure.data]
+    texts += [annotation.text for annotation in figure.layout.annotations]
+    assert any("&lt;b&gt;" in text for text in texts) and not any("<b>" in text for text in texts)
+    assert not any("y" * 60 in text for text in texts)

@@ -1,0 +1,162 @@
+"""Numbers and sentences read as a person expects."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app import words
+
+finite = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e12, max_value=1e12)
+
+
+def spaced(text):
+    """The text with ordinary spaces."""
+    return text.replace(words.THIN, " ").replace(words.SPACE, " ")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.979, "97.9 %"), (0.0, "0 %"), (1.0, "100 %"), (0.9912, "99.12 %"), (0.99, "99.0 %"), (0.999999, ">99.99 %"),
+     (0.0001, "<0.1 %"), (math.nan, "–"), (0.6494, "64.9 %")],
+)  # fmt: skip
+def test_shares_have_one_digit_and_two_above_99(value, text):
+    assert spaced(words.share(value)) == text
+
+
+@given(st.floats(0, 1))
+def test_only_an_exact_share_reads_as_all_or_nothing(value):
+    assert (spaced(words.share(value)) == "100 %") == (value == 1)
+    assert (spaced(words.share(value)) == "0 %") == (value == 0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.84, "840 ms"), (1.19, "1.19 s"), (0.0042, "4.20 ms"), (0.9996, "1.00 s"), (0.9994, "999 ms"), (12.34, "12.3 s"),
+     (1234.5, "1 234 s"), (0.0, "0 ms"), (-0.31, "−310 ms"), (math.nan, "–")],
+)  # fmt: skip
+def test_latencies_are_milliseconds_below_a_second_and_have_three_digits(seconds, text):
+    assert spaced(words.duration(seconds)) == text
+
+
+@given(st.floats(1e-4, 1e5))
+def test_a_latency_read_back_is_right_to_half_a_per_cent(seconds):
+    amount, unit = words.duration(seconds).replace(words.THIN, "").split(words.SPACE)
+    assert float(amount) * {"ms": 1e-3, "s": 1.0}[unit] == pytest.approx(seconds, rel=5.1e-3)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(45, "45.0 s"), (750, "12.5 min"), (11520, "3.20 h"), (1209600, "14.0 days"), (7199, "120 min")],
+)
+def test_spans_take_the_unit_that_fits(seconds, text):
+    assert spaced(words.span(seconds)) == text
+
+
+def test_counts_have_thin_spaces_between_thousands():
+    assert words.count(7961) == f"7{words.THIN}961"
+    assert words.count(1_000_000) == f"1{words.THIN}000{words.THIN}000"
+
+
+@given(st.integers(-(10**15), 10**15))
+def test_a_count_read_back_is_the_count(value):
+    assert int(words.count(value).replace(words.THIN, "").replace(words.MINUS, "-")) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(40.0, "40"), (0.25, "0.25"), (1240, "1 240"), (3.14159, "3.14"), (0, "0"), (-2.5, "−2.5")]
+)
+def test_quantities_have_three_digits_at_most(value, text):
+    assert spaced(words.number(value)) == text
+
+
+@given(finite)
+def test_no_number_is_written_with_an_exponent_or_a_hyphen(value):
+    for text in (words.number(value), words.duration(value), words.count(value)):
+        assert "e" not in text.replace("m", "") and "-" not in text and text
+
+
+@pytest.mark.parametrize(
+    ("value", "other", "text"),
+    [(0.979, 0.651, "+32.8 points"), (0.5, 0.75, "−25.0 points"), (0.9, 0.9, "same"), (0.9912, 0.99, "+0.12 points"),
+     (0.99001, 0.99, "same"), (math.nan, 0.5, "–")],
+)  # fmt: skip
+def test_a_difference_of_shares_says_direction_and_size(value, other, text):
+    assert words.points_difference(value, other) == text
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_a_difference_turned_round_turns_its_sign_only(value, other):
+    swap = {"+": words.MINUS, words.MINUS: "+"}
+    there, back = words.points_difference(value, other), words.points_difference(other, value)
+    assert there == back == "same" or there == swap[back[0]] + back[1:]
+
+
+def test_differences_of_latencies_and_counts_say_their_direction():
+    assert spaced(words.duration_difference(0.5, 0.81)) == "−310 ms"
+    assert words.duration_difference(0.5, 0.50001) == "same"
+    assert spaced(words.count_difference(3000, 373)) == "+2 627"
+    assert words.count_difference(4, 4) == "same"
+
+
+def test_half_widths_are_points_with_a_sign():
+    assert words.half_width(0.003) == "±0.3"
+    assert words.half_width(0.0004) == "±0.04"
+    assert words.half_width(math.nan) == ""
+
+
+def test_prices_have_cents_only_where_they_matter():
+    assert spaced(words.usd_per_hour(48.96)) == "$ 49 / h"
+    assert spaced(words.usd_per_hour(3.06)) == "$ 3.06 / h"
+    assert spaced(words.usd_per_hour(4.0)) == "$ 4 / h"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1, "1 device"), (0, "0 devices"), (2, "2 devices"), (1500, "1 500 devices")]
+)
+def test_a_noun_follows_its_count(value, text):
+    assert spaced(words.plural(value, "device")) == text
+
+
+def test_a_plural_of_its_own_is_used():
+    assert words.plural(2, "entry", "entries") == "2 entries"
+
+
+@given(st.text(max_size=200), st.integers(3, 60))
+def test_a_shortened_name_fits_and_keeps_both_ends(name, longest):
+    short = words.shorten(name, longest)
+    assert len(short) <= longest
+    assert short == name or ("…" in short and short[0] == name[0] and short[-1] == name[-1])
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"), [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_an_enumeration_ends_with_and(parts, text):
+    assert words.join(parts) == text
+
+
+@pytest.mark.parametrize(
+    ("pp", "tp", "text"),
+    [(1, 1, "1 device"), (4, 1, "4 stages of 1 device (pp 4, tp 1)"), (2, 2, "2 stages of 2 devices (pp 2, tp 2)"),
+     (1, 4, "4 devices that share every operator (tp 4)")],
+)  # fmt: skip
+def test_a_group_size_is_plain_words_first(pp, tp, text):
+    assert words.group_size(pp, tp) == text
+
+
+def test_the_verdict_says_the_answer_the_others_and_what_the_target_needs():
+    text = words.verdict(["AlpaServe", "Dedicated"], [0.979, 0.649], [0.003, 0.01], [16, 16], 0.99, 20)
+    assert spaced(text) == (
+        "AlpaServe on 16 devices meets 97.9 % of deadlines (±0.3). Dedicated meets 64.9 %. 99 % needs 20 devices."
+    )
+
+
+def test_the_verdict_names_devices_where_they_differ():
+    text = words.verdict(["A", "B"], [0.5, 0.4], [math.nan, math.nan], [16, 8])
+    assert spaced(text) == "A on 16 devices meets 50.0 % of deadlines. B on 8 devices meets 40.0 %."
+
+
+def test_the_verdict_without_requests_says_so():
+    assert words.verdict(["A"], [math.nan], [math.nan], [1]).startswith("No request arrives")
