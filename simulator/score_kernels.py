@@ -301,3 +301,64 @@ def fill(shape, holds, allowed, catalogue, traffic, rules, control, good_at, cho
         affected[:] = False
         affected[m] = True
         reach(holds, affected)
+
+
+@njit(cache=True, nogil=True)
+def score_additions(shape, holds, added, good_at, latency_s, keep, catalogue, traffic, rules, control):
+    """Score layouts that differ from one by one replica each; those that cannot be among the best `keep` are given
+    up as soon as that is certain.
+
+    Args:
+        shape, holds: the layout. good_at: int64 (K, M), latency_s: float64 (M,): what `score` said about it.
+        added: int64 (B, 2), (group, model) of each replica.
+
+    Returns:
+        int64 (B,) requests in time, NONE where given up or stopped; float64 (B,) sum of all latencies.
+    """
+    models, cuts = holds.shape[1], traffic.cuts.size - 1
+    good, total_s = np.full(added.shape[0], NONE, np.int64), np.zeros(added.shape[0])
+    best = np.zeros(keep, np.int64)
+    requests = np.bincount(traffic.model, minlength=models)
+    # The mean latency in seconds counts a ten-thousandth, so a tie may be broken by that many requests.
+    slack = np.ceil(traffic.model.size * catalogue.slo_s.max() / 10_000.0) + 1
+    limit = np.empty(cuts)
+    for b in range(added.shape[0]):
+        g, m = added[b]
+        trial = holds.copy()
+        trial[g, m] = True
+        affected = np.zeros(models, np.bool_)
+        affected[m] = True
+        reach(trial, affected)
+        others = 0
+        for other in range(models):
+            others += 0 if affected[other] else good_at[-1, other]
+        limit[:] = requests[affected].sum() + others - best.min() + slack
+        trial_good_at, trial_latency_s = good_at.copy(), latency_s.copy()
+        if score(
+            shape, trial, affected, catalogue, traffic, rules, control, limit, trial_good_at,
+            np.empty(shape.size, np.int64), trial_latency_s,
+        ):  # fmt: skip
+            good[b], total_s[b] = trial_good_at[-1].sum(), trial_latency_s.sum()
+            best[best.argmin()] = max(best.min(), good[b])
+    return good, total_s
+
+
+@njit(cache=True, nogil=True)
+def score_many(shape, holds, least, catalogue, traffic, rules, control):
+    """Requests in time of many layouts: shape int64 (B, G), holds bool (B, G, M) -> int64 (B,).
+
+    NONE where a layout has fewer than the best so far, `least` at the beginning, or where stopped.
+    """
+    groups, models = holds.shape[1:]
+    cuts = traffic.cuts.size - 1
+    good = np.full(shape.shape[0], NONE, np.int64)
+    good_at, dispatched, latency_s = np.empty((cuts, models), np.int64), np.empty(groups, np.int64), np.empty(models)
+    everyone = np.ones(models, np.bool_)
+    for b in range(shape.shape[0]):
+        limit = np.full(cuts, float(traffic.model.size - least))
+        if score(
+            shape[b], holds[b], everyone, catalogue, traffic, rules, control, limit, good_at, dispatched, latency_s
+        ):
+            good[b] = good_at[-1].sum()
+            least = max(least, good[b])
+    return good

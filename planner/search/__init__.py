@@ -1,5 +1,6 @@
 """Placement search: every algorithm behind one function."""
 
+from planner.search.bound import Bound, upper_bound
 from planner.search.registry import ALGORITHMS, Algorithm, Option, find_algorithm
 from planner.search.result import Alternative, Progress, SearchResult, Step
 from planner.search.search import search
@@ -9,6 +10,7 @@ __all__ = [
     "ALGORITHMS",
     "Algorithm",
     "Alternative",
+    "Bound",
     "Option",
     "Progress",
     "SearchResult",
@@ -16,4 +18,5 @@ __all__ = [
     "find_algorithm",
     "fits",
     "search",
+    "upper_bound",
 ]

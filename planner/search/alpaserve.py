@@ -20,13 +20,15 @@ from planner.search.partition import (
 from planner.search.refine import improve_layouts
 from planner.search.result import Alternative
 from planner.search.run import Run, Stopped
-from planner.search.scoring import score_each
+from planner.search.scoring import Scored, score_each
 from planner.search.space import Layout, Space, build_traffic
 from simulator.score_kernels import Traffic
 
 # With improvement to follow, candidates are judged by so many requests from the middle of the trace.
-JUDGED_REQUESTS = 8_000
+JUDGED_REQUESTS = 4_000
 SURVIVORS = 4
+# Up to so many requests the survivors are filled anew on all of them.
+REFILLED_REQUESTS = 100_000
 # Buckets are looked at only in longer searches, and take at most this share of them.
 BUCKETS_FROM_S = 5.0
 BUCKETS_FROM_EVALUATIONS = 20_000
@@ -60,8 +62,7 @@ def alpaserve(
         found += finder.all_bucketings() if bucketing == "all" else finder.released_bucketing()
     if refine:
         run.enter("judge on all traffic")
-        layouts = [layout for layout, _ in sorted(found, key=lambda f: -f[1])]
-        scored = score_each(run, "the best partition", layouts[:SURVIVORS])
+        scored = finder.judge_survivors(found)
         run.enter("improve")
         improve_layouts(run, scored, finder.shapes)
 
@@ -117,6 +118,17 @@ class _Finder:
                     ends[j + 1] = tuple(sorted(m for part in classes[i : j + 1] for m in part))
             segments.append(ends)
         return self._combine(segments) if len(classes) > 1 else []
+
+    def judge_survivors(self, found: list[Found]) -> list[Scored]:
+        """The most promising, scored on all traffic, best first; those of one bucket are filled anew for it."""
+        run, space = self.run, self.space
+        layouts = [layout for layout, _ in sorted(found, key=lambda f: -f[1])[:SURVIVORS]]
+        if len(space.problem.workload) <= REFILLED_REQUESTS:
+            starts = [space.empty(layout.shape) for layout in layouts]
+            for filled in run.each((fill_layout, (space, start, run.control)) for start in starts):
+                run.evaluations += filled.evaluations
+                layouts.append(filled.layout)
+        return score_each(run, "the best partition", layouts)
 
     def _combine(self, segments: list[dict[int, tuple[int, ...]]]) -> list[Found]:
         """The best chain of buckets that leads from 0 to the last end; segments[i][j] is the bucket from i to j."""

@@ -19,10 +19,10 @@ PATIENCE = 1.0
 # Mean allowance at the start, in units of the square root of the requests that are not in time.
 TEMPERATURE = 0.25
 REJECTED_SLOTS = 1 << 14
-# A call into the kernel handles about so many requests, some 20 ms; chains compare notes every so many calls.
-REQUESTS_PER_CALL = 2_000_000
-MAX_TRIALS_PER_CALL = 200
-CALLS_PER_ROUND = 20
+# A call into the kernel handles at most so many requests, some 50 ms; chains compare notes every so many calls.
+REQUESTS_PER_CALL = 8_000_000
+MAX_TRIALS_PER_CALL = 1000
+CALLS_PER_ROUND = 5
 # Without any limit: cool over so many evaluations, and stop when this many bring no improvement.
 COOLING_EVALUATIONS = 20_000
 PATIENT_EVALUATIONS = 6_000

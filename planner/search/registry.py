@@ -8,6 +8,9 @@ from typing import Any
 
 from planner.search import baselines
 from planner.search.alpaserve import alpaserve
+from planner.search.beam import beam, greedy
+from planner.search.clockwork import clockwork
+from planner.search.exhaustive import exhaustive
 from planner.search.refine import refine
 from planner.search.run import Run
 from simulator import InputError, Placement
@@ -108,6 +111,7 @@ _ALLOWED: dict[str, Callable[[tuple], str]] = {
 _PP = Option("pp", "int", 4, (1, 64), "stages of every group")
 _TP = Option("tp", "int", 1, (1, 64), "tensor degree of every group")
 
+_GROUPS = Option("placement", "placement", None, (), "groups to fill instead of pp and tp")
 _LIMITS = (
     Option("max_pp", "int", 8, (1, 64), "most stages of a group"),
     Option("max_tp", "int", 4, (1, 64), "highest tensor degree of a group"),
@@ -156,7 +160,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "fast_greedy": Algorithm(
         "Fast greedy",
         "The most under-served model joins the least loaded group, until memory is full.",
-        (_PP, _TP, Option("placement", "placement", None, (), "groups to fill instead of pp and tp")),
+        (_PP, _TP, _GROUPS),
         baselines.fast_greedy,
     ),
     "refine": Algorithm(
@@ -164,5 +168,32 @@ ALGORITHMS: dict[str, Algorithm] = {
         "Begins with a given placement and improves it by local changes.",
         (Option("placement", "placement", Placement(()), (), "where to begin"), *_LIMITS),
         refine,
+    ),
+    "greedy": Algorithm(
+        "Greedy (Algorithm 1)",
+        "Adds, one by one, the replica with which the simulation scores best.",
+        (_PP, _TP, _GROUPS),
+        greedy,
+    ),
+    "beam": Algorithm(
+        "Beam search (Algorithm 1)",
+        "As greedy, but goes on from several of the best selections at once.",
+        (_PP, _TP, _GROUPS, Option("width", "int", 3, (1, 64), "selections that are kept")),
+        beam,
+    ),
+    "clockwork": Algorithm(
+        "Clockwork++",
+        "Single devices, planned anew for every window of time.",
+        (
+            Option("window_s", "float", 60.0, (0.1, 1e7), "seconds from one change of placement to the next"),
+            Option("foresight", "bool", True, (), "plan each window for its own requests, not those before"),
+        ),
+        clockwork,
+    ),
+    "exhaustive": Algorithm(
+        "Every placement",
+        "Tries all placements of a small case; nothing can be better.",
+        (*_LIMITS, Option("max_placements", "int", 200_000, (1, 10_000_000), "give up if there are more")),
+        exhaustive,
     ),
 }

@@ -1,0 +1,122 @@
+"""The optimum of small cases, by trying every placement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+
+from planner.search.partition import allowed_shapes
+from planner.search.run import Run
+from planner.search.space import Layout, Space
+from simulator import InputError, score_kernels
+
+PLACEMENTS_PER_CALL = 2_000
+
+# A group that could be: its configuration and its models.
+_Choice = tuple[int, tuple[int, ...]]
+
+
+def exhaustive(
+    run: Run, max_pp: int, max_tp: int, shapes: tuple[tuple[int, int], ...] | None, max_placements: int
+) -> None:
+    """Score every placement: every sequence of groups that hold something and fit the devices.
+
+    Groups in another order are another placement, because ties between groups go to the lower index. The notes say
+    how many were tried. Raises InputError if there are more than `max_placements`.
+    """
+    space = run.space
+    choices = _choices(space, allowed_shapes(space, max_pp, max_tp, shapes), max_placements)
+    total = _count(space, choices)
+    if total > max_placements:
+        raise InputError(
+            f"There are {total:,} placements to try; at most {max_placements:,} are allowed (max_placements). "
+            "Take fewer models, devices or configurations, or another algorithm."
+        )
+    run.enter("try every placement")
+    tried = 0
+    groups = max(space.devices // int(space.catalogue.devices[[c for c, _ in choices]].min()), 1) if choices else 1
+    batches = _batches(space, choices, groups)
+    tasks = (
+        (_score_batch, (space, shape, holds, int(run.best_score * len(space.problem.workload)), run.control))
+        for shape, holds in batches
+    )
+    for shape, holds, good in run.each(tasks):
+        scored = good.size if run.control[0] == 0 else int((good >= 0).sum())
+        tried, run.evaluations = tried + scored, run.evaluations + scored
+        at = int(good.argmax())
+        if good[at] >= 0:
+            used = holds[at].any(axis=1)
+            layout = Layout(shape[at][used], holds[at][used])
+            run.offer(f"the best of {tried:,} placements tried", layout, int(good[at]))
+    run.notes.append(f"All {tried:,} placements were tried; this is the best.")
+
+
+def _choices(space: Space, shapes: list[int], limit: int) -> list[_Choice]:
+    """Every group that fits the memory and holds at least one model."""
+    choices: list[_Choice] = []
+    for c in shapes:
+        models = np.flatnonzero(space.fits_alone[:, c]).tolist()
+        for size in range(1, len(models) + 1):
+            fitting = [(c, held) for held in combinations(models, size) if _fits(space, c, held)]
+            if not fitting:
+                break
+            choices += fitting
+            if len(choices) > limit:
+                raise InputError(
+                    f"There are more than {limit:,} groups to try, let alone placements; at most {limit:,} "
+                    "placements are allowed (max_placements). Take fewer models or another algorithm."
+                )
+    return choices
+
+
+def _fits(space: Space, c: int, held: tuple[int, ...]) -> bool:
+    rows = space.catalogue.first_row[list(held)] + c
+    return bool((space.catalogue.weight_gib[rows].sum(axis=0) <= space.catalogue.memory_gib).all())
+
+
+def _count(space: Space, choices: list[_Choice]) -> int:
+    """How many sequences of groups fit the devices, the empty one included."""
+    sizes = [int(space.catalogue.devices[c]) for c, _ in choices]
+    of_size = {size: sizes.count(size) for size in set(sizes)}
+    counts: list[int] = []
+    for devices in range(space.devices + 1):
+        counts.append(1 + sum(n * counts[devices - size] for size, n in of_size.items() if size <= devices))
+    return counts[-1]
+
+
+def _sequences(space: Space, choices: list[_Choice], devices: int) -> Iterator[tuple[_Choice, ...]]:
+    yield ()
+    for choice in choices:
+        size = int(space.catalogue.devices[choice[0]])
+        if size <= devices:
+            for rest in _sequences(space, choices, devices - size):
+                yield (choice, *rest)
+
+
+def _batches(space: Space, choices: list[_Choice], groups: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The placements as arrays shape (B, G) and holds (B, G, M); unused groups hold nothing."""
+    models, batch = len(space.problem.models), []
+    for sequence in _sequences(space, choices, space.devices):
+        batch.append(sequence)
+        if len(batch) == PLACEMENTS_PER_CALL:
+            yield _as_arrays(batch, groups, models)
+            batch = []
+    if batch:
+        yield _as_arrays(batch, groups, models)
+
+
+def _as_arrays(batch: list[tuple[_Choice, ...]], groups: int, models: int) -> tuple[np.ndarray, np.ndarray]:
+    shape = np.zeros((len(batch), groups), np.int64)
+    holds = np.zeros((len(batch), groups, models), np.bool_)
+    for b, sequence in enumerate(batch):
+        for g, (c, held) in enumerate(sequence):
+            shape[b, g] = c
+            holds[b, g, list(held)] = True
+    return shape, holds
+
+
+def _score_batch(space: Space, shape: np.ndarray, holds: np.ndarray, least: int, control: np.ndarray):
+    good = score_kernels.score_many(shape, holds, least, space.catalogue, space.traffic, space.rules, control)
+    return shape, holds, good
