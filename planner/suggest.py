@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations, islice, zip_longest
@@ -20,14 +19,14 @@ from planner.editing import (
     split_group,
 )
 from planner.inputs import Inputs
-from planner.search import Progress
 from simulator import Figures, InputError, Placement, measure, simulate
 
 MOST_CHANGES = 300
 MOST_SUGGESTIONS = 5
 # Generators are cut here, so that 64 groups with 200 models do not make a million candidates.
 MOST_OF_A_KIND = 2_000
-PHASE = "trying single changes"
+# Called with (changes simulated, changes in all, best SLO attainment so far); returning False stops.
+OnChange = Callable[[int, int, float], bool | None]
 
 
 @dataclass(frozen=True)
@@ -67,14 +66,14 @@ class Suggestions:
 def suggest_changes(
     placement: Placement,
     inputs: Inputs,
-    on_progress: Callable[[Progress], bool | None] | None = None,
+    on_change: OnChange | None = None,
     most: int = MOST_CHANGES,
 ) -> Suggestions:
     """Simulate single changes of a placement and rank them by SLO attainment (without the warm-up).
 
     Args:
         placement: fits the cluster. inputs: from build_inputs.
-        on_progress: called after each simulation; returning False stops with the best so far.
+        on_change: called after each simulation; returning False stops with the best so far.
         most: changes to simulate at most, those first that promise most.
 
     Raises:
@@ -85,16 +84,15 @@ def suggest_changes(
     before = _figures(placement, inputs)
     start = before.total.slo_attainment
     changes = list(islice(single_changes(placement, Bench(problem.models, problem.cluster), before), most))
-    began_s, scored, complete = time.monotonic(), [], True
+    scored: list[Suggestion] = []
+    best_so_far, complete = start, True
     for done, change in enumerate(changes, start=1):
         attainment = _figures(change.placement, inputs).total.slo_attainment
         scored.append(Suggestion(change.what, change.placement, attainment, attainment - start))
-        if on_progress is not None:
-            seconds = time.monotonic() - began_s
-            best = max(start, max(s.slo_attainment for s in scored))
-            if on_progress(Progress(PHASE, done, best, seconds, seconds / done * (len(changes) - done))) is False:
-                complete = done == len(changes)
-                break
+        best_so_far = max(best_so_far, attainment)
+        if on_change is not None and on_change(done, len(changes), best_so_far) is False:
+            complete = done == len(changes)
+            break
     ranked = sorted(scored, key=lambda suggestion: -suggestion.gain)
     best = tuple(s for s in ranked[:MOST_SUGGESTIONS] if s.gain > 0)
     return Suggestions(best, len(scored), len(changes), complete)

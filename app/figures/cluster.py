@@ -53,7 +53,8 @@ def build_cluster_figure(
     """Every device as a bar, filled with the weights of its models up to memory_gib; groups framed in the hue.
 
     Beyond MOST_DEVICES one bar stands for a whole group and shows its fullest stage. Models stand in the neutral
-    ramp, the most loaded darkest and lowest.
+    ramp, the most loaded darkest and lowest. The custom data of each piece are its group and its model, so that a
+    click says what was meant.
 
     Args:
         place: the placement's place in the basket. requests: of each model, for the order of the ramp.
@@ -131,7 +132,7 @@ def _draw_weights(figure, columns, base_y, placement, models, cluster, theme, re
     by_name = {model.name: model for model in models}
     colours = model_colours(len(models), theme)
     most = max(MOST_BARS // columns.x.size, 1)
-    x, y, base, colour, text = [], [], [], [], []
+    x, y, base, colour, text, held = [], [], [], [], [], []
     pieces: dict[tuple[int, int], list[tuple[str, float, str]]] = {}
     for column in np.flatnonzero(columns.group >= 0):
         g = int(columns.group[column])
@@ -151,11 +152,13 @@ def _draw_weights(figure, columns, base_y, placement, models, cluster, theme, re
             base.append(low)
             colour.append(shade)
             text.append(f"{hover_name(name)}: {words.gib(weight_gib)}<br>{where}")
+            held.append((g, name))
             low += weight_gib / cluster.memory_gib
     figure.add_bar(
         x=np.array(x), y=np.array(y), base=np.array(base), width=_BAR_WIDTH, name="weights",
         marker={"color": np.array(colour), "line": {"color": theme.background, "width": 1}},
-        hovertext=np.array(text), hovertemplate="%{hovertext}<extra></extra>",
+        hovertext=np.array(text), hovertemplate="%{hovertext}<extra></extra>", customdata=held,
+        selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
 
 
