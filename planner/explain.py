@@ -1,0 +1,218 @@
+"""Why one placement meets more deadlines than another, in facts that are counted from both runs.
+
+Every fact is about the requests that only the better placement met: how they ended with the other one, whether they
+came in a burst of their model, whether even an idle group would have been too slow, and how many devices stood idle
+meanwhile. That idle share is the paper's argument for sharing (section 3.1): with dedicated devices a burst at one
+model queues up while devices of the others have nothing to do.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator import STATUS, SimulationResult, stage_spans
+from simulator.metrics import attainment_half_width, counted_rows
+from simulator.pairs import PairedOutcomes, pair_outcomes
+from simulator.timeline import StageSpans
+
+# A burst of a model: a stretch in which it would have 5 requests on average and has more than three times as many.
+# Poisson arrivals do that once in 14,000 stretches, so it is burstiness and not chance.
+BURST_REQUESTS = 5
+BURST_TIMES = 3.0
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """Attainment of the second run minus that of the first, 0..1, and half of its 95 % interval.
+
+    Both runs saw the same requests, so the interval is that of the differences, block by block (batch means); it is
+    much narrower than the intervals of both attainments. NaN with too few requests.
+    """
+
+    difference: float
+    half_width: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return math.isfinite(self.half_width) and abs(self.difference) > self.half_width
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Facts about the requests that only the better of two runs met.
+
+    Attributes:
+        better, worse: names of the placements; `swapped` if the better one is the second that was given.
+        paired: counts, the better one first.
+        difference: of the better one against the worse one.
+        fates: how those requests ended with the worse one, (fate, count) for late, rejected and unplaced.
+        in_bursts: share of them that arrived in a burst of their model.
+        all_in_bursts: the same share of all requests, to compare with.
+        burst_time: share of the time that is a burst of a model, averaged over those requests.
+        hopeless: share of them that even an idle group of the worse placement could not have answered in time.
+        idle: share of the worse placement's devices that computed nothing when such a request reached its queue, on
+            average.
+        top_model, top_share: the model with most of them, and its share. The shares are NaN if there are none.
+    """
+
+    better: str
+    worse: str
+    swapped: bool
+    paired: PairedOutcomes
+    difference: PairedDifference
+    fates: tuple[tuple[str, int], ...]
+    in_bursts: float
+    all_in_bursts: float
+    burst_time: float
+    hopeless: float
+    idle: float
+    top_model: str
+    top_share: float
+
+
+def paired_difference(first: SimulationResult, second: SimulationResult, warmup_s: float = 0.0) -> PairedDifference:
+    """By how much the second run attains more than the first, with the interval of the paired differences.
+
+    Raises InputError unless both ran the same requests.
+    """
+    pair_outcomes(first, second, warmup_s)
+    rows = counted_rows(first.workload, warmup_s)
+    gains = second.in_slo[rows].astype(np.float64) - first.in_slo[rows]
+    if not gains.size:
+        return PairedDifference(math.nan, math.nan)
+    return PairedDifference(float(gains.mean()), attainment_half_width(gains))
+
+
+def explain_difference(
+    first: SimulationResult,
+    second: SimulationResult,
+    warmup_s: float = 0.0,
+    spans: tuple[StageSpans | None, StageSpans | None] = (None, None),
+) -> Reasons:
+    """Why the better of two runs of the same requests is better. Of equals the first counts as better.
+
+    Args:
+        spans: stage_spans of both runs, if at hand.
+
+    Raises InputError unless both ran the same requests.
+    """
+    swapped = int(second.in_slo.sum()) > int(first.in_slo.sum())
+    better, worse = (second, first) if swapped else (first, second)
+    worse_spans = spans[0] if swapped else spans[1]
+    rows = counted_rows(first.workload, warmup_s)
+    counted = np.zeros(len(first.workload), dtype=bool)
+    counted[rows] = True
+    lost = np.flatnonzero(better.in_slo & ~worse.in_slo & counted)
+    in_burst, burst_time = model_bursts(better.workload.arrival_s, better.workload.model, better.workload.num_models)
+    model = better.workload.model[lost]
+    most = np.bincount(model, minlength=len(better.models))
+    ended = np.bincount(worse.status[lost], minlength=len(STATUS))
+    return Reasons(
+        better=better.name,
+        worse=worse.name,
+        swapped=swapped,
+        paired=pair_outcomes(better, worse, warmup_s),
+        difference=paired_difference(worse, better, warmup_s),
+        fates=tuple((fate, int(ended[STATUS.index(fate)])) for fate in ("late", "rejected", "unplaced")),
+        in_bursts=_mean(in_burst[lost]),
+        all_in_bursts=_mean(in_burst[counted]),
+        burst_time=_mean(burst_time[model]),
+        hopeless=_mean(hopeless_requests(worse)[lost]),
+        idle=_mean(idle_devices(worse, _reach_s(worse)[lost], worse_spans)),
+        top_model=better.models[int(np.argmax(most))].name if lost.size else "",
+        top_share=float(most.max() / lost.size) if lost.size else math.nan,
+    )
+
+
+def model_bursts(arrival_s: np.ndarray, model: np.ndarray, num_models: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which requests arrive in a burst of their model (see BURST_REQUESTS, BURST_TIMES).
+
+    Args:
+        arrival_s: float64 (n,), sorted. model: int (n,).
+
+    Returns:
+        bool (n,), in a burst; float64 (num_models,), the share of the time that is a burst of the model.
+    """
+    in_burst, share = np.zeros(arrival_s.size, dtype=bool), np.zeros(num_models)
+    span_s = float(arrival_s[-1] - arrival_s[0]) if arrival_s.size else 0.0
+    if span_s <= 0:
+        return in_burst, share
+    order = np.argsort(model, kind="stable")
+    bounds = np.searchsorted(model[order], np.arange(num_models + 1))
+    place = (arrival_s - arrival_s[0]) / span_s
+    for m in range(num_models):
+        mine = order[bounds[m] : bounds[m + 1]]
+        stretches = max(mine.size // BURST_REQUESTS, 1)
+        at = np.minimum((place[mine] * stretches).astype(np.int64), stretches - 1)
+        hot = np.bincount(at, minlength=stretches) > BURST_TIMES * mine.size / stretches
+        in_burst[mine], share[m] = hot[at], hot.mean()
+    return in_burst, share
+
+
+def hopeless_requests(result: SimulationResult) -> np.ndarray:
+    """bool (n,): placed, but even an idle group could not have answered within the deadline (batch 1).
+
+    Of a schedule the quickest group of any of its placements counts.
+    """
+    serving = result.serving
+    margin_s = serving.admission_margin_s if serving.admission == "deadline" else 0.0
+    after_s = max(serving.start_delay_s + serving.response_delay_s, serving.response_delay_s + margin_s)
+    quickest_s = np.full(len(result.models), np.inf)
+    holders: dict[tuple[int, int], set[str]] = {}
+    for placed in result.groups:
+        holders.setdefault((placed.group.pp, placed.group.tp), set()).update(placed.group.models)
+    for m, served in enumerate(result.models):
+        for (pp, tp), names in holders.items():
+            if served.name in names:
+                entry_s = served.profile.entry(pp, tp).latency_s * serving.stage_factor(pp)
+                quickest_s[m] = min(quickest_s[m], entry_s)
+    slo_s = np.array([served.slo_s for served in result.models])[result.workload.model]
+    if result.workload.slo_s is not None:
+        slo_s = np.where(np.isnan(result.workload.slo_s), slo_s, result.workload.slo_s)
+    needed_s = (quickest_s + serving.client_delay_s + serving.dispatch_delay_s + after_s)[result.workload.model]
+    return (needed_s > slo_s) & np.isfinite(needed_s)
+
+
+def idle_devices(result: SimulationResult, at_s: np.ndarray, spans: StageSpans | None = None) -> np.ndarray:
+    """float64 (k,): share of the placement's devices that compute nothing at each moment of `at_s`.
+
+    Devices that are in no group are not counted; NaN where there are none.
+
+    Args:
+        at_s: float64 (k,), seconds. spans: stage_spans(result), if at hand.
+    """
+    at_s = np.asarray(at_s, dtype=np.float64)
+    if not result.groups:
+        return np.full(at_s.size, math.nan)
+    spans = stage_spans(result) if spans is None else spans
+    tp = np.array([placed.group.tp for placed in result.groups], dtype=np.float64)
+    # Requests of one batch occupy their stage together.
+    weight = tp[result.group[spans.request]] / np.maximum(result.batch_size[spans.request], 1)
+    runs = np.isfinite(spans.begin_s)
+    weights = np.broadcast_to(weight[:, None], runs.shape)[runs]
+    busy = _level(spans.begin_s[runs], weights, at_s) - _level(spans.end_s[runs], weights, at_s)
+    starts_s = np.array([placed.start_s for placed in result.groups])
+    ends_s = np.array([placed.end_s for placed in result.groups])
+    devices = np.array([placed.group.devices for placed in result.groups], dtype=np.float64)
+    there = _level(starts_s, devices, at_s) - _level(ends_s, devices, at_s)
+    share = np.divide(busy, there, out=np.full(at_s.size, math.nan), where=there > 0)
+    return np.clip(1.0 - share, 0.0, 1.0)
+
+
+def _level(event_s: np.ndarray, weight: np.ndarray, at_s: np.ndarray) -> np.ndarray:
+    """Sum of the weights of events up to and including each moment."""
+    order = np.argsort(event_s, kind="stable")
+    sums = np.concatenate(([0.0], np.cumsum(weight[order])))
+    return sums[np.searchsorted(event_s[order], at_s, side="right")]
+
+
+def _reach_s(result: SimulationResult) -> np.ndarray:
+    return result.workload.arrival_s + result.serving.client_delay_s + result.serving.dispatch_delay_s
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if values.size else math.nan
