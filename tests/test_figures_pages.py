@@ -270,3 +270,9 @@ def test_any_run_can_be_drawn_with_finite_layouts_and_every_title_without_nan(se
         ranges = [axis.range for kind in "xy" for axis in getattr(figure, f"select_{kind}axes")() if axis.range]
         assert np.isfinite(np.array(ranges, dtype=np.float64)).all()
         assert "scattergl" not in {drawn.type for drawn in figure.data}
+
+
+def test_a_run_without_groups_or_without_requests_is_drawn_too():
+    case = compared()
+    figures_of_a_run(case.models, Placement((), "nothing"), case.workload, LIGHT)
+    figures_of_a_run(case.models, case.placements[1], case.workload.window(0.0, 1e-9), LIGHT)

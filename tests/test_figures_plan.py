@@ -154,6 +154,8 @@ def test_few_groups_are_lines_and_many_a_heatmap():
     figure = build_over_time_figure(case.names, case.timelines, rows=("queue",))
     assert len(traces_of(figure, "heatmap")) == 1
     assert len([trace for trace in figure.data if trace.meta == "queue" and trace.type == "scatter"]) == 3
+    all_maps = traces_of(build_over_time_figure(case.names, case.timelines, rows=("queue",), heatmaps=True), "heatmap")
+    assert len(all_maps) == 3 and len({trace.zmax for trace in all_maps}) == 1
 
 
 def test_attainment_over_time_is_weighted_by_requests():

@@ -35,6 +35,8 @@ def build_gantt_figure(
         spans: stage_spans(result). place: the placement's place in the basket. groups: numbers of those to draw.
     """
     groups = list(range(len(result.groups))) if groups is None else list(groups)
+    if not groups:
+        return empty_figure(theme, "There is no group to draw.")
     row, stage = _executions(result, spans, start_s, end_s, groups)
     if row.size > MOST_BARS:
         fits = (end_s - start_s) * MOST_BARS / row.size

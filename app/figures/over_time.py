@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app import words
-from app.figures.drawing import colour_bar, escape, hover_name, label_ends, line_of, new_figure
+from app.figures.drawing import MOST_LABELLED, colour_bar, escape, hover_name, label_ends, line_of, new_figure
 from app.theme import AXIS_SIZE, LIGHT, Theme, colour_scale, placement_style, tints
 from simulator import Timeline
 
@@ -18,6 +19,25 @@ MOST_SHARES = 80
 ROWS = ("arrivals", "attainment", "queue", "utilization")
 _HEIGHT = {"arrivals": 110, "attainment": 130, "queue": 130, "utilization": 130}
 _GAP = 34
+_AXIS = {"queue": "requests<br>waiting", "utilization": "busy (%)"}
+_UNIT = {"queue": "waiting", "utilization": "% busy"}
+
+
+class _Row(NamedTuple):
+    """One row of queues or utilisation.
+
+    number and axis: of the subplot, from 1, and its axes' suffix. highest: where the ramp ends, the same for all
+    placements, so that colours can be compared.
+    """
+
+    number: int
+    axis: str
+    kind: str
+    name: str
+    timeline: Timeline
+    place: int
+    as_lines: bool
+    highest: float
 
 
 def build_over_time_figure(
@@ -27,6 +47,7 @@ def build_over_time_figure(
     rows: Sequence[str] = ("arrivals", "attainment", "queue"),
     places: Sequence[int] | None = None,
     title: str | None = None,
+    heatmaps: bool = False,
 ) -> go.Figure:
     """Everything over one time axis, so that one zoom moves all.
 
@@ -34,6 +55,7 @@ def build_over_time_figure(
         names, timelines: of the placements to draw, all with the same edges. rows: kinds of rows from ROWS, in order;
             "queue" and "utilization" give one row a placement: lines up to MOST_LINES groups, else a heatmap.
         places: places in the basket, if not all of it is drawn. title: a sentence; found from the data if not given.
+        heatmaps: whether few groups are a heatmap too.
     """
     places = range(len(names)) if places is None else places
     kinds = [(kind, i) for kind in rows for i in (range(len(names)) if kind in ("queue", "utilization") else (0,))]
@@ -43,6 +65,7 @@ def build_over_time_figure(
         len(kinds), 1, shared_xaxes=True, row_heights=heights, vertical_spacing=_GAP / total if len(kinds) > 1 else 0
     )
     new_figure(theme, title or _title(names, timelines, rows), total + 46, "over-time", figure)
+    longest = max([1.0, *(float(t.mean_queue.max()) for t in timelines if t.mean_queue.size)])
     for row, (kind, i) in enumerate(kinds, start=1):
         axis = "" if row == 1 else str(row)
         if kind == "arrivals":
@@ -50,7 +73,10 @@ def build_over_time_figure(
         elif kind == "attainment":
             _draw_attainment(figure, row, axis, names, timelines, places, theme)
         else:
-            _draw_groups(figure, row, axis, kind, names[i], timelines[i], places[i], theme)
+            timeline = timelines[i]
+            as_lines = timeline.mean_queue.shape[0] <= MOST_LINES and not heatmaps
+            highest = 100.0 if kind == "utilization" else longest
+            _draw_groups(figure, _Row(row, axis, kind, names[i], timeline, places[i], as_lines, highest), theme)
     figure.update_xaxes(range=[timelines[0].edges_s[0], timelines[0].edges_s[-1]], tickformat=",~r")
     figure.update_xaxes(title_text="time (s)", row=len(kinds), col=1)
     return figure
@@ -137,47 +163,55 @@ def _draw_attainment(figure, row, axis, names, timelines, places, theme) -> None
         label_ends(figure, names, colours, ends, (0, 100), _HEIGHT["attainment"], f"y{axis}")
 
 
-def _draw_groups(figure, row, axis, kind, name, timeline, place, theme) -> None:
-    values, unit = (timeline.mean_queue, "waiting") if kind == "queue" else (100 * timeline.utilization, "% busy")
-    groups = values.shape[0]
-    what = "requests<br>waiting" if kind == "queue" else "busy (%)"
-    if 0 < groups <= MOST_LINES:
-        colours = tints(placement_style(place, theme).colour, groups, theme)
-        for group in range(groups):
-            x, y = _steps(timeline, values[group])
-            figure.add_scatter(
-                x=x, y=y, mode="lines", line={"color": colours[group], "width": 1.6, "shape": "hv"}, showlegend=False,
-                name=f"group {group}", meta=kind,
-                hovertemplate=f"%{{x:,.1f}} s: %{{y:,.1f}} {unit}<extra>{hover_name(name)}, group {group}</extra>",
-                row=row, col=1,
-            )  # fmt: skip
-        figure.update_yaxes(title_text=what, rangemode="tozero", nticks=4, row=row, col=1)
-        if groups <= 4:
-            highest = max(float(values.max()), 1e-9)
-            label_ends(
-                figure, [f"group {g}" for g in range(groups)], colours, values[:, -1], (0, highest), 130, f"y{axis}"
-            )
-    elif groups:
-        low, high = figure.layout[f"yaxis{axis}"].domain
-        centres = (timeline.edges_s[:-1] + timeline.edges_s[1:]) / 2
-        figure.add_heatmap(
-            x=centres, y=np.arange(groups), z=values, colorscale=colour_scale(theme), zmin=0, meta=kind,
-            zmax=max(float(values.max()), 1.0) if kind == "queue" else 100, name=hover_name(name),
-            colorbar=colour_bar(theme, what, (low + high) / 2, high - low),
-            hovertemplate=f"%{{x:,.1f}} s, group %{{y}}: %{{z:,.1f}} {unit}<extra>{hover_name(name)}</extra>",
-            row=row, col=1,
-        )  # fmt: skip
-        figure.update_yaxes(
-            title_text="group", showgrid=False, autorange="reversed", tickformat="d", nticks=5, row=row, col=1
-        )
+def _draw_groups(figure: go.Figure, row: _Row, theme: Theme) -> None:
+    """One placement's queues or utilisation; nothing but its name where it has no groups."""
+    values = row.timeline.mean_queue if row.kind == "queue" else 100 * row.timeline.utilization
+    if values.shape[0] and row.as_lines:
+        _draw_group_lines(figure, row, values, theme)
+    elif values.shape[0]:
+        _draw_group_heatmap(figure, row, values, theme)
     figure.add_annotation(
-        x=0, xref="paper", y=1, yref=f"y{axis} domain", yanchor="bottom", xanchor="left", yshift=2,
-        text=_row_name(kind, name, place, theme), showarrow=False, font_size=AXIS_SIZE,
+        x=0, xref="paper", y=1, yref=f"y{row.axis} domain", yanchor="bottom", xanchor="left", yshift=2,
+        text=_row_name(row, theme), showarrow=False, font_size=AXIS_SIZE,
     )  # fmt: skip
 
 
-def _row_name(kind: str, name: str, place: int, theme: Theme) -> str:
-    what = "Waiting at each group" if kind == "queue" else "How busy each group is"
-    return (
-        f"{what}, <span style='color:{placement_style(place, theme).colour}'>{escape(words.shorten(name, 40))}</span>"
+def _draw_group_lines(figure: go.Figure, row: _Row, values: np.ndarray, theme: Theme) -> None:
+    groups = values.shape[0]
+    colours = tints(placement_style(row.place, theme).colour, groups, theme)
+    for group in range(groups):
+        x, y = _steps(row.timeline, values[group])
+        figure.add_scatter(
+            x=x, y=y, mode="lines", line={"color": colours[group], "width": 1.6, "shape": "hv"}, showlegend=False,
+            name=f"group {group}", meta=row.kind,
+            hovertemplate=f"%{{x:,.1f}} s: %{{y:,.1f}} {_UNIT[row.kind]}"
+            f"<extra>{hover_name(row.name)}, group {group}</extra>", row=row.number, col=1,
+        )  # fmt: skip
+    figure.update_yaxes(title_text=_AXIS[row.kind], rangemode="tozero", nticks=4, row=row.number, col=1)
+    if groups <= MOST_LABELLED:
+        highest = max(float(values.max()), 1e-9)
+        names = [f"group {group}" for group in range(groups)]
+        label_ends(figure, names, colours, values[:, -1], (0, highest), _HEIGHT[row.kind], f"y{row.axis}")
+
+
+def _draw_group_heatmap(figure: go.Figure, row: _Row, values: np.ndarray, theme: Theme) -> None:
+    low, high = figure.layout[f"yaxis{row.axis}"].domain
+    edges_s = row.timeline.edges_s
+    figure.add_heatmap(
+        x=(edges_s[:-1] + edges_s[1:]) / 2, y=np.arange(values.shape[0]), z=values, colorscale=colour_scale(theme),
+        zmin=0, zmax=row.highest, meta=row.kind, name=hover_name(row.name),
+        colorbar=colour_bar(theme, _AXIS[row.kind], (low + high) / 2, high - low),
+        hovertemplate=f"%{{x:,.1f}} s, group %{{y}}: %{{z:,.1f}} {_UNIT[row.kind]}"
+        f"<extra>{hover_name(row.name)}</extra>", row=row.number, col=1,
+    )  # fmt: skip
+    figure.update_yaxes(
+        title_text="group", showgrid=False, autorange="reversed", tickformat="d", nticks=5, row=row.number, col=1
     )
+    if values.shape[0] <= 8:
+        figure.update_yaxes(dtick=1, row=row.number, col=1)
+
+
+def _row_name(row: _Row, theme: Theme) -> str:
+    what = "Waiting at each group" if row.kind == "queue" else "How busy each group is"
+    colour = placement_style(row.place, theme).colour
+    return f"{what}, <span style='color:{colour}'>{escape(words.shorten(row.name, 40))}</span>"
