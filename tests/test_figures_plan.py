@@ -187,7 +187,8 @@ def test_busier_models_stand_lower_and_darker():
     weights = named(build_cluster_figure(case.placements[1], case.models, case.cluster, requests=requests), "weights")
     first = np.flatnonzero(weights.x == weights.x[0])
     assert weights.hovertext[first[np.argmin(weights.base[first])]].startswith("m7")
-    assert weights.marker.color[first[0]] == LIGHT.models[0]
+    assert weights.marker.color[first[np.argmin(weights.base[first])]] == 0 and weights.marker.cmax == 7
+    assert weights.marker.colorscale[0][1] == LIGHT.models[0]
 
 
 def test_a_large_cluster_keeps_within_the_budget_of_bars():

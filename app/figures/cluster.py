@@ -9,8 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app import words
-from app.figures.drawing import escape, hover_name, new_figure
-from app.theme import LIGHT, Theme, model_colours, placement_style
+from app.figures.drawing import hover_name, new_figure
+from app.theme import AXIS_SIZE, LIGHT, Theme, placement_style
 from simulator import Cluster, Model, Placement
 from simulator.placement import group_weight_gib
 
@@ -67,7 +67,7 @@ def build_cluster_figure(
     _draw_weights(figure, columns, base_y, placement, models, cluster, theme, requests)
     _draw_frames(figure, columns, base_y, placement, theme, place)
     if columns.what == "device":
-        _name_nodes(figure, columns, base_y, cluster)
+        _name_nodes(figure, columns, base_y, cluster, theme)
     ticks = np.concatenate([[y, y + 1] for y in (np.arange(lines) * _LINE)])
     full = words.number(cluster.memory_gib)
     figure.update_xaxes(visible=False, range=[-0.8, float(columns.x.max()) + 0.8])
@@ -130,10 +130,9 @@ def _draw_weights(figure, columns, base_y, placement, models, cluster, theme, re
     order = _by_load(models, requests)
     rank = {models[m].name: i for i, m in enumerate(order)}
     by_name = {model.name: model for model in models}
-    colours = model_colours(len(models), theme)
     most = max(MOST_BARS // columns.x.size, 1)
-    x, y, base, colour, text, held = [], [], [], [], [], []
-    pieces: dict[tuple[int, int], list[tuple[str, float, str]]] = {}
+    x, y, base, ranks, text, held = [], [], [], [], [], []
+    pieces: dict[tuple[int, int], list[tuple[str, float, int]]] = {}
     for column in np.flatnonzero(columns.group >= 0):
         g = int(columns.group[column])
         group = placement.groups[g]
@@ -141,44 +140,46 @@ def _draw_weights(figure, columns, base_y, placement, models, cluster, theme, re
         if stage < 0:
             stage = int(np.argmax(group_weight_gib(group, by_name)))
         if (g, stage) not in pieces:
-            pieces[g, stage] = _pieces(group, stage, by_name, rank, colours, most)
+            pieces[g, stage] = _pieces(group, stage, by_name, rank, most)
         low = float(base_y[column])
         where = f"group {g}, stage {stage + 1} of {group.pp}" + (
             f", device {column}" if columns.what == "device" else ""
         )
-        for name, weight_gib, shade in pieces[g, stage]:
+        for name, weight_gib, place in pieces[g, stage]:
             x.append(columns.x[column])
             y.append(weight_gib / cluster.memory_gib)
             base.append(low)
-            colour.append(shade)
+            ranks.append(place)
             text.append(f"{hover_name(name)}: {words.gib(weight_gib)}<br>{where}")
             held.append((g, name))
             low += weight_gib / cluster.memory_gib
     figure.add_bar(
         x=np.array(x), y=np.array(y), base=np.array(base), width=_BAR_WIDTH, name="weights",
-        marker={"color": np.array(colour), "line": {"color": theme.background, "width": 1}},
+        # Places on the ramp instead of thousands of colours, which Plotly would check one by one.
+        marker={"color": np.array(ranks), "cmin": 0, "cmax": max(len(models) - 1, 1), "colorscale": theme.models,
+                "line": {"color": theme.background, "width": 1}},
         hovertext=np.array(text), hovertemplate="%{hovertext}<extra></extra>", customdata=held,
         selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
 
 
-def _pieces(group, stage, by_name, rank, colours, most) -> list[tuple[str, float, str]]:
-    """Name, weight and colour of what a stage holds, the most loaded first; what is too much to draw in one piece."""
+def _pieces(group, stage, by_name, rank, most) -> list[tuple[str, float, int]]:
+    """Name, weight and place in the ramp of what a stage holds, the most loaded first; the rest in one piece."""
     held = sorted(group.models, key=lambda name: rank[name])
     weight = {name: by_name[name].profile.entry(group.pp, group.tp).stage_weight_gib[stage] for name in held}
     drawn = held if len(held) <= most else held[: most - 1]
-    pieces = [(name, weight[name], colours[rank[name]]) for name in drawn]
+    pieces = [(name, weight[name], rank[name]) for name in drawn]
     rest = held[len(drawn) :]
     if rest:
         total_gib = sum(weight[name] for name in rest)
-        pieces.append((words.plural(len(rest), "model"), total_gib, colours[rank[rest[0]]]))
+        pieces.append((words.plural(len(rest), "model"), total_gib, rank[rest[0]]))
     return pieces
 
 
 def _draw_frames(figure, columns, base_y, placement, theme, place) -> None:
     """One line trace for all frames: a rectangle for each piece of a group that stands on one line."""
     style = placement_style(place, theme)
-    xs, ys = [], []
+    xs, ys, names = [], [], []
     for g in range(len(placement.groups)):
         mine = np.flatnonzero(columns.group == g)
         for line in np.unique(columns.line[mine]):
@@ -188,14 +189,12 @@ def _draw_frames(figure, columns, base_y, placement, theme, place) -> None:
             xs += [left, right, right, left, left, np.nan]
             ys += [low, low, high, high, low, np.nan]
             if len(placement.groups) <= MOST_GROUP_LABELS:
-                figure.add_annotation(
-                    x=left, y=high, text=_frame_text(placement, g, right - left, columns.x.max()), xanchor="left",
-                    yanchor="bottom", font_color=style.colour, showarrow=False,
-                )  # fmt: skip
+                names.append((left - 0.04, high, _frame_text(placement, g, right - left, columns.x.max())))
     figure.add_scatter(
         x=np.array(xs), y=np.array(ys), mode="lines", line={"color": style.colour, "width": 1.5}, hoverinfo="skip",
         name="groups",
     )  # fmt: skip
+    _write(figure, names, "group names", "top right", style.colour)
 
 
 def _frame_text(placement: Placement, g: int, width: float, full_width: float) -> str:
@@ -207,17 +206,26 @@ def _frame_text(placement: Placement, g: int, width: float, full_width: float) -
     return next((t for t in (long, f"group {g}: {size}", f"{g}: {size}") if len(t) <= characters), str(g))
 
 
-def _name_nodes(figure: go.Figure, columns: _Columns, base_y: np.ndarray, cluster: Cluster) -> None:
+def _name_nodes(figure: go.Figure, columns: _Columns, base_y: np.ndarray, cluster: Cluster, theme: Theme) -> None:
     nodes = -(-cluster.devices // cluster.devices_per_node)
     if nodes > 64 or cluster.devices_per_node == 1:
         return
+    names = []
     for node in range(nodes):
         first = node * cluster.devices_per_node
         last = min(first + cluster.devices_per_node, cluster.devices) - 1
         last = last if columns.line[last] == columns.line[first] else first
-        figure.add_annotation(
-            x=(columns.x[first] + columns.x[last]) / 2, y=base_y[first] - 0.07, text=escape(f"node {node + 1}"),
-            yanchor="top", showarrow=False,
+        names.append(((columns.x[first] + columns.x[last]) / 2, base_y[first] - 0.05, f"node {node + 1}"))
+    _write(figure, names, "node names", "bottom center", theme.muted)
+
+
+def _write(figure: go.Figure, names: list[tuple[float, float, str]], what: str, side: str, colour: str) -> None:
+    """Names at their places as one trace; as annotations each would make Plotly check all before it again."""
+    if names:
+        x, y, text = zip(*names, strict=True)
+        figure.add_scatter(
+            x=np.array(x), y=np.array(y), text=text, mode="text", textposition=side, name=what, hoverinfo="skip",
+            textfont={"color": colour, "size": AXIS_SIZE}, cliponaxis=False,
         )  # fmt: skip
 
 

@@ -50,7 +50,7 @@ def build_differences_figure(
         style = placement_style(place, theme)
         figure.add_scatter(
             x=x, y=y, mode="markers", marker={"color": style.colour, "symbol": style.symbol, "size": 9},
-            name=escape(words.shorten(figures.name, 30)), customdata=np.column_stack((names, changes)),
+            name=escape(words.shorten(figures.name, 24)), customdata=np.column_stack((names, changes)),
             hovertemplate=f"%{{customdata[0]}}: %{{x:.1f}} % with {hover_name(figures.name)}"
             "<br>%{customdata[1]}<extra></extra>",
         )  # fmt: skip
@@ -66,16 +66,16 @@ def describe_differences(first: Figures, second: Figures) -> str:
     gains = [row for row in rows if row[2] > row[1]]
     losses = [row for row in rows if row[2] < row[1]]
     sentence = (
-        f"With {words.shorten(second.name, 30)} instead of {words.shorten(first.name, 30)} "
+        f"With {words.shorten(second.name, 22)} instead of {words.shorten(first.name, 22)} "
         f"{words.plural(len(gains), 'model')} {'gains' if len(gains) == 1 else 'gain'} and "
         f"{words.count(len(losses))} {'loses' if len(losses) == 1 else 'lose'}"
     )
     if gains:
         sentence += (
-            f"; most gains {words.shorten(gains[0][0], 30)}, {words.points_difference(gains[0][2], gains[0][1])}"
+            f"; most gains {words.shorten(gains[0][0], 22)}, {words.points_difference(gains[0][2], gains[0][1])}"
         )
     if losses:
-        sentence += f"; most loses {words.shorten(losses[-1][0], 30)}, "
+        sentence += f"; most loses {words.shorten(losses[-1][0], 22)}, "
         sentence += words.points_difference(losses[-1][2], losses[-1][1])
     return sentence
 
@@ -129,11 +129,18 @@ def build_moment_figure(result: SimulationResult, now: Moment, theme: Theme = LI
     _draw_stages(figure, result, groups, theme, place)
     _draw_waiting(figure, result, groups, theme)
     name_rows(figure, [f"group {g.index}" for g in groups])
+    if len(groups) < len(now.groups):
+        figure.update_yaxes(title_text=f"the {len(groups)} busiest of {len(now.groups)} groups", row=1, col=1)
     deepest = max(len(g.stages) for g in groups)
     figure.update_xaxes(title_text="stage", range=[0.4, deepest + 0.6], dtick=-(-deepest // 16), tick0=1, row=1, col=1)
     longest = max(len(g.waiting) for g in groups)
     figure.update_xaxes(
-        title_text="requests waiting", range=[0, max(1.05 * longest, 1)], nticks=6, tickformat=",~r", row=1, col=2
+        title_text="requests waiting",
+        range=[0, max(1.05 * longest, 1)],
+        tick0=0,
+        dtick=max(-(-longest // 6), 1),
+        row=1,
+        col=2,
     )
     figure.update_layout(barmode="overlay")
     return figure
