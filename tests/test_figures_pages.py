@@ -9,11 +9,16 @@ from hypothesis import strategies as st
 
 from app.figures import capacity, cluster, compare, gantt, over_time, placement, plan, profile, search, trace
 from app.theme import DARK, LIGHT
+from planner.capacity import CapacityPlan, Tried
+from planner.compare import PlacementOutcome
 from planner.faults import Fault
 from planner.parallelise.architectures import load_architectures
 from planner.parallelise.hardware import load_hardware
 from planner.parallelise.profile_model import profile_model
+from planner.points import Point, PointResult
+from planner.scenario import PlacementSection
 from planner.search.result import Alternative, SearchResult, Step
+from planner.sweep import Sweep
 from simulator import Cluster, Group, InputError, Placement, Schedule, Serving, build_timeline, measure, simulate
 from simulator.arrivals import gamma_arrivals
 from simulator.moment import moment
@@ -160,6 +165,27 @@ def test_capacity_curves_show_what_was_tried_and_mark_the_crossing():
     assert mark.x[0] == 16 and mark.y[0] == 99
     text = capacity.describe_capacity([curve(), curve("B", None)], 0.99)
     assert "16 devices with A" in text and "1 other does not reach it" in text
+
+
+def test_a_capacity_plan_becomes_the_curve_of_what_it_tried():
+    tried = (Tried(8, 0.8, 0.01, None), Tried(16, 0.995, math.nan, None))
+    drawn = capacity.curve_of_plan(CapacityPlan("A", 0.99, 16, None, None, None, None, None, (), tried))
+    assert (drawn.value.tolist(), drawn.attainment.tolist(), drawn.crossing) == ([8, 16], [0.8, 0.995], 16)
+
+
+def test_a_sweep_becomes_one_curve_a_placement_with_its_crossing():
+    case = compared()
+    outcomes = [PlacementOutcome(f.name, p, None, r, f) for f, p, r in
+                zip(case.figures, case.placements, case.results, strict=True)]  # fmt: skip
+    rows = [("A", 2.0, outcomes[1]), ("A", 1.0, outcomes[0]), ("B", 1.0, outcomes[2]), ("B", 2.0, None)]
+    results = tuple(PointResult(Point(PlacementSection(name=name, groups=[]), (("rate_scale", rate),)), outcome)
+                    for name, rate, outcome in rows)  # fmt: skip
+    target = case.figures[0].total.slo_attainment
+    first, second = capacity.curves_of_sweep(Sweep((("rate_scale", (1.0, 2.0)),), results, True), target)
+    attained = [figures.total.slo_attainment for figures in case.figures]
+    assert (first.name, first.value.tolist(), first.attainment.tolist()) == ("A", [1, 2], attained[:2])
+    assert second.attainment.tolist() == [attained[2], 0.0] and math.isnan(second.half_width[1])
+    assert first.crossing == (2.0 if attained[1] >= target else 1.0)
 
 
 def test_the_price_is_that_of_the_devices_at_the_crossing():

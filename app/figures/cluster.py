@@ -189,7 +189,7 @@ def _draw_frames(figure, columns, base_y, placement, theme, place) -> None:
             xs += [left, right, right, left, left, np.nan]
             ys += [low, low, high, high, low, np.nan]
             if len(placement.groups) <= MOST_GROUP_LABELS:
-                names.append((left - 0.04, high, _frame_text(placement, g, right - left, columns.x.max())))
+                names.append((left - 0.04, high + 0.05, _frame_text(placement, g, right - left, columns.x.max())))
     figure.add_scatter(
         x=np.array(xs), y=np.array(ys), mode="lines", line={"color": style.colour, "width": 1.5}, hoverinfo="skip",
         name="groups",
@@ -215,7 +215,7 @@ def _name_nodes(figure: go.Figure, columns: _Columns, base_y: np.ndarray, cluste
         first = node * cluster.devices_per_node
         last = min(first + cluster.devices_per_node, cluster.devices) - 1
         last = last if columns.line[last] == columns.line[first] else first
-        names.append(((columns.x[first] + columns.x[last]) / 2, base_y[first] - 0.05, f"node {node + 1}"))
+        names.append(((columns.x[first] + columns.x[last]) / 2, base_y[first] - 0.11, f"node {node + 1}"))
     _write(figure, names, "node names", "bottom center", theme.muted)
 
 

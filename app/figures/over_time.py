@@ -27,7 +27,7 @@ class _Row(NamedTuple):
     """One row of queues or utilisation.
 
     number and axis: of the subplot, from 1, and its axes' suffix. highest: where the ramp ends, the same for all
-    placements, so that colours can be compared.
+    heatmaps, so that colours can be compared.
     """
 
     number: int
@@ -65,7 +65,9 @@ def build_over_time_figure(
         len(kinds), 1, shared_xaxes=True, row_heights=heights, vertical_spacing=_GAP / total if len(kinds) > 1 else 0
     )
     new_figure(theme, title or _title(names, timelines, rows), total + 46, "over-time", figure)
-    longest = max([1.0, *(float(t.mean_queue.max()) for t in timelines if t.mean_queue.size)])
+    lined = [0 < t.mean_queue.shape[0] <= MOST_LINES and not heatmaps for t in timelines]
+    mapped = [t.mean_queue for t, is_lined in zip(timelines, lined, strict=True) if not is_lined]
+    longest = max([1.0, *(float(queue.max()) for queue in mapped if queue.size)])
     for row, (kind, i) in enumerate(kinds, start=1):
         axis = "" if row == 1 else str(row)
         if kind == "arrivals":
@@ -73,10 +75,8 @@ def build_over_time_figure(
         elif kind == "attainment":
             _draw_attainment(figure, row, axis, names, timelines, places, theme)
         else:
-            timeline = timelines[i]
-            as_lines = timeline.mean_queue.shape[0] <= MOST_LINES and not heatmaps
             highest = 100.0 if kind == "utilization" else longest
-            _draw_groups(figure, _Row(row, axis, kind, names[i], timeline, places[i], as_lines, highest), theme)
+            _draw_groups(figure, _Row(row, axis, kind, names[i], timelines[i], places[i], lined[i], highest), theme)
     figure.update_xaxes(range=[timelines[0].edges_s[0], timelines[0].edges_s[-1]], tickformat=",~r")
     figure.update_xaxes(title_text="time (s)", row=len(kinds), col=1)
     return figure
