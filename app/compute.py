@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
@@ -15,10 +17,10 @@ from app.session import Visit
 from app.shelf import Shelf
 from app.work import Job, shared_workers
 from planner import Inputs, PlacementOutcome, Problem, Scenario
-from planner.compare import OnProgress, evaluate, place
+from planner.compare import OnProgress, evaluate, place, placement_section
 from planner.inputs import SAMPLE_PREFIX, build_cluster, build_models, build_serving, make_workload
 from planner.scenario import PlacementSection
-from simulator import InputError, Model, Timeline, Workload, build_timeline
+from simulator import InputError, Model, Placement, Timeline, Workload, build_timeline
 from simulator.catalogue import builtin_catalogue
 from simulator.traces import Trace, TraceSummary, rate_over_time, summarise
 
@@ -27,6 +29,7 @@ SHELF_CAPACITY = 20_000_000
 # What these algorithms take grows with requests times models; below the bound it is well under a second.
 QUICK_ALGORITHMS = ("selective_replication", "uniform", "dedicated", "round_robin", "fast_greedy")
 QUICK_WORK = 5_000_000
+QUICK_THREADS = 4
 TIMELINE_BINS = 240
 
 
@@ -108,13 +111,34 @@ def answer(visit: Visit) -> Answer:
         stale = tuple(replace(entry, key="") for entry in last.entries) if last else ()
         return Answer(last.scenario if last else scenario, last.inputs if last else None,
                       last.inputs_key if last else "", stale, problems)  # fmt: skip
-    entries = tuple(_entry(visit, inputs, key, i, section) for i, section in enumerate(scenario.placements))
+    keys = [_digest(key, section.model_dump(mode="json")) for section in scenario.placements]
+    found, quick_problems = _quick_outcomes(inputs, dict(zip(keys, scenario.placements, strict=True)), visit)
+    entries = tuple(
+        _entry(visit, inputs, (keys[i], i, section), found.get(keys[i]), quick_problems.get(keys[i]))
+        for i, section in enumerate(scenario.placements)
+    )
     wanted = {entry.key for entry in entries}
     for job_key in [k for k in visit.jobs if k not in wanted]:
         visit.jobs.pop(job_key).stop()
     problems |= {f"placement:{e.section.name}": e.problem for e in entries if e.problem}
     visit.answer = Answer(scenario, inputs, key, entries, problems)
     return visit.answer
+
+
+def kept(key: Hashable, make: Callable[[], Any]) -> Any:
+    """Something small that follows from results, made once: its key must name them and everything else it shows."""
+    return _shelf().get(key, make, lambda _: 10_000)
+
+
+def trial(placement: Placement, place: int, answer: Answer) -> Entry:
+    """A placement that is not in the basket, simulated as if it stood at this place of it.
+
+    Raises InputError if it does not fit.
+    """
+    section = placement_section(placement)
+    key = _digest(answer.inputs_key, section.model_dump(mode="json"))
+    outcome = _shelf().get(key, lambda: _work(section, answer.inputs)(None), _outcome_cost)
+    return Entry(section, place, key, outcome, key)
 
 
 def timeline(entry: Entry, answer: Answer, bins: int = TIMELINE_BINS) -> Timeline:
@@ -186,20 +210,40 @@ def _workload(
     return *made, key
 
 
-def _entry(visit: Visit, inputs: Inputs, inputs_key: str, index: int, section: PlacementSection) -> Entry:
-    key = _digest(inputs_key, section.model_dump(mode="json"))
-    work = _work(section, inputs)
-    found: PlacementOutcome | None = _shelf().peek(key)
-    job, problem = visit.jobs.get(key), None
-    if found is None and job is None:
-        if _is_quick(section, inputs):
-            problems: dict[str, str] = {}
-            with _noted(problems, "it"):
-                found = _shelf().get(key, lambda: work(None), _outcome_cost)
-            problem = problems.get("it")
-        else:
-            job = visit.jobs[key] = Job(section.name, work)
-            shared_workers().submit(visit.name, job)
+def _quick_outcomes(
+    inputs: Inputs, sections: dict[str, PlacementSection], visit: Visit
+) -> tuple[dict[str, PlacementOutcome], dict[str, str]]:
+    """What is known of the placements or quickly computed, several at a time; and what is wrong with them, by key."""
+    last = {entry.outcome_key: entry.outcome for entry in visit.answer.entries} if visit.answer else {}
+    found = {key: last.get(key) or _shelf().peek(key) for key in sections}
+    found = {key: outcome for key, outcome in found.items() if outcome is not None}
+    missing = [k for k, s in sections.items() if k not in found and k not in visit.jobs and _is_quick(s, inputs)]
+    problems: dict[str, str] = {}
+
+    def compute(key: str) -> None:
+        with _noted(problems, key):
+            found[key] = _shelf().get(key, lambda: _work(sections[key], inputs)(None), _outcome_cost)
+
+    if len(missing) == 1:
+        compute(missing[0])
+    elif missing:
+        with ThreadPoolExecutor(QUICK_THREADS) as executor:
+            list(executor.map(compute, missing))
+    return found, problems
+
+
+def _entry(
+    visit: Visit,
+    inputs: Inputs,
+    wanted: tuple[str, int, PlacementSection],
+    found: PlacementOutcome | None,
+    problem: str | None,
+) -> Entry:
+    key, index, section = wanted
+    job = visit.jobs.get(key)
+    if found is None and job is None and problem is None:
+        job = visit.jobs[key] = Job(section.name, _work(section, inputs))
+        shared_workers().submit(visit.name, job)
     if job is not None and job.is_done:
         found, problem = job.outcome or found, job.problem
         if found is not None and not job.is_stopped:

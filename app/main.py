@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from app.limits import BOUNDS_IN_WORDS
 from app.style import draw_style, guarded
 from app.warm_up import start_warm_up
 
-PAGES = (("plan", "Plan", ":material/flag:"),)
+# The scripts lie in views/, because a folder called pages/ makes Streamlit run them without this file.
+VIEWS = Path(__file__).with_name("views")
+PAGES = (
+    ("plan", "Plan", ":material/flag:"),
+    ("capacity", "Capacity", ":material/stacked_line_chart:"),
+    ("search", "Search", ":material/manage_search:"),
+    ("trace", "Trace", ":material/timeline:"),
+    ("profile", "Profile", ":material/memory:"),
+    ("why", "Why share", ":material/school:"),
+)
 
 st.set_page_config(
     page_title="Placement planner",
@@ -23,8 +34,9 @@ if warming.is_alive():
         warming.join()
 page = st.navigation(
     [
-        st.Page(f"pages/{name}.py", title=title, icon=icon, default=i == 0)
+        st.Page(f"views/{name}.py", title=title, icon=icon, default=i == 0)
         for i, (name, title, icon) in enumerate(PAGES)
+        if (VIEWS / f"{name}.py").exists()
     ],
     position="top",
 )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from app import words
@@ -16,11 +17,20 @@ from app.work import OUR_FAULT
 
 log = logging.getLogger(__name__)
 
+# Figures reserve this much for each line of their title.
+_TITLE_LINE_PX = 28
 _CSS = """
 <style>
   .stApp {{ font-variant-numeric: tabular-nums; }}
-  .stMainBlockContainer {{ padding-top: 4.5rem; padding-bottom: 3rem; max-width: 1560px; }}
-  [data-testid="stSidebarContent"] [data-testid="stVerticalBlock"] {{ gap: 0.6rem; }}
+  .stMainBlockContainer {{ padding: 4rem 3rem 3rem; max-width: 1560px; }}
+  [data-testid="stSidebarContent"] [data-testid="stVerticalBlock"] {{ gap: 0.55rem; }}
+  [data-testid="stSidebarContent"] [data-testid="stHorizontalBlock"] {{ gap: 0.6rem; }}
+  [data-testid="stSidebarHeader"] {{ padding-bottom: 0; height: 2.5rem; }}
+  @media (max-width: 1100px) {{
+    .stMainBlockContainer {{ padding: 4rem 1.5rem 2rem; }}
+    .stMainBlockContainer [data-testid="stColumn"]:has(.js-plotly-plot, [data-testid="stDataFrame"]) {{
+      min-width: 100%; }}
+  }}
   .verdict {{ font-size: 25px; line-height: 1.35; font-weight: 600; margin: 8px 0 4px; max-width: 62ch; }}
   .verdict-more {{ font-size: 17px; line-height: 1.45; color: {muted}; margin: 0 0 16px; max-width: 80ch; }}
   .tiles {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 8px 32px;
@@ -29,6 +39,7 @@ _CSS = """
   .tile-value {{ font-size: 28px; font-weight: 600; line-height: 1.3; white-space: nowrap; }}
   .tile-value small {{ font-size: 15px; font-weight: 400; color: {muted}; }}
   .tile-more {{ font-size: 13px; line-height: 1.4; }}
+  .chart-title {{ font-size: 15px; font-weight: 600; line-height: 1.35; margin: 12px 0 0; }}
   .dot {{ display: inline-block; width: 0.62em; height: 0.62em; border-radius: 50%; margin-right: 0.4em; }}
   .quiet {{ font-size: 13px; color: {muted}; line-height: 1.45; }}
   .facts {{ display: flex; flex-wrap: wrap; gap: 4px 28px; font-size: 15px; margin: 0; }}
@@ -87,11 +98,22 @@ def plain_text(sentence: str) -> str:
     return "".join("\\" + c if c in "\\`*_[]<>#|$~:" else c for c in sentence)
 
 
-def draw_figure(figure: Any, key: str, alt: str) -> None:
-    """A chart with its own theme, without the tool bar's clutter, and its description for who cannot see it."""
+def title_apart(figure: go.Figure) -> str:
+    """Take the title out of a figure that nobody else has, so that it can stand above it and wrap with the page."""
+    title = figure.layout.title.text or ""
+    layout = figure.layout
+    freed_px = min(_TITLE_LINE_PX * (1 + title.count("<br>")), layout.margin.t)
+    figure.update_layout(title_text="", height=layout.height - freed_px, margin_t=layout.margin.t - freed_px)
+    return title.replace("<br>", " ")
+
+
+def draw_figure(title: str, figure: go.Figure, key: str, alt: str) -> None:
+    """A chart with its title (Plotly text, already escaped) above it, and its description for who cannot see it."""
+    st.html(f'<div class="chart-title">{title}</div>')
     st.plotly_chart(
         figure, theme=None, key=key, alt=alt,
-        config={"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"]},
+        config={"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"],
+                "toImageButtonOptions": {"format": "svg", "filename": key}},
     )  # fmt: skip
 
 

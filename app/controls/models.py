@@ -29,9 +29,8 @@ def draw_model_controls(visit: Visit, problem: str | None) -> None:
         kinds = len({section.profile for section in scenario.models})
         st.caption(f"{count} models of {kinds} kind{'s' if kinds != 1 else ''}, see the table.")
     _draw_deadline(visit)
-    with st.expander("All models as a table"):
+    with st.expander("Table of models, own profiles"):
         _draw_table(visit)
-    with st.expander("Own profiles"):
         st.file_uploader(
             "Profiles (JSON, CSV, or the authors' TSV)", key=_UPLOAD, on_change=_take_profiles, args=(visit,),
             help="Latency and weights of each stage for each way of cutting a model. They join the built-in ones.",
@@ -67,7 +66,7 @@ def _draw_deadline(visit: Visit) -> None:
     value = float(scales[0]) if scales else 5.0
     if len({(s.slo_scale, s.slo_s) for s in sections}) > 1:
         st.caption("Deadlines differ from model to model; the slider sets all of them.")
-    bound(visit, _PLACE, st.slider, "Deadline, times the latency alone (SLO scale)", "models.slo_scale",
+    bound(visit, _PLACE, st.slider, "Deadline, times alone (SLO scale)", "models.slo_scale",
           min(max(value, 1.0), MAX_SCALE), lambda s, scale: _with_sections(s, slo_scale=scale, slo_s=None),
           min_value=1.0, max_value=MAX_SCALE, step=0.5,
           help="5 means: an answer must come within five times what the model takes alone on one device.")  # fmt: skip
@@ -91,13 +90,17 @@ def _draw_table(visit: Visit) -> None:
 
 
 def _take_table(visit: Visit, key: str, rows: list[dict]) -> None:
-    edits = st.session_state[key]
-    edited = {int(i): cells for i, cells in edits["edited_rows"].items()}
-    changed = [_merged(row, edited.get(i, {})) for i, row in enumerate(rows) if i not in edits["deleted_rows"]]
-    changed += [_merged({}, {name: row.get(name) for name in _FIELDS}) for row in edits["added_rows"]]
+    changed = edited_rows(rows, st.session_state[key])
     visit.edit(_PLACE, lambda scenario: with_values(scenario, "", models=changed))
     # The editor starts again from the scenario, so that edits are not applied twice.
     visit.edition += 1
+
+
+def edited_rows(rows: list[dict], edits: dict) -> list[dict]:
+    """The rows of the table of models after an edit, as st.data_editor tells it."""
+    edited = {int(i): cells for i, cells in edits["edited_rows"].items()}
+    changed = [_merged(row, edited.get(i, {})) for i, row in enumerate(rows) if i not in edits["deleted_rows"]]
+    return changed + [_merged({}, {name: row.get(name) for name in _FIELDS}) for row in edits["added_rows"]]
 
 
 def _merged(row: dict, cells: dict) -> dict:

@@ -38,7 +38,8 @@ def kind_title(kind: str) -> str:
 
 def is_uniform(section: PlacementSection) -> bool:
     """Whether the placement has one group size for all that may be chosen."""
-    names = {option.name for option in ALGORITHMS[section.search.algorithm].options}
+    algorithm = ALGORITHMS.get(section.search.algorithm)
+    names = {option.name for option in algorithm.options} if algorithm else set()
     return {"pp", "tp"} <= names
 
 
@@ -65,6 +66,11 @@ def added(scenario: Scenario, kind: str, problem: Problem | None, start: Entry |
     else:
         limit = {} if kind in QUICK_ALGORITHMS else {"time_limit_s": SEARCH_LIMIT_S}
         section = PlacementSection(name=ALGORITHMS[kind].title, search={"algorithm": kind, **limit})
+    return added_section(scenario, section)
+
+
+def added_section(scenario: Scenario, section: PlacementSection) -> Scenario:
+    """This placement more, with a number behind its name where that is taken."""
     named = section.model_copy(update={"name": _free_name(section.name, scenario)})
     return _with_sections(scenario, [*scenario.placements, named])
 
@@ -112,7 +118,8 @@ def with_groups_text(scenario: Scenario, index: int, text: str) -> Scenario:
     try:
         parsed = parse_scenario(_TEXT_HEAD + (lines if text.strip() else "  []\n") + rest, "placement")
     except InputError as error:
-        sentence = re.sub(r"line (\d+)", lambda found: f"line {int(found[1]) - _HEAD_LINES}", str(error))
+        last = max(len(text.splitlines()), 1)
+        sentence = re.sub(r"line (\d+)", lambda found: f"line {min(int(found[1]) - _HEAD_LINES, last)}", str(error))
         sentence = sentence.replace("Scenario 'placement'", f"Placement '{name}'").replace("placements.0.", "")
         raise InputError(sentence) from None
     return _with_one(scenario, index, groups=parsed.placements[0].groups)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import streamlit as st
 
 from app import words
@@ -35,10 +37,13 @@ def draw_placement_controls(visit: Visit, answer: Answer) -> None:
     st.markdown("##### Placements to compare")
     for index, section in enumerate(visit.scenario.placements):
         place = f"placement:{section.name}"
-        left, right = st.columns([6, 1], vertical_alignment="center")
-        left.html(f"<b>{dot(index)}{_escaped(section.name)}</b>")
-        right.button(":material/close:", key=f"placement.{index}.remove", type="tertiary",
-                     help=f"Take out placement {index + 1}", on_click=_take_out, args=(visit, index))  # fmt: skip
+        name, settings, remove = st.columns([6, 2, 1], vertical_alignment="center")
+        name.html(f"<b>{dot(index)}{html.escape(words.shorten(section.name, 40))}</b>")
+        with settings.popover("", icon=":material/tune:", type="tertiary", key=f"placement.{index}.settings",
+                              help=f"Name and settings of placement {index + 1}"):  # fmt: skip
+            _draw_details(visit, index, section, place)
+        remove.button("", icon=":material/close:", key=f"placement.{index}.remove", type="tertiary",
+                      help=f"Take out placement {index + 1}", on_click=_take_out, args=(visit, index))  # fmt: skip
         _draw_settings(visit, answer, index, section, place)
         draw_complaint(visit, place, answer.problems.get(place))
     if len(visit.scenario.placements) < MAX_PLACEMENTS:
@@ -51,20 +56,21 @@ def draw_placement_controls(visit: Visit, answer: Answer) -> None:
 
 
 def _draw_settings(visit: Visit, answer: Answer, index: int, section: PlacementSection, place: str) -> None:
-    key = f"placement.{index}"
     if section.groups is not None:
         with st.expander("Groups as text"):
-            bound(visit, place, st.text_area, "Groups (YAML)", f"{key}.text", groups_text(section),
+            bound(visit, place, st.text_area, "Groups (YAML)", f"placement.{index}.text", groups_text(section),
                   lambda scenario, text: with_groups_text(scenario, index, text), height=200,
                   help="One line a group: pp stages, tp devices a stage, and the models it holds.")  # fmt: skip
-    elif section.search is not None and section.search.algorithm in ALGORITHMS:
-        if is_uniform(section) and answer.inputs is not None:
-            _draw_group_size(visit, answer, index, section, place)
+    elif section.search is not None and answer.inputs is not None and is_uniform(section):
+        _draw_group_size(visit, answer, index, section, place)
+
+
+def _draw_details(visit: Visit, index: int, section: PlacementSection, place: str) -> None:
+    bound(visit, place, st.text_input, "Name", f"placement.{index}.name", section.name,
+          lambda scenario, name: with_name(scenario, index, name), max_chars=MAX_NAME)  # fmt: skip
+    if section.search is not None and section.search.algorithm in ALGORITHMS:
+        st.caption(ALGORITHMS[section.search.algorithm].description)
         _draw_options(visit, index, section, place)
-    with st.expander("Name"):
-        bound(visit, place, st.text_input, "Name", f"{key}.name", section.name,
-              lambda scenario, name: with_name(scenario, index, name), max_chars=MAX_NAME,
-              label_visibility="collapsed")  # fmt: skip
 
 
 def _draw_group_size(visit: Visit, answer: Answer, index: int, section: PlacementSection, place: str) -> None:
@@ -94,28 +100,14 @@ def _draw_options(visit: Visit, index: int, section: PlacementSection, place: st
     algorithm = ALGORITHMS[section.search.algorithm]
     given = section.search.options
     options = [o for o in algorithm.options if o.kind in _WIDGETS and o.name not in ("pp", "tp")]
-    if not options:
-        return
-    with st.expander("Settings of the search"):
-        bound(
-            visit,
-            place,
-            st.number_input,
-            "Time limit (s)",
-            f"placement.{index}.time_limit_s",
-            section.search.time_limit_s,
-            lambda s, v: with_option(s, index, "time_limit_s", v),
-            min_value=1.0,
-            max_value=3600.0,
-            step=5.0,
-            format="%g",
-            help="The best placement found by then counts.",
-        )
-        for option in options:
-            bound(visit, place, _WIDGETS[option.kind], option.name.replace("_", " "),
-                  f"placement.{index}.{option.name}", given.get(option.name, option.default),
-                  lambda s, v, name=option.name: with_option(s, index, name, v), help=option.help,
-                  **_bounds(option))  # fmt: skip
+    bound(visit, place, st.number_input, "Time limit (s)", f"placement.{index}.time_limit_s",
+          section.search.time_limit_s, lambda s, v: with_option(s, index, "time_limit_s", v), min_value=1.0,
+          max_value=3600.0, step=5.0, format="%g", help="The best placement found by then counts.")  # fmt: skip
+    for option in options:
+        bound(visit, place, _WIDGETS[option.kind], option.name.replace("_", " ").capitalize(),
+              f"placement.{index}.{option.name}", given.get(option.name, option.default),
+              lambda s, v, name=option.name: with_option(s, index, name, v), help=option.help,
+              **_bounds(option))  # fmt: skip
 
 
 def _bounds(option: Option) -> dict:
@@ -136,7 +128,3 @@ def _add(visit: Visit, answer: Answer, kind: str) -> None:
 
 def _take_out(visit: Visit, index: int) -> None:
     visit.edit("placements", lambda scenario: removed(scenario, index))
-
-
-def _escaped(name: str) -> str:
-    return words.shorten(name, 34).replace("&", "&amp;").replace("<", "&lt;")

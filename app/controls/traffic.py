@@ -39,17 +39,17 @@ def draw_traffic_controls(visit: Visit, answer: Answer, problem: str | None) -> 
     sample = next((s for s in SAMPLES if chosen == f"{SAMPLE_PREFIX}{s.key}"), None)
     if sample is not None:
         st.caption(sample.description)
-    with st.expander("Upload a trace", expanded=bool(visit.traces) or _PLACE in visit.complaints):
+    with st.expander("Upload your own", expanded=_PLACE in visit.complaints):
         st.file_uploader(
             "Trace files", key=_UPLOAD, accept_multiple_files=True, on_change=_take_upload, args=(visit,),
             max_upload_size=MAX_UPLOAD_BYTES // 1024**2,
             help="CSV with arrival_s and model, Azure Functions and LLM traces, BurstGPT, Mooncake, Qwen, ServeGen and "
             "others; recognised by content. Several files at once are one model each.",
         )  # fmt: skip
+        _draw_model_per_source(visit, answer)
     draw_complaint(visit, _PLACE, problem)
     if visit.scenario.workload.trace is not None:
         draw_trace_options(visit)
-        _draw_model_per_source(visit, answer)
     elif visit.scenario.workload.gamma is not None:
         draw_gamma_options(visit)
 

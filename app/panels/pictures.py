@@ -1,10 +1,13 @@
-"""Why: the cluster, what happened over time, latency, and who misses."""
+"""Why: the cluster, what happened over time, latency, and who misses. Each picture is made once and kept."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+import plotly.graph_objects as go
 import streamlit as st
 
-from app.compute import Answer, Entry, timeline
+from app.compute import Answer, Entry, kept, timeline
 from app.figures.cluster import build_cluster_figure, describe_cluster
 from app.figures.over_time import build_over_time_figure, describe_over_time
 from app.figures.plan import (
@@ -16,13 +19,20 @@ from app.figures.plan import (
     describe_missers,
 )
 from app.panels.verdict import placement_now
-from app.style import current_theme, draw_figure
+from app.style import current_theme, draw_figure, title_apart
+
+# With two placements the tiles already say the whole difference.
+FEWEST_TO_COMPARE = 3
 
 
 def draw_attainment(answer: Answer) -> None:
-    """Deadlines met by every placement, with intervals."""
-    figures = [entry.outcome.figures for entry in answer.entries if entry.outcome]
-    draw_figure(build_attainment_figure(figures, current_theme()), "attainment", describe_attainment(figures))
+    """Deadlines met by every placement, with intervals; only where there are several."""
+    entries = answer.shown
+    if FEWEST_TO_COMPARE <= len(entries) == len(answer.entries):
+        figures = [entry.outcome.figures for entry in entries]
+        _draw("attainment", entries, lambda theme: (
+            build_attainment_figure(figures, theme), describe_attainment(figures)
+        ))  # fmt: skip
 
 
 def draw_cluster(entry: Entry, answer: Answer) -> None:
@@ -31,11 +41,11 @@ def draw_cluster(entry: Entry, answer: Answer) -> None:
     if not placement.groups:
         st.info("This placement has no groups, so no request is served.")
         return
-    figure = build_cluster_figure(
-        placement, entry.outcome.result.models, problem.cluster, current_theme(), entry.place,
-        entry.outcome.result.workload.requests_per_model(),
-    )  # fmt: skip
-    draw_figure(figure, "cluster", describe_cluster(placement, problem.cluster))
+    models, requests = entry.outcome.result.models, entry.outcome.result.workload.requests_per_model()
+    _draw("cluster", [entry], lambda theme: (
+        build_cluster_figure(placement, models, problem.cluster, theme, entry.place, requests),
+        describe_cluster(placement, problem.cluster),
+    ))  # fmt: skip
 
 
 def draw_over_time(entry: Entry, answer: Answer) -> None:
@@ -43,21 +53,40 @@ def draw_over_time(entry: Entry, answer: Answer) -> None:
     others = [other for other in answer.shown if other is not entry]
     rival = max(others, key=lambda other: other.outcome.figures.total.slo_attainment, default=None)
     drawn = sorted((e for e in (entry, rival) if e), key=lambda e: e.place)
-    names = [e.section.name for e in drawn]
-    timelines = [timeline(e, answer) for e in drawn]
-    figure = build_over_time_figure(names, timelines, current_theme(), places=[e.place for e in drawn])
-    draw_figure(figure, "over-time", describe_over_time(names, timelines))
+    names, places = [e.section.name for e in drawn], [e.place for e in drawn]
+
+    def make(theme) -> tuple[go.Figure, str]:
+        timelines = [timeline(e, answer) for e in drawn]
+        figure = build_over_time_figure(names, timelines, theme, places=places)
+        return figure, describe_over_time(names, timelines)
+
+    _draw("over-time", drawn, make)
 
 
 def draw_latency(answer: Answer) -> None:
     """Latency of what was answered, every placement on one axis."""
     results, warmup_s = [e.outcome.result for e in answer.shown], answer.inputs.warmup_s
     places = [e.place for e in answer.shown]
-    figure = build_latency_figure(results, current_theme(), warmup_s, places)
-    draw_figure(figure, "latency", describe_latency(results, warmup_s))
+    _draw("latency", answer.shown, lambda theme: (
+        build_latency_figure(results, theme, warmup_s, places), describe_latency(results, warmup_s)
+    ))  # fmt: skip
 
 
 def draw_missers(entry: Entry) -> None:
     """Models by missed deadlines."""
     figures = entry.outcome.figures
-    draw_figure(build_missers_figure(figures, current_theme(), entry.place), "missers", describe_missers(figures))
+    _draw("missers", [entry], lambda theme: (
+        build_missers_figure(figures, theme, entry.place), describe_missers(figures)
+    ))  # fmt: skip
+
+
+def _draw(what: str, entries: Sequence[Entry], make: Callable[..., tuple[go.Figure, str]]) -> None:
+    theme = current_theme()
+    identity = tuple((entry.outcome_key, entry.place, entry.section.name) for entry in entries)
+
+    def made() -> tuple[str, go.Figure, str]:
+        figure, alt = make(theme)
+        return title_apart(figure), figure, alt
+
+    title, figure, alt = kept(("figure", what, theme.name, identity), made)
+    draw_figure(title, figure, what, alt)

@@ -35,8 +35,6 @@ def draw_answer(visit, answer) -> None:
 
 visit = current_visit()
 answer = answer_of(visit)
-with st.sidebar:
-    draw_sidebar(visit, answer)
 progress.draw_progress(visit, answer)
 if answer.shown:
     draw_answer(visit, answer)
@@ -45,3 +43,6 @@ else:
 facts.draw_trace(answer)
 facts.draw_sources(answer)
 tables.draw_downloads(visit, answer)
+# The controls already show what was entered, so the answer goes first.
+with st.sidebar:
+    draw_sidebar(visit, answer)

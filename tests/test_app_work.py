@@ -1,0 +1,130 @@
+"""Background work and the shelf of results: fair turns, one computation a key, bounded memory."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.shelf import Shelf
+from app.work import OUR_FAULT, Job, Workers, unfinished
+from planner.search import Progress
+from simulator import Cancelled, InputError
+
+PROGRESS = Progress("looking", 7, 0.5, 1.0, 9.0)
+
+
+def wait_for(condition, limit_s=20.0):
+    until = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < until, "nothing happened"
+        time.sleep(0.002)
+
+
+def test_a_job_reports_its_progress_and_gives_its_outcome():
+    job = Job("a", lambda report: report("a", "looking", PROGRESS) and "outcome")
+    job.run()
+    assert (job.outcome, job.phase, job.progress, job.is_done, job.problem) == (
+        "outcome",
+        "looking",
+        PROGRESS,
+        True,
+        None,
+    )
+
+
+def test_a_stopped_search_is_told_to_end_and_its_best_is_still_simulated():
+    job = Job("a", lambda report: (report("a", "looking", PROGRESS), report("a", "simulating", None)))
+    job.stop()
+    job.run()
+    assert job.outcome == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(InputError("This is wrong."), "This is wrong."), (Cancelled(), "stopped"), (ZeroDivisionError(), OUR_FAULT)],
+)
+def test_a_job_that_fails_ends_with_a_sentence(error, said):
+    def work(report):
+        raise error
+
+    job = Job("a", work)
+    job.run()
+    assert job.is_done and said in job.problem and job.outcome is None
+
+
+def test_a_visitor_with_many_jobs_does_not_block_another_one():
+    workers, gate, order = Workers(threads=2), threading.Event(), []
+
+    def held(report):
+        gate.wait(20)
+
+    greedy = [Job(str(i), held) for i in range(10)]
+    for job in greedy:
+        workers.submit("greedy", job)
+    other = Job("other", lambda report: order.append("other"))
+    workers.submit("modest", other)
+    wait_for(lambda: other.is_done)
+    assert len(unfinished(dict(enumerate(greedy)))) == 10
+    gate.set()
+    wait_for(lambda: not unfinished(dict(enumerate(greedy))))
+
+
+def test_jobs_of_one_visitor_run_in_their_order():
+    workers, order = Workers(threads=3), []
+    jobs = [Job(str(i), lambda report, i=i: order.append(i)) for i in range(20)]
+    for job in jobs:
+        workers.submit("one", job)
+    wait_for(lambda: all(job.is_done for job in jobs))
+    assert order == list(range(20))
+
+
+def test_visitors_take_turns_where_there_is_one_thread():
+    workers, gate, order = Workers(threads=1), threading.Event(), []
+    workers.submit("a", Job("gate", lambda report: gate.wait(20)))
+    jobs = []
+    for visitor in "aab":
+        jobs.append(Job(visitor, lambda report, v=visitor: order.append(v)))
+        workers.submit(visitor, jobs[-1])
+    gate.set()
+    wait_for(lambda: all(job.is_done for job in jobs))
+    assert order == ["a", "b", "a"]
+
+
+def test_two_askers_of_one_key_compute_once():
+    shelf, made, gate = Shelf(100), [], threading.Barrier(4)
+
+    def ask():
+        gate.wait(20)
+        return shelf.get("key", lambda: made.append(time.sleep(0.02)) or "value", lambda _: 1)
+
+    with ThreadPoolExecutor(4) as executor:
+        assert [f.result() for f in [executor.submit(ask) for _ in range(4)]] == ["value"] * 4
+    assert len(made) == 1
+
+
+def test_what_could_not_be_made_is_made_anew_at_the_next_asking():
+    shelf = Shelf(10)
+    with pytest.raises(InputError):
+        shelf.get("key", lambda: (_ for _ in ()).throw(InputError("no")), lambda _: 1)
+    assert shelf.get("key", lambda: "value", lambda _: 1) == "value"
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 40)), max_size=60))
+def test_a_shelf_never_holds_more_than_its_capacity_and_keeps_the_latest_that_fits(puts):
+    shelf, costs = Shelf(50), {}
+    for key, cost in puts:
+        shelf.put(key, (key, cost), cost)
+        costs[key] = cost
+        assert shelf.peek(key) == (key, cost)
+        assert sum(costs[k] for k in costs if shelf.peek(k) is not None) <= 50
+        shelf.peek(key)
+
+
+def test_something_dearer_than_the_shelf_is_not_kept_and_costs_nobody_his_place():
+    shelf = Shelf(10)
+    shelf.put("small", 1, 5)
+    shelf.put("huge", 2, 11)
+    assert shelf.peek("small") == 1 and shelf.peek("huge") is None
