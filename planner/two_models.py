@@ -88,8 +88,8 @@ def serve_traffic(
 
 
 def serve_with_memory(
-    room: int, rate_per_s: float, cv: float, models: int = 8, slo_scale: float = 5.0, duration_s: float = 2_000.0,
-    seed: int = 0, latency_s: float = LATENCY_S,
+    room: int, rate_per_s: float, cv: float, alpha: float = 1.0, slo_scale: float = 5.0, models: int = 8,
+    duration_s: float = 2_000.0, seed: int = 0, latency_s: float = LATENCY_S,
 ) -> tuple[float, float]:  # fmt: skip
     """Attainment of as many devices as models, by memory: replicas on single devices, and pipelines (figure 4).
 
@@ -98,10 +98,13 @@ def serve_with_memory(
 
     Args:
         room: models that fit one device, 1 to `models`. rate_per_s: of all models, split evenly.
+        alpha: what the stages of pipelines take longer for communication, as in figure 7b.
+        slo_scale: deadline as a multiple of latency_s, the latency of a request alone on one device.
     """
     stages = next(k for k in range(1, models + 1) if models % k == 0 and room * k >= models)
+    stretch = alpha if stages > 1 else 1.0
     entries = {(1, 1): ProfileEntry(1, 1, (latency_s,), (1.0,))}
-    entries[stages, 1] = ProfileEntry(stages, 1, (latency_s / stages,) * stages, (1.0 / stages,) * stages)
+    entries[stages, 1] = ProfileEntry(stages, 1, (stretch * latency_s / stages,) * stages, (1.0 / stages,) * stages)
     profile = Profile("p", entries)
     names = [f"model {i + 1}" for i in range(models)]
     served = tuple(Model.with_slo_scale(name, profile, slo_scale) for name in names)

@@ -8,21 +8,24 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.style import draw_figure
+from app.style import draw_figure, title_apart
 
 
 def draw_chart(figure: go.Figure, key: str, alt: str) -> None:
-    """A chart, and beneath it a button for the chart as a page of its own, with which one can zoom and save a PNG."""
-    title, height, top = figure.layout.title.text, figure.layout.height, figure.layout.margin.t
-    draw_figure(figure, key, alt)
+    """A chart, and beneath it a button for the chart as a page of its own, with which one can zoom and save pictures.
+
+    The camera above the chart saves it as SVG. figure: one that nobody else has; its title is taken out of it.
+    """
+    written, height, top = figure.layout.title.text, figure.layout.height, figure.layout.margin.t
 
     def page() -> str:
-        whole = go.Figure(figure).update_layout(title_text=title, height=height, margin_t=top)
+        whole = go.Figure(figure).update_layout(title_text=written, height=height, margin_t=top)
         return whole.to_html(include_plotlyjs=True, full_html=True)
 
+    draw_figure(title_apart(figure), figure, key, alt)
     st.download_button(
-        "HTML", page, f"{key}.html", "text/html", key=f"html:{key}", on_click="ignore", type="tertiary",
-        icon=":material/download:", help="This chart as a page of its own.",
+        "Chart (HTML)", page, f"{key}.html", "text/html", key=f"html:{key}", on_click="ignore", type="tertiary",
+        icon=":material/download:", help="This chart as a page of its own, which can be zoomed and saved as a picture.",
     )  # fmt: skip
 
 
@@ -30,6 +33,6 @@ def draw_table(table: pd.DataFrame, key: str, alt: str, **options: Any) -> None:
     """A table, and beneath it a button for it as CSV. options: of st.dataframe."""
     st.dataframe(table, hide_index=True, key=key, alt=alt, **options)
     st.download_button(
-        "CSV", lambda: table.to_csv(index=False), f"{key}.csv", "text/csv", key=f"csv:{key}", on_click="ignore",
-        type="tertiary", icon=":material/download:", help="This table as a file.",
+        "Table (CSV)", lambda: table.to_csv(index=False), f"{key}.csv", "text/csv", key=f"csv:{key}",
+        on_click="ignore", type="tertiary", icon=":material/download:", help="This table as a file.",
     )  # fmt: skip

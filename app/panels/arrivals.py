@@ -1,0 +1,216 @@
+"""What a trace holds and what is replayed of it, side by side: rate, gaps, skew, bursts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import compute, words
+from app.compute import Answer, trace_facts
+from app.controls.views import kept
+from app.figures.trace import (
+    build_gaps_figure,
+    build_rate_figure,
+    build_share_curve_figure,
+    build_skew_figure,
+    describe_gaps,
+    describe_rate,
+    describe_skew,
+)
+from app.panels.keep import draw_chart, draw_table
+from app.session import Visit
+from app.style import current_theme, facts_html, plain_text, verdict_html
+from simulator import Workload
+from simulator.traces import FORMATS, Events, Trace
+from simulator.traces.bursts import Burst, find_bursts
+from simulator.traces.summary import PEAK_BIN_S
+
+RATE_BINS = 200
+# More sources are shown as a curve.
+MOST_BARS = 24
+_NEUTRAL_PLACE = 5
+
+
+def draw_nothing(answer: Answer) -> None:
+    """What to do while there is no traffic."""
+    for sentence in answer.problems.values():
+        st.error(plain_text(sentence))
+    st.info("Choose a sample or upload a trace under Traffic on the left.")
+
+
+def draw_summary(answer: Answer) -> None:
+    """One sentence: what arrives, how fast, how bursty."""
+    if answer.problems:
+        st.warning("These settings cannot be replayed, see the message on the left. Shown is the last good traffic.")
+    workload = answer.inputs.problem.workload
+    facts = dict(workload_numbers(workload))
+    kind = "as regular as clockwork" if facts["cv"] < 0.5 else "about Poisson" if facts["cv"] < 1.5 else "bursty"
+    skew = describe_skew(_by_model(answer)).replace("sources", "models").replace("source", "model")
+    st.html(verdict_html(
+        _NEUTRAL_PLACE,
+        f"{words.count(facts['requests'])} requests are replayed in {words.span(facts['span_s'])}: "
+        f"{words.rate(facts['rate_per_s'])} on average, {kind} (CV {words.number(facts['cv'])}), with "
+        f"{words.number(facts['peak_to_mean'])} times the mean in the busiest minute. {skew}.",
+    ))  # fmt: skip
+    for notice in answer.inputs.notices:
+        st.caption(f":material/info: {plain_text(notice)}")
+
+
+def workload_numbers(workload: Workload) -> tuple[tuple[str, float], ...]:
+    """Requests, span, rate, CV of the gaps, and busiest to mean minute of what is replayed."""
+    arrival_s = workload.arrival_s
+    span_s = float(arrival_s[-1] - arrival_s[0]) if len(workload) else 0.0
+    gaps_s = np.diff(arrival_s)
+    mean_s = float(gaps_s.mean()) if gaps_s.size else 0.0
+    bins = np.floor((arrival_s - arrival_s[0]) / PEAK_BIN_S).astype(np.int64)
+    _, per_bin = np.unique(bins, return_counts=True)
+    return (
+        ("requests", len(workload)),
+        ("span_s", span_s),
+        ("rate_per_s", len(workload) / span_s if span_s else 0.0),
+        ("cv", float(gaps_s.std() / mean_s) if mean_s else 0.0),
+        ("peak_to_mean", float(per_bin.max() * (bins[-1] + 1) / len(workload))),
+    )
+
+
+def draw_file(visit: Visit, answer: Answer) -> None:
+    """The trace as it is in the file."""
+    st.subheader("In the file", anchor=False)
+    trace = answer.inputs.trace
+    if trace is None:
+        st.info("These arrivals are made here, so there is no file. Choose a sample or upload a trace to see one.")
+        return
+    summary, (edges_s, rate_per_s) = trace_facts(trace)
+    st.html(facts_html([
+        ("format", FORMATS.get(summary.format, summary.format)),
+        ("requests", words.count(summary.requests)),
+        ("over", words.span(summary.span_s)),
+        ("mean rate", words.rate(summary.rate_per_s)),
+        ("burstiness (CV)", "counts only" if summary.cv is None else words.number(summary.cv)),
+        ("peak to mean", words.number(summary.peak_to_mean)),
+        ("sources", words.count(len(summary.sources))),
+    ]))  # fmt: skip
+    section = answer.scenario.workload.trace
+    end_s = trace.end_s if section.duration_s is None else min(section.start_s + section.duration_s, trace.end_s)
+    figure = build_rate_figure(edges_s, rate_per_s, current_theme(), bursts_of(visit, trace), (section.start_s, end_s))
+    draw_chart(figure, "file-rate", describe_rate(edges_s, rate_per_s))
+    st.caption("The frame is the part that is replayed, shaded are bursts.")
+    if isinstance(trace.content, Events):
+        draw_chart(build_gaps_figure(trace.content.arrival_s, current_theme()), "file-gaps",
+                   describe_gaps(trace.content.arrival_s))  # fmt: skip
+    else:
+        st.info("This trace only says how many requests came in each interval, so it has no gaps; they are drawn from a "
+                "gamma distribution when it is replayed.")  # fmt: skip
+    _draw_skew(summary.sources, "file-skew")
+
+
+def draw_replayed(answer: Answer) -> None:
+    """What the models get, after window, mapping, scaling and resampling."""
+    workload = answer.inputs.problem.workload
+    facts = dict(workload_numbers(workload))
+    st.subheader(f"Replayed on {words.plural(workload.num_models, 'model')}", anchor=False)
+    st.html(facts_html([
+        ("requests", words.count(facts["requests"])),
+        ("over", words.span(facts["span_s"])),
+        ("mean rate", words.rate(facts["rate_per_s"])),
+        ("burstiness (CV)", words.number(facts["cv"])),
+        ("peak to mean", words.number(facts["peak_to_mean"])),
+        ("models asked for", words.count(int((workload.requests_per_model() > 0).sum()))),
+        ("changed", "; ".join(changes(answer)) or "nothing"),
+    ]))  # fmt: skip
+    arrival_s = workload.arrival_s
+    per_bin, edges_s = np.histogram(arrival_s, RATE_BINS, (0.0, max(float(arrival_s[-1]), 1e-3)))
+    rate_per_s = per_bin / np.diff(edges_s)
+    draw_chart(build_rate_figure(edges_s, rate_per_s, current_theme()), "replay-rate",
+               describe_rate(edges_s, rate_per_s))  # fmt: skip
+    st.caption("Times are counted from the beginning of the part that is replayed.")
+    draw_chart(build_gaps_figure(arrival_s, current_theme()), "replay-gaps", describe_gaps(arrival_s))
+    _draw_skew(_by_model(answer), "replay-skew")
+
+
+def changes(answer: Answer) -> list[str]:
+    """What is done to the trace on its way to the models, in a few words each."""
+    section = answer.scenario.workload.trace
+    if section is None:
+        return []
+    done = []
+    if section.start_s or section.duration_s is not None:
+        length = "to the end" if section.duration_s is None else f"for {words.span(section.duration_s)}"
+        done.append(f"from {words.count(section.start_s)}{words.SPACE}s {length}")
+    for name, value in (("rate", section.rate_scale), ("CV", section.cv_scale), ("time", section.time_scale)):
+        if value != 1:
+            done.append(f"{name} × {words.number(value)}")
+    if section.resample != "none":
+        done.append(f"drawn anew in windows of {words.span(section.window_s)}")
+    if section.dequantise != "none":
+        done.append(f"spread over ticks ({section.dequantise})")
+    return done
+
+
+def bursts_of(visit: Visit, trace: Trace) -> tuple[Burst, ...]:
+    """The bursts of a trace at the chosen height."""
+    times = float(visit.views.get("burst_times", 2.0))
+    return compute.kept(("bursts", trace.digest, times), lambda: find_bursts(trace, times))
+
+
+def draw_bursts(visit: Visit, answer: Answer) -> None:
+    """The bursts as a table, with the height above which one counts."""
+    trace = answer.inputs.trace
+    if trace is None:
+        return
+    st.subheader("When did it burst?", anchor=False)
+    kept(visit, st.slider, "A burst has at least so many times the mean rate", "burst_times", 2.0, min_value=1.25,
+         max_value=10.0, step=0.25, help="Neighbouring intervals above this rate make one burst.")  # fmt: skip
+    bursts = bursts_of(visit, trace)
+    if not bursts:
+        st.info("No interval is that far above the mean; a lower height finds more.")
+        return
+    together = sum(b.requests for b in bursts)
+    total = max(trace_facts(trace)[0].requests, 1)
+    seconds = sum(b.length_s for b in bursts)
+    st.markdown(plain_text(
+        f"{words.plural(len(bursts), 'burst')} hold {words.share(together / total)} of the requests in "
+        f"{words.share(min(seconds / max(trace.end_s, 1e-9), 1.0))} of the time."
+    ))  # fmt: skip
+    draw_table(burst_table(bursts), "bursts", "Start, length, requests and height of every burst", height=250)
+
+
+def burst_table(bursts: Sequence[Burst]) -> pd.DataFrame:
+    """One row a burst, those with the most requests first."""
+    return pd.DataFrame(
+        {
+            "from (s)": round(b.start_s, 3),
+            "for (s)": round(b.length_s, 3),
+            "requests": b.requests,
+            "times the mean": round(b.times_mean, 2),
+        }
+        for b in bursts
+    )
+
+
+def draw_tables(answer: Answer) -> None:
+    """Requests of every source and of every model."""
+    with st.expander("Requests of every source and model"):
+        left, right = st.columns(2, gap="large")
+        trace = answer.inputs.trace
+        if trace is not None:
+            with left:
+                sources = pd.DataFrame(trace_facts(trace)[0].sources, columns=["source", "requests"])
+                draw_table(sources, "sources", "Requests of every source of the file")
+        with right:
+            models = pd.DataFrame(_by_model(answer), columns=["model", "requests"])
+            draw_table(models, "models-replayed", "Requests that every model gets")
+
+
+def _by_model(answer: Answer) -> list[tuple[str, int]]:
+    problem = answer.inputs.problem
+    names = [model.name for model in problem.models]
+    return list(zip(names, problem.workload.requests_per_model().tolist(), strict=True))
+
+
+def _draw_skew(parts: Sequence[tuple[str, float]], key: str) -> None:
+    build = build_skew_figure if len(parts) <= MOST_BARS else build_share_curve_figure
+    draw_chart(build(parts, current_theme()), key, describe_skew(parts))

@@ -1,0 +1,303 @@
+"""The number of devices: what is asked, the plan of each algorithm, and taking one over."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from app import words
+from app.compute import Answer
+from app.controls.placement_edits import added_section
+from app.controls.views import kept
+from app.figures.capacity import (
+    build_capacity_figure,
+    build_cost_figure,
+    curve_of_plan,
+    describe_capacity,
+    describe_cost,
+)
+from app.limits import MAX_DEVICES
+from app.panels.keep import draw_chart, draw_table
+from app.session import Visit, with_values
+from app.style import current_theme, plain, plain_text, tile_html, verdict_html
+from app.tasks import Task, desk_of, draw_task, start_task
+from planner.capacity import Capacity, CapacityPlan, find_capacity
+from planner.compare import placement_section
+from planner.scenario import PlacementSection, Scenario
+from planner.search import ALGORITHMS
+from simulator import Schedule
+
+PLACE = "capacity"
+# These start from a placement instead of the models, so they cannot plan for another number of devices.
+NEEDS_PLACEMENT = ("refine",)
+FIRST_ALGORITHMS = ("alpaserve", "selective_replication")
+# Headroom is looked for with up to 16 times the traffic.
+MOST_REQUESTS = 500_000
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked: target 0..1, numbers of devices, one section an algorithm with its hue."""
+
+    target: float
+    lowest: int
+    highest: int
+    step: int
+    confident: bool
+    sections: tuple[PlacementSection, ...]
+
+    def key(self, scenario: Scenario) -> str:
+        """Of the scenario and what is asked."""
+        parts = [scenario.model_dump(mode="json", exclude={"placements", "name"}), self.target, self.lowest,
+                 self.highest, self.step, self.confident, [s.model_dump(mode="json") for s in self.sections]]  # fmt: skip
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def algorithm_choices() -> dict[str, str]:
+    """Titles of the algorithms that can plan for any number of devices."""
+    return {name: a.title for name, a in ALGORITHMS.items() if name not in NEEDS_PLACEMENT}
+
+
+def draw_question(visit: Visit, answer: Answer) -> Question | None:
+    """The controls; None where the traffic is too much, or nothing can be asked."""
+    devices = visit.scenario.cluster.devices
+    titles = algorithm_choices()
+    first, second, third, fourth = st.columns(4)
+    with first:
+        target = kept(visit, st.number_input, "Deadlines to meet (%)", "target", 99.0, min_value=1.0, max_value=100.0,
+                      step=0.5, format="%g", help="The target SLO attainment, of all requests.")  # fmt: skip
+    with second:
+        lowest = kept(visit, st.number_input, "Devices from", "from", 1, min_value=1, max_value=MAX_DEVICES, step=1,
+                      help="The fewest that are tried.")  # fmt: skip
+    with third:
+        highest = kept(visit, st.number_input, "Devices to", "to", min(4 * devices, MAX_DEVICES), min_value=1,
+                       max_value=MAX_DEVICES, step=1, help="The most that are tried.")  # fmt: skip
+    with fourth:
+        step = kept(visit, st.number_input, "In steps of", "step", 1, min_value=1, max_value=64, step=1,
+                    help="8 tries whole nodes of 8 only.")  # fmt: skip
+    left, middle, right = st.columns([5, 2, 3], vertical_alignment="bottom")
+    with left:
+        algorithms = kept(visit, st.multiselect, "Placed by", "algorithms", list(FIRST_ALGORITHMS),
+                          options=list(titles), format_func=titles.get,
+                          help="Each of these finds a placement for every number of devices that is tried.")  # fmt: skip
+    with middle:
+        limit_s = kept(visit, st.number_input, "Seconds a search", "limit", 2.0, min_value=0.5, max_value=600.0,
+                       step=1.0, format="%g", help="More time finds better placements.")  # fmt: skip
+    with right:
+        confident = kept(visit, st.checkbox, "Be sure: with the 95 % interval", "sure", False,
+                         help="The lower end of the interval must reach the target, not only the estimate.")  # fmt: skip
+    sections = tuple(
+        PlacementSection(name=titles[a], search={"algorithm": a, "time_limit_s": limit_s}) for a in algorithms
+    )
+    question = Question(target / 100, lowest, highest, step, confident, sections)
+    return question if _can_be_asked(question, answer) else None
+
+
+def _can_be_asked(question: Question, answer: Answer) -> bool:
+    sentences = list(answer.problems.values()) if answer.inputs is None else []
+    if answer.inputs is not None and len(answer.inputs.problem.workload) > MOST_REQUESTS:
+        sentences.append(
+            f"The traffic has {words.count(len(answer.inputs.problem.workload))} requests; up to "
+            f"{words.count(MOST_REQUESTS)} are allowed for capacity plans. Choose a shorter part under Traffic."
+        )
+    if question.lowest > question.highest:
+        sentences.append(f"Devices from {question.lowest} to {question.highest} leave nothing to try; turn them round.")
+    if not question.sections:
+        sentences.append("No algorithm is chosen; choose at least one under Placed by.")
+    for sentence in sentences:
+        st.error(plain_text(sentence))
+    return not sentences
+
+
+def place_of(section: PlacementSection, scenario: Scenario, index: int) -> int:
+    """The hue: that of the basket's placement with the same algorithm, else one that the basket does not use."""
+    for place, mine in enumerate(scenario.placements):
+        if mine.search is not None and section.search is not None:
+            if mine.search.algorithm == section.search.algorithm:
+                return place
+    return len(scenario.placements) + index
+
+
+def draw_plans(visit: Visit, answer: Answer, question: Question) -> None:
+    """Run the search for the number of devices, and its answer."""
+    scenario, key = visit.scenario, question.key(visit.scenario)
+    desk = desk_of(visit, PLACE)
+    if st.button("Find the number of devices", type="primary", disabled=desk.is_working, key="capacity.go"):
+        desk = start_task(visit, PLACE, key, _work(visit, scenario, question))
+    draw_task(visit, PLACE, "Trying numbers of devices")
+    if desk.result is None:
+        if not desk.is_working:
+            st.info("Press the button: every algorithm is tried on more and fewer devices until the fewest that reach "
+                    "the target are known.")  # fmt: skip
+        return
+    if desk.last.key != key:
+        st.warning("The question or the scenario has changed since; press the button to answer it anew.")
+    capacity: Capacity = desk.result[0]
+    _draw_capacity(visit, capacity, desk.result[1])
+
+
+def _work(visit: Visit, scenario: Scenario, question: Question):
+    own = visit.own_profiles(scenario)
+
+    def work(task: Task) -> tuple[Capacity, Scenario]:
+        def report(done: int, total: int, what: str) -> bool:
+            task.best = what
+            return task.report(done, total, "points of this round")
+
+        found = find_capacity(
+            scenario, question.target, question.sections, question.lowest, question.highest, question.step,
+            question.confident, report, read=visit.read_trace, profiles=own.profiles if own else {},
+        )  # fmt: skip
+        return found, scenario
+
+    return work
+
+
+def _draw_capacity(visit: Visit, capacity: Capacity, scenario: Scenario) -> None:
+    plans, target = list(capacity.plans), capacity.plans[0].target if capacity.plans else 0.0
+    if not capacity.complete:
+        st.info("This was stopped: shown is what had been tried by then, so fewer devices may do.")
+    if not plans:
+        return
+    places = [place_of(_section(plan), scenario, i) for i, plan in enumerate(plans)]
+    st.html(verdict_html(places[0], sentence_of(plans)))
+    _draw_tiles(plans[0], plans)
+    curves = [curve_of_plan(plan) for plan in plans]
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        draw_chart(build_capacity_figure(curves, target, current_theme(), "devices", places), "capacity-curves",
+                   describe_capacity(curves, target))  # fmt: skip
+        st.caption("Bars at the points are 95 % intervals. A placement for fewer devices also runs on more, so the "
+                   "number is found by halving; the number one step below each answer was always tried.")  # fmt: skip
+    with right:
+        price = scenario.cluster.usd_per_device_hour
+        if price > 0:
+            draw_chart(build_cost_figure(curves, price, target, current_theme(), places), "capacity-cost",
+                        describe_cost(curves, price, target))  # fmt: skip
+        else:
+            st.info("Give a price per device-hour under Cluster to see what the plans cost.")
+    for plan in plans:
+        if plan.devices is None and capacity.complete:
+            st.warning(plain_text(why_not(plan)))
+    draw_table(plan_table(plans), "capacity-plans", "Devices, cost, headroom and limits of every algorithm",
+               column_config=_COLUMNS)  # fmt: skip
+    _draw_use(visit, plans)
+
+
+def sentence_of(plans: list[CapacityPlan]) -> str:
+    """The answer in words: the best plan, and the next best ones."""
+    best, goal = plans[0], f"{words.number(100 * plans[0].target)}{words.SPACE}%"
+    if best.devices is None:
+        return f"No algorithm reaches {goal} in this range. " + why_not(best)
+    price = f" for {words.usd_per_hour(best.usd_per_hour)}" if best.usd_per_hour else ""
+    first = f"{goal} of deadlines need {words.plural(best.devices, 'device')}{price}, placed by {best.name}."
+    others = [f"{words.plural(p.devices, 'device')} by {p.name}" if p.devices else f"not reached by {p.name}"
+              for p in plans[1:]]  # fmt: skip
+    return f"{first} Next best: {words.join(others)}." if others else first
+
+
+def why_not(plan: CapacityPlan) -> str:
+    """Why a plan does not reach the target: the constraint, or how near it came."""
+    goal = f"{words.number(100 * plan.target)}{words.SPACE}%"
+    best = max(plan.tried, key=lambda tried: tried.slo_attainment)
+    reasons = [tried.reason for tried in plan.tried if tried.reason]
+    if reasons and best.slo_attainment == 0:
+        return f"{plan.name} does not reach {goal}: {reasons[-1]}"
+    limit = f", and {plan.limiting_model[0]} misses most" if plan.limiting_model else ""
+    return (
+        f"{plan.name} does not reach {goal}: {words.plural(best.devices, 'device')} meet "
+        f"{words.share(best.slo_attainment)}{limit}. Allow more devices, looser deadlines, or less traffic."
+    )
+
+
+def _section(plan: CapacityPlan) -> PlacementSection:
+    found = plan.outcome.search if plan.outcome else None
+    algorithm = found.algorithm if found else next(n for n, t in algorithm_choices().items() if t == plan.name)
+    return PlacementSection(name=plan.name, search={"algorithm": algorithm})
+
+
+def _draw_tiles(best: CapacityPlan, plans: list[CapacityPlan]) -> None:
+    if best.devices is None:
+        return
+    figures = best.outcome.figures
+    rival = next((p for p in plans[1:] if p.devices is not None), None)
+    fewer = f"{words.count_difference(best.devices, rival.devices)} against next best" if rival else ""
+    dies = [fault.slo_attainment for fault in best.faults if fault.what == "device"]
+    tiles = [
+        tile_html("devices", words.count(best.devices), fewer),
+        tile_html("cost", words.usd_per_hour(best.usd_per_hour)) if best.usd_per_hour else "",
+        tile_html("deadlines met", words.share(figures.total.slo_attainment), words.half_width(figures.half_width)),
+        tile_html("traffic it bears (headroom)", f"{words.number(best.headroom)} ×" if best.headroom else "–", "today's"),
+        tile_html("if the worst device dies", words.share(min(dies)) if dies else "–", "met"),
+    ]  # fmt: skip
+    st.html(f'<div class="tiles">{"".join(tiles)}</div>')
+
+
+_COLUMNS = {
+    "placed_by": st.column_config.TextColumn("Placed by"),
+    "devices": st.column_config.NumberColumn("Devices"),
+    "met_percent": st.column_config.NumberColumn("Deadlines met (%)", format="%.2f"),
+    "half_width_points": st.column_config.NumberColumn("± points", format="%.2f"),
+    "usd_per_hour": st.column_config.NumberColumn("Cost (USD/h)", format="%.2f"),
+    "headroom": st.column_config.NumberColumn("Bears traffic ×", format="%.2f"),
+    "limiting_model": st.column_config.TextColumn("Model that misses most"),
+    "limiting_group": st.column_config.TextColumn("Group that misses most"),
+    "worst_device_percent": st.column_config.NumberColumn("Worst device dies (%)", format="%.1f"),
+    "worst_node_percent": st.column_config.NumberColumn("Worst node dies (%)", format="%.1f"),
+}
+
+
+def plan_table(plans: list[CapacityPlan]) -> pd.DataFrame:
+    """One row a plan; shares in per cent."""
+
+    def worst(plan: CapacityPlan, what: str) -> float | None:
+        return min((100 * f.slo_attainment for f in plan.faults if f.what == what), default=None)
+
+    return pd.DataFrame(
+        {
+            "placed_by": plan.name,
+            "devices": plan.devices,
+            "met_percent": 100 * plan.outcome.figures.total.slo_attainment if plan.outcome else 0.0,
+            "half_width_points": 100 * plan.outcome.figures.half_width if plan.outcome else None,
+            "usd_per_hour": plan.usd_per_hour,
+            "headroom": plan.headroom,
+            "limiting_model": plan.limiting_model and f"{plan.limiting_model[0]} ({plan.limiting_model[1]:,} missed)",
+            "limiting_group": plan.limiting_group and f"group {plan.limiting_group[0]} ({plan.limiting_group[1]:,})",
+            "worst_device_percent": worst(plan, "device"),
+            "worst_node_percent": worst(plan, "node"),
+        }
+        for plan in plans
+    ).astype({"devices": "Int64"})  # fmt: skip
+
+
+def _draw_use(visit: Visit, plans: list[CapacityPlan]) -> None:
+    usable = [p for p in plans if p.outcome is not None and not isinstance(p.outcome.placement, Schedule)]
+    with st.container(horizontal=True):
+        for plan in usable:
+            devices = plan.devices or max(t.devices for t in plan.tried)
+            st.button(
+                f"Use {plain(plan.name)} on {words.plural(devices, 'device')}", key=f"capacity.use:{plan.name}",
+                on_click=use_plan, args=(visit, plan), icon=":material/add:",
+                help="Puts this very placement into the basket; a smaller cluster grows to hold it.",
+            )  # fmt: skip
+    if visit.complaints.get(PLACE):
+        st.error(plain_text(visit.complaints[PLACE]))
+
+
+def use_plan(visit: Visit, plan: CapacityPlan) -> None:
+    """Put the plan's placement into the basket, on a cluster that is large enough."""
+    used = plan.outcome.placement.devices
+    section = placement_section(plan.outcome.placement)
+    named = section.model_copy(update={"name": f"{plan.name}, {words.plural(used, 'device')}"})
+
+    def change(scenario: Scenario) -> Scenario:
+        larger = with_values(scenario, "cluster", devices=max(scenario.cluster.devices, plan.devices or used))
+        return added_section(larger, named)
+
+    if visit.edit(PLACE, change):
+        visit.edition += 1
+        st.toast(f"{named.name} is in the basket now.")

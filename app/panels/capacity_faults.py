@@ -1,0 +1,84 @@
+"""What dies when a device or a node dies, for every placement of the basket."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app import compute, words
+from app.compute import Answer, Entry
+from app.figures.capacity import build_faults_figure, describe_faults
+from app.panels.keep import draw_chart, draw_table
+from app.session import Visit
+from app.style import current_theme, plain, verdict_html
+from app.tasks import Task, desk_of, draw_task, start_task
+from planner.faults import Fault, fault_what_if
+from simulator import Schedule
+
+# Requests times failures that are simulated while one waits.
+QUICK_WORK = 3_000_000
+
+
+def draw_faults(visit: Visit, answer: Answer) -> None:
+    """The worst failure of every placement in a sentence, and each failure drawn."""
+    entries = [e for e in answer.shown if not isinstance(e.outcome.placement, Schedule)]
+    if not entries:
+        st.info("There is no simulated placement without replanning in the basket; add one under Placements.")
+        return
+    found = {entry.place: _faults(visit, answer, entry) for entry in entries}
+    known = [(entry, found[entry.place]) for entry in entries if found[entry.place] is not None]
+    if known:
+        st.html(verdict_html(*_sentence(known)))
+        draw_table(fault_table(known), "faults", "Each failure with the groups and models that go")
+    for entry, faults in known:
+        healthy = entry.outcome.figures.total.slo_attainment
+        st.markdown(f"**{plain(entry.section.name)}**")
+        draw_chart(build_faults_figure(faults, healthy, current_theme(), entry.place), f"faults-{entry.place}",
+                   describe_faults(faults, healthy))  # fmt: skip
+    st.caption("The group of a dead device serves no more, the other groups go on, nothing is moved. "
+               "Models without a replica left miss all their deadlines.")  # fmt: skip
+
+
+def _faults(visit: Visit, answer: Answer, entry: Entry) -> tuple[Fault, ...] | None:
+    """The failures of a placement, or None while they are being simulated in the background."""
+    place, key = f"faults:{entry.section.name}", f"faults:{entry.outcome_key}"
+
+    def work(task: Task | None = None) -> tuple[Fault, ...]:
+        return fault_what_if(entry.outcome.placement, answer.inputs.problem, answer.inputs.warmup_s)
+
+    groups = len(entry.outcome.placement.groups)
+    if len(answer.inputs.problem.workload) * 2 * groups <= QUICK_WORK:
+        return compute.kept(key, work)
+    desk = desk_of(visit, place)
+    if desk.task is None or desk.task.key != key:
+        desk = start_task(visit, place, key, work)
+    draw_task(visit, place, f"Failures of {entry.section.name}")
+    return desk.result if desk.last is not None and desk.last.key == key else None
+
+
+def _sentence(known: list[tuple[Entry, tuple[Fault, ...]]]) -> tuple[int, str]:
+    """The placement that bears its worst device best, and the sentence about all."""
+
+    def worst(faults: tuple[Fault, ...]) -> float:
+        return min((f.slo_attainment for f in faults if f.what == "device"), default=0.0)
+
+    ranked = sorted(known, key=lambda pair: -worst(pair[1]))
+    parts = [f"{words.shorten(e.section.name)} still meets {words.share(worst(faults))}" for e, faults in ranked]
+    return ranked[0][0].place, f"After its worst device dies, {words.join(parts)} of deadlines."
+
+
+def fault_table(known: list[tuple[Entry, tuple[Fault, ...]]]) -> pd.DataFrame:
+    """One row a failure, worst first within each placement; attainment in per cent."""
+    return pd.DataFrame(
+        {
+            "placement": entry.section.name,
+            "what dies": f.what,
+            "number": f.index,
+            "same for so many devices": f.devices,
+            "groups gone": ", ".join(map(str, f.groups)),
+            "deadlines met (%)": round(100 * f.slo_attainment, 3),
+            "models without a replica": ", ".join(f.orphans),
+        }
+        for entry, faults in known
+        for f in sorted(faults, key=lambda f: f.slo_attainment)
+    )

@@ -1,0 +1,218 @@
+"""Deadlines met while one or two things vary: traffic and devices, burstiness, deadlines."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import words
+from app.compute import Answer
+from app.controls.views import kept
+from app.figures.capacity import (
+    build_capacity_figure,
+    build_rate_map_figure,
+    curves_of_sweep,
+    describe_capacity,
+    describe_rate_map,
+)
+from app.panels.capacity import Question, place_of
+from app.panels.keep import draw_chart, draw_table
+from app.session import Visit
+from app.style import current_theme, plain_text, verdict_html
+from app.tasks import Desk, Task, desk_of, draw_task, start_task
+from planner.scenario import PlacementSection, Scenario
+from planner.search import ALGORITHMS
+from planner.sweep import Sweep, sweep
+
+MAP, SWEEP = "rate-map", "sweep"
+AXES = {
+    "rate_scale": "more or less traffic (× the scenario's)",
+    "cv_scale": "burstier or calmer traffic (× the scenario's CV)",
+    "slo_scale": "tighter or looser deadlines (× the latency alone)",
+    "devices": "more or fewer devices",
+}
+# First range of each axis: lowest, highest, points. Devices begin at the capacity question's.
+_RANGES = {"rate_scale": (0.25, 2.0, 8), "cv_scale": (0.5, 4.0, 8), "slo_scale": (1.0, 10.0, 10)}
+MOST_SIMULATED = 400_000_000
+
+
+def draw_rate_map(visit: Visit, answer: Answer, question: Question) -> None:
+    """Traffic against devices for one algorithm, with the line on which the target is reached."""
+    st.subheader("How much traffic do how many devices bear?", anchor=False)
+    names = [section.name for section in question.sections]
+    columns = st.columns([3, 2, 2, 2, 2], vertical_alignment="bottom")
+    with columns[0]:
+        name = kept(visit, st.selectbox, "Placed by", "map_by", names[0], options=names)
+    with columns[1]:
+        low = kept(visit, st.number_input, "Traffic from (×)", "map_low", 0.25, min_value=0.01, max_value=16.0,
+                   step=0.25, format="%g", help="1 is the scenario's own traffic.")  # fmt: skip
+    with columns[2]:
+        high = kept(visit, st.number_input, "Traffic to (×)", "map_high", 2.0, min_value=0.01, max_value=16.0,
+                    step=0.25, format="%g")  # fmt: skip
+    with columns[3]:
+        rows = kept(visit, st.number_input, "Steps of traffic", "map_rows", 6, min_value=2, max_value=20, step=1)
+    with columns[4]:
+        count = kept(visit, st.number_input, "Steps of devices", "map_columns", 6, min_value=2, max_value=20, step=1)
+    section = next(s for s in question.sections if s.name == name)
+    devices = np.unique(np.linspace(question.lowest, question.highest, count).round())
+    axes = (("devices", tuple(devices)), ("rate_scale", tuple(_spread(low, high, rows))))
+    _draw_start(visit, answer, MAP, "Draw the map", axes, (section,))
+    desk = desk_of(visit, MAP)
+    if desk.result is None:
+        if not desk.is_working:
+            st.info("Press the button: each field of the map is one search and one simulation.")
+        return
+    swept: Sweep = desk.result[0]
+    draw_chart(*rate_map(swept, question.target))
+    st.caption("The line joins the most traffic that still meets the target, taken from the low end as in the paper's "
+               "figures. Empty fields were not reached before Stop.")  # fmt: skip
+    draw_table(sweep_table(swept), "rate-map-table", "Deadlines met for every traffic and number of devices")
+
+
+def rate_map(swept: Sweep, target: float) -> tuple:
+    """The map's figure, its key and its description."""
+    (_, devices), (_, rates) = swept.axes
+    devices, rates = np.sort(devices), np.sort(rates)
+    met = np.full((rates.size, devices.size), np.nan)
+    for result in swept.results:
+        at = dict(result.point.values)
+        met[np.searchsorted(rates, at["rate_scale"]), np.searchsorted(devices, at["devices"])] = result.slo_attainment
+    name = swept.results[0].point.section.name if swept.results else ""
+    figure = build_rate_map_figure(devices, rates, met, target, name, current_theme())
+    return figure, "rate-map", describe_rate_map(devices, rates, met, target)
+
+
+def draw_sweep(visit: Visit, answer: Answer, question: Question) -> None:
+    """One thing varied, the basket or the algorithms compared, and where the target is crossed."""
+    st.subheader("What if traffic, burstiness or deadlines change?", anchor=False)
+    columns = st.columns([3, 3, 2, 2, 2], vertical_alignment="bottom")
+    with columns[0]:
+        axis = kept(visit, st.selectbox, "Change", "axis", "rate_scale", options=list(AXES), format_func=AXES.get)
+    with columns[1]:
+        what = kept(visit, st.selectbox, "Of", "sweep_of", "the basket", options=["the basket", "the algorithms"],
+                    help="The basket's placements by hand stay as they are; searched ones are searched anew.")  # fmt: skip
+    low, high, count = _RANGES.get(axis, (question.lowest, question.highest, 8))
+    with columns[2]:
+        low = kept(visit, st.number_input, "From", f"{axis}_from", float(low), min_value=0.01, max_value=4096.0,
+                   format="%g")  # fmt: skip
+    with columns[3]:
+        high = kept(visit, st.number_input, "To", f"{axis}_to", float(high), min_value=0.01, max_value=4096.0,
+                    format="%g")  # fmt: skip
+    with columns[4]:
+        count = kept(visit, st.number_input, "Points", f"{axis}_points", count, min_value=2, max_value=40, step=1)
+    values = _spread(low, high, count)
+    if axis == "devices":
+        values = np.unique(np.maximum(np.round(values), 1))
+    sections = question.sections if what != "the basket" else _limited(visit.scenario, question)
+    if not sections:
+        st.error("The basket is empty; add a placement on the left, or sweep the algorithms.")
+        return
+    _draw_start(visit, answer, SWEEP, "Sweep", ((axis, tuple(values)),), sections)
+    desk = desk_of(visit, SWEEP)
+    if desk.result is None:
+        if not desk.is_working:
+            st.info("Press the button: everything else stays as it is, and each point is searched and simulated.")
+        return
+    _draw_swept(*desk.result, question.target)
+
+
+def _draw_swept(swept: Sweep, scenario: Scenario, target: float) -> None:
+    axis = swept.axes[0][0]
+    curves = curves_of_sweep(swept, target)
+    sections = {r.point.section.name: r.point.section for r in swept.results}
+    names = [section.name for section in scenario.placements]
+    places = [
+        names.index(c.name) if c.name in names else place_of(sections[c.name], scenario, i)
+        for i, c in enumerate(curves)
+    ]
+    if not curves:
+        st.info("This was stopped before a point was done.")
+        return
+    st.html(verdict_html(places[0], describe_capacity(curves, target, axis) + "."))
+    draw_chart(build_capacity_figure(curves, target, current_theme(), axis, places), "sweep",
+               describe_capacity(curves, target, axis))  # fmt: skip
+    st.caption("Rings mark the last value, from the easy end on, at which the target is still reached: the paper's "
+               "figures count in this way.")  # fmt: skip
+    for reason in dict.fromkeys(r.reason for r in swept.results if r.reason):
+        st.warning(plain_text(reason))
+    draw_table(sweep_table(swept), "sweep-table", "Deadlines met at every value")
+
+
+def sweep_table(swept: Sweep) -> pd.DataFrame:
+    """One row a point: placement, values, attainment and half interval in per cent, why it cannot be."""
+    return pd.DataFrame(
+        {
+            "placement": r.point.section.name,
+            **dict(r.point.values),
+            "deadlines_met_percent": 100 * r.slo_attainment,
+            "half_width_points": 100 * r.outcome.figures.half_width if r.outcome else None,
+            "why not": r.reason or "",
+        }
+        for r in swept.results
+    )
+
+
+def _draw_start(visit: Visit, answer: Answer, place: str, label: str, axes, sections) -> Desk:
+    """The button that starts a sweep, its progress, and that the picture is an older one."""
+    scenario = visit.scenario
+    parts = [scenario.model_dump(mode="json", exclude={"placements", "name"}), axes,
+             [s.model_dump(mode="json") for s in sections]]  # fmt: skip
+    key = hashlib.sha256(json.dumps(parts, sort_keys=True, default=float).encode()).hexdigest()
+    desk = desk_of(visit, place)
+    if st.button(label, type="primary", disabled=desk.is_working, key=f"{place}.go"):
+        if (sentence := _too_much(answer, axes, sections)) is not None:
+            st.error(sentence)
+        else:
+            desk = start_task(visit, place, key, _work(visit, scenario, axes, sections))
+    draw_task(visit, place, "Simulating points")
+    if desk.last is not None and desk.last.key != key and not desk.is_working:
+        st.warning("The settings have changed since; press the button to draw it anew.")
+    if desk.result is not None and not desk.result[0].complete:
+        st.info("This was stopped; the points done by then are shown.")
+    return desk
+
+
+def _too_much(answer: Answer, axes, sections) -> str | None:
+    points = len(sections) * int(np.prod([len(values) for _, values in axes]))
+    rates = dict(axes).get("rate_scale", (1.0,))
+    simulated = len(answer.inputs.problem.workload) * float(np.mean(rates)) * points
+    if simulated <= MOST_SIMULATED:
+        return None
+    return (
+        f"These {words.count(points)} points simulate {words.count(simulated)} requests; at most "
+        f"{words.count(MOST_SIMULATED)} are allowed. Choose fewer points or a shorter part of the traffic."
+    )
+
+
+def _work(visit: Visit, scenario: Scenario, axes, sections):
+    own = visit.own_profiles(scenario)
+
+    def work(task: Task) -> tuple[Sweep, Scenario]:
+        def report(done: int, total: int, what: str) -> bool:
+            return task.report(done, total, what)
+
+        swept = sweep(scenario, axes, sections, report, read=visit.read_trace, profiles=own.profiles if own else {})
+        return swept, scenario
+
+    return work
+
+
+def _limited(scenario: Scenario, question: Question) -> tuple[PlacementSection, ...]:
+    """The basket; searches that may last get the time limit of the question, because each point is a search."""
+    limit_s = question.sections[0].search.time_limit_s
+
+    def limited(section: PlacementSection) -> PlacementSection:
+        if section.search is None or section.search.algorithm not in ALGORITHMS:
+            return section
+        return section.model_copy(update={"search": section.search.model_copy(update={"time_limit_s": limit_s})})
+
+    return tuple(limited(section) for section in scenario.placements)
+
+
+def _spread(low: float, high: float, count: int) -> np.ndarray:
+    low, high = min(low, high), max(low, high)
+    return np.array([float(f"{value:.4g}") for value in np.linspace(low, high, count)])

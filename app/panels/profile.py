@@ -1,0 +1,245 @@
+"""The profile: what more devices bring, where the time goes, how the layers are cut, and using it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pandas as pd
+import streamlit as st
+
+from app import words
+from app.controls.views import kept
+from app.figures.profile import (
+    build_cut_comparison_figure,
+    build_cut_figure,
+    build_overhead_figure,
+    build_scaling_figure,
+    describe_cut,
+    describe_cut_comparison,
+    describe_overhead,
+    describe_scaling,
+)
+from app.panels.keep import draw_chart, draw_table
+from app.panels.profile_inputs import Question
+from app.session import Visit, with_values
+from app.style import current_theme, plain_text, tile_html, verdict_html
+from app.tasks import Task, desk_of, start_task
+from planner.parallelise import CalibrationResult, ModelledProfile, Plan, calibrate, configuration_row, profile_model
+from planner.parallelise.operators import GIB, total_weight_bytes
+from planner.scenario import Scenario
+from simulator import InputError
+from simulator.catalogue import catalogue_document
+
+PLACE = "profile"
+OWN_FILE = "profiles of this visit.json"
+_NEUTRAL_PLACE = 5
+_WAY_TITLES = {True: "dynamic program", False: "equal layers"}
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A profile, the question behind it, the equal cut to compare with, and how well it meets measurements."""
+
+    question: Question
+    modelled: ModelledProfile
+    equal: Mapping[tuple[int, int], Plan]
+    calibrated: CalibrationResult | None
+
+
+def make(visit: Visit, question: Question) -> Made | None:
+    """The profile of a question; None until it is made. What takes less than a second appears at once."""
+    desk, key = desk_of(visit, PLACE), question.key()
+    if desk.task is None or desk.task.key != key:
+        desk = start_task(visit, PLACE, key, lambda task: _profile(question, task))
+    return desk.result
+
+
+def last(visit: Visit) -> Made | None:
+    """The last good profile."""
+    return desk_of(visit, PLACE).result
+
+
+def _profile(question: Question, task: Task) -> Made:
+    options = {"weight_memory_gib": question.weight_memory_gib, "sequence": question.sequence}
+    calibrated = None
+    if any(m.fitted for m in question.measurements):
+        task.report(0, 3, "scaling to the measured latencies")
+        calibrated = calibrate(question.architecture, question.device, question.measurements, **options)
+    factors = calibrated.calibration if calibrated else None
+    shape = (question.architecture, question.device, question.max_pp, question.max_tp)
+    task.report(1, 3, "sharding operators and cutting layers")
+    modelled = profile_model(*shape, calibration=factors, **options)
+    task.report(2, 3, "cutting into equal layers, to compare")
+    pipelines = (question.architecture, question.device, min(question.max_pp, question.architecture.layers), 1)
+    try:
+        equal = profile_model(*pipelines, batches=(1,), calibration=factors, cut="equal", **options).plans
+    except InputError:
+        # Equal layers may fit nowhere, while the dynamic program's stages do.
+        equal = {}
+    return Made(question, modelled, equal, calibrated)
+
+
+def draw_verdict(made: Made) -> None:
+    """What the model takes alone, and what a group of devices brings."""
+    modelled, name = made.modelled, made.question.architecture.name
+    weights_gib = total_weight_bytes(modelled.operators) / GIB
+    alone, fits = modelled.profile.single_device_latency_s, (1, 1) in modelled.plans
+    where = f"one {made.question.device.name}"
+    sentence = (
+        f"{name} takes {words.duration(alone)} for {words.count(made.question.sequence)} tokens on {where}."
+        if fits
+        else f"{name} does not fit {where}: its {words.gib(weights_gib)} of weights need "
+        f"{words.plural(min(p.pp * p.tp for p in modelled.plans.values()), 'device')} at least."
+    )
+    best = max(modelled.plans.values(), key=lambda plan: plan.throughput_per_s() / (plan.pp * plan.tp))
+    fast = min(modelled.plans.values(), key=lambda plan: plan.latency_s())
+    st.html(verdict_html(_NEUTRAL_PLACE, f"{sentence} Fastest for one request: {words.duration(fast.latency_s())} with "
+                                         f"{words.group_size(fast.pp, fast.tp)}."))  # fmt: skip
+    tiles = [
+        tile_html("weights", words.gib(weights_gib)),
+        tile_html("alone on one device", words.duration(alone), "" if fits else "if it fitted"),
+        tile_html("most a device answers", words.rate(best.throughput_per_s() / (best.pp * best.tp)), "each"),
+        tile_html("fastest answer", words.duration(fast.latency_s()), f"pp {fast.pp}, tp {fast.tp}"),
+    ]
+    st.html(f'<div class="tiles">{"".join(tiles)}</div>')
+    if made.calibrated is not None:
+        _draw_calibration(made.calibrated)
+
+
+def _draw_calibration(calibrated: CalibrationResult) -> None:
+    factors = calibrated.calibration
+    st.markdown(plain_text(
+        f"Scaled to your measurements: computation × {words.number(factors.compute)}, communication × "
+        f"{words.number(factors.communication)}."
+    ))  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "pp": c.measurement.pp, "tp": c.measurement.tp, "batch": c.measurement.batch,
+            "measured (ms)": 1000 * c.measurement.latency_s, "model (ms)": round(1000 * c.modelled_s, 3),
+            "off by (%)": round(100 * c.error, 2), "fitted": c.measurement.fitted,
+        }
+        for c in calibrated.checks
+    )  # fmt: skip
+    draw_table(rows, "calibration", "Every measurement beside the calibrated model")
+
+
+def draw_scaling(made: Made) -> None:
+    """Latency, throughput and memory against devices."""
+    profile = made.modelled.profile
+    draw_chart(build_scaling_figure(profile, current_theme()), "scaling", describe_scaling(profile))
+    st.caption("Stages keep the weights once and add throughput, shared operators answer faster, replicas hold all the "
+               "weights again (the paper's figure 9).")  # fmt: skip
+
+
+def draw_overhead(made: Made) -> None:
+    """Where the time of one request goes."""
+    plans = made.modelled.plans
+    draw_chart(build_overhead_figure(plans, current_theme()), "overhead", describe_overhead(plans))
+    st.caption("Waiting is what the faster stages wait for the slowest in a full pipeline (the paper's figure 8).")
+
+
+def draw_cuts(made: Made) -> None:
+    """Dynamic program against equal layers."""
+    dynamic = {pp: plan for (pp, tp), plan in made.modelled.plans.items() if tp == 1 and pp > 1}
+    equal = {pp: plan for (pp, _), plan in made.equal.items() if pp > 1}
+    if not set(dynamic) & set(equal):
+        st.info("Allow two stages or more to compare the ways of cutting.")
+        return
+    draw_chart(build_cut_comparison_figure(dynamic, equal, current_theme()), "cut-comparison",
+               describe_cut_comparison(dynamic, equal))  # fmt: skip
+    st.caption(
+        "Cutting where the slowest stage is fastest, against equally many layers a stage (the paper's figure 16)."
+    )
+
+
+def draw_stages(visit: Visit, made: Made) -> None:
+    """The cut of one configuration over the layers, and how its operators are shared."""
+    st.subheader("How are the layers cut and shared?", anchor=False)
+    keys = sorted(made.modelled.plans, key=lambda key: (key[0] * key[1], key[1]))
+    titles = {f"{pp}x{tp}": (pp, tp) for pp, tp in keys}
+    first = next((t for t in ("4x1", "8x1", "2x1") if t in titles), next(iter(titles)))
+    chosen = kept(visit, st.selectbox, "Configuration", "profile.shape", first, options=list(titles),
+                  format_func=lambda t: words.group_size(*titles[t]) if t in titles else t)  # fmt: skip
+    pp, tp = titles[chosen]
+    rows = [(_WAY_TITLES[True], made.modelled.plans[pp, tp])]
+    if (pp, tp) in made.equal and pp > 1:
+        rows.append((_WAY_TITLES[False], made.equal[pp, tp]))
+    draw_chart(build_cut_figure(made.modelled.operators, rows, current_theme()), "cut", describe_cut(rows))
+    st.caption("One bar an operator, as high as its work; the darkest stage is the slowest.")
+    draw_table(stage_table(made.modelled, pp, tp), "stages", "Every stage: operators, time, weights and sharding")
+
+
+def stage_table(modelled: ModelledProfile, pp: int, tp: int) -> pd.DataFrame:
+    """One row a stage of a configuration: milliseconds, GiB, and the sharding of its operators."""
+    return pd.DataFrame(
+        {
+            "stage": i + 1,
+            "from": stage["first"],
+            "to": stage["last"],
+            "latency (ms)": round(1000 * stage["latency_s"], 3),
+            "computing (ms)": round(1000 * stage["compute_s"], 3),
+            "collectives (ms)": round(1000 * stage["collective_s"], 3),
+            "hop (ms)": round(1000 * stage["hop_s"], 3),
+            "weights a device (GiB)": round(stage["weight_gib"], 3),
+            "sharding": "; ".join(f"{kind}: " + ", ".join(f"{n} × {way}" for way, n in ways.items())
+                                  for kind, ways in stage["sharding"].items()),
+        }
+        for i, stage in enumerate(configuration_row(modelled, pp, tp)["stages"])
+    )  # fmt: skip
+
+
+def draw_configurations(made: Made) -> None:
+    """Every configuration as a row, and those that cannot be."""
+    st.subheader("Every configuration", anchor=False)
+    rows = [configuration_row(made.modelled, pp, tp) for pp, tp in sorted(made.modelled.plans)]
+    keys = ("pp", "tp", "devices", "latency_s", "slowest_stage_s", "throughput_per_s", "compute_s", "communication_s",
+            "imbalance_s", "weight_gib", "activation_gib")  # fmt: skip
+    table = pd.DataFrame([{key: row[key] for key in keys} for row in rows])
+    draw_table(table, "configurations", "Latency, throughput, overheads and memory of every configuration",
+               column_config={key: st.column_config.NumberColumn(key, format="%.4g") for key in keys[3:]})  # fmt: skip
+    for (pp, tp), reason in sorted(made.modelled.left_out.items()):
+        st.caption(plain_text(f"pp {pp}, tp {tp} is left out: {reason}."))
+
+
+def draw_use(visit: Visit, made: Made) -> None:
+    """Take the profile over into the scenario, or away as a file."""
+    name, button, file = st.columns([3, 2, 3], vertical_alignment="bottom")
+    default = f"{made.question.architecture.name} on {made.question.device.name}"[:60]
+    with name:
+        called = kept(visit, st.text_input, "Name of the profile", f"profile.name:{default}", default, max_chars=60)
+    button.button("Use this profile", type="primary", key="profile.use", on_click=use_profile,
+                  args=(visit, made, called or default),
+                  help="Joins the profiles of this visit, and one model of this kind joins the scenario.")  # fmt: skip
+    file.download_button(
+        "Catalogue (JSON)", lambda: json.dumps(_document(made, called or default), indent=1), "profiles.json",
+        "application/json", key="download:profile", on_click="ignore", icon=":material/download:",
+        help="In the form that a scenario's key `profiles` reads.",
+    )  # fmt: skip
+    if PLACE in visit.complaints:
+        st.error(plain_text(visit.complaints[PLACE]))
+
+
+def _document(made: Made, name: str) -> dict:
+    return catalogue_document({name: replace(made.modelled.profile, name=name)})
+
+
+def use_profile(visit: Visit, made: Made, name: str) -> None:
+    """Add the profile to this visit's own ones and a model of this kind to the scenario."""
+    before = visit.profiles.get(visit.scenario.profiles or "")
+    profiles = dict(before.profiles) if before else {}
+    profiles[name] = replace(made.modelled.profile, name=name)
+    visit.add_profiles(OWN_FILE, json.dumps(catalogue_document(profiles)).encode())
+
+    def change(scenario: Scenario) -> Scenario:
+        models = [section.model_dump() for section in scenario.models]
+        names = {n for section in scenario.models for n in section.names()}
+        if name not in {section.profile for section in scenario.models}:
+            free = next(n for n in (name, *(f"{name} ({i})" for i in range(2, len(names) + 3))) if n not in names)
+            models.append({"name": free, "profile": name, "slo_scale": 5.0})
+        return with_values(scenario, "", profiles=OWN_FILE, models=models)
+
+    if visit.edit(PLACE, change):
+        visit.edition += 1
+        st.toast(f"{name} is a model of the scenario now; set its traffic and deadline on the Plan page.")

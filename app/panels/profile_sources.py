@@ -1,0 +1,71 @@
+"""Where the numbers of a profile come from, and how far off the cost model was where the truth is known."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app import words
+from app.panels.keep import draw_table
+from app.panels.profile import Made
+from app.session import Visit
+from app.style import plain_text
+from app.tasks import Task, desk_of, draw_task, start_task
+from planner.parallelise import evidence
+
+PLACE = "profile:evidence"
+_TABLES = {
+    "recovered latencies of the paper's six models, 2048 tokens": evidence.compare_recovered,
+    "measured grid of BERT-1.3B, 1024 tokens": evidence.compare_grid,
+    "measured pipelines of BERT-2.6B and 6.7B, 1024 tokens": evidence.compare_pipelines,
+}
+
+
+def draw_evidence(visit: Visit, made: Made | None) -> None:
+    """The sources of model and device, and the errors against known numbers."""
+    st.subheader("Where do these numbers come from?", anchor=False)
+    if made is not None:
+        question = made.question
+        sources = [
+            ("Model", question.architecture.source),
+            ("Device", question.device.source),
+            ("Constants of the software", question.device.software.note),
+            ("Price", f"{question.device.price_source}, {question.device.price_date}".strip(", ")),
+        ]
+        for what, source in sources:
+            st.markdown(f"**{what}:** {plain_text(source or 'own values')}")
+    st.markdown("A roofline cost model gives each operator's time, an integer program shares the operators of a stage, a "
+                "dynamic program cuts the layers into stages. docs/parallelisation.md tells how.")  # fmt: skip
+    desk = desk_of(visit, PLACE)
+    if st.button("Hold the model against known numbers", key="evidence.go", disabled=desk.is_working,
+                 help="Computes the known latencies anew and lists every miss; takes a second or two."):  # fmt: skip
+        desk = start_task(visit, PLACE, "evidence", _compare)
+    draw_task(visit, PLACE, "Comparing with known numbers")
+    if desk.result is None:
+        return
+    for title, rows in desk.result.items():
+        mean, largest = evidence.summary(rows)
+        st.markdown(f"Against {title}: off by {words.share(mean)} on average, by {words.share(largest)} at most.")
+        with st.expander(f"All {len(rows)} numbers"):
+            draw_table(comparison_table(rows), f"evidence-{len(rows)}", title)
+
+
+def _compare(task: Task) -> dict[str, list[evidence.Comparison]]:
+    found = {}
+    for done, (title, compare) in enumerate(_TABLES.items()):
+        task.report(done, len(_TABLES), title)
+        found[title] = compare()
+    return found
+
+
+def comparison_table(rows: list[evidence.Comparison]) -> pd.DataFrame:
+    """One row a number; milliseconds, error in per cent of the known one."""
+    return pd.DataFrame(
+        {
+            "what": row.what,
+            "model (ms)": round(row.modelled, 2),
+            "known (ms)": round(row.known, 2),
+            "off by (%)": round(100 * row.error, 2),
+        }
+        for row in rows
+    )

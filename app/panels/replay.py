@@ -1,0 +1,245 @@
+"""The replay of a search: the score over its work, the placement at each step, and what else was tried there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from app import compute, words
+from app.compute import Answer
+from app.controls.views import kept
+from app.figures.cluster import build_cluster_figure, describe_cluster
+from app.figures.search import (
+    OVER,
+    build_alternatives_figure,
+    build_score_figure,
+    describe_alternatives,
+    describe_score,
+)
+from app.panels.keep import draw_chart, draw_table
+from app.session import Visit
+from app.style import current_theme, facts_html, guarded, plain_text, verdict_html
+from planner.search import ALGORITHMS, SearchResult
+from planner.search.bound import upper_bound
+from planner.search.history import MAX_BYTES, history_document, read_history
+from planner.search.result import Step
+from simulator import InputError, Placement
+
+PLACE = "history"
+_UPLOAD = "upload:history"
+_PLAYING, _STEP = "replay_playing", "replay_step"
+TICK_S = 0.7
+# The bound looks at every window of the traffic; above this many requests it is left out.
+MOST_FOR_BOUND = 500_000
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The search that is replayed: its name, its place in the basket, and whether it belongs to this scenario."""
+
+    name: str
+    place: int
+    found: SearchResult
+    is_mine: bool
+
+
+def choose_search(visit: Visit, answer: Answer) -> Chosen | None:
+    """A row of the searches: those of the basket and uploaded ones."""
+    mine = [Chosen(e.section.name, e.place, e.outcome.search, True) for e in answer.shown
+            if e.outcome.search is not None and e.outcome.search.steps]  # fmt: skip
+    uploaded: dict[str, SearchResult] = visit.views.get(PLACE, {})
+    loaded = [Chosen(name, len(visit.scenario.placements) + i, found, False)
+              for i, (name, found) in enumerate(uploaded.items())]  # fmt: skip
+    choices = {chosen.name: chosen for chosen in [*mine, *loaded]}
+    if not choices:
+        st.info("There is no search to replay yet. Add a searched placement, such as AlpaServe, under Placements on the "
+                "left, or load a history below.")  # fmt: skip
+        return None
+    longest = max(choices.values(), key=lambda chosen: len(chosen.found.steps)).name
+    name = kept(visit, st.segmented_control, "Replay", "replay_of", longest, options=list(choices), required=True,
+                format_func=lambda n: words.shorten(n, 40))  # fmt: skip
+    return choices.get(name, choices[longest])
+
+
+def draw_result(chosen: Chosen) -> None:
+    """What came out, in a sentence and a few facts."""
+    found = chosen.found
+    title = ALGORITHMS[found.algorithm].title if found.algorithm in ALGORITHMS else found.algorithm
+    sentence = (
+        f"{words.shorten(chosen.name)} was found in {words.span(found.seconds)}, after "
+        f"{words.plural(found.evaluations, 'placement')}, and meets {words.share(found.score)} of deadlines."
+    )
+    st.html(verdict_html(chosen.place, sentence))
+    st.html(facts_html([("algorithm", title), ("steps that improved it", words.count(len(found.steps))),
+                        ("ended because", _REASONS.get(found.stop_reason, found.stop_reason))]))  # fmt: skip
+    if title != found.algorithm:
+        st.caption(plain_text(ALGORITHMS[found.algorithm].description))
+    for note in found.notes:
+        st.caption(f":material/info: {plain_text(note)}")
+
+
+_REASONS = {
+    "done": "all was tried",
+    "time limit": "the time was up",
+    "evaluation limit": "the allowed number of placements was tried",
+    "no improvement": "nothing improved it any more",
+    "bound met": "no placement can be better",
+    "cancelled": "it was stopped",
+}
+
+
+def draw_replay(visit: Visit, answer: Answer, chosen: Chosen) -> None:
+    """Step through the search by hand, or let it play."""
+    playing = visit.views.get(_PLAYING) == chosen.name
+    st.fragment(_draw_steps, run_every=TICK_S if playing else None)(visit, answer, chosen)
+
+
+@guarded
+def _draw_steps(visit: Visit, answer: Answer, chosen: Chosen) -> None:
+    steps, key = chosen.found.steps, f"{_STEP}:{chosen.name}"
+    playing = visit.views.get(_PLAYING) == chosen.name
+    at = min(visit.views.get(key, len(steps) - 1), len(steps) - 1)
+    if playing:
+        at = visit.views[key] = min(at + 1, len(steps) - 1)
+        if at == len(steps) - 1:
+            visit.views.pop(_PLAYING)
+            st.rerun()
+    if len(steps) > 1:
+        play, slider, over = st.columns([1, 6, 2], vertical_alignment="bottom")
+        with play:
+            if st.button("Pause" if playing else "Play", icon=":material/pause:" if playing else ":material/play_arrow:",
+                         key="replay.play", help="One step after the other; from the start if it stands at the end."):  # fmt: skip
+                _toggle(visit, chosen.name, key, at == len(steps) - 1)
+                st.rerun()
+        with slider:
+            st.session_state[key] = at + 1
+            st.slider("Step", 1, len(steps), key=key, on_change=_moved, args=(visit, key), disabled=playing)
+        with over:
+            axis = kept(visit, st.selectbox, "Drawn over", "replay_over", "evaluations", options=list(OVER),
+                        format_func=OVER.get)  # fmt: skip
+    else:
+        axis = "evaluations"
+        st.caption("This algorithm decides in one step, so there is nothing to play.")
+    step = steps[at]
+    _draw_step(answer, chosen, step, at, axis)
+
+
+def _draw_step(answer: Answer, chosen: Chosen, step: Step, at: int, axis: str) -> None:
+    theme = current_theme()
+    before = chosen.found.steps[at - 1].score if at else None
+    gain = f" ({words.points_difference(step.score, before)})" if before is not None else ""
+    st.html(f'<p class="verdict-more">Step {at + 1} of {len(chosen.found.steps)}, {_html(step.phase)}: '
+            f"{_html(words.shorten(step.what, 160))}. Deadlines met when planning: "
+            f"{words.share(step.score)}{gain}.</p>")  # fmt: skip
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        bound = _bound(answer) if chosen.is_mine else None
+        pairs = [(chosen.name, chosen.found)]
+        draw_chart(build_score_figure(pairs, theme, axis, bound[0] if bound else None, [chosen.place], at),
+                   "search-score", describe_score(pairs, bound[0] if bound else None))  # fmt: skip
+        if bound:
+            st.caption(plain_text(f"The dotted line is an upper bound for every placement. {bound[1]}"))
+    with right:
+        draw_chart(build_alternatives_figure(step, theme, chosen.place), "search-alternatives",
+                   describe_alternatives(step))  # fmt: skip
+    _draw_placement(answer, chosen, step.placement)
+
+
+def _draw_placement(answer: Answer, chosen: Chosen, placement: Placement) -> None:
+    problem = answer.inputs.problem if answer.inputs else None
+    known = {model.name for model in problem.models} if problem else set()
+    if problem is None or not placement.groups or not {m for g in placement.groups for m in g.models} <= known:
+        st.info("The placement of this step has no groups, or models that the scenario does not know, so it is not "
+                "drawn.")  # fmt: skip
+        return
+    try:
+        placement.check(problem.models, problem.cluster)
+    except InputError as error:
+        st.info(plain_text(f"The placement of this step is not drawn: {error}"))
+        return
+    figure = build_cluster_figure(placement, problem.models, problem.cluster, current_theme(), chosen.place,
+                                  problem.workload.requests_per_model())  # fmt: skip
+    draw_chart(figure, "search-cluster", describe_cluster(placement, problem.cluster))
+
+
+def _bound(answer: Answer) -> tuple[float, str] | None:
+    problem = answer.inputs.problem
+    if len(problem.workload) > MOST_FOR_BOUND:
+        return None
+    bound = compute.kept(("bound", answer.inputs_key), lambda: upper_bound(problem))
+    return bound.attainment, bound.reason
+
+
+def draw_downloads(chosen: Chosen) -> None:
+    """All steps as a table and the whole history as a file."""
+    with st.expander("All steps as a table"):
+        draw_table(step_table(chosen.found), "search-steps", "Every step with its score and what it took")
+    st.download_button(
+        "History (JSON)", lambda: json.dumps(history_document(chosen.found), indent=1), "search-history.json",
+        "application/json", key="download:history", on_click="ignore", icon=":material/download:",
+        help="Every step with its placement; it can be loaded here again.",
+    )  # fmt: skip
+
+
+def step_table(found: SearchResult) -> pd.DataFrame:
+    """One row a step."""
+    return pd.DataFrame(
+        {
+            "step": i + 1,
+            "phase": step.phase,
+            "what": step.what,
+            "score": step.score,
+            "seconds": step.seconds,
+            "evaluations": step.evaluations,
+            "groups": " ".join(f"{g.pp}x{g.tp}" for g in step.placement.groups),
+            "replicas": sum(len(g.models) for g in step.placement.groups),
+            "alternatives": len(step.alternatives),
+        }
+        for i, step in enumerate(found.steps)
+    )
+
+
+def draw_upload(visit: Visit) -> None:
+    """Load a history that was saved."""
+    with st.expander("Load a saved history", expanded=PLACE in visit.complaints):
+        st.file_uploader("History (JSON)", key=_UPLOAD, on_change=_take_upload, args=(visit,),
+                         max_upload_size=MAX_BYTES // 1024**2)  # fmt: skip
+        if PLACE in visit.complaints:
+            st.error(plain_text(visit.complaints[PLACE]))
+
+
+def _take_upload(visit: Visit) -> None:
+    file = st.session_state[_UPLOAD]
+    visit.complaints.pop(PLACE, None)
+    if file is None:
+        return
+    try:
+        found = read_history(file.getvalue(), file.name)
+    except InputError as error:
+        visit.complaints[PLACE] = str(error)
+        return
+    name = f"{file.name} (loaded)"
+    # Only the last few stay, so that a visitor's memory stays bounded.
+    others = {n: f for n, f in visit.views.get(PLACE, {}).items() if n != name}
+    visit.views[PLACE] = dict([*others.items()][-3:]) | {name: found}
+    visit.views["replay_of"] = name
+
+
+def _toggle(visit: Visit, name: str, key: str, at_end: bool) -> None:
+    if visit.views.get(_PLAYING) == name:
+        visit.views.pop(_PLAYING)
+        return
+    visit.views[_PLAYING] = name
+    if at_end:
+        visit.views[key] = -1
+
+
+def _moved(visit: Visit, key: str) -> None:
+    visit.views[key] = st.session_state[key] - 1
+
+
+def _html(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,29 @@
+"""Profile: what a model costs on a device, for every way to cut it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.panels import profile, profile_inputs, profile_sources
+from app.session import current_visit
+from app.style import guarded
+from app.tasks import draw_task
+
+st.title("What does my model cost on my devices?", anchor=False)
+visit = current_visit()
+with st.sidebar:
+    question = guarded(profile_inputs.draw_question)(visit)
+made = guarded(profile.make)(visit, question) if question is not None else guarded(profile.last)(visit)
+draw_task(visit, profile.PLACE, "Cutting and sharding")
+if made is not None:
+    guarded(profile.draw_verdict)(made)
+    guarded(profile.draw_use)(visit, made)
+    guarded(profile.draw_scaling)(made)
+    where, cut = st.columns(2, gap="large")
+    with where:
+        guarded(profile.draw_overhead)(made)
+    with cut:
+        guarded(profile.draw_cuts)(made)
+    guarded(profile.draw_stages)(visit, made)
+    guarded(profile.draw_configurations)(made)
+guarded(profile_sources.draw_evidence)(visit, made)

@@ -1,0 +1,24 @@
+"""Search: how a placement was found, step by step."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.compute import answer as answer_of
+from app.controls.sidebar import draw_sidebar
+from app.panels import progress, replay
+from app.session import current_visit
+from app.style import guarded
+
+st.title("How was this placement found?", anchor=False)
+visit = current_visit()
+answer = answer_of(visit)
+with st.sidebar:
+    draw_sidebar(visit, answer)
+progress.draw_progress(visit, answer)
+chosen = guarded(replay.choose_search)(visit, answer)
+if chosen is not None:
+    guarded(replay.draw_result)(chosen)
+    replay.draw_replay(visit, answer, chosen)
+    guarded(replay.draw_downloads)(chosen)
+guarded(replay.draw_upload)(visit)

@@ -1,0 +1,30 @@
+"""Trace: what arrived, and what is replayed of it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.compute import answer as answer_of
+from app.controls.traffic import draw_traffic_controls
+from app.panels import arrivals
+from app.session import current_visit
+from app.style import guarded
+
+st.title("What arrived?", anchor=False)
+visit = current_visit()
+answer = answer_of(visit)
+with st.sidebar:
+    guarded(draw_traffic_controls)(visit, answer, answer.problems.get("traffic"))
+    st.button("Undo", icon=":material/undo:", on_click=visit.step_back, disabled=not visit.undo, key="undo",
+              help="Back to the settings before the last change.")  # fmt: skip
+if answer.inputs is None:
+    arrivals.draw_nothing(answer)
+else:
+    guarded(arrivals.draw_summary)(answer)
+    file, replayed = st.columns(2, gap="large")
+    with file:
+        guarded(arrivals.draw_file)(visit, answer)
+    with replayed:
+        guarded(arrivals.draw_replayed)(answer)
+    guarded(arrivals.draw_bursts)(visit, answer)
+    guarded(arrivals.draw_tables)(answer)
