@@ -30,11 +30,11 @@ def draw_cluster_controls(visit: Visit, problem: str | None) -> None:
             step=1,
             help="Accelerators of one kind. More devices hold more replicas and serve more requests at a time.",
         )
-        field("Devices per node", "devices_per_node", min_value=1, max_value=4096, step=1,
+        field("Devices a node", "devices_per_node", min_value=1, max_value=4096, step=1,
               help="How many stand in one machine; only the picture and failures depend on it.")  # fmt: skip
     with right:
         field(
-            "GiB per device",
+            "GiB each",
             "memory_gib",
             min_value=0.1,
             max_value=10_000.0,
@@ -42,6 +42,6 @@ def draw_cluster_controls(visit: Visit, problem: str | None) -> None:
             format="%g",
             help="What one device may spend on weights; of a V100 with 16 GB about 13 GiB.",
         )
-        field("$ per device-hour", "usd_per_device_hour", min_value=0.0, max_value=10_000.0, step=0.1, format="%g",
+        field("$ an hour each", "usd_per_device_hour", min_value=0.0, max_value=10_000.0, step=0.1, format="%g",
               help="The price of one device for one hour, in US dollars.")  # fmt: skip
     draw_complaint(visit, _PLACE, problem)

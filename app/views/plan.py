@@ -8,6 +8,7 @@ from app.compute import answer as answer_of
 from app.controls.sidebar import draw_sidebar
 from app.panels import facts, pictures, progress, tables, verdict
 from app.panels.choose import choose_placement
+from app.panels.reasons import draw_reasons
 from app.session import current_visit
 from app.style import guarded
 
@@ -19,6 +20,7 @@ def draw_answer(visit, answer) -> None:
     verdict.draw_verdict(answer)
     entry = choose_placement(visit, answer)
     verdict.draw_tiles(entry, answer)
+    reason = st.container()
     pictures.draw_cluster(entry, answer)
     left, right = st.columns([2, 1], gap="large")
     with left:
@@ -31,6 +33,9 @@ def draw_answer(visit, answer) -> None:
         pictures.draw_latency(answer)
     with right:
         tables.draw_models(entry)
+    # The longest to compute, so it is filled in when the pictures are there.
+    with reason:
+        draw_reasons(entry, answer)
 
 
 visit = current_visit()
