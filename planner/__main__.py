@@ -6,11 +6,11 @@ import argparse
 import os
 import sys
 
-from planner.commands import capacity, plan, profile, simulate, sweep, trace, validate
+from planner.commands import capacity, export, plan, profile, simulate, sweep, trace, validate
 from planner.commands.interrupt import INTERRUPTED
 from simulator import InputError
 
-COMMANDS = (simulate, plan, capacity, sweep, trace, profile, validate)
+COMMANDS = (simulate, plan, capacity, sweep, trace, profile, export, validate)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,105 @@
+"""`export`: a placement as configuration of a serving system."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from planner.commands.interrupt import INTERRUPTED, Interrupt
+from planner.commands.report import ProgressLine, print_notices
+from planner.compare import place
+from planner.export import TARGETS, export_placement
+from planner.inputs import Inputs, build_inputs
+from planner.scenario import PlacementSection, Scenario
+from planner.scenario_file import load_scenario
+from simulator import InputError, Placement, Schedule
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("export", help="a placement as configuration of a serving system")
+    parser.add_argument("scenario", metavar="SCENARIO.yaml")
+    parser.add_argument("--placement", metavar="NAME", help="which one; needed if the scenario has several")
+    parser.add_argument("--to", required=True, choices=TARGETS, help="the serving system, or json")
+    parser.add_argument("--epoch", type=int, metavar="N", help="of a placement over time, the N-th one, 0 first")
+    parser.add_argument("--out", metavar="FILE_OR_FOLDER", help="where to write; one file goes to the screen without")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Find the placement where it has to be searched, export it, and write or print the files."""
+    scenario = load_scenario(args.scenario)
+    section = chosen_section(scenario, args.placement)
+    inputs = build_inputs(scenario)
+    print_notices(inputs.notices)
+    with Interrupt() as interrupt:
+        placement, found = place(section, inputs, ProgressLine(interrupt))
+        if interrupt.requested:
+            print("Interrupted; nothing was written.", file=sys.stderr)
+            return INTERRUPTED
+    print_notices(found.notes if found else ())
+    files = export_files(placement, inputs, args.to, args.epoch)
+    if args.out is not None:
+        for path in write_files(files, args.out):
+            print(path, file=sys.stderr)
+    elif len(files) == 1:
+        sys.stdout.write(next(iter(files.values())))
+    else:
+        raise InputError(f"The export has {len(files)} files; name a folder for them with --out.")
+    return 0
+
+
+def chosen_section(scenario: Scenario, name: str | None) -> PlacementSection:
+    """The placement of this name, or the only one; raises InputError naming those that exist."""
+    sections = scenario.placements
+    names = ", ".join(section.name for section in sections) or "none"
+    if name is None:
+        if len(sections) != 1:
+            raise InputError(f"--placement is needed, because the scenario has {len(sections)} placements: {names}.")
+        return sections[0]
+    found = next((section for section in sections if section.name == name), None)
+    if found is None:
+        raise InputError(f"--placement: the scenario has no placement '{name}'; it has {names}.")
+    return found
+
+
+def export_files(
+    placement: Placement | Schedule, inputs: Inputs, target: str, epoch: int | None = None
+) -> dict[str, str]:
+    """The files of a placement, or of one epoch (counted from 0) of a schedule; raises InputError."""
+    problem = inputs.problem
+    if epoch is not None:
+        if not isinstance(placement, Schedule):
+            raise InputError(f"--epoch: placement '{placement.name}' does not change over time.")
+        if not 0 <= epoch < len(placement.epochs):
+            raise InputError(f"--epoch is {epoch}; from 0 to {len(placement.epochs) - 1} are allowed.")
+        placement = placement.epochs[epoch][1]
+    return export_placement(placement, problem.models, problem.cluster, problem.serving, target)
+
+
+def write_files(files: dict[str, str], out: str | Path) -> list[Path]:
+    """Write one file to `out` (or into it, if it is a folder), several into the folder `out`; gives their paths.
+
+    Every file appears when it is whole; shell scripts can be run.
+    """
+    out_path = Path(out)
+    into = len(files) > 1 or out_path.is_dir() or str(out).endswith(os.sep)
+    written = []
+    for name, text in files.items():
+        path = out_path / name if into else out_path
+        unfinished = path.with_name(f".{path.name}.part")
+        try:
+            if into:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished.write_text(text, encoding="utf-8")
+            if path.suffix == ".sh":
+                unfinished.chmod(0o755)
+            os.replace(unfinished, path)
+        except OSError as error:
+            raise InputError(f"--out: '{path}' cannot be written: {error.strerror or error}.") from None
+        finally:
+            if unfinished.parent.is_dir():
+                unfinished.unlink(missing_ok=True)
+        written.append(path)
+    return written
