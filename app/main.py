@@ -14,11 +14,15 @@ from app.warm_up import start_warm_up
 VIEWS = Path(__file__).with_name("views")
 PAGES = (
     ("plan", "Plan", ":material/flag:"),
+    ("compare", "Compare", ":material/compare_arrows:"),
+    ("timeline", "Timeline", ":material/view_timeline:"),
+    ("placement", "Placement", ":material/grid_view:"),
     ("capacity", "Capacity", ":material/stacked_line_chart:"),
     ("search", "Search", ":material/manage_search:"),
     ("trace", "Trace", ":material/timeline:"),
     ("profile", "Profile", ":material/memory:"),
     ("why", "Why share", ":material/school:"),
+    ("scenario", "Scenario", ":material/description:"),
 )
 
 st.set_page_config(

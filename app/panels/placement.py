@@ -1,0 +1,204 @@
+"""The placement under one's hands: where it began, what it meets, its picture, and who gains."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+import streamlit as st
+
+from app import words
+from app.compute import Answer, Entry, trial
+from app.drafting import PLACE, Draft, draft_from, draft_of, free_name, replace_draft, saved
+from app.figures.cluster import build_cluster_figure, describe_cluster
+from app.figures.compare import build_differences_figure, describe_differences
+from app.figures.placement import build_change_figure, describe_change
+from app.panels import verdict
+from app.panels.keep import draw_chart, draw_table
+from app.session import Visit
+from app.style import current_theme, plain_text, title_apart, verdict_html
+from planner.editing import Bench, placement_problems
+from simulator import Group, InputError, Placement, Schedule
+
+GROUP, MODEL = "edit_group", "edit_model"
+_START, _PICTURE, _NAME = "draft.start", "draft.picture", "draft.name"
+
+
+def bench_of(answer: Answer) -> Bench:
+    """What placements are edited for."""
+    return Bench(answer.inputs.problem.models, answer.inputs.problem.cluster)
+
+
+def draw_start(visit: Visit, answer: Answer) -> None:
+    """The choice of the placement of the basket that the draft begins as."""
+    draft = draft_of(visit, answer)
+    st.session_state[_START] = draft.start_name
+    st.segmented_control(
+        "Begin with", [entry.section.name for entry in answer.shown], key=_START, required=True,
+        format_func=lambda name: words.shorten(name, 40), on_change=_begin, args=(visit, answer),
+        help="The placement of the basket whose copy is edited here. Choosing another one puts the edits away.",
+    )  # fmt: skip
+    if isinstance(answer.entry(draft.start_name).outcome.placement, Schedule):
+        st.caption("This one changes over time; its first placement is edited.")
+
+
+def draw_steps(visit: Visit, answer: Answer) -> Draft:
+    """Undo, redo, begin again and save; gives the draft as it stands."""
+    draft = draft_of(visit, answer)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Undo", icon=":material/undo:", key="draft.undo", disabled=draft.at == 0, on_click=replace_draft,
+                  args=(visit, draft.back()), help=f"Take back: {plain_text(draft.last or 'nothing yet')}")  # fmt: skip
+        st.button("Redo", icon=":material/redo:", key="draft.redo", disabled=not draft.undone, on_click=replace_draft,
+                  args=(visit, draft.forth()), help=f"Do again: {plain_text(draft.undone or 'nothing')}")  # fmt: skip
+        st.button("Begin again", icon=":material/restart_alt:", key="draft.again", disabled=not draft.sentences,
+                  on_click=_begin, args=(visit, answer), help="Put all edits away.")  # fmt: skip
+        with st.popover("Save", icon=":material/save:", type="primary" if draft.is_changed else "secondary"):
+            _draw_save(visit, draft)
+        if draft.last:
+            st.markdown(f"Last edit: {plain_text(draft.last)}.")
+    return draft
+
+
+def try_draft(answer: Answer, draft: Draft) -> Entry | None:
+    """The draft simulated; None where it does not fit."""
+    try:
+        return trial(draft.now, len(answer.entries), answer)
+    except InputError:
+        return None
+
+
+def draw_verdict(visit: Visit, answer: Answer, draft: Draft, tried: Entry | None) -> None:
+    """What the draft meets and how that differs from its start, or what keeps it from being simulated."""
+    start = answer.entry(draft.start_name)
+    name = words.shorten(draft.start_name, 40)
+    if visit.complaints.get(PLACE):
+        st.error(plain_text(visit.complaints[PLACE]))
+    if tried is None:
+        st.warning("The placement no longer fits the scenario, so it is not simulated until this is mended:")
+        for problem in placement_problems(draft.now, bench_of(answer)):
+            st.error(plain_text(problem))
+        return
+    figures, before = tried.outcome.figures, start.outcome.figures
+    meets = f"meets {words.share(figures.total.slo_attainment)} of deadlines"
+    interval = words.half_width(figures.half_width)
+    meets += f" ({interval})" if interval else ""
+    if not draft.is_changed:
+        st.html(verdict_html(start.place, f"{name} {meets}. Change something below and see what it does."))
+        verdict.draw_tiles(start, replace(answer, entries=(start,)))
+        return
+    difference = words.points_difference(figures.total.slo_attainment, before.total.slo_attainment)
+    change = "the same as before" if difference == "same" else f"{difference} against {name} as it was"
+    st.html(verdict_html(tried.place, f"As edited it {meets}, {change}. {describe_change(draft.start, draft.now)}."))
+    verdict.draw_tiles(tried, replace(answer, entries=(start, tried)))
+
+
+def draw_picture(visit: Visit, answer: Answer, draft: Draft, bench: Bench) -> None:
+    """Nodes, devices and their memory; a click on a model chooses it and its group."""
+    placement = _drawable(draft.now, bench)
+    if not placement.groups:
+        st.info("The placement has no groups; add one below.")
+        return
+    requests = answer.inputs.problem.workload.requests_per_model()
+    place = len(answer.entries) if draft.is_changed else answer.entry(draft.start_name).place
+    figure = build_cluster_figure(placement, bench.models, bench.cluster, current_theme(), place, requests)
+    figure.update_layout(clickmode="event+select")
+    written = title_apart(figure)
+    st.html(f'<div class="chart-title">{written}</div>')
+    st.plotly_chart(
+        figure, theme=None, key=_PICTURE, alt=describe_cluster(placement, bench.cluster), on_select=_picked,
+        selection_mode="points",
+        config={"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"],
+                "toImageButtonOptions": {"format": "svg", "filename": "placement"}},
+    )  # fmt: skip
+    st.caption("Click a model on its device to choose its group below.")
+
+
+def draw_differences(answer: Answer, draft: Draft, tried: Entry | None) -> None:
+    """Which replicas came and went, and which models gain and lose by it."""
+    if not draft.is_changed or tried is None:
+        return
+    start, models = answer.entry(draft.start_name), answer.inputs.problem.models
+    before, after = start.outcome.figures, tried.outcome.figures
+    figure = build_differences_figure(before, after, current_theme(), (start.place, tried.place))
+    draw_chart(figure, "draft-differences", describe_differences(before, after))
+    if all(_known(draft.start, models)):
+        figure = build_change_figure(draft.start, draft.now, models, current_theme(), tried.place)
+        draw_chart(figure, "draft-change", describe_change(draft.start, draft.now))
+
+
+def draw_groups(draft: Draft, bench: Bench, tried: Entry | None) -> None:
+    """One row a group: its shape, memory and load."""
+    if tried is None or not draft.now.groups:
+        return
+    st.markdown("##### Group by group")
+    rows = [
+        {
+            "Group": load.index,
+            "Stages (pp)": group.pp,
+            "Devices a stage (tp)": group.tp,
+            "Models": len(group.models),
+            "Weights (GiB)": bench.cluster.memory_gib - bench.spare_gib(group),
+            "Free (GiB)": bench.spare_gib(group),
+            "Requests": load.fates.requests,
+            "Served": load.fates.served,
+            "Busy": 100 * load.utilization,
+            "Mean queue": load.mean_queue,
+            "Longest queue": load.max_queue,
+        }
+        for group, load in zip(draft.now.groups, tried.outcome.figures.groups, strict=True)
+    ]
+    columns = {
+        "Busy": st.column_config.ProgressColumn("Busy", format="%.1f %%", min_value=0, max_value=100),
+        "Weights (GiB)": st.column_config.NumberColumn(format="%.2f", help="On the fullest device of the group."),
+        "Free (GiB)": st.column_config.NumberColumn(format="%.2f"),
+        "Mean queue": st.column_config.NumberColumn(format="%.2f", help="Requests that wait or run, over time."),
+    }
+    draw_table(pd.DataFrame(rows), "groups", "Shape, memory and load of every group", column_config=columns)
+
+
+def _draw_save(visit: Visit, draft: Draft) -> None:
+    if _NAME not in st.session_state:
+        st.session_state[_NAME] = free_name(visit.scenario, f"{words.shorten(draft.start_name, 150)}, edited")
+    name = st.text_input("Name", key=_NAME, max_chars=200)
+    if st.button("Save as a new placement", key="draft.save", type="primary", icon=":material/add:"):
+        taken = {section.name for section in visit.scenario.placements}
+        _save(visit, draft, free_name(visit.scenario, name.strip()) if name.strip() in taken else name)
+    if st.button(f"Overwrite {words.shorten(draft.start_name, 40)}", key="draft.overwrite"):
+        _save(visit, draft, draft.start_name)
+
+
+def _save(visit: Visit, draft: Draft, name: str) -> None:
+    """Put the draft into the basket, look at it there, and go on with it as the start."""
+    if visit.edit(PLACE, lambda scenario: saved(scenario, draft, name)):
+        visit.looked_at = name.strip()
+        replace_draft(visit, replace(Draft(name.strip(), (draft.now,))))
+        del st.session_state[_NAME]
+        st.toast(f"Saved as {plain_text(words.shorten(name, 40))}.")
+    st.rerun()
+
+
+def _begin(visit: Visit, answer: Answer) -> None:
+    replace_draft(visit, draft_from(answer.entry(st.session_state[_START])))
+
+
+def _picked() -> None:
+    points = st.session_state[_PICTURE].selection.points
+    picked = next((point["customdata"] for point in points if point.get("customdata")), None)
+    if picked is not None:
+        st.session_state["visit"].views[GROUP] = int(picked[0])
+        st.session_state["visit"].views[MODEL] = str(picked[1])
+
+
+def _drawable(placement: Placement, bench: Bench) -> Placement:
+    """The placement without what its groups cannot hold, so that a wrong one can be looked at."""
+    groups = []
+    for group in placement.groups:
+        alone = ((name, Group(group.pp, group.tp, (name,))) for name in group.models)
+        kept = tuple(name for name, holder in alone if bench.group_problem(holder, 0) is None)
+        groups.append(replace(group, models=kept))
+    return replace(placement, groups=tuple(groups))
+
+
+def _known(placement: Placement, models) -> list[bool]:
+    names = {model.name for model in models}
+    return [name in names for group in placement.groups for name in group.models]

@@ -1,0 +1,62 @@
+"""The placement as configuration of a serving system."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import streamlit as st
+
+from app.compute import Answer
+from app.drafting import Draft
+from app.style import plain_text
+from planner.export import TARGETS, export_placement
+from simulator import InputError
+
+_TITLES = {
+    "ray": "Ray Serve",
+    "vllm": "vLLM commands",
+    "kubernetes": "Kubernetes",
+    "triton": "Triton",
+    "json": "JSON",
+}
+
+
+def draw_exports(answer: Answer, draft: Draft) -> None:
+    """The choice of the system, what is lost there, and its files to look at and to download."""
+    st.markdown("##### Take it to production")
+    target = st.segmented_control(
+        "Serving system", TARGETS, key="export.target", format_func=_TITLES.get, default=None,
+        help="The placement above as files for this system.",
+    )  # fmt: skip
+    if target is None:
+        st.caption("Choose a system to see its files, and what it does otherwise than the simulation.")
+        return
+    problem = answer.inputs.problem
+    try:
+        files = export_placement(draft.now, problem.models, problem.cluster, problem.serving, target)
+    except InputError as error:
+        st.error(plain_text(str(error)))
+        return
+    st.download_button(
+        "All files (ZIP)", lambda: _zipped(files), f"{target}.zip", "application/zip", key="export.zip",
+        on_click="ignore", type="primary", icon=":material/folder_zip:",
+    )  # fmt: skip
+    name = st.selectbox("File", list(files), key=f"export.file.{target}") if len(files) > 1 else next(iter(files))
+    st.code(files[name], language=_language(name), height=360)
+    st.download_button(
+        f"{name}", files[name], name.replace("/", "_"), "text/plain", key=f"export.one.{target}", on_click="ignore",
+        icon=":material/download:",
+    )  # fmt: skip
+
+
+def _zipped(files: dict[str, str]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return out.getvalue()
+
+
+def _language(name: str) -> str:
+    return {"yaml": "yaml", "json": "json", "sh": "bash"}.get(name.rpartition(".")[2], "text")

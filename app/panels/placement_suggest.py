@@ -1,0 +1,56 @@
+"""The best next single change, looked for in the background."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import words
+from app.compute import Answer
+from app.drafting import Draft, edit_draft
+from app.session import Visit
+from app.style import plain_text
+from app.tasks import Task, desk_of, draw_task, start_task
+from planner.suggest import MOST_CHANGES, Suggestion, Suggestions, suggest_changes
+
+_DESK = "draft.suggestions"
+
+
+def draw_suggestions(visit: Visit, answer: Answer, draft: Draft) -> None:
+    """A button that looks for the best next change, and the changes found for the draft as it stands."""
+    st.markdown("##### Best next change")
+    key = f"{answer.inputs_key}:{[(g.pp, g.tp, g.models) for g in draft.now.groups]}"
+    desk = desk_of(visit, _DESK)
+    st.button(
+        "Find the best next change", icon=":material/lightbulb:", key="draft.suggest", on_click=start_task,
+        args=(visit, _DESK, key, lambda task: _look(task, draft, answer)), disabled=desk.is_working,
+        help=f"Tries up to {MOST_CHANGES} single edits, replays all requests on each, and shows the five best.",
+    )  # fmt: skip
+    draw_task(visit, _DESK, "Trying single changes")
+    found: Suggestions | None = desk.result
+    if found is None or desk.last.key != key:
+        if found is not None and not desk.is_working:
+            st.caption("The placement or the scenario has changed since the last look.")
+        return
+    count = f"{words.count(found.tried)} of {words.plural(found.possible, 'change')}"
+    if not found.best:
+        st.info(f"None of {count} tried meets more deadlines.")
+        return
+    st.caption(f"The best of {count} tried, each with all requests. Click one to apply it.")
+    for place, suggestion in enumerate(found.best):
+        gain = words.points_difference(suggestion.slo_attainment, suggestion.slo_attainment - suggestion.gain)
+        st.button(
+            f"**{gain}**: {plain_text(suggestion.what)}, then {words.share(suggestion.slo_attainment)}",
+            key=f"draft.apply.{place}", on_click=_apply, args=(visit, suggestion), width="stretch",
+        )  # fmt: skip
+
+
+def _look(task: Task, draft: Draft, answer: Answer) -> Suggestions:
+    def report(done: int, total: int, best: float) -> bool:
+        task.best = words.share(best)
+        return task.report(done, total, "changes")
+
+    return suggest_changes(draft.now, answer.inputs, report)
+
+
+def _apply(visit: Visit, suggestion: Suggestion) -> None:
+    edit_draft(visit, suggestion.what, lambda _: suggestion.placement)
