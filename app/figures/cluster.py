@@ -122,6 +122,7 @@ def _lay_out(placement: Placement, cluster: Cluster) -> _Columns:
 def _draw_outlines(figure: go.Figure, columns: _Columns, base_y: np.ndarray, theme: Theme) -> None:
     figure.add_bar(
         x=columns.x, y=np.ones(columns.x.size), base=base_y, width=_BAR_WIDTH, name="memory", hoverinfo="skip",
+        textposition="none",
         marker={"color": theme.background, "line": {"color": theme.grid, "width": 1}},
     )  # fmt: skip
 
@@ -159,6 +160,8 @@ def _draw_weights(figure, columns, base_y, placement, models, cluster, theme, re
         marker={"color": np.array(ranks), "cmin": 0, "cmax": max(len(models) - 1, 1), "colorscale": theme.models,
                 "line": {"color": theme.background, "width": 1}},
         hovertext=np.array(text), hovertemplate="%{hovertext}<extra></extra>", customdata=held,
+        # Without this Plotly looks for a colour of the text that is not there, for every bar.
+        textposition="none",
         selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
 
