@@ -186,7 +186,7 @@ def _burst_traces(executions: dict[int, np.ndarray], at: float, theme: Theme) ->
             textfont={"color": theme.background},
             marker={"color": np.where(answered, style.colour, style.tint),
                     "line": {"color": theme.background, "width": 1.5}},
-            hovertemplate="request %{customdata[0]:.0f}: from %{customdata[1]:.2f} y to %{customdata[2]:.2f} y<br>answered "
-            "at %{customdata[3]:.2f} y<extra>" + NAMES[way] + "</extra>",
+            hovertemplate="request %{customdata[0]:.0f}: from %{customdata[1]:.2f} y to %{customdata[2]:.2f} y<br>"
+            "answered at %{customdata[3]:.2f} y<extra>" + NAMES[way] + "</extra>",
         ))  # fmt: skip
     return traces

@@ -191,6 +191,7 @@ def build_cut_figure(
                 figure.add_vline(x=start - 0.5, line={"color": theme.muted, "width": 1}, row=row, col=1)
         figure.update_yaxes(title_text=f"{escape(label)}<br>(Gflop)", nticks=3, tickformat=",~r", row=row, col=1)
     figure.update_xaxes(title_text="operators in order", row=len(plans), col=1)
+    figure.update_layout(margin_t=figure.layout.margin.t + 18, height=figure.layout.height + 18)
     return figure
 
 

@@ -48,7 +48,7 @@ def draw_summary(answer: Answer) -> None:
     workload = answer.inputs.problem.workload
     facts = dict(workload_numbers(workload))
     kind = "as regular as clockwork" if facts["cv"] < 0.5 else "about Poisson" if facts["cv"] < 1.5 else "bursty"
-    skew = describe_skew(_by_model(answer)).replace("sources", "models").replace("source", "model")
+    skew = describe_skew(_by_model(answer)).replace("source", "model")
     st.html(verdict_html(
         _NEUTRAL_PLACE,
         f"{words.count(facts['requests'])} requests are replayed in {words.span(facts['span_s'])}: "
@@ -102,9 +102,9 @@ def draw_file(visit: Visit, answer: Answer) -> None:
         draw_chart(build_gaps_figure(trace.content.arrival_s, current_theme()), "file-gaps",
                    describe_gaps(trace.content.arrival_s))  # fmt: skip
     else:
-        st.info("This trace only says how many requests came in each interval, so it has no gaps; they are drawn from a "
-                "gamma distribution when it is replayed.")  # fmt: skip
-    _draw_skew(summary.sources, "file-skew")
+        st.info("This trace only says how many requests came in each interval, so it has no gaps; they are drawn from "
+                "a gamma distribution when it is replayed.")  # fmt: skip
+    _draw_skew(summary.sources, "file-skew", as_curve(answer))
 
 
 def draw_replayed(answer: Answer) -> None:
@@ -128,7 +128,7 @@ def draw_replayed(answer: Answer) -> None:
                describe_rate(edges_s, rate_per_s))  # fmt: skip
     st.caption("Times are counted from the beginning of the part that is replayed.")
     draw_chart(build_gaps_figure(arrival_s, current_theme()), "replay-gaps", describe_gaps(arrival_s))
-    _draw_skew(_by_model(answer), "replay-skew")
+    _draw_skew(_by_model(answer), "replay-skew", as_curve(answer), "model")
 
 
 def changes(answer: Answer) -> list[str]:
@@ -211,6 +211,15 @@ def _by_model(answer: Answer) -> list[tuple[str, int]]:
     return list(zip(names, problem.workload.requests_per_model().tolist(), strict=True))
 
 
-def _draw_skew(parts: Sequence[tuple[str, float]], key: str) -> None:
-    build = build_skew_figure if len(parts) <= MOST_BARS else build_share_curve_figure
-    draw_chart(build(parts, current_theme()), key, describe_skew(parts))
+def as_curve(answer: Answer) -> bool:
+    """Whether there are so many sources or models that both sides show a curve instead of bars."""
+    trace = answer.inputs.trace
+    return max(len(trace.sources) if trace else 0, answer.inputs.problem.workload.num_models) > MOST_BARS
+
+
+def _draw_skew(parts: Sequence[tuple[str, float]], key: str, curve: bool, noun: str = "source") -> None:
+    figure = (build_share_curve_figure if curve else build_skew_figure)(parts, current_theme())
+    figure.layout.title.text = (figure.layout.title.text or "").replace("source", noun)
+    if curve:
+        figure.update_xaxes(title_text=f"busiest {noun}s")
+    draw_chart(figure, key, describe_skew(parts).replace("source", noun))

@@ -53,7 +53,8 @@ class Question:
     def key(self, scenario: Scenario) -> str:
         """Of the scenario and what is asked."""
         parts = [scenario.model_dump(mode="json", exclude={"placements", "name"}), self.target, self.lowest,
-                 self.highest, self.step, self.confident, [s.model_dump(mode="json") for s in self.sections]]  # fmt: skip
+                 self.highest, self.step, self.confident,
+                 [s.model_dump(mode="json") for s in self.sections]]  # fmt: skip
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -83,13 +84,13 @@ def draw_question(visit: Visit, answer: Answer) -> Question | None:
     with left:
         algorithms = kept(visit, st.multiselect, "Placed by", "algorithms", list(FIRST_ALGORITHMS),
                           options=list(titles), format_func=titles.get,
-                          help="Each of these finds a placement for every number of devices that is tried.")  # fmt: skip
+                          help="Each finds a placement for every number of devices that is tried.")  # fmt: skip
     with middle:
         limit_s = kept(visit, st.number_input, "Seconds a search", "limit", 2.0, min_value=0.5, max_value=600.0,
                        step=1.0, format="%g", help="More time finds better placements.")  # fmt: skip
     with right:
         confident = kept(visit, st.checkbox, "Be sure: with the 95 % interval", "sure", False,
-                         help="The lower end of the interval must reach the target, not only the estimate.")  # fmt: skip
+                         help="The lower end of the interval must reach the target, not only its middle.")  # fmt: skip
     sections = tuple(
         PlacementSection(name=titles[a], search={"algorithm": a, "time_limit_s": limit_s}) for a in algorithms
     )
@@ -116,9 +117,8 @@ def _can_be_asked(question: Question, answer: Answer) -> bool:
 def place_of(section: PlacementSection, scenario: Scenario, index: int) -> int:
     """The hue: that of the basket's placement with the same algorithm, else one that the basket does not use."""
     for place, mine in enumerate(scenario.placements):
-        if mine.search is not None and section.search is not None:
-            if mine.search.algorithm == section.search.algorithm:
-                return place
+        if mine.search is not None and mine.search.algorithm == section.search.algorithm:
+            return place
     return len(scenario.placements) + index
 
 
@@ -231,8 +231,9 @@ def _draw_tiles(best: CapacityPlan, plans: list[CapacityPlan]) -> None:
         tile_html("devices", words.count(best.devices), fewer),
         tile_html("cost", words.usd_per_hour(best.usd_per_hour)) if best.usd_per_hour else "",
         tile_html("deadlines met", words.share(figures.total.slo_attainment), words.half_width(figures.half_width)),
-        tile_html("traffic it bears (headroom)", f"{words.number(best.headroom)} ×" if best.headroom else "–", "today's"),
-        tile_html("if the worst device dies", words.share(min(dies)) if dies else "–", "met"),
+        tile_html("traffic it bears (headroom)", f"{words.number(best.headroom)} ×" if best.headroom else words.NOTHING,
+                  "today's"),
+        tile_html("if the worst device dies", words.share(min(dies)) if dies else words.NOTHING, "met"),
     ]  # fmt: skip
     st.html(f'<div class="tiles">{"".join(tiles)}</div>')
 

@@ -94,7 +94,7 @@ def draw_sweep(visit: Visit, answer: Answer, question: Question) -> None:
         axis = kept(visit, st.selectbox, "Change", "axis", "rate_scale", options=list(AXES), format_func=AXES.get)
     with columns[1]:
         what = kept(visit, st.selectbox, "Of", "sweep_of", "the basket", options=["the basket", "the algorithms"],
-                    help="The basket's placements by hand stay as they are; searched ones are searched anew.")  # fmt: skip
+                    help="Placements by hand stay as they are; searched ones are searched anew.")  # fmt: skip
     low, high, count = _RANGES.get(axis, (question.lowest, question.highest, 8))
     with columns[2]:
         low = kept(visit, st.number_input, "From", f"{axis}_from", float(low), min_value=0.01, max_value=4096.0,

@@ -8,7 +8,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from app import words
 from app.style import draw_figure, title_apart
+
+# Room for words just above the plot.
+_LEAST_TOP_PX = 24
 
 
 def draw_chart(figure: go.Figure, key: str, alt: str) -> None:
@@ -22,7 +26,10 @@ def draw_chart(figure: go.Figure, key: str, alt: str) -> None:
         whole = go.Figure(figure).update_layout(title_text=written, height=height, margin_t=top)
         return whole.to_html(include_plotlyjs=True, full_html=True)
 
-    draw_figure(title_apart(figure), figure, key, alt)
+    title = title_apart(figure)
+    more = max(_LEAST_TOP_PX - figure.layout.margin.t, 0)
+    figure.update_layout(height=figure.layout.height + more, margin_t=figure.layout.margin.t + more)
+    draw_figure(title, figure, key, alt)
     st.download_button(
         "Chart (HTML)", page, f"{key}.html", "text/html", key=f"html:{key}", on_click="ignore", type="tertiary",
         icon=":material/download:", help="This chart as a page of its own, which can be zoomed and saved as a picture.",
@@ -31,7 +38,7 @@ def draw_chart(figure: go.Figure, key: str, alt: str) -> None:
 
 def draw_table(table: pd.DataFrame, key: str, alt: str, **options: Any) -> None:
     """A table, and beneath it a button for it as CSV. options: of st.dataframe."""
-    st.dataframe(table, hide_index=True, key=key, alt=alt, **options)
+    st.dataframe(table, hide_index=True, key=key, alt=alt, placeholder=words.NOTHING, **options)
     st.download_button(
         "Table (CSV)", lambda: table.to_csv(index=False), f"{key}.csv", "text/csv", key=f"csv:{key}",
         on_click="ignore", type="tertiary", icon=":material/download:", help="This table as a file.",

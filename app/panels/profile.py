@@ -37,6 +37,9 @@ OWN_FILE = "profiles of this visit.json"
 _NEUTRAL_PLACE = 5
 _WAY_TITLES = {True: "dynamic program", False: "equal layers"}
 
+_KEY_TITLES = ("Stages (pp)", "Devices a stage (tp)", "Devices", "Latency alone (s)", "Slowest stage (s)", "Per second",
+               "Computing (s)", "Communication (s)", "Waiting (s)", "Weights (GiB)", "Activations (GiB)")  # fmt: skip
+
 
 @dataclass(frozen=True, eq=False)
 class Made:
@@ -149,9 +152,7 @@ def draw_cuts(made: Made) -> None:
         return
     draw_chart(build_cut_comparison_figure(dynamic, equal, current_theme()), "cut-comparison",
                describe_cut_comparison(dynamic, equal))  # fmt: skip
-    st.caption(
-        "Cutting where the slowest stage is fastest, against equally many layers a stage (the paper's figure 16)."
-    )
+    st.caption("Cut so that the slowest stage is fastest, against equally many layers a stage (the paper's figure 16).")
 
 
 def draw_stages(visit: Visit, made: Made) -> None:
@@ -197,8 +198,9 @@ def draw_configurations(made: Made) -> None:
     keys = ("pp", "tp", "devices", "latency_s", "slowest_stage_s", "throughput_per_s", "compute_s", "communication_s",
             "imbalance_s", "weight_gib", "activation_gib")  # fmt: skip
     table = pd.DataFrame([{key: row[key] for key in keys} for row in rows])
-    draw_table(table, "configurations", "Latency, throughput, overheads and memory of every configuration",
-               column_config={key: st.column_config.NumberColumn(key, format="%.4g") for key in keys[3:]})  # fmt: skip
+    titles = dict(zip(keys, _KEY_TITLES, strict=True))
+    columns = {key: st.column_config.NumberColumn(title, format="%.4g") for key, title in titles.items()}
+    draw_table(table, "configurations", "Latency, throughput and memory of every configuration", column_config=columns)
     for (pp, tp), reason in sorted(made.modelled.left_out.items()):
         st.caption(plain_text(f"pp {pp}, tp {tp} is left out: {reason}."))
 

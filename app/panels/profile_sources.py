@@ -34,8 +34,8 @@ def draw_evidence(visit: Visit, made: Made | None) -> None:
         ]
         for what, source in sources:
             st.markdown(f"**{what}:** {plain_text(source or 'own values')}")
-    st.markdown("A roofline cost model gives each operator's time, an integer program shares the operators of a stage, a "
-                "dynamic program cuts the layers into stages. docs/parallelisation.md tells how.")  # fmt: skip
+    st.markdown("A roofline cost model gives each operator's time, an integer program shares the operators of a stage, "
+                "a dynamic program cuts the layers into stages. docs/parallelisation.md tells how.")  # fmt: skip
     desk = desk_of(visit, PLACE)
     if st.button("Hold the model against known numbers", key="evidence.go", disabled=desk.is_working,
                  help="Computes the known latencies anew and lists every miss; takes a second or two."):  # fmt: skip

@@ -55,8 +55,8 @@ def choose_search(visit: Visit, answer: Answer) -> Chosen | None:
               for i, (name, found) in enumerate(uploaded.items())]  # fmt: skip
     choices = {chosen.name: chosen for chosen in [*mine, *loaded]}
     if not choices:
-        st.info("There is no search to replay yet. Add a searched placement, such as AlpaServe, under Placements on the "
-                "left, or load a history below.")  # fmt: skip
+        st.info("There is no search to replay yet. Add a searched placement, such as AlpaServe, under Placements on "
+                "the left, or load a history below.")  # fmt: skip
         return None
     longest = max(choices.values(), key=lambda chosen: len(chosen.found.steps)).name
     name = kept(visit, st.segmented_control, "Replay", "replay_of", longest, options=list(choices), required=True,
@@ -69,8 +69,8 @@ def draw_result(chosen: Chosen) -> None:
     found = chosen.found
     title = ALGORITHMS[found.algorithm].title if found.algorithm in ALGORITHMS else found.algorithm
     sentence = (
-        f"{words.shorten(chosen.name)} was found in {words.span(found.seconds)}, after "
-        f"{words.plural(found.evaluations, 'placement')}, and meets {words.share(found.score)} of deadlines."
+        f"{words.shorten(chosen.name)}: found in {words.span(found.seconds)} after "
+        f"{words.plural(found.evaluations, 'placement')}, meeting {words.share(found.score)} of deadlines."
     )
     st.html(verdict_html(chosen.place, sentence))
     st.html(facts_html([("algorithm", title), ("steps that improved it", words.count(len(found.steps))),
@@ -110,8 +110,9 @@ def _draw_steps(visit: Visit, answer: Answer, chosen: Chosen) -> None:
     if len(steps) > 1:
         play, slider, over = st.columns([1, 6, 2], vertical_alignment="bottom")
         with play:
-            if st.button("Pause" if playing else "Play", icon=":material/pause:" if playing else ":material/play_arrow:",
-                         key="replay.play", help="One step after the other; from the start if it stands at the end."):  # fmt: skip
+            label, icon = ("Pause", "pause") if playing else ("Play", "play_arrow")
+            if st.button(label, icon=f":material/{icon}:", key="replay.play",
+                         help="One step after the other; from the start if it stands at the end."):  # fmt: skip
                 _toggle(visit, chosen.name, key, at == len(steps) - 1)
                 st.rerun()
         with slider:
@@ -143,8 +144,11 @@ def _draw_step(answer: Answer, chosen: Chosen, step: Step, at: int, axis: str) -
         if bound:
             st.caption(plain_text(f"The dotted line is an upper bound for every placement. {bound[1]}"))
     with right:
-        draw_chart(build_alternatives_figure(step, theme, chosen.place), "search-alternatives",
-                   describe_alternatives(step))  # fmt: skip
+        if step.alternatives:
+            figure = build_alternatives_figure(step, theme, chosen.place)
+            draw_chart(figure, "search-alternatives", describe_alternatives(step))
+        else:
+            st.caption("Nothing else was scored at this step, so there are no alternatives to show.")
     _draw_placement(answer, chosen, step.placement)
 
 

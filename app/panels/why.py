@@ -55,7 +55,7 @@ def draw_burst(visit: Visit) -> None:
     st.subheader("1. A burst for one model", anchor=False)
     left, middle, right = st.columns(3, vertical_alignment="bottom")
     with left:
-        count = kept(visit, st.slider, "Requests at once", "burst", 4, min_value=1, max_value=8, step=1)
+        count = kept(visit, st.slider, "Requests at once", "burst_size", 4, min_value=1, max_value=8, step=1)
     with middle:
         hop = kept(visit, st.slider, "Overhead of cutting (%)", "hop", 10, min_value=0, max_value=60, step=5,
                    help="The hop between the halves, as a share of a request's time alone.")  # fmt: skip
@@ -67,7 +67,7 @@ def draw_burst(visit: Visit) -> None:
     st.html(verdict_html(DEDICATED if dedicated <= shared else SHARED, burst_sentence(both)))
     draw_chart(build_burst_figure(both, current_theme()), "burst", describe_burst(both))
     st.caption("y is the time of one request alone. Bars are pale while their request is not yet answered. "
-               "Press Play: with dedicated devices the second one may stand idle while the first has a queue.")  # fmt: skip
+               "Press Play: one of the dedicated devices may stand idle while the other has a queue.")  # fmt: skip
     with st.expander("The numbers"):
         draw_table(burst_table(both), "burst-table", "Latency of every request both ways, in units of y")
 
@@ -179,8 +179,8 @@ def _draw_tiles(settings: Settings, means_s: tuple[float, float]) -> None:
     ]
     st.html(f'<div class="tiles">{"".join(tiles)}</div>')
     st.caption(
-        f"Simulated: {words.count(settings.rate_per_s * DURATION_S)} requests. One run wanders around its mean, the more "
-        "so the burstier it is." + ("" if settings.cv == 1 else " For gaps that are not Poisson there is no exact "
+        f"Simulated: {words.count(settings.rate_per_s * DURATION_S)} requests. One run wanders around its mean, the "
+        "more so the burstier it is." + ("" if settings.cv == 1 else " For gaps that are not Poisson there is no exact "
         "formula; two bursty models together are calmer than Kingman assumes of the pipeline.")
     )  # fmt: skip
 

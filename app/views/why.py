@@ -11,9 +11,9 @@ from app.style import guarded
 st.title("Why does sharing beat dedicating?", anchor=False)
 visit = current_visit()
 st.markdown(
-    "Two models, two devices. Give each model a device of its own, or cut both models in half and let every request pass "
-    "through both devices (a pipeline of two stages). Three steps show when which is better; every number is simulated "
-    "now, or comes from the formula named beside it."
+    "Two models, two devices. Give each model a device of its own, or cut both models in half and let every request "
+    "pass through both devices (a pipeline of two stages). Three steps show when which is better; every number is "
+    "simulated now, or comes from the formula named beside it."
 )
 guarded(why.draw_burst)(visit)
 settings = guarded(why.draw_traffic)(visit)
