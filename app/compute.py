@@ -125,9 +125,12 @@ def answer(visit: Visit) -> Answer:
     return visit.answer
 
 
-def kept(key: Hashable, make: Callable[[], Any]) -> Any:
-    """Something small that follows from results, made once: its key must name them and everything else it shows."""
-    return _shelf().get(key, make, lambda _: 10_000)
+def kept(key: Hashable, make: Callable[[], Any], cost: int = 10_000) -> Any:
+    """Something that follows from results, made once: its key must name them and everything else it shows.
+
+    cost: its size in requests, where it grows with them.
+    """
+    return _shelf().get(key, make, lambda _: cost)
 
 
 def trial(placement: Placement, place: int, answer: Answer) -> Entry:

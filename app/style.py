@@ -107,13 +107,17 @@ def title_apart(figure: go.Figure) -> str:
     return title.replace("<br>", " ")
 
 
-def draw_figure(title: str, figure: go.Figure, key: str, alt: str) -> None:
-    """A chart with its title (Plotly text, already escaped) above it, and its description for who cannot see it."""
+def draw_figure(title: str, figure: go.Figure, key: str, alt: str, **options: Any) -> None:
+    """A chart with its title (Plotly text, already escaped) above it, and its description for who cannot see it.
+
+    options: of st.plotly_chart, where a chart is also a control.
+    """
     st.html(f'<div class="chart-title">{title}</div>')
     st.plotly_chart(
         figure, theme=None, key=key, alt=alt,
         config={"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"],
                 "toImageButtonOptions": {"format": "svg", "filename": key}},
+        **options,
     )  # fmt: skip
 
 

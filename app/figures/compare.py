@@ -28,14 +28,9 @@ def build_differences_figure(
 
     places: of both placements in the basket.
     """
-    rows = _differences(first, second)
-    if not rows:
+    shown = largest_differences(first, second)
+    if not shown:
         return empty_figure(theme, "No model has a request, so there is nothing to compare.")
-    shown = rows
-    if len(rows) > MOST_MODELS:
-        shown = sorted(
-            sorted(rows, key=lambda row: -abs(row[2] - row[1]))[:MOST_MODELS], key=lambda row: row[1] - row[2]
-        )
     before, after = (100 * np.array([row[k] for row in shown]) for k in (1, 2))
     y = np.arange(len(shown))
     figure = new_figure(theme, describe_differences(first, second), 60 + 20 * len(shown), "differences")
@@ -58,6 +53,13 @@ def build_differences_figure(
     figure.update_xaxes(title_text="deadlines met (%)", range=[min(before.min(), after.min()) - 3, 103])
     name_rows(figure, [row[0] for row in shown], showgrid=True)
     return figure
+
+
+def largest_differences(first: Figures, second: Figures) -> list[tuple[str, float, float]]:
+    """The rows that are drawn: a model's name and its attainment (0..1) with both, the largest gain on top."""
+    rows = _differences(first, second)
+    largest = sorted(rows, key=lambda row: -abs(row[2] - row[1]))[:MOST_MODELS]
+    return sorted(largest, key=lambda row: row[1] - row[2])
 
 
 def describe_differences(first: Figures, second: Figures) -> str:

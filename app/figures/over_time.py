@@ -16,8 +16,8 @@ from simulator import Timeline
 
 MOST_LINES = 6
 MOST_SHARES = 80
-ROWS = ("arrivals", "attainment", "queue", "utilization")
-_HEIGHT = {"arrivals": 110, "attainment": 130, "queue": 130, "utilization": 130}
+ROWS = ("arrivals", "attainment", "rejected", "queue", "utilization")
+_HEIGHT = {"arrivals": 110, "attainment": 130, "rejected": 110, "queue": 130, "utilization": 130}
 _GAP = 34
 _AXIS = {"queue": "requests<br>waiting", "utilization": "busy (%)"}
 _UNIT = {"queue": "waiting", "utilization": "% busy"}
@@ -74,6 +74,8 @@ def build_over_time_figure(
             _draw_arrivals(figure, row, timelines[0], theme)
         elif kind == "attainment":
             _draw_attainment(figure, row, axis, names, timelines, places, theme)
+        elif kind == "rejected":
+            _draw_rejected(figure, row, axis, names, timelines, places, theme)
         else:
             highest = 100.0 if kind == "utilization" else longest
             _draw_groups(figure, _Row(row, axis, kind, names[i], timelines[i], places[i], lined[i], highest), theme)
@@ -161,6 +163,25 @@ def _draw_attainment(figure, row, axis, names, timelines, places, theme) -> None
     if len(names) > 1:
         colours = [placement_style(place, theme).colour for place in places]
         label_ends(figure, names, colours, ends, (0, 100), _HEIGHT["attainment"], f"y{axis}")
+
+
+def _draw_rejected(figure, row, axis, names, timelines, places, theme) -> None:
+    ends, highest = [], 1e-9
+    for name, timeline, place in zip(names, timelines, places, strict=True):
+        x, y = _steps(timeline, timeline.rejected.sum(axis=0) / np.diff(timeline.edges_s))
+        figure.add_scatter(
+            x=x, y=y, mode="lines", line=line_of(place, theme, 1.6) | {"shape": "hv"}, meta="rejected",
+            name=escape(words.shorten(name, 30)), showlegend=False, row=row, col=1,
+            hovertemplate=f"%{{x:,.1f}} s: %{{y:,.1f}} rejected/s<extra>{hover_name(name)}</extra>",
+        )  # fmt: skip
+        ends.append(float(y[-1]))
+        highest = max(highest, float(y.max()))
+    figure.update_yaxes(title_text="rejected<br>(req/s)", rangemode="tozero", nticks=4, row=row, col=1)
+    if len(names) > 1:
+        colours = [placement_style(place, theme).colour for place in places]
+        # Beside more names than fit the attainment has the legend already.
+        if len(names) <= MOST_LABELLED:
+            label_ends(figure, names, colours, ends, (0, highest), _HEIGHT["rejected"], f"y{axis}")
 
 
 def _draw_groups(figure: go.Figure, row: _Row, theme: Theme) -> None:

@@ -27,15 +27,25 @@ from simulator.metrics import counted_rows
 MOST_MODELS = 20
 
 
-def build_attainment_figure(figures: Sequence[Figures], theme: Theme = LIGHT, target: float | None = None) -> go.Figure:
-    """Deadlines met by every placement: a point with its 95 % interval. target: a share 0..1 to mark."""
+def build_attainment_figure(
+    figures: Sequence[Figures],
+    theme: Theme = LIGHT,
+    target: float | None = None,
+    places: Sequence[int] | None = None,
+) -> go.Figure:
+    """Deadlines met by every placement: a point with its 95 % interval.
+
+    Args:
+        target: a share 0..1 to mark. places: places in the basket, if not all of it is drawn.
+    """
+    places = range(len(figures)) if places is None else places
     percent = np.array([100 * f.total.slo_attainment for f in figures])
     if not np.isfinite(percent).any():
         return empty_figure(theme, "No request arrives, so there is no deadline to meet.")
     width = np.nan_to_num(np.array([100 * f.half_width for f in figures]))
     figure = new_figure(theme, describe_attainment(figures), 40 + 42 * len(figures), "attainment")
     for i, f in enumerate(figures):
-        style = placement_style(i, theme)
+        style = placement_style(places[i], theme)
         figure.add_scatter(
             x=percent[i : i + 1], y=np.array([i]), mode="markers", name=escape(words.shorten(f.name)),
             marker={"color": style.colour, "symbol": style.symbol, "size": 11},

@@ -1,0 +1,76 @@
+"""The basket: the placements that are compared, each with its colour, to be renamed, copied, taken out or added."""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+
+from app import words
+from app.compute import Answer, Entry
+from app.controls.fields import bound, draw_complaint
+from app.controls.placement_edits import BY_HAND, added, added_section, kind_title, kinds, removed, with_name
+from app.panels.compare_view import MOST_SHOWN
+from app.session import Visit
+from app.style import plain, tile_html
+from planner.scenario import MAX_NAME, MAX_PLACEMENTS
+
+_KIND = "basket.kind"
+_PLACE = "basket"
+
+
+def draw_basket(visit: Visit, answer: Answer) -> None:
+    """One tile a placement and a button to add one."""
+    entries = answer.entries
+    shown = answer.shown[:MOST_SHOWN]
+    columns = st.columns(max(len(shown) + 1, 3), vertical_alignment="top")
+    for column, entry in zip(columns, shown, strict=False):
+        with column:
+            _draw_entry(visit, entry)
+    with columns[len(shown)]:
+        _draw_add(visit, answer)
+    if len(answer.shown) > MOST_SHOWN:
+        st.caption(
+            f"The first {MOST_SHOWN} of {len(answer.shown)} placements are compared; take some out to see the others."
+        )
+    waiting = [entry for entry in entries if entry.outcome is None and entry.problem is None]
+    if waiting:
+        st.caption(f"Not here yet: {words.join([plain(entry.section.name) for entry in waiting])}.")
+    draw_complaint(visit, _PLACE)
+
+
+def _draw_entry(visit: Visit, entry: Entry) -> None:
+    name, figures = entry.section.name, entry.outcome.figures
+    tile = tile_html(
+        words.shorten(name, 34), words.share(figures.total.slo_attainment), words.half_width(figures.half_width),
+        [(entry.place, "deadlines met (SLO attainment)")],
+    )  # fmt: skip
+    st.html(f'<div role="group" aria-label="{html.escape(name)}">{tile}</div>')
+    index = next((i for i, s in enumerate(visit.scenario.placements) if s.name == name), None)
+    if index is None:
+        return
+    with st.popover("Change", type="tertiary", key=f"basket.{index}", help=f"Rename, copy or take out {plain(name)}"):
+        bound(visit, _PLACE, st.text_input, "Name", f"basket.{index}.name", name,
+              lambda scenario, value: with_name(scenario, index, value), max_chars=MAX_NAME)  # fmt: skip
+        full = len(visit.scenario.placements) >= MAX_PLACEMENTS
+        st.button("Copy", key=f"basket.{index}.copy", icon=":material/content_copy:", disabled=full,
+                  help="Puts the same placement into the basket once more, to change one of the two.",
+                  on_click=lambda: visit.edit(_PLACE, lambda s: added_section(s, s.placements[index])))  # fmt: skip
+        st.button("Take out", key=f"basket.{index}.remove", icon=":material/close:",
+                  help="Takes the placement out of the basket; Undo on the left brings it back.",
+                  on_click=lambda: visit.edit(_PLACE, lambda s: removed(s, index)))  # fmt: skip
+
+
+def _draw_add(visit: Visit, answer: Answer) -> None:
+    if len(visit.scenario.placements) >= MAX_PLACEMENTS:
+        return
+    with st.popover("Add a placement", icon=":material/add:", key="basket.add"):
+        kind = st.selectbox("Kind", list(kinds()), key=_KIND, format_func=kind_title)
+        st.caption(kinds()[kind])
+        st.button("Add", key="basket.add.go", type="primary", on_click=_add, args=(visit, answer, kind))
+
+
+def _add(visit: Visit, answer: Answer, kind: str) -> None:
+    start = answer.entry(visit.looked_at) if answer.shown and kind == BY_HAND else None
+    problem = answer.inputs.problem if answer.inputs else None
+    visit.edit(_PLACE, lambda scenario: added(scenario, kind, problem, start))

@@ -1,0 +1,56 @@
+"""Pictures of a comparison: made once, kept, with their title above and a file beneath."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from app.compute import kept
+from app.style import current_theme, draw_figure, title_apart
+from app.theme import Theme
+
+
+def draw_kept(
+    key: str, identity: tuple, make: Callable[[Theme], tuple[go.Figure, str]], cost: int = 10_000, **options: Any
+) -> go.Figure:
+    """Draw a picture and a button for it as a page of its own; gives the picture, which is not to be changed.
+
+    Args:
+        key: of the chart. identity: names everything it shows but the theme. make: gives figure and alt text.
+        cost: its size in numbers, where it is large. options: of st.plotly_chart.
+    """
+    theme = current_theme()
+
+    def made() -> tuple[str, go.Figure, str]:
+        figure, alt = make(theme)
+        return title_apart(figure), figure, alt
+
+    title, figure, alt = kept(("picture", key, theme.name, identity), made, cost)
+    draw_figure(title, figure, key, alt, **options)
+
+    def page() -> str:
+        whole = go.Figure(figure).update_layout(title_text=title, margin_t=figure.layout.margin.t + 40)
+        return whole.update_layout(height=figure.layout.height + 40).to_html(include_plotlyjs=True, full_html=True)
+
+    st.download_button(
+        "Chart (HTML)", page, f"{key}.html", "text/html", key=f"html:{key}", on_click="ignore", type="tertiary",
+        icon=":material/download:", help="This chart as a page of its own, which can be zoomed and saved as a picture.",
+    )  # fmt: skip
+    return figure
+
+
+def clicked_points(key: str) -> list[dict]:
+    """The points of a chart that were clicked last; empty if the click went beside all of them."""
+    return list((st.session_state.get(key) or {}).get("selection", {}).get("points", []))
+
+
+def dragged_stretch(key: str) -> tuple[float, float] | None:
+    """The stretch of the horizontal axis that was dragged over; None if nothing was."""
+    boxes = (st.session_state.get(key) or {}).get("selection", {}).get("box", [])
+    if not boxes:
+        return None
+    low, high = sorted(float(x) for x in boxes[0]["x"])
+    return low, high

@@ -1,0 +1,155 @@
+"""When it happened: one time axis for every placement, and what every group was doing at one moment of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pandas as pd
+import streamlit as st
+
+from app import words
+from app.compute import Answer, Entry
+from app.controls.views import kept as kept_choice
+from app.figures.compare import build_moment_figure, describe_group_moment, describe_moment
+from app.figures.over_time import build_over_time_figure, describe_over_time
+from app.figures.overview import add_click_columns, build_overview_figure, describe_overview
+from app.panels.compare_draw import clicked_points, dragged_stretch, draw_kept
+from app.panels.compare_view import BINS, View, change_view, shown_window, spans_of, timeline_in_view
+from app.panels.keep import draw_table
+from app.session import Visit
+from app.style import plain_text
+from simulator import InputError
+from simulator.moment import Moment, moment
+
+_OVERVIEW, _OVER_TIME = "compare-overview", "compare-over-time"
+_GROUP_ROWS = {
+    "waiting and busy": ("queue", "utilization"), "only waiting": ("queue",), "only busy": ("utilization",),
+}  # fmt: skip
+# Sentences about single groups stand for the busiest ones only; the table has all.
+MOST_SENTENCES = 6
+
+
+def draw_window(visit: Visit, view: View) -> None:
+    """The whole run, to drag over; and the stretch in numbers."""
+    whole = timeline_in_view(view.first, view, view.run_s)
+
+    def choose() -> None:
+        stretch = dragged_stretch(_OVERVIEW)
+        if stretch and stretch[1] > stretch[0]:
+            low, high = max(stretch[0], view.run_s[0]), min(stretch[1], view.run_s[1])
+            if high > low:
+                change_view(visit, **shown_window(low, high, view.run_s))
+
+    identity = (view.first.outcome_key, view.filter_key, view.window_s, view.at_s)
+    draw_kept(_OVERVIEW, identity, lambda theme: (
+        build_overview_figure(whole, view.window_s, theme, view.at_s), describe_overview(whole, view.window_s)
+    ), on_select=choose, selection_mode=["box"])  # fmt: skip
+    left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
+    for column, label, key, value in (
+        (left, "From (s)", "compare.from", view.window_s[0]), (middle, "to (s)", "compare.to", view.window_s[1])
+    ):  # fmt: skip
+        st.session_state[key] = round(value, 3)
+        column.number_input(label, min_value=0.0, step=1.0, format="%.3f", key=key, on_change=_take_window,
+                            args=(visit, view))  # fmt: skip
+    right.button("Whole run", key="compare.whole", icon=":material/zoom_out_map:", on_click=change_view, args=(visit,),
+                 kwargs={"from_": None, "to": None}, disabled=view.window_s == view.run_s)  # fmt: skip
+    if "compare.window" in visit.complaints:
+        st.error(plain_text(visit.complaints["compare.window"]))
+
+
+def draw_over_time(visit: Visit, view: View) -> None:
+    """Arrivals, deadlines met, rejections, queues and utilisation on one axis; a click chooses the moment."""
+    left, _ = st.columns([2, 3])
+    with left:
+        chosen = kept_choice(visit, st.segmented_control, "Of every group show", "groups_show", next(iter(_GROUP_ROWS)),
+                             options=list(_GROUP_ROWS), required=True)  # fmt: skip
+    rows = ("arrivals", "attainment", "rejected", *_GROUP_ROWS[chosen])
+    names, places = [e.section.name for e in view.shown], [e.place for e in view.shown]
+    timelines = [timeline_in_view(entry, view, view.window_s) for entry in view.shown]
+    mark_s = None if view.is_clicked else view.at_s
+
+    def make(theme):
+        figure = build_over_time_figure(names, timelines, theme, rows=rows, places=places)
+        add_click_columns(figure, names, timelines, rows, theme)
+        if mark_s is not None:
+            figure.add_vline(x=mark_s, line={"color": theme.text, "width": 1.2, "dash": "dot"})
+        return figure, describe_over_time(names, timelines)
+
+    def choose() -> None:
+        points = clicked_points(_OVER_TIME)
+        if points:
+            change_view(visit, at=float(points[0]["x"]), clicked="yes")
+
+    identity = (tuple((e.outcome_key, e.place, e.section.name) for e in view.shown), view.filter_key, view.window_s)
+    cost = BINS * sum(timeline.mean_queue.shape[0] + 4 for timeline in timelines)
+    draw_kept(_OVER_TIME, (identity, rows, mark_s), make, cost, on_select=choose, selection_mode="points")
+    st.caption(
+        "Drag over a part to zoom; all rows move together, a double click goes back. "
+        "Click anywhere to see what every group was doing then."
+    )
+
+
+def draw_moment(visit: Visit, view: View, answer: Answer) -> None:
+    """What every group of every placement was doing at the moment."""
+    st.markdown(f"##### What was every group doing at {view.at_s:,.2f} s?".replace(",", words.THIN))
+    low_s, high_s = view.window_s
+    key = "compare.at"
+    st.session_state[key] = float(min(max(view.at_s, low_s), high_s))
+    st.slider("Moment (s)", low_s, high_s, key=key, step=max((high_s - low_s) / 1000, 1e-4), format="%.2f",
+              on_change=_take_moment, args=(visit,),
+              help="Or click into the chart above. Requests of all models are shown here.")  # fmt: skip
+    moments = [(entry, moment(entry.outcome.result, view.at_s, spans_of(entry))) for entry in view.shown]
+    for pair in (moments[i : i + 2] for i in range(0, len(moments), 2)):
+        for column, (entry, now) in zip(st.columns(2, gap="large"), pair, strict=False):
+            with column:
+                _draw_one_moment(entry, now)
+    with st.expander("Every group at this moment, as a table"):
+        table = pd.DataFrame([row for entry, now in moments for row in _moment_rows(entry, now)])
+        draw_table(table, "compare-moment-table", "What every group computes and who waits at the moment")
+
+
+def _draw_one_moment(entry: Entry, now: Moment) -> None:
+    result = entry.outcome.result
+    draw_kept(f"compare-moment-{entry.place}", (entry.outcome_key, entry.place, now.at_s), lambda theme: (
+        build_moment_figure(result, now, theme, entry.place), describe_moment(result, now)
+    ))  # fmt: skip
+    busiest = sorted(now.groups, key=lambda group: -(len(group.waiting) + group.busy))[:MOST_SENTENCES]
+    lines = [f"- {plain_text(describe_group_moment(result, group))}" for group in busiest]
+    rest = len(now.groups) - len(busiest)
+    if rest > 0:
+        lines.append(f"- {words.plural(rest, 'group')} with less to do: see the table below.")
+    st.markdown("\n".join(lines))
+
+
+def _moment_rows(entry: Entry, now: Moment) -> list[dict]:
+    result = entry.outcome.result
+
+    def models(requests) -> str:
+        counted = Counter(result.workload.model[list(requests)].tolist()).most_common()
+        return ", ".join(f"{n} x {result.models[m].name}" for m, n in counted)
+
+    return [
+        {
+            "placement": entry.section.name,
+            "group": group.index,
+            "stages that compute": group.busy,
+            "stages": len(group.stages),
+            "computes": models([r for stage in group.stages for r in stage]),
+            "waiting": len(group.waiting),
+            "waits for": models(group.waiting),
+            "between stages": sum(map(len, group.held)),
+        }
+        for group in now.groups
+    ]
+
+
+def _take_window(visit: Visit, view: View) -> None:
+    visit.complaints.pop("compare.window", None)
+    try:
+        change_view(visit, **shown_window(st.session_state["compare.from"], st.session_state["compare.to"], view.run_s))
+    except InputError as error:
+        visit.complaints["compare.window"] = str(error)
+
+
+def _take_moment(visit: Visit) -> None:
+    change_view(visit, at=float(st.session_state["compare.at"]))

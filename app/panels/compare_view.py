@@ -1,0 +1,212 @@
+"""How one looks at a comparison: the pair, what everything is filtered to, the stretch of time and the moment.
+
+Kept in the visit and written into the address, so that a link shows the same view. Whatever no longer fits the answer
+(another trace, a placement taken out) is ignored.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from app import words
+from app.compute import Answer, Entry, kept
+from app.session import Visit
+from simulator import Figures, InputError, SimulationResult, Timeline, build_timeline, measure, stage_spans
+from simulator.metrics import counted_rows
+from simulator.selection import select_requests
+from simulator.timeline import StageSpans
+
+MOST_SHOWN = 6
+BINS = 240
+_KEYS = ("first", "second", "model", "in", "group", "from", "to", "at")
+
+
+@dataclass(frozen=True)
+class View:
+    """What is looked at.
+
+    Attributes:
+        shown: the placements side by side, in the order of the basket.
+        first, second: the pair; gains and losses are those of the second against the first.
+        model: index of the one model that everything is filtered to.
+        group: the placement and the number of the group whose requests everything is filtered to.
+        run_s, window_s: first and last arrival of the run, and the stretch that is looked at.
+        at_s: the moment; is_clicked: whether the chart over time already shows it, because it was clicked there.
+    """
+
+    shown: tuple[Entry, ...]
+    first: Entry
+    second: Entry
+    model: int | None
+    group: tuple[Entry, int] | None
+    run_s: tuple[float, float]
+    window_s: tuple[float, float]
+    at_s: float
+    is_clicked: bool
+
+    @property
+    def filter_key(self) -> tuple:
+        """Names what everything is filtered to; empty where it is not."""
+        if self.model is not None:
+            return ("model", self.model)
+        return () if self.group is None else ("group", self.group[0].outcome_key, self.group[1])
+
+    def filter_in_words(self, answer: Answer) -> str:
+        """What everything is filtered to, empty where it is not."""
+        if self.model is not None:
+            return f"only model {words.shorten(answer.inputs.problem.models[self.model].name, 40)}"
+        if self.group is not None:
+            return f"only requests that {words.shorten(self.group[0].section.name, 40)} sent to group {self.group[1]}"
+        return ""
+
+
+def current_view(visit: Visit, answer: Answer) -> View:
+    """The view of this visit, as far as it fits the answer, which shows at least two placements."""
+    given = _given(visit)
+    shown = tuple(answer.shown[:MOST_SHOWN])
+    by_name = {entry.section.name: entry for entry in shown}
+    ranked = sorted(shown, key=lambda e: -np.nan_to_num(e.outcome.figures.total.slo_attainment))
+    second = by_name.get(given.get("second"), ranked[0])
+    first = by_name.get(given.get("first"))
+    if first is None or first is second:
+        first = next(entry for entry in ranked if entry is not second)
+    names = [model.name for model in answer.inputs.problem.models]
+    holder, number = by_name.get(given.get("in")), _number(given.get("group"))
+    groups = len(holder.outcome.result.groups) if holder else 0
+    arrival_s = answer.inputs.problem.workload.arrival_s
+    run_s = float(arrival_s[0]), max(float(arrival_s[-1]), float(arrival_s[0]) + 1e-3)
+    window_s = _window(_number(given.get("from")), _number(given.get("to")), run_s)
+    at_s = _number(given.get("at"))
+    is_inside = at_s is not None and window_s[0] <= at_s <= window_s[1]
+    return View(
+        shown=shown,
+        first=first,
+        second=second,
+        model=names.index(given["model"]) if given.get("model") in names else None,
+        group=(holder, int(number)) if number is not None and 0 <= number < groups else None,
+        run_s=run_s,
+        window_s=window_s,
+        at_s=at_s if is_inside else _worst_moment(first, window_s),
+        is_clicked=is_inside and "clicked" in given,
+    )
+
+
+def change_view(visit: Visit, **values: str | float | None) -> None:
+    """Look at something else; None takes a part of the view back to what it begins with."""
+    given = _given(visit)
+    given.pop("clicked", None)
+    for key, value in values.items():
+        key = key.rstrip("_")
+        given.pop(key, None)
+        if value is not None:
+            given[key] = str(round(value, 4)) if isinstance(value, float) else str(value)
+    write_address(visit)
+
+
+def write_address(visit: Visit) -> None:
+    """Put the view into the address, so that a link shows it."""
+    given = _given(visit)
+    for key in _KEYS:
+        if key not in given:
+            st.query_params.pop(key, None)
+        elif st.query_params.get(key) != given[key]:
+            st.query_params[key] = given[key]
+
+
+def rows_in_view(view: View) -> np.ndarray | None:
+    """bool (n,): the requests that everything is filtered to; None without a filter."""
+    if view.model is not None:
+        return view.first.outcome.result.workload.model == view.model
+    if view.group is not None:
+        return view.group[0].outcome.result.group == view.group[1]
+    return None
+
+
+def result_in_view(entry: Entry, view: View, answer: Answer) -> SimulationResult:
+    """The counted requests (no warm-up) of a placement that everything is filtered to."""
+    result = entry.outcome.result
+
+    def made() -> SimulationResult:
+        counted = np.zeros(len(result.workload), dtype=bool)
+        counted[counted_rows(result.workload, answer.inputs.warmup_s)] = True
+        rows = rows_in_view(view)
+        return select_requests(result, counted if rows is None else counted & rows)
+
+    if not view.filter_key and answer.inputs.warmup_s <= 0:
+        return result
+    key = ("in view", entry.outcome_key, view.filter_key, answer.inputs.warmup_s)
+    return kept(key, made, len(result.workload))
+
+
+def figures_in_view(entry: Entry, view: View, answer: Answer) -> Figures:
+    """The figures of those requests."""
+    if not view.filter_key:
+        return entry.outcome.figures
+    key = ("figures", entry.outcome_key, view.filter_key, answer.inputs.warmup_s)
+    return kept(key, lambda: measure(result_in_view(entry, view, answer)))
+
+
+def timeline_in_view(entry: Entry, view: View, window_s: tuple[float, float]) -> Timeline:
+    """What the placement was doing in a stretch: queues and counts of the requests in view, groups busy with all."""
+    result, rows = entry.outcome.result, rows_in_view(view)
+
+    def made() -> Timeline:
+        whole = build_timeline(result, BINS, *window_s)
+        if rows is None:
+            return whole
+        part = build_timeline(select_requests(result, rows), BINS, *window_s)
+        return Timeline(**(vars(part) | {"stage_utilization": whole.stage_utilization}))
+
+    cells = BINS * max(sum(placed.group.pp for placed in result.groups), 1)
+    return kept(("timeline in view", entry.outcome_key, view.filter_key, window_s), made, cells)
+
+
+def spans_of(entry: Entry) -> StageSpans:
+    """When each request of a placement was on which stage."""
+    result = entry.outcome.result
+    deepest = max((placed.group.pp for placed in result.groups), default=1)
+    return kept(("spans", entry.outcome_key), lambda: stage_spans(result), len(result.workload) * max(deepest // 2, 1))
+
+
+def shown_window(start_s: float, end_s: float, run_s: tuple[float, float]) -> dict[str, float | None]:
+    """What change_view needs for a stretch; the whole run is nothing special."""
+    if end_s <= start_s:
+        raise InputError(f"From {start_s:g} to {end_s:g} s is no stretch of time; the end must lie behind the start.")
+    is_whole = start_s <= run_s[0] and end_s >= run_s[1]
+    return {"from_": None if is_whole else float(start_s), "to": None if is_whole else float(end_s)}
+
+
+def _given(visit: Visit) -> dict[str, str]:
+    if "compare" not in visit.views:
+        visit.views["compare"] = {key: st.query_params[key] for key in _KEYS if key in st.query_params}
+    return visit.views["compare"]
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _window(start_s: float | None, end_s: float | None, run_s: tuple[float, float]) -> tuple[float, float]:
+    start_s = run_s[0] if start_s is None else max(start_s, run_s[0])
+    end_s = run_s[1] if end_s is None else min(end_s, run_s[1])
+    return (start_s, end_s) if end_s > start_s else run_s
+
+
+def _worst_moment(entry: Entry, window_s: tuple[float, float]) -> float:
+    """When most requests waited at a placement."""
+
+    def made() -> float:
+        timeline = build_timeline(entry.outcome.result, BINS, *window_s)
+        waiting = timeline.mean_queue.sum(axis=0)
+        at = int(np.argmax(waiting)) if waiting.size else 0
+        return float(timeline.edges_s[at : at + 2].mean())
+
+    return kept(("worst moment", entry.outcome_key, window_s), made)
