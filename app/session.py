@@ -94,11 +94,14 @@ class Visit:
         if self.edit(place, lambda _: scenario):
             self.edition += 1
 
-    def add_trace(self, files: list[tuple[str, Any]]) -> Trace:
-        """Read uploaded files, (name, binary file) each, and keep them; raises InputError."""
+    def add_trace(self, files: list[tuple[str, Any]], names: tuple[str, ...] | None = None) -> Trace:
+        """Read uploaded files, (name, binary file) each, and keep them, by default under their own names.
+
+        Raises InputError.
+        """
         _check_sizes(files)
         trace = read_trace(files, limits=TRACE_LIMITS)
-        _keep(self.traces, tuple(name for name, _ in files), trace, MAX_TRACES)
+        _keep(self.traces, names or tuple(name for name, _ in files), trace, MAX_TRACES)
         return trace
 
     def add_profiles(self, name: str, content: bytes) -> OwnProfiles:

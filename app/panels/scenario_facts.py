@@ -1,0 +1,66 @@
+"""Whether the scenario is answered, what it says in words, and the scenario with its found placements."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import words
+from app.compute import Answer
+from app.session import Visit
+from app.style import facts_html, plain_text
+from app.work import unfinished
+from planner.scenario import ARRIVALS, Scenario
+
+
+def draw_state(visit: Visit, answer: Answer) -> None:
+    """One line: answered, being worked on, or what is in the way."""
+    if answer.problems:
+        for sentence in answer.problems.values():
+            st.error(plain_text(sentence))
+        st.caption("Until this is mended the pages show the last scenario that could be simulated.")
+    elif unfinished(visit.jobs):
+        st.info("This scenario is in force; a search for it is under way, see Plan for its progress.")
+    elif answer.entries:
+        st.success("This scenario is in force, and every page answers it.")
+    else:
+        st.info("This scenario is in force, but lists no placements; add one under the key placements.")
+
+
+def draw_summary(visit: Visit, answer: Answer) -> None:
+    """The scenario in words: what arrives, for which models, on what, and what each placement meets."""
+    scenario = visit.scenario
+    st.markdown(f"##### {plain_text(words.shorten(scenario.name or 'scenario', 60))}")
+    cluster = scenario.cluster
+    facts = [
+        ("devices", f"{words.count(cluster.devices)} × {words.gib(cluster.memory_gib)}"),
+        ("models", words.count(sum(section.count for section in scenario.models))),
+        ("kinds", words.count(len({section.profile for section in scenario.models}))),
+        ("traffic", words.shorten(_traffic(scenario), 40)),
+    ]
+    if answer.inputs is not None and not answer.problems:
+        facts.append(("requests", words.count(len(answer.inputs.problem.workload))))
+    st.html(facts_html(facts))
+    lines = []
+    entries = {entry.section.name: entry for entry in answer.entries if entry.outcome and entry.is_current}
+    for section in scenario.placements:
+        entry = entries.get(section.name)
+        meets = words.share(entry.outcome.figures.total.slo_attainment) if entry else words.NOTHING
+        lines.append((words.shorten(section.name, 40), meets))
+    if lines:
+        st.caption("Deadlines met by its placements")
+        st.html(facts_html(lines))
+
+
+def draw_command(visit: Visit) -> None:
+    """How to get the same from the command line."""
+    st.markdown("##### The same from the command line")
+    st.code("python -m planner simulate scenario.yaml", language="bash")
+    section = visit.scenario.workload.trace
+    if section is not None and not all(path.startswith("sample:") for path in section.paths):
+        st.caption(f"With {plain_text(words.join(section.paths))} beside it.")
+
+
+def _traffic(scenario: Scenario) -> str:
+    if scenario.workload.trace is not None:
+        return words.join(scenario.workload.trace.paths)
+    return next(name for name in ARRIVALS if getattr(scenario.workload, name) is not None).replace("_", " ")

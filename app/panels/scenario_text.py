@@ -1,0 +1,87 @@
+"""The editor of the scenario, and what one may begin with."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.scenario_text import forget, write, written
+from app.session import Visit
+from app.style import plain_text
+from planner.examples import examples
+from planner.scenario_file import MAX_SCENARIO_BYTES
+from simulator import InputError
+
+_TEXT, _UPLOAD, _EXAMPLE = "scenario.editor", "upload:scenario", "scenario.example"
+_HEIGHT_PX = 620
+
+
+def draw_beginnings(visit: Visit) -> None:
+    """Examples to load, and a scenario file to upload; undo brings back what was there before."""
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        shipped = {example.scenario.name: example for example in examples()}
+        row, button = st.columns([4, 1], vertical_alignment="bottom")
+        name = row.selectbox("Begin with an example", list(shipped), key=_EXAMPLE)
+        example = shipped[name]
+        button.button("Load", key="scenario.load", width="stretch", on_click=write,
+                      args=(visit, example.text, example.file_name), help="Replaces the text below.")  # fmt: skip
+        st.caption(plain_text(example.about))
+    with right:
+        st.file_uploader("or with a file (YAML)", key=_UPLOAD, on_change=_take_upload, args=(visit,),
+                         max_upload_size=max(MAX_SCENARIO_BYTES // 1024**2, 1),
+                         help="A scenario that was downloaded here or written by hand.")  # fmt: skip
+        if visit.complaints.get(_UPLOAD):
+            st.error(plain_text(visit.complaints[_UPLOAD]))
+
+
+def draw_editor(visit: Visit) -> None:
+    """The text; what cannot be read is said beneath it, and the last good scenario stays in force."""
+    now = written(visit)
+    st.session_state[_TEXT] = now.text
+    if now.complaint:
+        st.error(plain_text(now.complaint) + (f"\n\n`{now.line.replace('`', ' ')}`" if now.line else ""))
+        row, button = st.columns([3, 2], vertical_alignment="center")
+        row.caption("The last good scenario stays in force until this is mended.")
+        button.button("Back to the scenario in force", key="scenario.forget", on_click=forget, args=(visit,))
+    st.text_area(
+        "Scenario (YAML)", key=_TEXT, height=_HEIGHT_PX, on_change=_take_text, args=(visit,),
+        max_chars=MAX_SCENARIO_BYTES,
+        help="Models, cluster, traffic, serving rules and placements. Checked when you leave the field or press "
+        "Ctrl+Enter; every other page then answers this scenario.",
+    )  # fmt: skip
+    with st.container(horizontal=True):
+        st.button("Undo", icon=":material/undo:", key="scenario.undo", on_click=_step_back, args=(visit,),
+                  disabled=not visit.undo, help="Back to the scenario before the last change.")  # fmt: skip
+        st.download_button("Download", lambda: now.text, "scenario.yaml", "text/yaml", key="scenario.download",
+                           icon=":material/download:", on_click="ignore")  # fmt: skip
+
+
+def _take_text(visit: Visit) -> None:
+    write(visit, st.session_state[_TEXT])
+
+
+def _step_back(visit: Visit) -> None:
+    forget(visit)
+    visit.step_back()
+
+
+def _take_upload(visit: Visit) -> None:
+    file = st.session_state[_UPLOAD]
+    visit.complaints.pop(_UPLOAD, None)
+    if file is None:
+        return
+    try:
+        text = _decoded(file.getvalue(), file.name)
+    except InputError as error:
+        visit.complaints[_UPLOAD] = str(error)
+        return
+    write(visit, text, file.name)
+
+
+def _decoded(content: bytes, name: str) -> str:
+    if len(content) > MAX_SCENARIO_BYTES:
+        raise InputError(f"Scenario '{name}' has {len(content):,} bytes; at most {MAX_SCENARIO_BYTES:,} are allowed.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"Scenario '{name}' is not text in UTF-8; YAML is allowed.") from None

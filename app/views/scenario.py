@@ -1,0 +1,22 @@
+"""Scenario: everything that was asked, as text."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.compute import answer as answer_of
+from app.panels import scenario_facts, scenario_text
+from app.session import current_visit
+from app.style import guarded
+
+st.title("What exactly was asked?", anchor=False)
+visit = current_visit()
+guarded(scenario_text.draw_beginnings)(visit)
+left, right = st.columns([3, 2], gap="large")
+with left:
+    guarded(scenario_text.draw_editor)(visit)
+answer = answer_of(visit)
+with right:
+    guarded(scenario_facts.draw_state)(visit, answer)
+    guarded(scenario_facts.draw_summary)(visit, answer)
+    guarded(scenario_facts.draw_command)(visit)
