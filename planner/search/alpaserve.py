@@ -57,14 +57,19 @@ def alpaserve(
     finder = _Finder(run, allowed_shapes(run.space, max_pp, max_tp, shapes), mixed, judge_all=not refine)
     run.enter("group partitions")
     found = finder.one_bucket()
-    if bucketing != "one" and (not refine or _long_enough(run)):
-        run.enter("buckets")
-        found += finder.all_bucketings() if bucketing == "all" else finder.released_bucketing()
-    if refine:
-        run.enter("judge on all traffic")
-        scored = finder.judge_survivors(found)
-        run.enter("improve")
-        improve_layouts(run, scored, finder.shapes)
+    try:
+        if bucketing != "one" and (not refine or _long_enough(run)):
+            run.enter("buckets")
+            found += finder.all_bucketings() if bucketing == "all" else finder.released_bucketing()
+        if refine:
+            run.enter("judge on all traffic")
+            scored = finder.judge_survivors(found)
+            run.enter("improve")
+            improve_layouts(run, scored, finder.shapes)
+    except Stopped:
+        if not run.steps:
+            finder.record_best(found)
+        raise
 
 
 def _long_enough(run: Run) -> bool:
@@ -96,11 +101,17 @@ class _Finder:
                     run.offer(what, layout, filled.good, [Alternative(w, run.share(good)) for _, good, w in found])
                 found.append((layout, filled.good, what))
         except Stopped:
-            if found and not self.judge_all:
-                layout, good, what = max(found, key=lambda f: f[1])
-                run.record(what, self.space.placement(layout), good / max(self.traffic.model.size, 1))
+            if not self.judge_all:
+                self.record_best([(layout, good) for layout, good, _ in found])
             raise
         return [(layout, good) for layout, good, _ in found]
+
+    def record_best(self, found: list[Found]) -> None:
+        """Take the best on the part of the traffic that was judged, where time ran out before all of it was."""
+        if found:
+            layout, good = max(found, key=lambda f: f[1])
+            what = _groups_in_words(self.space, layout)
+            self.run.record(what, self.space.placement(layout), good / max(self.traffic.model.size, 1))
 
     def released_bucketing(self) -> list[Found]:
         """The one clustering of the released code."""

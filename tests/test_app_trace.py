@@ -1,0 +1,75 @@
+"""The Trace page: what the file holds beside what is replayed of it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.panels.arrivals import burst_table, workload_numbers
+from simulator import Workload
+from simulator.traces import read_trace, summarise
+from simulator.traces.bursts import find_bursts
+
+PAGE = str(Path(__file__).parent.parent / "app" / "views" / "trace.py")
+ROWS = b"".join(f"{(i // 10) * 30 + 0.1 * (i % 10):.1f},m{i % 3}\n".encode() for i in range(600))
+CSV = b"arrival_s,model\n" + ROWS
+
+
+@pytest.fixture
+def view():
+    at = AppTest.from_file(PAGE, default_timeout=60).run()
+    at.file_uploader(key="upload:trace").set_value([("mine.csv", CSV, "text/csv")]).run()
+    assert not at.exception and not at.error
+    return at
+
+
+def said(at):
+    return " ".join(e.proto.body for e in at.get("html"))
+
+
+def test_the_page_says_what_the_trace_command_says(view):
+    summary = summarise(read_trace([("mine.csv", CSV)]))
+    assert f"{summary.requests}" in said(view)
+    assert f"{summary.cv:.2f}" in said(view)
+    tables = [frame.value for frame in view.dataframe if "source" in frame.value.columns]
+    assert sorted(map(tuple, tables[0].to_numpy().tolist())) == sorted(summary.sources)
+
+
+def test_a_window_changes_what_is_replayed_and_not_what_the_file_holds(view):
+    visit = view.session_state["visit"]
+    before = len(visit.answer.inputs.problem.workload)
+    view.number_input(key="trace.duration_s").set_value(300.0).run()
+    assert not view.exception
+    after = len(visit.answer.inputs.problem.workload)
+    assert after == 100 < before == 600
+    assert "600" in said(view) and "100 requests are replayed" in said(view)
+
+
+def test_resampling_is_said_among_the_changes(view):
+    view.selectbox(key="trace.resample").set_value("gamma").run()
+    assert "drawn anew in windows of" in said(view)
+
+
+def test_a_burst_is_found_higher_or_lower(view):
+    trace = read_trace([("mine.csv", CSV)])
+    view.slider(key="burst_times").set_value(1.25).run()
+    assert not view.exception
+    expected = find_bursts(trace, 1.25)
+    tables = [frame.value for frame in view.dataframe if "times the mean" in frame.value.columns]
+    assert len(burst_table(expected)) == (len(tables[0]) if tables else 0)
+
+
+def test_the_numbers_of_what_is_replayed_are_plain_counting():
+    arrival_s = np.array([0.0, 1.0, 3.0, 59.0, 61.0, 119.0])
+    facts = dict(workload_numbers(Workload(arrival_s, np.zeros(6, dtype=int), 1)))
+    gaps = [1, 2, 56, 2, 58]
+    assert facts["requests"] == 6 and facts["span_s"] == 119
+    assert facts["cv"] == pytest.approx(np.std(gaps) / np.mean(gaps))
+    assert facts["peak_to_mean"] == pytest.approx(4 / 3)
+
+
+def test_arrivals_made_here_have_no_file_to_show(view):
+    view.selectbox(key="traffic.source").set_value("gamma").run()
+    assert not view.exception
+    assert any("made here" in info.value for info in view.info)
