@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from simulator.result import SimulationResult
 from simulator.timeline import StageSpans
 
 
@@ -25,3 +26,19 @@ def busiest_window_s(spans: StageSpans, executions: int, rows: np.ndarray | None
     lengths_s = begins_s[executions - 1 :] - begins_s[: begins_s.size - executions + 1]
     first = int(np.argmin(lengths_s))
     return float(begins_s[first]), float(begins_s[first + executions - 1])
+
+
+def longest_wait_s(result: SimulationResult, start_s: float, end_s: float) -> float:
+    """The moment from start_s to end_s at which most requests of the run waited for a first stage, seconds.
+
+    The first of equals; start_s where nobody ever waits.
+    """
+    serving, ran = result.serving, result.ran
+    delay_s = serving.client_delay_s + serving.dispatch_delay_s + serving.start_delay_s
+    ready_s = np.sort(result.workload.arrival_s[ran] + delay_s)
+    begin_s = np.sort(result.start_s[ran])
+    low, high = np.searchsorted(ready_s, (start_s, end_s))
+    if low == high:
+        return start_s
+    waiting = np.arange(low + 1, high + 1) - np.searchsorted(begin_s, ready_s[low:high], side="right")
+    return float(ready_s[low + int(np.argmax(waiting))]) if waiting.max() > 0 else start_s

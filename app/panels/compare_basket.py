@@ -12,7 +12,7 @@ from app.controls.fields import bound, draw_complaint
 from app.controls.placement_edits import BY_HAND, added, added_section, kind_title, kinds, removed, with_name
 from app.panels.compare_view import MOST_SHOWN
 from app.session import Visit
-from app.style import plain, tile_html
+from app.style import dot, plain
 from planner.scenario import MAX_NAME, MAX_PLACEMENTS
 
 _KIND = "basket.kind"
@@ -41,11 +41,12 @@ def draw_basket(visit: Visit, answer: Answer) -> None:
 
 def _draw_entry(visit: Visit, entry: Entry) -> None:
     name, figures = entry.section.name, entry.outcome.figures
-    tile = tile_html(
-        words.shorten(name, 34), words.share(figures.total.slo_attainment), words.half_width(figures.half_width),
-        [(entry.place, "deadlines met (SLO attainment)")],
-    )  # fmt: skip
-    st.html(f'<div role="group" aria-label="{html.escape(name)}">{tile}</div>')
+    value, width = words.share(figures.total.slo_attainment), words.half_width(figures.half_width)
+    st.html(
+        f"<div><b>{dot(entry.place)}{html.escape(words.shorten(name, 34))}</b>"
+        f'<div class="tile-value">{value} <small>{width}</small></div>'
+        '<div class="tile-label">deadlines met (SLO attainment)</div></div>'
+    )
     index = next((i for i, s in enumerate(visit.scenario.placements) if s.name == name), None)
     if index is None:
         return

@@ -155,7 +155,8 @@ def draw_models(visit: Visit, view: View, answer: Answer) -> None:
     counted = figures_in_view(view.first, view, answer).models
     table = pd.DataFrame({"model": [n for n, _ in counted], "requests": [f.requests for _, f in counted], **columns})
     gap = table[view.second.section.name] - table[view.first.section.name]
-    table = table.assign(difference=gap).sort_values("difference", ascending=False, kind="stable")
+    table.insert(2, "difference", gap)
+    table = table.sort_values("difference", ascending=False, kind="stable")
     table = table[table["requests"] > 0].reset_index(drop=True)
     st.markdown("##### Model by model")
     percent = {name: st.column_config.NumberColumn(f"{words.shorten(name, 30)} (%)", format="%.2f") for name in columns}
@@ -176,7 +177,7 @@ def draw_models(visit: Visit, view: View, answer: Answer) -> None:
 def draw_groups(visit: Visit, view: View, answer: Answer) -> None:
     """Every group of every placement; choosing a row filters everything to its requests."""
     rows = [
-        (entry.section.name, group.index, words.group_size(group.pp, group.tp), len(group.models),
+        (entry.section.name, group.index, f"pp {group.pp}, tp {group.tp}", len(group.models),
          group.fates.requests, 100 * group.fates.slo_attainment, 100 * group.utilization, group.mean_queue,
          group.max_queue)
         for entry in view.shown for group in entry.outcome.figures.groups
@@ -194,7 +195,7 @@ def draw_groups(visit: Visit, view: View, answer: Answer) -> None:
     draw_table(
         table, _GROUPS, "Requests, deadlines met, utilisation and queue of every group", on_select=choose,
         selection_mode="single-row", height=280,
-        column_config={"placement": "Placement", "group": "Group", "size": "Devices that work together",
+        column_config={"placement": "Placement", "group": "Group", "size": "Size",
                        "models": "Models held", "requests": st.column_config.NumberColumn("Requests sent to it"),
                        "met": st.column_config.NumberColumn("Met (%)", format="%.2f"),
                        "busy": st.column_config.NumberColumn("Busy (%)", format="%.1f"),

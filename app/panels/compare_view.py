@@ -19,6 +19,7 @@ from simulator import Figures, InputError, SimulationResult, Timeline, build_tim
 from simulator.metrics import counted_rows
 from simulator.selection import select_requests
 from simulator.timeline import StageSpans
+from simulator.windows import longest_wait_s
 
 MOST_SHOWN = 6
 BINS = 240
@@ -202,11 +203,5 @@ def _window(start_s: float | None, end_s: float | None, run_s: tuple[float, floa
 
 def _worst_moment(entry: Entry, window_s: tuple[float, float]) -> float:
     """When most requests waited at a placement."""
-
-    def made() -> float:
-        timeline = build_timeline(entry.outcome.result, BINS, *window_s)
-        waiting = timeline.mean_queue.sum(axis=0)
-        at = int(np.argmax(waiting)) if waiting.size else 0
-        return float(timeline.edges_s[at : at + 2].mean())
-
-    return kept(("worst moment", entry.outcome_key, window_s), made)
+    key = ("worst moment", entry.outcome_key, window_s)
+    return kept(key, lambda: longest_wait_s(entry.outcome.result, *window_s))

@@ -1,0 +1,208 @@
+"""The execution itself: a stretch of the run, every stage of every group in it, and the life of one request."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import words
+from app.compute import Answer, timeline
+from app.figures.gantt import MOST_BARS, build_gantt_figure, describe_gantt, describe_request
+from app.figures.life import build_life_figure
+from app.figures.overview import build_overview_figure, describe_overview
+from app.panels.compare_draw import clicked_points, dragged_stretch, draw_kept
+from app.panels.compare_view import spans_of
+from app.panels.keep import draw_table
+from app.panels.timeline_view import COMFORTABLE, GanttView, busiest, change_gantt_view, most_that_fits, next_of
+from app.session import Visit
+from app.style import plain_text
+from simulator import STATUS
+
+_OVERVIEW, _GANTT = "timeline-overview", "timeline-gantt"
+_PLACE = "timeline.window"
+MOST_ROWS = 5_000
+
+
+def draw_window(visit: Visit, view: GanttView, answer: Answer) -> None:
+    """The whole run with arrivals and waiting requests, to drag over; and the stretch in numbers."""
+    whole = timeline(view.entry, answer)
+
+    def choose() -> None:
+        stretch = dragged_stretch(_OVERVIEW)
+        if stretch and stretch[1] > stretch[0]:
+            _show(visit, *stretch)
+
+    draw_kept(_OVERVIEW, (view.entry.outcome_key, view.entry.place, view.window_s), lambda theme: (
+        build_overview_figure(whole, view.window_s, theme, queues=[(view.entry.place, whole)]),
+        describe_overview(whole, view.window_s),
+    ), on_select=choose, selection_mode=["box"])  # fmt: skip
+    st.caption("Grey: arrivals; coloured: requests that wait, highest where the queues are longest.")
+    start_s, end_s = view.window_s
+    length_s = end_s - start_s
+    left, middle, right = st.columns([2, 2, 5], vertical_alignment="bottom")
+    for column, label, key, value in (
+        (left, "From (s)", "timeline.start", start_s), (middle, "for (s)", "timeline.length", length_s)
+    ):  # fmt: skip
+        st.session_state[key] = round(value, 4)
+        column.number_input(label, min_value=0.0, step=max(round(length_s / 2, 3), 0.001), format="%.3f", key=key,
+                            on_change=_take_numbers, args=(visit,))  # fmt: skip
+    with right, st.container(horizontal=True, gap="small"):
+        moves = (
+            ("Earlier", ":material/chevron_left:", start_s - length_s / 2, end_s - length_s / 2),
+            ("Later", ":material/chevron_right:", start_s + length_s / 2, end_s + length_s / 2),
+            ("Closer", ":material/zoom_in:", start_s + length_s / 4, end_s - length_s / 4),
+            ("Wider", ":material/zoom_out:", start_s - length_s / 2, end_s + length_s / 2),
+        )
+        for label, icon, low, high in moves:
+            st.button(label, key=f"timeline.{label}", icon=icon, on_click=_show, args=(visit, low, high))
+        st.button("Busiest", key="timeline.busiest", icon=":material/local_fire_department:", on_click=_show_busiest,
+                  args=(visit, view, COMFORTABLE), help="The shortest stretch in which as many stages begin as can be "
+                  "told apart.")  # fmt: skip
+    if _PLACE in visit.complaints:
+        st.error(plain_text(visit.complaints[_PLACE]))
+
+
+def draw_groups(visit: Visit, view: GanttView) -> None:
+    """Which groups are drawn."""
+    groups = list(range(len(view.result.groups)))
+    if len(groups) < 2:
+        return
+    key = "timeline.groups"
+    st.session_state[key] = list(view.groups)
+    st.multiselect("Groups", groups, key=key, on_change=_take_groups, args=(visit,), format_func=lambda g: f"group {g}",
+                   help="A group is devices that work together. Empty shows the busiest ones again.")  # fmt: skip
+    if len(view.groups) < len(groups):
+        st.caption(f"{len(view.groups)} of {len(groups)} groups are drawn.")
+
+
+def draw_gantt(visit: Visit, view: GanttView) -> None:
+    """Every execution in the stretch; a click on one chooses its request. Says so where there are too many."""
+    spans = spans_of(view.entry)
+    bars = executions(view)
+    if bars > MOST_BARS:
+        st.info(
+            f"This stretch holds {words.count(bars)} executions of stages; at most {words.count(MOST_BARS)} can be "
+            "drawn. Choose a shorter stretch or fewer groups."
+        )
+        st.button("Show the busiest stretch that fits", key="timeline.fit", type="primary", on_click=_show_busiest,
+                  args=(visit, view, most_that_fits(view.groups, view.result)))  # fmt: skip
+        return
+
+    def make(theme):
+        figure = build_gantt_figure(view.result, spans, *view.window_s, theme, view.entry.place, view.groups)
+        figure.update_traces(selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0.4}})
+        figure.update_layout(clickmode="event+select", dragmode="zoom")
+        return figure, describe_gantt(view.result, spans, *view.window_s, view.groups)
+
+    def choose() -> None:
+        points = clicked_points(_GANTT)
+        if points and "customdata" in points[0]:
+            change_gantt_view(visit, request=int(_first(points[0]["customdata"])))
+
+    identity = (view.entry.outcome_key, view.entry.place, view.window_s, view.groups)
+    draw_kept(_GANTT, identity, make, 10 * bars + 1_000, on_select=choose, selection_mode="points")
+    st.caption("One bar is one stage computing one request. Click a bar or a red cross, and its life is told below.")
+
+
+def draw_request(visit: Visit, view: GanttView) -> None:
+    """The life of one request in words and as a picture."""
+    st.markdown("##### What happened to one request?")
+    key, total = "timeline.request", len(view.result.workload)
+    left, right = st.columns([2, 5], vertical_alignment="bottom")
+    st.session_state[key] = view.request
+    left.number_input("Request", min_value=0, max_value=total - 1, step=1, key=key, on_change=_take_request,
+                      args=(visit,), help=f"Numbers from 0 to {total - 1}, in order of arrival.")  # fmt: skip
+    with right, st.container(horizontal=True, gap="small"):
+        for fate in STATUS:
+            following = next_of(view.result, view.request, fate)
+            st.button(f"Next {fate}", key=f"timeline.next.{fate}", disabled=following is None, on_click=_show_request,
+                      args=(visit, view, following))  # fmt: skip
+    st.markdown(f"**{plain_text(describe_request(view.result, view.request))}**")
+    arrival_s = float(view.result.workload.arrival_s[view.request])
+    if not view.window_s[0] <= arrival_s <= view.window_s[1]:
+        st.button("Show its arrival in the picture above", key="timeline.goto", on_click=_show_request,
+                  args=(visit, view, view.request))  # fmt: skip
+    spans = spans_of(view.entry)
+    if view.result.ran[view.request]:
+        draw_kept("timeline-life", (view.entry.outcome_key, view.entry.place, view.request), lambda theme: (
+            build_life_figure(view.result, spans, view.request, theme, view.entry.place),
+            describe_request(view.result, view.request),
+        ))  # fmt: skip
+
+
+def draw_requests(view: GanttView) -> None:
+    """The requests that arrived in the stretch, as a table."""
+    low, high = np.searchsorted(view.result.workload.arrival_s, view.window_s)
+    rows = np.arange(low, high)
+    with st.expander(f"{words.plural(rows.size, 'request')} that arrived in this stretch"):
+        if rows.size > MOST_ROWS:
+            st.caption(f"The first {words.count(MOST_ROWS)} of them; all requests are on the page Plan as files.")
+        draw_table(request_table(view, rows[:MOST_ROWS]), "timeline-requests", "Every request of the stretch")
+
+
+def request_table(view: GanttView, rows: np.ndarray) -> pd.DataFrame:
+    """One row a request, with what became of it."""
+    result = view.result
+    names = np.array([model.name for model in result.models], dtype=object)
+    return pd.DataFrame(
+        {
+            "request": rows,
+            "model": names[result.workload.model[rows]],
+            "arrival_s": result.workload.arrival_s[rows],
+            "group": [None if g < 0 else g for g in result.group[rows].tolist()],
+            "start_s": result.start_s[rows],
+            "finish_s": result.finish_s[rows],
+            "status": np.array(STATUS, dtype=object)[result.status[rows]],
+        }
+    )
+
+
+def executions(view: GanttView) -> int:
+    """How many bars the stretch holds."""
+    spans = spans_of(view.entry)
+    start_s, end_s = view.window_s
+    wanted = np.isin(view.result.group[spans.request], view.groups)[:, None]
+    return int(((spans.begin_s < end_s) & (spans.end_s > start_s) & wanted).sum())
+
+
+def _first(customdata) -> object:
+    return customdata[0] if isinstance(customdata, list | tuple) else customdata["0"]
+
+
+def _show(visit: Visit, start_s: float, end_s: float) -> None:
+    visit.complaints.pop(_PLACE, None)
+    change_gantt_view(visit, start=max(float(start_s), 0.0), end=float(end_s))
+
+
+def _show_busiest(visit: Visit, view: GanttView, count: int) -> None:
+    window_s = busiest(view.entry, view.groups, count)
+    if window_s is None:
+        visit.complaints[_PLACE] = "Nothing ran on these groups, so no stretch is busier than another."
+    else:
+        _show(visit, *window_s)
+
+
+def _show_request(visit: Visit, view: GanttView, request: int) -> None:
+    change_gantt_view(visit, request=request)
+    arrival_s = float(view.result.workload.arrival_s[request])
+    length_s = view.window_s[1] - view.window_s[0]
+    if not view.window_s[0] <= arrival_s <= view.window_s[1]:
+        _show(visit, arrival_s - length_s / 4, arrival_s + 3 * length_s / 4)
+
+
+def _take_numbers(visit: Visit) -> None:
+    start_s, length_s = st.session_state["timeline.start"], st.session_state["timeline.length"]
+    if length_s <= 0:
+        visit.complaints[_PLACE] = f"A stretch of {length_s:g} s has nothing in it; more than 0 s are allowed."
+    else:
+        _show(visit, start_s, start_s + length_s)
+
+
+def _take_groups(visit: Visit) -> None:
+    chosen = st.session_state["timeline.groups"]
+    change_gantt_view(visit, groups=",".join(map(str, sorted(chosen))) or None)
+
+
+def _take_request(visit: Visit) -> None:
+    change_gantt_view(visit, request=int(st.session_state["timeline.request"]))

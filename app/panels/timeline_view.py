@@ -1,0 +1,147 @@
+"""How one looks at the execution: the stretch of time, the groups and the request; kept like other views."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from app.compute import Answer, Entry, kept
+from app.figures.gantt import MOST_BARS, MOST_NAMED_STAGES
+from app.panels.compare_view import spans_of
+from app.session import Visit
+from simulator import STATUS, SimulationResult
+from simulator.windows import busiest_window_s, longest_wait_s
+
+# So many executions in one picture can still be told apart.
+COMFORTABLE = 400
+_KEYS = ("start", "end", "groups", "request")
+
+
+@dataclass(frozen=True)
+class GanttView:
+    """What is looked at.
+
+    Attributes:
+        entry: the placement. run_s: first and last arrival. window_s: the stretch that is drawn.
+        groups: numbers of the groups that are drawn. request: number of the request whose life is told.
+    """
+
+    entry: Entry
+    run_s: tuple[float, float]
+    window_s: tuple[float, float]
+    groups: tuple[int, ...]
+    request: int
+
+    @property
+    def result(self) -> SimulationResult:
+        return self.entry.outcome.result
+
+
+def current_gantt_view(visit: Visit, answer: Answer, entry: Entry) -> GanttView:
+    """The view of this visit as far as it fits the placement; else its busiest moments and a request that is missed."""
+    given, result = _given(visit), entry.outcome.result
+    arrival_s = answer.inputs.problem.workload.arrival_s
+    run_s = float(arrival_s[0]), max(float(arrival_s[-1]), float(arrival_s[0]) + 1e-3)
+    numbers = [_number(part) for part in given.get("groups", "").split(",")]
+    groups = tuple(sorted({int(g) for g in numbers if g is not None and 0 <= g < len(result.groups)}))
+    groups = groups or kept(("groups to draw", entry.outcome_key), lambda: _busiest_groups(result))
+    start_s, end_s = _number(given.get("start")), _number(given.get("end"))
+    if start_s is None or end_s is None or not end_s > start_s or start_s > run_s[1] or end_s < run_s[0]:
+        start_s, end_s = _around_the_longest_wait(entry, groups, run_s)
+    request = _number(given.get("request"))
+    if request is None or not 0 <= request < len(result.workload):
+        key = ("first missed", entry.outcome_key, start_s, end_s)
+        request = kept(key, lambda: first_missed(result, start_s, end_s))
+    return GanttView(entry, run_s, (start_s, end_s), groups, int(request))
+
+
+def change_gantt_view(visit: Visit, **values: str | float | None) -> None:
+    """Look at something else; None takes a part of the view back to what it begins with."""
+    given = _given(visit)
+    for key, value in values.items():
+        given.pop(key, None)
+        if value is not None:
+            given[key] = str(round(value, 4)) if isinstance(value, float) else str(value)
+    write_gantt_address(visit)
+
+
+def write_gantt_address(visit: Visit) -> None:
+    """Put the view into the address, so that a link shows it."""
+    given = _given(visit)
+    for key in _KEYS:
+        if key not in given:
+            st.query_params.pop(key, None)
+        elif st.query_params.get(key) != given[key]:
+            st.query_params[key] = given[key]
+
+
+def busiest(entry: Entry, groups: tuple[int, ...], executions: int) -> tuple[float, float] | None:
+    """The shortest stretch in which these groups begin so many stages; None where they never ran."""
+    result, spans = entry.outcome.result, spans_of(entry)
+
+    def made() -> tuple[float, float] | None:
+        rows = np.isin(result.group[spans.request], groups)
+        return busiest_window_s(spans, executions, rows)
+
+    return kept(("busiest", entry.outcome_key, groups, executions), made)
+
+
+def most_that_fits(groups: tuple[int, ...], result: SimulationResult) -> int:
+    """How many executions a stretch may begin, so that those that run into it from before can be drawn too."""
+    return max(MOST_BARS - sum(result.groups[g].group.pp for g in groups), 2)
+
+
+def first_missed(result: SimulationResult, start_s: float, end_s: float) -> int:
+    """The first request of the stretch that missed its deadline, else the first in it, else the last of the run."""
+    low, high = np.searchsorted(result.workload.arrival_s, (start_s, end_s))
+    missed = np.flatnonzero(~result.in_slo[low:high])
+    return int(min(low + (missed[0] if missed.size else 0), len(result.workload) - 1))
+
+
+def next_of(result: SimulationResult, request: int, fate: str) -> int | None:
+    """The next request of that fate, beginning again at the start of the run; None if there is none."""
+    those = np.flatnonzero(result.status == STATUS.index(fate))
+    if not those.size:
+        return None
+    return int(those[np.searchsorted(those, request, side="right") % those.size])
+
+
+def _around_the_longest_wait(entry: Entry, groups: tuple[int, ...], run_s: tuple[float, float]) -> tuple[float, float]:
+    """A stretch of a comfortable length, with the moment at which most requests wait in its middle."""
+    result = entry.outcome.result
+    tight = busiest(entry, groups, COMFORTABLE)
+    if tight is None:
+        return run_s
+    at_s = kept(("worst moment", entry.outcome_key, run_s), lambda: longest_wait_s(result, *run_s))
+    length_s = max(tight[1] - tight[0], 1e-3)
+    start_s = max(at_s - length_s / 2, 0.0)
+    return start_s, start_s + length_s
+
+
+def _busiest_groups(result: SimulationResult) -> tuple[int, ...]:
+    """All groups, or as many of those with most requests as can have their stages named."""
+    sent = np.bincount(result.group[result.group >= 0], minlength=len(result.groups))
+    chosen, stages = [], 0
+    for g in np.argsort(-sent, kind="stable"):
+        stages += result.groups[g].group.pp + 1
+        if chosen and stages > MOST_NAMED_STAGES:
+            break
+        chosen.append(int(g))
+    return tuple(sorted(chosen))
+
+
+def _given(visit: Visit) -> dict[str, str]:
+    if "timeline" not in visit.views:
+        visit.views["timeline"] = {key: st.query_params[key] for key in _KEYS if key in st.query_params}
+    return visit.views["timeline"]
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
