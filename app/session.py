@@ -54,6 +54,7 @@ class Visit:
         desks: capacity plans, sweeps and profiles under way and their last results, by place on the pages.
         views: what was chosen on the pages beside the scenario, by the name of the control.
         edition: counts changes that did not come from a control, so that tables start afresh.
+        refused: counts refused uploads, so that an uploader does not keep a wrong file beside the next one.
     """
 
     scenario: Scenario = field(default_factory=first_scenario)
@@ -67,6 +68,7 @@ class Visit:
     desks: dict[str, Desk] = field(default_factory=dict)
     views: dict[str, Any] = field(default_factory=dict)
     edition: int = 0
+    refused: int = 0
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def edit(self, place: str, change: Callable[[Scenario], Scenario]) -> bool:
@@ -93,6 +95,11 @@ class Visit:
         """Take another scenario as a whole."""
         if self.edit(place, lambda _: scenario):
             self.edition += 1
+
+    def refuse(self, place: str, error: InputError) -> None:
+        """Note what is wrong with an upload."""
+        self.complaints[place] = str(error)
+        self.refused += 1
 
     def add_trace(self, files: list[tuple[str, Any]], names: tuple[str, ...] | None = None) -> Trace:
         """Read uploaded files, (name, binary file) each, and keep them, by default under their own names.

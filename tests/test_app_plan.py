@@ -1,6 +1,7 @@
 """The Plan page without a browser: what is asked, what is answered, what is refused."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,9 @@ def verdict(at):
 
 
 def upload(at, *files):
-    at.file_uploader(key="upload:trace").set_value([(name, data, "text/csv") for name, data in files]).run()
+    at.file_uploader(key=f"upload:trace:{visit(at).refused}").set_value(
+        [(name, data, "text/csv") for name, data in files]
+    ).run()
     assert not at.exception
     return at
 
@@ -227,6 +230,44 @@ def test_of_two_ways_to_give_a_deadline_the_edited_one_counts():
         {"name": "a-{i}", "profile": "bert-1.3b", "count": 3, "slo_s": 2.0},
         {"name": "big", "profile": "bert-6.7b", "slo_scale": 8.0},
     ]
+
+
+def add(plan, kind):
+    plan.selectbox(key="placements.kind").set_value(kind).run()
+    plan.button(key="placements.add").click().run()
+
+
+def after_jobs(plan):
+    until = time.monotonic() + 60
+    while any(not job.is_done for job in visit(plan).jobs.values()):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return plan.run()
+
+
+def test_a_long_search_runs_beside_the_page_and_its_result_appears(plan):
+    add(plan, "beam")
+    assert attainments(plan)[:2] and visit(plan).answer.entries[2].outcome is None
+    plan.number_input(key="placement.2.time_limit_s").set_value(1.0).run()
+    after_jobs(plan)
+    assert not plan.exception and visit(plan).answer.entries[2].is_current
+    assert "Beam search" in " ".join(e.section.name for e in visit(plan).answer.shown)
+
+
+def test_a_stopped_search_gives_its_best_so_far_and_says_so(plan):
+    add(plan, "alpaserve")
+    (job,) = visit(plan).jobs.values()
+    job.stop()
+    after_jobs(plan)
+    assert any("was stopped" in info.value for info in plan.info)
+    assert len(attainments(plan)) == 3
+
+
+def test_a_search_that_nobody_wants_any_more_is_stopped(plan):
+    add(plan, "alpaserve")
+    (job,) = visit(plan).jobs.values()
+    plan.button(key="placement.2.remove").click().run()
+    assert job.is_stopped and not visit(plan).jobs
 
 
 def test_names_from_outside_are_never_markup(plan):

@@ -13,7 +13,7 @@ from simulator import InputError
 from simulator.catalogue import builtin_catalogue
 
 _PLACE = "models"
-_UPLOAD = "upload:profiles"
+_UPLOAD = "upload:profiles:"
 _FIELDS = ("name", "profile", "count", "slo_scale", "slo_s")
 MAX_SCALE = 20.0
 
@@ -32,7 +32,8 @@ def draw_model_controls(visit: Visit, problem: str | None) -> None:
     with st.expander("Table of models, own profiles"):
         _draw_table(visit)
         st.file_uploader(
-            "Profiles (JSON, CSV, or the authors' TSV)", key=_UPLOAD, on_change=_take_profiles, args=(visit,),
+            "Profiles (JSON, CSV, or the authors' TSV)", key=f"{_UPLOAD}{visit.refused}",
+            on_change=_take_profiles, args=(visit,),
             help="Latency and weights of each stage for each way of cutting a model. They join the built-in ones.",
             max_upload_size=20,
         )  # fmt: skip
@@ -129,12 +130,12 @@ def _with_sections(scenario: Scenario, **values) -> Scenario:
 
 
 def _take_profiles(visit: Visit) -> None:
-    file = st.session_state[_UPLOAD]
+    file = st.session_state[f"{_UPLOAD}{visit.refused}"]
     if file is None:
         return
     try:
         visit.add_profiles(file.name, file.getvalue())
     except InputError as error:
-        visit.complaints[_PLACE] = str(error)
+        visit.refuse(_PLACE, error)
         return
     visit.edit(_PLACE, lambda scenario: with_values(scenario, "", profiles=file.name))

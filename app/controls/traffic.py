@@ -18,7 +18,7 @@ from simulator import InputError
 from simulator.traces import Counts, Events, Trace
 
 _PLACE = "traffic"
-_UPLOAD = "upload:trace"
+_UPLOAD = "upload:trace:"
 _UPLOADED = "upload:"
 _MADE = {"gamma": "Arrivals made here (gamma)"}
 _GAMMA = {"total_rate_per_s": 40.0, "cv": 4.0, "duration_s": 600.0}
@@ -41,8 +41,8 @@ def draw_traffic_controls(visit: Visit, answer: Answer, problem: str | None) -> 
         st.caption(sample.description)
     with st.expander("Upload your own", expanded=_PLACE in visit.complaints):
         st.file_uploader(
-            "Trace files", key=_UPLOAD, accept_multiple_files=True, on_change=_take_upload, args=(visit,),
-            max_upload_size=MAX_UPLOAD_BYTES // 1024**2,
+            "Trace files", key=f"{_UPLOAD}{visit.refused}", accept_multiple_files=True,
+            on_change=_take_upload, args=(visit,), max_upload_size=MAX_UPLOAD_BYTES // 1024**2,
             help="CSV with arrival_s and model, Azure Functions and LLM traces, BurstGPT, Mooncake, Qwen, ServeGen and "
             "others; recognised by content. Several files at once are one model each.",
         )  # fmt: skip
@@ -104,13 +104,13 @@ def _with_source(visit: Visit, scenario: Scenario, value: str) -> Scenario:
 
 
 def _take_upload(visit: Visit) -> None:
-    files = st.session_state[_UPLOAD]
+    files = st.session_state[f"{_UPLOAD}{visit.refused}"]
     if not files:
         return
     try:
         trace = visit.add_trace([(file.name, file) for file in files])
     except InputError as error:
-        visit.complaints[_PLACE] = str(error)
+        visit.refuse(_PLACE, error)
         return
     waiting_for = visit.scenario.workload.trace
     if waiting_for is not None and waiting_for.sha256 == trace.digest:

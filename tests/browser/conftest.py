@@ -1,0 +1,53 @@
+"""A running app and a real Chromium."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from app.screenshots import CHROMIUM, CHROMIUM_ARGUMENTS, running_app, wait_until_drawn
+
+TRACES = Path(__file__).parents[3] / "shared" / "traces"
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args):
+    if shutil.which(CHROMIUM) is None:
+        reason = f"Chromium is not there ({CHROMIUM}); install it or name it in the variable CHROMIUM"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": CHROMIUM_ARGUMENTS}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args):
+    return {**browser_context_args, "viewport": {"width": 1440, "height": 900}, "accept_downloads": True}
+
+
+@pytest.fixture(scope="session")
+def address():
+    with running_app() as url:
+        yield url
+
+
+@pytest.fixture
+def plan(page, address):
+    """The Plan page of a new visitor, drawn."""
+    page.goto(address)
+    wait_until_drawn(page)
+    return page
+
+
+@pytest.fixture(scope="session")
+def traces():
+    if not TRACES.exists():
+        pytest.skip("the reference traces in ../shared/traces are not there")
+    return TRACES

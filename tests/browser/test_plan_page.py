@@ -1,0 +1,160 @@
+"""The Plan page as a person uses it: upload a real trace, move a control, believe the number."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from app import words
+from app.screenshots import wait_until_drawn
+
+ROOT = Path(__file__).parents[2]
+LATER_MS = 30_000
+
+
+def upload(page, *files):
+    """Give files to the uploader of traces; each is a path, or (name, bytes)."""
+    given = [{"name": f[0], "mimeType": "text/csv", "buffer": f[1]} if isinstance(f, tuple) else str(f) for f in files]
+    uploader = page.get_by_test_id("stSidebar").get_by_test_id("stFileUploader").first
+    if not uploader.is_visible():
+        page.get_by_text("Upload your own", exact=True).click()
+    expect(uploader).to_be_visible()
+    uploader.locator("input[type=file]").set_input_files(given)
+
+
+def settled(page):
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=LATER_MS)
+    page.wait_for_timeout(300)
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=LATER_MS)
+
+
+def attainment(page):
+    return page.locator(".tile-value").first.inner_text().split("±")[0].strip()
+
+
+def command_line(page, folder, *traces):
+    """What the command line says of the scenario that the page gives, by placement; traces lie beside it."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Scenario (YAML)").click()
+    scenario = folder / "scenario.yaml"
+    download.value.save_as(scenario)
+    for trace in traces:
+        (folder / trace.name).write_bytes(trace.read_bytes())
+    command = [sys.executable, "-m", "planner", "simulate", str(scenario), "--json"]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return {p["name"]: p for p in json.loads(printed)["placements"]}
+
+
+def choose(page, label, option):
+    page.get_by_label(label, exact=True).first.click()
+    page.get_by_role("option", name=option).click()
+
+
+def test_a_group_size_changes_a_real_traces_attainment_to_what_the_command_line_prints(plan, traces, tmp_path):
+    files = [traces / "azure_llm_2023" / f"AzureLLMInferenceTrace_{name}.csv" for name in ("code", "conv")]
+    upload(plan, *files)
+    expect(plan.get_by_text("13\u202f331 requests").first).to_be_visible(timeout=LATER_MS)
+    plan.get_by_label("Rate, times", exact=True).fill("6")
+    plan.get_by_label("Rate, times", exact=True).press("Enter")
+    settled(plan)
+    look = plan.get_by_test_id("stButtonGroup").first
+    look.get_by_text("8-stage groups").click()
+    settled(plan)
+    before = attainment(plan)
+    assert before == words.share(command_line(plan, tmp_path, *files)["8-stage groups"]["slo_attainment"])
+    choose(plan, "Group size", re.compile(r"^2 stages of 1 device"))
+    look.get_by_text("2-stage groups").click()
+    settled(plan)
+    printed = command_line(plan, tmp_path, *files)
+    assert attainment(plan) == words.share(printed["2-stage groups"]["slo_attainment"]) != before
+    assert f"of {words.count(printed['2-stage groups']['requests'])}" in plan.locator(".tiles").inner_text()
+
+
+def test_functions_of_a_real_trace_upload_and_agree_with_the_command_line(plan, traces, tmp_path):
+    file = traces / "azure_functions_2021" / "AzureFunctionsInvocationTraceForTwoWeeksJan2021.txt"
+    upload(plan, file)
+    expect(plan.get_by_text("620 requests").first).to_be_visible(timeout=LATER_MS)
+    settled(plan)
+    printed = command_line(plan, tmp_path, file)
+    assert attainment(plan) == words.share(max(p["slo_attainment"] for p in printed.values()))
+
+
+WRONG = {
+    "photo.png": (b"\x89PNG\r\n\x1a\n" + bytes(200), "photo.png"),
+    "header.csv": (b"arrival_s,model\n", "header.csv"),
+    "semicolons.csv": (b"arrival_s;model\n1;a\n2;b\n", "semicolons.csv"),
+    "words.csv": (b"arrival_s,model\n1,a\nsoon,b\n", "line 3"),
+}
+
+
+def test_a_wrong_file_shows_its_sentence_and_the_earlier_result_stays(plan):
+    before = attainment(plan)
+    for name, (data, said) in WRONG.items():
+        upload(plan, (name, data))
+        sentence = plan.get_by_test_id("stSidebar").get_by_role("alert")
+        expect(sentence).to_contain_text(said, timeout=LATER_MS)
+        expect(sentence).to_contain_text(name)
+        assert "Traceback" not in plan.content()
+        assert attainment(plan) == before
+    upload(plan, ("good.csv", b"arrival_s,model\n" + b"".join(b"%d,m%d\n" % (i, i % 3) for i in range(100))))
+    expect(plan.get_by_text("100 requests").first).to_be_visible(timeout=LATER_MS)
+    expect(plan.get_by_test_id("stSidebar").get_by_role("alert")).to_have_count(0)
+
+
+def test_a_real_durations_file_is_told_from_a_trace(plan, traces):
+    before = attainment(plan)
+    upload(plan, traces / "azure_functions_2019" / "durations_500f.csv")
+    sentence = plan.get_by_test_id("stSidebar").get_by_role("alert")
+    expect(sentence).to_contain_text("duration", timeout=LATER_MS)
+    assert attainment(plan) == before
+
+
+def test_the_zoom_of_one_row_moves_all_rows_over_time(plan):
+    chart = plan.locator('[class*="st-key-over-time"] .js-plotly-plot')
+    chart.scroll_into_view_if_needed()
+    ranges = "(g) => Object.keys(g._fullLayout).filter(k => /^xaxis\\d*$/.test(k)).map(k => g._fullLayout[k].range)"
+    before = chart.evaluate(ranges)
+    area = chart.locator(".nsewdrag").first.bounding_box()
+    y = area["y"] + area["height"] / 2
+    plan.mouse.move(area["x"] + 0.3 * area["width"], y)
+    plan.mouse.down()
+    plan.mouse.move(area["x"] + 0.6 * area["width"], y, steps=8)
+    plan.mouse.up()
+    plan.wait_for_timeout(500)
+    after = chart.evaluate(ranges)
+    assert len(after) >= 3 and after[0] != before[0]
+    assert all(one == after[0] for one in after)
+
+
+def test_two_visitors_do_not_see_each_other(plan, browser, address):
+    plan.get_by_label("Devices", exact=True).fill("12")
+    plan.get_by_label("Devices", exact=True).press("Enter")
+    expect(plan.locator(".verdict")).to_contain_text("12 devices", timeout=LATER_MS)
+    other = browser.new_context().new_page()
+    other.goto(address)
+    wait_until_drawn(other)
+    assert "16 devices" in other.locator(".verdict").inner_text()
+    other.context.close()
+
+
+def test_everything_in_the_page_fits_its_width(browser, address):
+    for width in (900, 1440, 1920):
+        page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
+        page.goto(address)
+        wait_until_drawn(page)
+        overflow = "(e) => e.scrollWidth - e.clientWidth"
+        assert page.locator('[data-testid="stMain"]').evaluate(overflow) <= 0
+        page.context.close()
+
+
+def test_charts_and_controls_have_names_for_who_cannot_see_them(plan):
+    unnamed = plan.evaluate(
+        """[...document.querySelectorAll('input, button, [role=slider]')].filter(e => e.offsetParent !== null
+            && !e.labels?.length && !e.ariaLabel && !e.getAttribute('aria-labelledby') && !e.textContent.trim()
+            && !e.title && e.type !== 'file').map(e => e.outerHTML.slice(0, 200))"""
+    )
+    assert unnamed == []
+    assert plan.locator('[data-testid="stPlotlyChart"]').count() >= 4
