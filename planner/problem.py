@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from simulator import Cluster, InputError, Model, Serving, Workload
@@ -16,12 +17,15 @@ class Problem:
         cluster: devices, memory, node size, price.
         workload: the traffic to plan for.
         serving: the rules of the serving system.
+        resample: draws the traffic of another such day from a seed, for plans that hold on other days; without it
+            arrivals are drawn from rate and CV of each model in windows of the workload.
     """
 
     models: tuple[Model, ...]
     cluster: Cluster
     workload: Workload
     serving: Serving
+    resample: Callable[[int], Workload] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", tuple(self.models))

@@ -91,22 +91,16 @@ def _idle(groups, models, stages, rules):
 
 
 @njit(cache=True, nogil=True)
-def _requests_of(affected, traffic):
-    """The requests of the affected models, with the cuts moved accordingly."""
-    arrival_s, model, slo_s, cuts = traffic
-    kept_arrival_s, kept_model = np.empty_like(arrival_s), np.empty_like(model)
-    kept_slo_s = np.empty_like(slo_s)
-    kept_cuts = np.zeros_like(cuts)
-    j = 0
-    for k in range(cuts.size - 1):
-        for i in range(cuts[k], cuts[k + 1]):
-            kept_arrival_s[j] = arrival_s[i]
-            kept_model[j] = model[i]
-            if slo_s.size:
-                kept_slo_s[j] = slo_s[i]
-            j += affected[model[i]]
-        kept_cuts[k + 1] = j
-    return kept_arrival_s, kept_model, kept_slo_s, kept_cuts
+def _take(affected, low, high, traffic, taken, arrival_s, model, slo_s):
+    """Append the requests low <= i < high of the affected models to arrays that hold `taken`; returns how many then."""
+    for i in range(low, high):
+        m = traffic.model[i]
+        arrival_s[taken] = traffic.arrival_s[i]
+        model[taken] = m
+        if slo_s.size:
+            slo_s[taken] = traffic.slo_s[i]
+        taken += affected[m]
+    return taken
 
 
 @njit(cache=True, nogil=True)
@@ -127,27 +121,31 @@ def score(shape, holds, affected, catalogue, traffic, rules, control, limit, goo
     groups, models = holds.shape
     instance = build_layout_instance(shape, holds, catalogue)
     state = _idle(groups, models, catalogue.latency_s.shape[2], rules)
-    if affected.all():
-        arrival_s, model, slo_s, cuts = traffic.arrival_s, traffic.model, traffic.slo_s, traffic.cuts
-    else:
-        arrival_s, model, slo_s, cuts = _requests_of(affected, traffic)
-    queued = rules.dispatch == kernels.SHORTEST_QUEUE
-    ended_s = np.empty(arrival_s.size if queued else 0)
+    cuts, n = traffic.cuts, traffic.arrival_s.size
+    everyone = affected.all()
+    # Copies are made cut by cut, because most runs do not get far.
+    own_arrival_s, own_model, own_slo_s = np.empty(n), np.empty(n, np.int32), np.empty(traffic.slo_s.size)
+    arrival_s = traffic.arrival_s if everyone else own_arrival_s
+    model = traffic.model if everyone else own_model
+    slo_s = traffic.slo_s if everyone else own_slo_s
+    ended_s = np.empty(n if rules.dispatch == kernels.SHORTEST_QUEUE else 0)
     next_request = np.empty(ended_s.size, np.int32)
     good, sent, waited_s = np.zeros(models, np.int64), np.zeros(groups, np.int64), np.zeros(models)
     tally = Tally(good, sent, waited_s)
+    done = 0
     for k in range(cuts.size - 1):
         if control[0] != 0:
             return False
-        serve(
-            instance, rules, state, arrival_s, model, slo_s, cuts[k], cuts[k + 1], ended_s, next_request, None, tally
-        )  # fmt: skip
+        low, done = done, cuts[k + 1]
+        if not everyone:
+            done = _take(affected, cuts[k], cuts[k + 1], traffic, low, own_arrival_s, own_model, own_slo_s)
+        serve(instance, rules, state, arrival_s, model, slo_s, low, done, ended_s, next_request, None, tally)
         in_time = 0
         for m in range(models):
             if affected[m]:
                 good_at[k, m] = good[m]
                 in_time += good[m]
-        if cuts[k + 1] - in_time > limit[k]:
+        if done - in_time > limit[k]:
             return False
     for m in range(models):
         if affected[m]:
@@ -162,7 +160,11 @@ def score(shape, holds, affected, catalogue, traffic, rules, control, limit, goo
 
 @njit(cache=True, nogil=True)
 def reach(holds, affected):
-    """Spread `affected` bool (M,) over the connected components that it touches, in place."""
+    """Spread `affected` bool (M,) over the connected components that it touches, in place.
+
+    Models that no group holds join too: nothing happens to their requests, and where everyone is affected the
+    requests need not be picked out.
+    """
     groups, models = holds.shape
     seen = np.zeros(groups, np.bool_)
     waiting = np.empty(models, np.int64)
@@ -182,6 +184,8 @@ def reach(holds, affected):
                         affected[other] = True
                         waiting[count] = other
                         count += 1
+    for m in range(models):
+        affected[m] |= not holds[:, m].any()
 
 
 @njit(cache=True, nogil=True)

@@ -2,7 +2,7 @@
 
 from planner.search.bound import Bound, upper_bound
 from planner.search.registry import ALGORITHMS, Algorithm, Option, find_algorithm
-from planner.search.result import Alternative, Progress, SearchResult, Step
+from planner.search.result import Alternative, HeldOut, Progress, SearchResult, Step
 from planner.search.search import search
 from planner.search.space import fits
 
@@ -11,6 +11,7 @@ __all__ = [
     "Algorithm",
     "Alternative",
     "Bound",
+    "HeldOut",
     "Option",
     "Progress",
     "SearchResult",

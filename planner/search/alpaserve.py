@@ -47,12 +47,13 @@ def alpaserve(
     shapes: tuple[tuple[int, int], ...] | None,
     mixed: bool,
     refine: bool,
+    resamplings: int,
 ) -> None:
     """Algorithm 2 of the paper, and local improvement of what it finds while anything is left of the limits.
 
     Every group partition in every configuration is filled by the fast heuristic; then models of different latencies
     get groups of their own. Without `refine` everything is judged on the whole traffic, as the authors do; with it,
-    on a part, and only survivors on the whole.
+    on a part, and only survivors on the whole. With resamplings the improvement plans for them too.
     """
     finder = _Finder(run, allowed_shapes(run.space, max_pp, max_tp, shapes), mixed, judge_all=not refine)
     run.enter("group partitions")
@@ -64,8 +65,7 @@ def alpaserve(
         if refine:
             run.enter("judge on all traffic")
             scored = finder.judge_survivors(found)
-            run.enter("improve")
-            improve_layouts(run, scored, finder.shapes)
+            improve_layouts(run, scored, finder.shapes, resamplings)
     except Stopped:
         if not run.steps:
             finder.record_best(found)
@@ -146,7 +146,7 @@ class _Finder:
         space, steps = self.space, _device_steps(self.space)
         solved = self._solve(sorted({bucket for ends in segments for bucket in ends.values()}), steps)
         nothing: Found = (space.empty([]), 0)
-        best: list[list[Found | None]] = [[nothing] * (space.devices + 1)]
+        best: list[list[Found | None]] = [[nothing] + [None] * space.devices]
         best += [[None] * (space.devices + 1) for _ in segments]
         for i, ends in enumerate(segments):
             for j, bucket in ends.items():

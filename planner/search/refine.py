@@ -8,8 +8,9 @@ import numpy as np
 
 from planner.search.partition import allowed_shapes
 from planner.search.run import WORKERS, Run, Stopped
-from planner.search.scoring import Scored, score_each
+from planner.search.scoring import Scored, score_each, score_layout
 from planner.search.space import Layout, Space
+from planner.search.training import Training, build_training
 from simulator import Placement, refine_kernels
 from simulator.refine_kernels import Moves, Walk
 
@@ -29,45 +30,137 @@ PATIENT_EVALUATIONS = 6_000
 
 
 def refine(
-    run: Run, placement: Placement, max_pp: int, max_tp: int, shapes: tuple[tuple[int, int], ...] | None
+    run: Run,
+    placement: Placement,
+    max_pp: int,
+    max_tp: int,
+    shapes: tuple[tuple[int, int], ...] | None,
+    resamplings: int,
 ) -> None:
     """Improve a given placement by local changes: replicas join, leave, move, trade places; groups are rebuilt."""
     run.enter("score the given placement")
     start = score_each(run, "the given placement", [run.space.layout(placement)])
-    run.enter("improve")
-    improve_layouts(run, start, allowed_shapes(run.space, max_pp, max_tp, shapes))
+    improve_layouts(run, start, allowed_shapes(run.space, max_pp, max_tp, shapes), resamplings)
 
 
-def improve_layouts(run: Run, starts: list[Scored], shapes: list[int]) -> None:
+def improve_layouts(run: Run, starts: list[Scored], shapes: list[int], resamplings: int) -> None:
     """Improve the given layouts until a limit is reached or nothing better is found.
 
     Two chains of simulated annealing begin at the best two starts. Every round the one that lags takes over the
-    best layout of the other. The allowance cools with the limits that are used up.
+    best layout of the other. The allowance cools with the limits that are used up. Very long traffic is improved on
+    a part of it and every round's winner is scored on the whole; with resamplings the winner is who does best on
+    them and the traffic together.
     """
-    space = run.space
-    moves = Moves(np.array(shapes), space.devices, np.cumsum(list(CHANGES.values())), PATIENCE)
-    walks = [_begin(starts[chain % len(starts)], run.seed * WORKERS + chain) for chain in range(WORKERS)]
-    n = len(space.problem.workload)
-    trials = min(max(REQUESTS_PER_CALL // max(space.traffic.model.size, 1), 1), MAX_TRIALS_PER_CALL)
-    temperature = TEMPERATURE * math.sqrt(max(n - starts[0].good, 0))
-    cooling = _Cooling(run)
-    calls = 0
-    while not cooling.exhausted():
-        if run.best_score >= 1.0:
-            raise Stopped("bound met")
-        calls += 1
-        walks, tried = _call(run, walks, moves, temperature * cooling.left(), trials)
-        if tried == 0:
-            break
-        best = max(walks, key=lambda walk: walk.best_good)
-        if run.share(best.best_good) > run.best_score:
-            before = run.layout
-            layout = Layout(best.best_shape, best.best_holds)
-            run.offer(describe_change(space, before, layout), layout, int(best.best_good))
-            cooling.improved()
-        if calls % CALLS_PER_ROUND == 0:
-            walks = [walk if walk.best_good == best.best_good else _restart(run, walk, best) for walk in walks]
-    raise Stopped("no improvement")
+    run.enter("draw traffic to train on")
+    training = build_training(run.space, resamplings, run.seed)
+    if not training.is_whole:
+        starts = _score_on(run, training, starts)
+    run.enter("improve")
+    _Improvement(run, training, shapes, starts).go_on()
+
+
+def _score_on(run: Run, training: Training, starts: list[Scored]) -> list[Scored]:
+    tasks = ((score_layout, (run.space, start.layout, run.control, training.traffic)) for start in starts)
+    scored = [result for result in run.each(tasks) if result is not None]
+    run.evaluations += len(scored)
+    return sorted(scored, key=lambda result: -result.good)
+
+
+class _Improvement:
+    """The chains, and what is known of the best of them."""
+
+    def __init__(self, run: Run, training: Training, shapes: list[int], starts: list[Scored]) -> None:
+        self.run, self.training, self.cooling = run, training, _Cooling(run)
+        self.moves = Moves(np.array(shapes), run.space.devices, np.cumsum(list(CHANGES.values())), PATIENCE)
+        self.walks = [_begin(starts[chain % len(starts)], run.seed * WORKERS + chain) for chain in range(WORKERS)]
+        size = training.traffic.model.size
+        self.trials = min(max(REQUESTS_PER_CALL // max(size, 1), 1), MAX_TRIALS_PER_CALL)
+        self.temperature = TEMPERATURE * math.sqrt(max(size - starts[0].good, 0))
+        self.best_good = starts[0].good
+        self.confirmed_good = starts[0].good
+
+    def go_on(self) -> None:
+        """Call after call until a limit, raised as Stopped, or until nothing better turns up."""
+        calls = 0
+        try:
+            while not self.cooling.exhausted():
+                if self.best_good == self.training.traffic.model.size:
+                    break
+                calls += 1
+                if not self._call():
+                    break
+                if self.training.is_whole:
+                    self._confirm()
+                if calls % CALLS_PER_ROUND == 0:
+                    self._confirm()
+                    self._meet()
+            self._confirm()
+        except Stopped:
+            if self.training.is_whole or self.training.resampled:
+                self._take_over()
+            raise
+        raise Stopped("bound met" if self.best_good == self.training.traffic.model.size else "no improvement")
+
+    def _call(self) -> int:
+        """Let every chain try a number of changes; returns how many layouts were scored."""
+        run, space, training, tried = self.run, self.run.space, self.training, 0
+        heat = self.temperature * self.cooling.left()
+        shares = [min(self.trials, (run.evaluations_left + chain) // WORKERS) for chain in range(WORKERS)]
+        rest = (space.catalogue, training.traffic, training.requests_at, space.rules, run.control, heat)
+        tasks = [
+            (refine_kernels.improve, (walk, self.moves, *rest, share))
+            for walk, share in zip(self.walks, shares, strict=True)
+        ]
+        for chain, (walk, evaluations) in enumerate(run.each(tasks)):
+            self.walks[chain] = walk
+            tried += evaluations
+            run.evaluations += evaluations
+        best = self._best().best_good
+        if best > self.best_good:
+            self.best_good = best
+            self.cooling.improved()
+        return tried
+
+    def _best(self) -> Walk:
+        return max(self.walks, key=lambda walk: walk.best_good)
+
+    def _confirm(self) -> None:
+        """Score the best layout on all traffic, unless that is known, and offer it."""
+        if self.best_good <= self.confirmed_good:
+            return
+        self.confirmed_good = self.best_good
+        if self.training.is_whole:
+            self._take_over()
+            return
+        run, best = self.run, self._best()
+        layout = Layout(best.best_shape, best.best_holds)
+        for scored in run.each([(score_layout, (run.space, layout, run.control))]):
+            if scored is not None:
+                run.evaluations += 1
+                what = describe_change(run.space, run.layout, layout)
+                if self.training.resampled:
+                    run.adopt(what, layout, run.share(scored.good))
+                else:
+                    run.offer(what, layout, scored.good)
+
+    def _take_over(self) -> None:
+        """Make the best layout the search's best by its score on the training traffic."""
+        best = self._best()
+        layout = Layout(best.best_shape, best.best_holds)
+        what = describe_change(self.run.space, self.run.layout, layout)
+        if self.training.is_whole:
+            self.run.offer(what, layout, int(best.best_good))
+        elif best.best_good > self.confirmed_good:
+            self.run.adopt(what, layout, best.best_good / self.training.traffic.model.size)
+
+    def _meet(self) -> None:
+        """The lagging chain goes on from where the other stands, with its own random numbers."""
+        best = self._best()
+        for chain, walk in enumerate(self.walks):
+            if walk.best_good < best.best_good:
+                self.walks[chain] = best._replace(
+                    good_at=best.good_at.copy(), random=walk.random, rejected=np.zeros(REJECTED_SLOTS, np.uint64)
+                )
 
 
 class _Cooling:
@@ -100,36 +193,6 @@ def _begin(start: Scored, seed: int) -> Walk:
     return Walk(
         shape.copy(), holds.copy(), start.good_at.copy(), shape.copy(), holds.copy(), start.good, random, rejected
     )
-
-
-def _restart(run: Run, walk: Walk, best: Walk) -> Walk:
-    """The lagging chain goes on from where the other stands, with its own random numbers."""
-    return best._replace(good_at=best.good_at.copy(), random=walk.random, rejected=np.zeros(REJECTED_SLOTS, np.uint64))
-
-
-def _call(run: Run, walks: list[Walk], moves: Moves, temperature: float, trials: int) -> tuple[list[Walk], int]:
-    """Let every chain try a number of changes; returns where they stand then and how many layouts were scored."""
-    space = run.space
-    shares = [min(trials, (run.evaluations_left + chain) // WORKERS) for chain in range(WORKERS)]
-    arguments = (moves, space.catalogue, space.traffic, space.requests_at, space.rules, run.control, temperature)
-    results, tried = [], 0
-    try:
-        for walk, evaluations in run.each(
-            (refine_kernels.improve, (walk, *arguments, share)) for walk, share in zip(walks, shares, strict=True)
-        ):
-            results.append(walk)
-            tried += evaluations
-            run.evaluations += evaluations
-    except Stopped:
-        _offer_best(run, results)
-        raise
-    return results, tried
-
-
-def _offer_best(run: Run, walks: list[Walk]) -> None:
-    best = max(walks, key=lambda walk: walk.best_good)
-    layout = Layout(best.best_shape, best.best_holds)
-    run.offer(describe_change(run.space, run.layout, layout), layout, int(best.best_good))
 
 
 def describe_change(space: Space, before: Layout, after: Layout) -> str:

@@ -118,6 +118,8 @@ _LIMITS = (
     Option("shapes", "shapes", None, (), "the only (pp, tp) to use, instead of the two limits"),
 )
 
+_RESAMPLINGS = Option("resamplings", "int", 0, (0, 64), "other days, drawn at random, to plan for at the same time")
+
 ALGORITHMS: dict[str, Algorithm] = {
     "alpaserve": Algorithm(
         "AlpaServe",
@@ -127,6 +129,7 @@ ALGORITHMS: dict[str, Algorithm] = {
             *_LIMITS,
             Option("mixed", "bool", False, (), "also half of the devices in one configuration, half in another"),
             Option("refine", "bool", True, (), "improve by local changes while anything is left of the limits"),
+            _RESAMPLINGS,
         ),
         alpaserve,
     ),
@@ -166,7 +169,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "refine": Algorithm(
         "Improve a placement",
         "Begins with a given placement and improves it by local changes.",
-        (Option("placement", "placement", Placement(()), (), "where to begin"), *_LIMITS),
+        (Option("placement", "placement", Placement(()), (), "where to begin"), *_LIMITS, _RESAMPLINGS),
         refine,
     ),
     "greedy": Algorithm(

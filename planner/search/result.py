@@ -57,6 +57,23 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """A placement on other days than those it was planned for.
+
+    Attributes:
+        in_sample: mean SLO attainment on the traffic and the resamplings that it was planned for.
+        mean: mean SLO attainment on the others, 0..1.
+        half_width: half of the 95 % confidence interval of that mean (Student's t); NaN with a single one.
+        resamplings: how many others.
+    """
+
+    in_sample: float
+    mean: float
+    half_width: float
+    resamplings: int
+
+
+@dataclass(frozen=True)
 class SearchResult:
     """The outcome of a search.
 
@@ -68,6 +85,7 @@ class SearchResult:
         stop_reason: "done", "time limit", "evaluation limit", "no improvement", "bound met" or "cancelled".
         steps: the replayable history.
         notes: sentences worth telling, e.g. models that fit nowhere.
+        held_out: how the placement does on resamplings that it was not planned for, if that was asked.
     """
 
     algorithm: str
@@ -78,3 +96,4 @@ class SearchResult:
     stop_reason: str
     steps: tuple[Step, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    held_out: HeldOut | None = None

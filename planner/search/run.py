@@ -118,9 +118,13 @@ class Run:
         score = self.share(good)
         if self.steps and score <= self.best_score:
             return False
+        self.adopt(what, layout, score, alternatives)
+        return True
+
+    def adopt(self, what: str, layout: Layout, score: float, alternatives: Iterable[Alternative] = ()) -> None:
+        """Take a layout as the best so far, whatever was there before, and record the step."""
         self.layout = layout.copy()
         self.record(what, self.space.placement(layout), score, alternatives)
-        return True
 
     def record(
         self, what: str, placement: Placement | Schedule, score: float, alternatives: Iterable[Alternative] = ()

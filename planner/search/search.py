@@ -12,6 +12,7 @@ from planner.search.registry import find_algorithm
 from planner.search.result import Progress, SearchResult
 from planner.search.run import Run, Stopped
 from planner.search.space import Space
+from planner.search.training import hold_out
 from simulator import simulate
 
 
@@ -23,6 +24,7 @@ def search(
     on_progress: Callable[[Progress], bool | None] | None = None,
     max_evaluations: int | None = None,
     executor: Executor | None = None,
+    held_out: int = 0,
     **options: Any,
 ) -> SearchResult:
     """Find a placement that finishes many requests in time.
@@ -38,6 +40,7 @@ def search(
         max_evaluations: placements to score at most; filling one placement may overrun it.
         executor: where placements are scored, with the interface of concurrent.futures; threads by default. The
             functions handed to it release the GIL and share memory with the caller.
+        held_out: resamplings of the traffic, never planned for, on which the placement is tested in the end.
         options: of the algorithm, see ALGORITHMS.
 
     Raises:
@@ -62,4 +65,5 @@ def search(
             stop_reason=stop_reason,
             steps=tuple(run.steps),
             notes=tuple(run.notes),
+            held_out=hold_out(problem, placement, held_out, options.get("resamplings", 0), seed),
         )

@@ -16,7 +16,8 @@ from simulator.placement import MEMORY_TOLERANCE_GIB
 from simulator.score_kernels import Catalogue, Traffic
 
 # A run is looked at this often: to give up a hopeless one, and to stop at once however long the trace.
-CUTS = 16
+CUTS = 32
+CUTS_POWER = 1.5
 MIN_REQUESTS_PER_CUT = 64
 MAX_REQUESTS_PER_CUT = 200_000
 
@@ -75,13 +76,6 @@ class Space:
         rows = self.catalogue.first_row[:, None] + np.arange(len(self.shapes))
         return (self.catalogue.weight_gib[rows] <= self.catalogue.memory_gib).all(axis=2)
 
-    @cached_property
-    def requests_at(self) -> np.ndarray:
-        """int64 (K, M), requests of each model before each cut of the traffic."""
-        model, cuts, count = self.traffic.model, self.traffic.cuts, len(self.problem.models)
-        parts = [np.bincount(model[a:b], minlength=count) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
-        return np.cumsum(parts, axis=0).astype(np.int64)
-
     def notes(self) -> tuple[str, ...]:
         """A sentence for each model that no group on this cluster can hold."""
         reasons = (fits(model, self.problem.cluster) for model in self.problem.models)
@@ -139,11 +133,19 @@ def fits(model: Model, cluster: Cluster) -> str | None:
 def build_traffic(workload: Workload) -> Traffic:
     """A workload as kernels take it, with the places where a run is looked at."""
     n = len(workload)
-    cuts = max(min(CUTS, n // MIN_REQUESTS_PER_CUT), -(-n // MAX_REQUESTS_PER_CUT), 1)
     slo_s = np.empty(0) if workload.slo_s is None else workload.slo_s
     # Kernels are compiled for read-only requests, which those of a workload are.
     slo_s.flags.writeable = False
-    return Traffic(workload.arrival_s, workload.model, slo_s, np.linspace(0, n, cuts + 1).astype(np.int64))
+    return Traffic(workload.arrival_s, workload.model, slo_s, _cuts(n))
+
+
+def _cuts(n: int) -> np.ndarray:
+    """Denser at the beginning, where most hopeless runs end; never more than MAX_REQUESTS_PER_CUT apart."""
+    if not n:
+        return np.zeros(2, np.int64)
+    count = max(min(CUTS, n // MIN_REQUESTS_PER_CUT), 1)
+    early = (n * np.linspace(0, 1, count + 1) ** CUTS_POWER).astype(np.int64)
+    return np.unique(np.concatenate([early, np.arange(0, n, MAX_REQUESTS_PER_CUT), [0, n]]))
 
 
 def _size_then_depth(shape: tuple[int, int]) -> tuple[int, int]:

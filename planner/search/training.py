@@ -1,0 +1,147 @@
+"""The traffic that a placement is improved on, and other days to test it on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import stats
+
+from planner.problem import Problem
+from planner.search.result import HeldOut
+from planner.search.space import Space, build_traffic
+from simulator import InputError, Placement, Schedule, Workload, simulate
+from simulator.score_kernels import Traffic
+from simulator.traces.resample import ModelWindows, draw_windows, windows_of_events
+
+# Longer traffic is improved on stretches spread evenly over it.
+MAX_REQUESTS = 200_000
+STRETCHES = 8
+# Resampling: so many requests of an average model to a window, and so many windows at most.
+REQUESTS_PER_WINDOW = 100
+MAX_WINDOWS = 8
+MAX_HELD_OUT = 1000
+# Days are laid end to end with this silence between them, in which every queue empties.
+SILENCE_S = 1e5
+# Seeds of days to plan for and of days to test on never meet.
+SEEDS_PER_SEARCH = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """Attributes:
+    traffic: what to improve on. is_whole: whether it is all of the problem's traffic and nothing else.
+    resampled: whether other days are in it.
+    """
+
+    traffic: Traffic
+    num_models: int
+    is_whole: bool
+    resampled: bool
+
+    @cached_property
+    def requests_at(self) -> np.ndarray:
+        """int64 (K, M), requests of each model before each cut of the traffic."""
+        model, cuts = self.traffic.model, self.traffic.cuts
+        parts = [np.bincount(model[a:b], minlength=self.num_models) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+        return np.cumsum(parts, axis=0).astype(np.int64)
+
+
+def build_training(space: Space, resamplings: int, seed: int) -> Training:
+    """The problem's traffic, stretches of it if it is long, and so many other days like it."""
+    workload, count = space.problem.workload, len(space.problem.models)
+    is_whole = len(workload) <= MAX_REQUESTS and resamplings == 0
+    if is_whole:
+        return Training(space.traffic, count, True, False)
+    days = [workload, *(resample(space.problem, _seed(seed, day)) for day in range(resamplings))]
+    most = MAX_REQUESTS // (STRETCHES if len(workload) > MAX_REQUESTS else 1)
+    traffic = build_traffic(_end_to_end([part for day in days for part in _stretches(day, most)]))
+    return Training(traffic, count, False, resamplings > 0)
+
+
+def resample(problem: Problem, seed: int) -> Workload:
+    """Another day like the problem's: its own resampling, or gamma arrivals with the rate and CV of each window.
+
+    The CV is fitted as in `simulator.traces.resample`; the rate is the number of requests by the window's length,
+    because the fitted one leaves out the silence at the ends of a window and is too high for bursty models. Models
+    with fewer than three requests in a window arrive there as they did.
+    """
+    if problem.resample is not None:
+        return problem.resample(seed)
+    workload = problem.workload
+    count, n = workload.num_models, len(workload)
+    if n < 3 or workload.span_s == 0:
+        return workload
+    length_s = workload.arrival_s[-1] * (1 + 1e-12)
+    windows = min(max(n // (count * REQUESTS_PER_WINDOW), 1), MAX_WINDOWS)
+    window_s = length_s / windows
+    fitted, _ = windows_of_events(workload.arrival_s, workload.model, count, length_s, window_s)
+    place = np.minimum((workload.arrival_s / window_s).astype(np.int64), windows - 1)
+    requests = np.bincount(workload.model * windows + place, minlength=count * windows)
+    own = fitted.model * windows + np.round(fitted.start_s / window_s).astype(np.int64)
+    rates = ModelWindows(
+        fitted.model, fitted.start_s, fitted.duration_s, requests[own] / fitted.duration_s, fitted.cv
+    )  # fmt: skip
+    drawn = draw_windows(rates, count, seed)
+    rare = ~np.isin(workload.model * windows + place, own)
+    return _merged(count, [(drawn.arrival_s, drawn.model), (workload.arrival_s[rare], workload.model[rare])])
+
+
+def hold_out(
+    problem: Problem, placement: Placement | Schedule, count: int, planned_for: int, seed: int
+) -> HeldOut | None:
+    """Test a placement on `count` days that it was not planned for; None if count is 0.
+
+    Args:
+        planned_for: resamplings that it was planned for beside the problem's own traffic, with the same seed.
+    """
+    if not 0 <= count <= MAX_HELD_OUT:
+        raise InputError(f"held_out is {count}; a whole number from 0 to {MAX_HELD_OUT} is allowed.")
+    if count == 0:
+        return None
+    known = [problem.workload, *(resample(problem, _seed(seed, day)) for day in range(planned_for))]
+    others = [resample(problem, _seed(seed, SEEDS_PER_SEARCH // 2 + day)) for day in range(count)]
+    in_sample, tested = (
+        [simulate(problem.models, placement, day, problem.serving).slo_attainment for day in days]
+        for days in (known, others)
+    )
+    half_width = math.nan
+    if count > 1:
+        half_width = float(stats.t.ppf(0.975, count - 1) * np.std(tested, ddof=1) / math.sqrt(count))
+    return HeldOut(float(np.mean(in_sample)), float(np.mean(tested)), half_width, count)
+
+
+def _seed(seed: int, day: int) -> int:
+    # Windows of a day are drawn with consecutive seeds, of which NumPy's legacy generator takes 32 bits.
+    return int(np.random.default_rng([seed, day]).integers(1 << 31))
+
+
+def _stretches(day: Workload, most: int) -> list[Workload]:
+    """The day, or stretches of `most` requests spread evenly over it if they are fewer."""
+    if len(day) <= most * STRETCHES:
+        return [day]
+    starts = np.linspace(0, len(day) - most, STRETCHES).astype(np.int64)
+    return [day.rows(slice(start, start + most)) for start in starts]
+
+
+def _end_to_end(parts: Sequence[Workload]) -> Workload:
+    arrivals, begin_s = [], 0.0
+    for part in parts:
+        if len(part):
+            arrivals.append(part.arrival_s - part.arrival_s[0] + begin_s)
+            begin_s = arrivals[-1][-1] + SILENCE_S
+        else:
+            arrivals.append(part.arrival_s)
+    slo_s = None
+    if any(part.slo_s is not None for part in parts):
+        slo_s = np.concatenate([np.full(len(p), np.nan) if p.slo_s is None else p.slo_s for p in parts])
+    return Workload(np.concatenate(arrivals), np.concatenate([p.model for p in parts]), parts[0].num_models, slo_s)
+
+
+def _merged(count: int, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> Workload:
+    arrival_s, model = (np.concatenate([part[k] for part in parts]) for k in range(2))
+    order = np.argsort(arrival_s, kind="stable")
+    return Workload(arrival_s[order], model[order], count)
