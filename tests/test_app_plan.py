@@ -246,16 +246,16 @@ def after_jobs(plan):
 
 
 def test_a_long_search_runs_beside_the_page_and_its_result_appears(plan):
-    add(plan, "beam")
-    assert attainments(plan)[:2] and visit(plan).answer.entries[2].outcome is None
+    add(plan, "greedy")
+    assert len(visit(plan).answer.shown) == 2 and visit(plan).answer.entries[2].outcome is None
     plan.number_input(key="placement.2.time_limit_s").set_value(1.0).run()
     after_jobs(plan)
     assert not plan.exception and visit(plan).answer.entries[2].is_current
-    assert "Beam search" in " ".join(e.section.name for e in visit(plan).answer.shown)
+    assert attainments(plan)[2] > min(attainments(plan))
 
 
 def test_a_stopped_search_gives_its_best_so_far_and_says_so(plan):
-    add(plan, "alpaserve")
+    add(plan, "greedy")
     (job,) = visit(plan).jobs.values()
     job.stop()
     after_jobs(plan)
@@ -264,7 +264,7 @@ def test_a_stopped_search_gives_its_best_so_far_and_says_so(plan):
 
 
 def test_a_search_that_nobody_wants_any_more_is_stopped(plan):
-    add(plan, "alpaserve")
+    add(plan, "greedy")
     (job,) = visit(plan).jobs.values()
     plan.button(key="placement.2.remove").click().run()
     assert job.is_stopped and not visit(plan).jobs

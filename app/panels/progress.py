@@ -17,10 +17,16 @@ def draw_progress(visit: Visit, answer: Answer) -> None:
     """Sentences about problems and running searches, above the answer."""
     if answer.problems and answer.shown:
         st.warning("These settings cannot be simulated, see the message beside the control. Shown is the last result.")
-    if unfinished(visit.jobs):
+    # A job may have ended since the answer was made; the watch then asks for the new answer.
+    if any(entry.job is not None and not entry.is_current and entry.problem is None for entry in answer.entries):
         _watch(visit)
     for entry in answer.entries:
-        if entry.job is not None and entry.job.is_done and entry.job.is_stopped and entry.outcome is not None:
+        if entry.job is None or not entry.job.is_done:
+            continue
+        if entry.problem is not None:
+            st.button(f"Search {plain(entry.section.name)} again", key=f"again:{entry.section.name}",
+                      icon=":material/refresh:", on_click=visit.jobs.pop, args=(entry.key, None))  # fmt: skip
+        elif entry.job.is_stopped and entry.outcome is not None:
             st.info(f"{plain(entry.section.name)} was stopped; its best placement so far is shown.")
 
 
