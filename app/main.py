@@ -7,6 +7,8 @@ from pathlib import Path
 import streamlit as st
 
 from app.limits import BOUNDS_IN_WORDS
+from app.panels.share import draw_share_bar, open_link
+from app.session import current_visit
 from app.style import draw_style, guarded
 from app.warm_up import start_warm_up
 
@@ -45,4 +47,9 @@ page = st.navigation(
     position="top",
 )
 draw_style()
+visit = current_visit()
+bar = st.container()
+open_link(visit)
 guarded(page.run)()
+with bar:
+    draw_share_bar(visit)

@@ -29,12 +29,10 @@ class Written:
     complaint: str = ""
 
     @property
-    def line(self) -> str:
-        """The line that the complaint names, as it stands in the text; empty if it names none."""
+    def line(self) -> int:
+        """The number of the line that the complaint names, 1 first; 0 if it names none."""
         found = re.search(r"line (\d+)", self.complaint)
-        lines = self.text.splitlines()
-        number = int(found[1]) if found else 0
-        return f"{number}: {lines[number - 1]}" if 1 <= number <= len(lines) else ""
+        return int(found[1]) if found else 0
 
 
 def written(visit: Visit) -> Written:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from app.scenario_text import forget, write, written
@@ -13,6 +15,9 @@ from simulator import InputError
 
 _TEXT, _UPLOAD, _EXAMPLE = "scenario.editor", "upload:scenario", "scenario.example"
 _HEIGHT_PX = 620
+_EDITOR = st.components.v2.component(
+    "scenario_editor", js=Path(__file__).with_name("scenario_editor.js").read_text(encoding="utf-8")
+)
 
 
 def draw_beginnings(visit: Visit) -> None:
@@ -35,25 +40,33 @@ def draw_beginnings(visit: Visit) -> None:
 
 
 def draw_editor(visit: Visit) -> None:
-    """The text; what cannot be read is said beneath it, and the last good scenario stays in force."""
+    """The text; the wrong line is marked in it."""
     now = written(visit)
-    st.session_state[_TEXT] = now.text
-    if now.complaint:
-        st.error(plain_text(now.complaint) + (f"\n\n`{now.line.replace('`', ' ')}`" if now.line else ""))
-        row, button = st.columns([3, 2], vertical_alignment="center")
-        row.caption("The last good scenario stays in force until this is mended.")
-        button.button("Back to the scenario in force", key="scenario.forget", on_click=forget, args=(visit,))
+    # Only another text is handed over, so that nothing typed in the meantime is lost.
+    if st.session_state.get(_TEXT) != now.text:
+        st.session_state[_TEXT] = now.text
     st.text_area(
         "Scenario (YAML)", key=_TEXT, height=_HEIGHT_PX, on_change=_take_text, args=(visit,),
-        max_chars=MAX_SCENARIO_BYTES,
-        help="Models, cluster, traffic, serving rules and placements. Checked when you leave the field or press "
-        "Ctrl+Enter; every other page then answers this scenario.",
+        help="Models, cluster, traffic, serving rules and placements. Read as you type; every other page then answers "
+        "this scenario.",
     )  # fmt: skip
+    _EDITOR(key="scenario.as-typed", data={"key": _TEXT.replace(".", "-"), "line": now.line}, height=1)
     with st.container(horizontal=True):
         st.button("Undo", icon=":material/undo:", key="scenario.undo", on_click=_step_back, args=(visit,),
                   disabled=not visit.undo, help="Back to the scenario before the last change.")  # fmt: skip
         st.download_button("Download", lambda: now.text, "scenario.yaml", "text/yaml", key="scenario.download",
                            icon=":material/download:", on_click="ignore")  # fmt: skip
+
+
+def draw_complaint(visit: Visit) -> bool:
+    """Why the text cannot be read, beside it, and the way back to the last good scenario. True if it can be read."""
+    now = written(visit)
+    if not now.complaint:
+        return True
+    st.error(plain_text(now.complaint))
+    st.caption("The last good scenario stays in force until this is mended.")
+    st.button("Back to the scenario in force", key="scenario.forget", on_click=forget, args=(visit,))
+    return False
 
 
 def _take_text(visit: Visit) -> None:

@@ -17,6 +17,7 @@ with left:
     guarded(scenario_text.draw_editor)(visit)
 answer = answer_of(visit)
 with right:
-    guarded(scenario_facts.draw_state)(visit, answer)
+    if scenario_text.draw_complaint(visit):
+        guarded(scenario_facts.draw_state)(visit, answer)
     guarded(scenario_facts.draw_summary)(visit, answer)
     guarded(scenario_facts.draw_command)(visit)
