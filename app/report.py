@@ -205,7 +205,7 @@ def _figure(key: str, figure: go.Figure, alt: str) -> str:
     drawing = figure.to_html(
         full_html=False, include_plotlyjs=False, include_mathjax=False, config=_CONFIG, div_id=f"figure-{key}"
     )
-    return f'<figure role="group" aria-label="{html.escape(parts.calm(alt))}">{drawing}</figure>'
+    return f'<figure role="group" aria-label="{text(alt)}">{drawing}</figure>'
 
 
 def _data(script_id: str, kind: str, content: str) -> str:

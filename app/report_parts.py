@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import html
 import math
-import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from app import words
+from app.figures.drawing import calm
 from app.theme import LIGHT, placement_style
 from planner import Comparison, PlacementOutcome
 from planner.validate import known_errors
@@ -23,13 +23,6 @@ _SOURCES = {
     "estimated": "estimated; the published results do not determine it",
     "modelled": "from the parallelisation model",
 }
-# Signs that turn the direction of all that follows, beyond the name they stand in.
-_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
-
-
-def calm(sentence: str) -> str:
-    """A sentence without signs that turn the direction of writing."""
-    return _TURNS.sub("", sentence)
 
 
 def text(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -20,6 +21,7 @@ MOST_LABELLED = 4
 MOST_POINTS = 2_000
 # Names on the axis of a bar chart; the whole name is shown on hover.
 AXIS_CHARACTERS = 26
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def new_figure(theme: Theme, title: str, height: int, uirevision: str, subplots: go.Figure | None = None) -> go.Figure:
@@ -52,7 +54,12 @@ def new_figure(theme: Theme, title: str, height: int, uirevision: str, subplots:
 
 def escape(text: str) -> str:
     """Names from outside as Plotly text, which reads a little HTML."""
-    return html.escape(text, quote=False)
+    return html.escape(calm(text), quote=False)
+
+
+def calm(text: str) -> str:
+    """Text without the signs that turn the direction of all that follows, beyond the name they stand in."""
+    return _TURNS.sub("", text)
 
 
 def hover_name(name: str) -> str:
