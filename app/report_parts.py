@@ -17,6 +17,7 @@ from simulator import Figures, Group, Schedule, Serving
 from simulator.metrics import Fates
 
 MOST_ROWS = 200
+MOST_LINES_OPEN = 60
 _SOURCES = {
     "measured": "measured on the device",
     "recovered": "recovered from published results, within about 1 %",
@@ -187,13 +188,14 @@ def sources(comparison: Comparison) -> str:
 
 
 def reopening(yaml: str) -> str:
-    """The scenario to read, and how to compute it again."""
+    """The scenario to read, folded where it is long, and how to compute it again."""
+    opened = " open" if yaml.count("\n") <= MOST_LINES_OPEN else ""
     return (
         "<h2>Open it again</h2><p>This file holds its scenario, with searched placements filled in as found: open it "
         "on the page Scenario, or save the YAML below as scenario.yaml, put an uploaded trace beside it, and run "
         "<code>python -m planner simulate scenario.yaml --json</code>. Both give the same numbers to the last digit; "
         "they stand in full in this file, in the script with the id <code>figures</code>.</p>"
-        f'<details open><summary>Scenario (YAML)</summary><pre id="yaml">{html.escape(yaml)}</pre></details>'
+        f'<details{opened}><summary>Scenario (YAML)</summary><pre id="yaml">{html.escape(yaml)}</pre></details>'
     )
 
 
