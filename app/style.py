@@ -43,6 +43,7 @@ _CSS = """
   .dot {{ display: inline-block; width: 0.62em; height: 0.62em; border-radius: 50%; margin-right: 0.4em; }}
   .quiet {{ font-size: 13px; color: {muted}; line-height: 1.45; }}
   .facts {{ display: flex; flex-wrap: wrap; gap: 4px 28px; font-size: 15px; margin: 0; }}
+  [data-testid="stMultiSelect"] [data-baseweb="tag"] * {{ color: {background}; }}
   .facts span {{ color: {muted}; margin-right: 6px; }}
 </style>
 """
@@ -56,7 +57,7 @@ def current_theme() -> Theme:
 def draw_style() -> None:
     """Put the page's styles in place."""
     theme = current_theme()
-    st.html(_CSS.format(muted=theme.muted, grid=theme.grid))
+    st.html(_CSS.format(background=theme.background, muted=theme.muted, grid=theme.grid))
 
 
 def dot(place: int) -> str:

@@ -87,7 +87,7 @@ def build_paired_figure(
 ) -> go.Figure:
     """Every request counted once: met by both placements, by one alone, by none, as one stacked bar."""
     total = paired.both + paired.only_first + paired.only_second + paired.neither
-    figure = new_figure(theme, describe_paired(paired, names), 132, "paired")
+    figure = new_figure(theme, describe_paired(paired, names), 140, "paired")
     first, second = (placement_style(place, theme) for place in places)
     pieces = (
         ("both", paired.both, mix(theme.background, theme.text, 0.22)),
@@ -103,7 +103,7 @@ def build_paired_figure(
         )  # fmt: skip
     show_legend(figure)
     # Where the page is narrow the legend takes two lines.
-    figure.update_layout(barmode="stack", margin_t=figure.layout.margin.t + 22)
+    figure.update_layout(barmode="stack", margin_t=figure.layout.margin.t + 34)
     figure.update_xaxes(title_text="requests", range=[0, max(total, 1)], tickformat=",~r")
     figure.update_yaxes(visible=False, range=[-0.5, 0.5])
     return figure

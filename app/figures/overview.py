@@ -55,7 +55,10 @@ def build_overview_figure(
         selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
     )  # fmt: skip
     start_s, end_s = window_s
-    figure.add_vrect(x0=start_s, x1=end_s, line={"color": theme.text, "width": 1}, fillcolor=theme.text, opacity=0.09)
+    red, green, blue = (int(theme.text[i : i + 2], 16) for i in (1, 3, 5))
+    figure.add_vrect(
+        x0=start_s, x1=end_s, fillcolor=f"rgba({red},{green},{blue},0.09)", line={"color": theme.text, "width": 1.5}
+    )
     if at_s is not None:
         figure.add_vline(x=at_s, line={"color": theme.text, "width": 1.5, "dash": "dot"})
     figure.update_xaxes(title_text="time (s); drag over a stretch to look closer", tickformat=",~r",

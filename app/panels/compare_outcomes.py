@@ -66,7 +66,10 @@ def draw_verdict(view: View, answer: Answer) -> None:
     first, second = (result_in_view(entry, view, answer) for entry in (view.first, view.second))
     key = (view.first.outcome_key, view.second.outcome_key, view.filter_key, answer.inputs.warmup_s)
     gap = kept(("paired difference", key), lambda: paired_difference(first, second))
-    st.html(verdict_html(view.second.place, difference_in_words(gap, view)))
+    sentence, counted = difference_in_words(gap, view), view.filter_in_words(answer)
+    if counted:
+        sentence += f" Counted are {counted}."
+    st.html(verdict_html(view.second.place, sentence))
     spans = (spans_of(view.first), spans_of(view.second))
     reasons = kept(("reasons", key), lambda: explain_difference(
         view.first.outcome.result, view.second.outcome.result, answer.inputs.warmup_s, spans

@@ -59,20 +59,17 @@ def draw_window(visit: Visit, view: View) -> None:
 
 def draw_over_time(visit: Visit, view: View) -> None:
     """Arrivals, deadlines met, rejections, queues and utilisation on one axis; a click chooses the moment."""
-    left, _ = st.columns([2, 3])
-    with left:
-        chosen = kept_choice(visit, st.segmented_control, "Of every group show", "groups_show", next(iter(_GROUP_ROWS)),
-                             options=list(_GROUP_ROWS), required=True)  # fmt: skip
+    chosen = kept_choice(visit, st.segmented_control, "Of every group show", "groups_show", next(iter(_GROUP_ROWS)),
+                         options=list(_GROUP_ROWS), required=True)  # fmt: skip
     rows = ("arrivals", "attainment", "rejected", *_GROUP_ROWS[chosen])
     names, places = [e.section.name for e in view.shown], [e.place for e in view.shown]
     timelines = [timeline_in_view(entry, view, view.window_s) for entry in view.shown]
-    mark_s = None if view.is_clicked else view.at_s
 
     def make(theme):
         figure = build_over_time_figure(names, timelines, theme, rows=rows, places=places)
         add_click_columns(figure, names, timelines, rows, theme)
-        if mark_s is not None:
-            figure.add_vline(x=mark_s, line={"color": theme.text, "width": 1.2, "dash": "dot"})
+        if view.mark_s is not None:
+            figure.add_vline(x=view.mark_s, line={"color": theme.text, "width": 1.2, "dash": "dot"})
         return figure, describe_over_time(names, timelines)
 
     def choose() -> None:
@@ -82,7 +79,7 @@ def draw_over_time(visit: Visit, view: View) -> None:
 
     identity = (tuple((e.outcome_key, e.place, e.section.name) for e in view.shown), view.filter_key, view.window_s)
     cost = BINS * sum(timeline.mean_queue.shape[0] + 4 for timeline in timelines)
-    draw_kept(_OVER_TIME, (identity, rows, mark_s), make, cost, on_select=choose, selection_mode="points")
+    draw_kept(_OVER_TIME, (identity, rows, view.mark_s), make, cost, on_select=choose, selection_mode="points")
     st.caption(
         "Drag over a part to zoom; all rows move together, a double click goes back. "
         "Click anywhere to see what every group was doing then."

@@ -36,7 +36,8 @@ class View:
         model: index of the one model that everything is filtered to.
         group: the placement and the number of the group whose requests everything is filtered to.
         run_s, window_s: first and last arrival of the run, and the stretch that is looked at.
-        at_s: the moment; is_clicked: whether the chart over time already shows it, because it was clicked there.
+        at_s: the moment. mark_s: where the chart over time marks it; None where it was clicked, because the browser
+            then shows it itself and the zoom would be lost with another picture, and where nobody chose it.
     """
 
     shown: tuple[Entry, ...]
@@ -47,7 +48,7 @@ class View:
     run_s: tuple[float, float]
     window_s: tuple[float, float]
     at_s: float
-    is_clicked: bool
+    mark_s: float | None
 
     @property
     def filter_key(self) -> tuple:
@@ -92,7 +93,7 @@ def current_view(visit: Visit, answer: Answer) -> View:
         run_s=run_s,
         window_s=window_s,
         at_s=at_s if is_inside else _worst_moment(first, window_s),
-        is_clicked=is_inside and "clicked" in given,
+        mark_s=at_s if is_inside and "clicked" not in given else None,
     )
 
 

@@ -1,0 +1,164 @@
+"""The page Compare without a browser: its numbers are those of the runs, and everything filters together."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import words
+from app.panels.compare_outcomes import difference_in_words
+from app.panels.compare_view import current_view
+from planner import compare
+from planner.explain import PairedDifference, paired_difference
+from simulator.pairs import pair_outcomes
+
+MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
+
+
+def opened(**address):
+    at = AppTest.from_file(MAIN, default_timeout=60).run()
+    for key, value in address.items():
+        at.query_params[key] = value
+    at.switch_page("views/compare.py").run()
+    assert not at.exception and not at.error
+    return at
+
+
+@pytest.fixture
+def shown():
+    return opened()
+
+
+def visit(at):
+    return at.session_state["visit"]
+
+
+def view(at):
+    return current_view(visit(at), visit(at).answer)
+
+
+def written(at):
+    """All texts of the shown, without the signs that Markdown needs."""
+    texts = [e.proto.body for e in at.get("html")] + [e.value for e in (*at.markdown, *at.caption)]
+    return re.sub(r"\\(.)", r"\1", "\n".join(texts))
+
+
+def choose_rows(at, key, rows):
+    at.session_state[key] = {"selection": {"rows": rows, "columns": [], "cells": []}}
+
+
+def test_the_difference_and_the_pairs_are_those_of_the_comparison(shown):
+    results = {r.name: r for r in compare(visit(shown).scenario).results}
+    first, second = results["Single-device replication"], results["8-stage groups"]
+    gap = paired_difference(first, second)
+    assert f"meets {100 * gap.difference:.1f} points" in written(shown)
+    paired = pair_outcomes(first, second)
+    for number in (paired.both, paired.only_first, paired.only_second, paired.neither):
+        assert words.count(number) in written(shown)
+
+
+def test_a_model_filters_every_number(shown):
+    shown.selectbox(key="compare.model").set_value("model-16").run()
+    result = compare(visit(shown).scenario).results[0]
+    mine = result.workload.model == 16
+    assert f"meets {words.share(float(result.in_slo[mine].mean()))} of deadlines" in written(shown)
+    assert "only model model-16" in written(shown)
+    assert shown.query_params["model"] == "model-16"
+    shown.button(key="compare.clear").click().run()
+    assert "only model" not in written(shown) and "model" not in shown.query_params
+
+
+def test_a_group_in_the_address_filters_to_the_requests_it_was_sent():
+    shown = opened(**{"in": "8-stage groups", "group": "1"})
+    result = compare(visit(shown).scenario).results[0]
+    mine = result.group == 1
+    assert "sent to group 1" in written(shown)
+    assert f"meets {words.share(float(result.in_slo[mine].mean()))} of deadlines" in written(shown)
+
+
+def test_a_stretch_given_as_numbers_stands_in_the_address_and_ends_with_the_whole_run(shown):
+    shown.number_input(key="compare.from").set_value(100.0).run()
+    shown.number_input(key="compare.to").set_value(200.0).run()
+    assert shown.query_params["from"] == "100.0" and shown.query_params["to"] == "200.0"
+    assert view(shown).window_s == (100.0, 200.0)
+    shown.button(key="compare.whole").click().run()
+    assert "from" not in shown.query_params and view(shown).window_s == view(shown).run_s
+
+
+def test_a_stretch_that_ends_before_it_begins_is_refused_in_words_and_the_picture_stays(shown):
+    shown.number_input(key="compare.to").set_value(200.0).run()
+    shown.number_input(key="compare.from").set_value(300.0).run()
+    (error,) = shown.error
+    assert "the end must lie behind the start" in error.value
+    assert view(shown).window_s[1] == 200.0
+
+
+def test_a_moment_of_the_slider_is_described(shown):
+    shown.slider(key="compare.at").set_value(1500.0).run()
+    assert float(shown.query_params["at"]) == pytest.approx(1500, abs=1)
+    assert re.search(r"At 1[45]\d\d\.\d\s*s \d+ of 16 stages of 8-stage groups compute", written(shown))
+
+
+def test_views_that_do_not_fit_the_answer_are_ignored():
+    shown = opened(
+        model="nobody", at="never", **{"from": "5e9", "to": "nan", "in": "nowhere", "group": "-3", "first": "x"}
+    )
+    seen = view(shown)
+    assert (seen.model, seen.group, seen.window_s) == (None, None, seen.run_s)
+    assert seen.first.section.name == "Single-device replication"
+
+
+def test_a_copy_joins_the_basket_and_its_pair_does_not_differ(shown):
+    shown.button(key="basket.0.copy").click().run()
+    assert [s.name for s in visit(shown).scenario.placements][-1] == "8-stage groups (2)"
+    shown.selectbox(key="compare.first").set_value("8-stage groups").run()
+    shown.selectbox(key="compare.second").set_value("8-stage groups (2)").run()
+    assert "8-stage groups (2) meets as many deadlines as 8-stage groups" in written(shown)
+
+
+def test_choosing_the_other_of_the_pair_turns_it_round(shown):
+    shown.button(key="basket.0.copy").click().run()
+    before = view(shown)
+    shown.selectbox(key="compare.second").set_value(before.first.section.name).run()
+    assert (view(shown).first.section.name, view(shown).second.section.name) == (
+        before.second.section.name, before.first.section.name
+    )  # fmt: skip
+
+
+def test_a_new_name_shows_on_the_page(shown):
+    shown.text_input(key="basket.0.name").set_value("shared").run()
+    assert "shared meets 26.1 points" in written(shown)
+
+
+def test_one_placement_alone_says_what_to_do(shown):
+    shown.button(key="basket.1.remove").click().run()
+    assert "Add another one" in shown.info[0].value and not shown.error
+
+
+def test_the_tables_hold_every_model_and_every_group(shown):
+    results = compare(visit(shown).scenario).results
+    tables = [frame.value for frame in shown.dataframe]
+    models = next(t for t in tables if "difference" in t and "model" in t)
+    groups = next(t for t in tables if "max_queue" in t)
+    assert len(models) == 24 and len(groups) == sum(len(r.groups) for r in results)
+    row = models[models["model"] == "model-3"].iloc[0]
+    mine = results[0].workload.model == 3
+    assert row["8-stage groups"] == pytest.approx(100 * results[0].in_slo[mine].mean())
+    assert np.all(np.diff(models["difference"]) <= 0)
+
+
+@pytest.mark.parametrize(
+    ("gap", "said"),
+    [
+        ((0.1, 0.02), "meets 10.0 points (±2.0) more deadlines than"),
+        ((-0.1, 0.02), "meets 10.0 points (±2.0) fewer deadlines than"),
+        ((0.01, 0.02), "either may be the better one"),
+        ((0.1, float("nan")), "too few requests"),
+        ((0.0, 0.0), "meets as many deadlines as"),
+        ((float("nan"), float("nan")), "nothing to compare"),
+    ],
+)
+def test_a_difference_is_said_with_its_direction_and_its_certainty(shown, gap, said):
+    assert said in difference_in_words(PairedDifference(*gap), view(shown))
