@@ -116,7 +116,8 @@ class Space:
 
 def fits(model: Model, cluster: Cluster) -> str | None:
     """None if some parallel configuration of the model fits the cluster, else the sentence that says why not."""
-    possible = [e for e in model.profile.entries.values() if e.max_weight_gib <= cluster.memory_gib]
+    memory_gib = cluster.memory_gib + MEMORY_TOLERANCE_GIB
+    possible = [e for e in model.profile.entries.values() if e.max_weight_gib <= memory_gib]
     who = model.name if model.name == model.profile.name else f"{model.profile.name} (model '{model.name}')"
     needed = min((e.devices for e in possible), default=None)
     if needed is None:
