@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
 from simulator import Cluster, Group, InputError, Model, Placement
 from simulator.placement import MEMORY_TOLERANCE_GIB, group_weight_gib
 
@@ -191,6 +194,30 @@ def half_shapes(pp: int, tp: int) -> tuple[int, int] | None:
     if pp % 2 == 0:
         return pp // 2, tp
     return (pp, tp // 2) if tp % 2 == 0 else None
+
+
+def aligned(before: Placement, after: Placement) -> Placement:
+    """`before` with its groups numbered as in `after`, so that the two can be set side by side after an edit.
+
+    A group of `after` is paired with the one of `before` that shares most replicas with it, groups of the same
+    configuration first; where there is none an empty group of its configuration stands. What is left over of `before`
+    comes at the end.
+    """
+    pairs = np.array([[_likeness(old, new) for old in before.groups] for new in after.groups])
+    partner: dict[int, int] = {}
+    if pairs.size:
+        rows, columns = linear_sum_assignment(pairs, maximize=True)
+        partner = {int(new): int(old) for new, old in zip(rows, columns, strict=True) if pairs[new, old] > 0}
+    groups = [
+        before.groups[partner[i]] if i in partner else Group(group.pp, group.tp) for i, group in enumerate(after.groups)
+    ]
+    left_over = [group for i, group in enumerate(before.groups) if i not in partner.values()]
+    return replace(before, groups=(*groups, *left_over))
+
+
+def _likeness(old: Group, new: Group) -> float:
+    same_shape = (old.pp, old.tp) == (new.pp, new.tp)
+    return len(set(old.models) & set(new.models)) + 0.5 * same_shape
 
 
 def _group(placement: Placement, index: int) -> Group:

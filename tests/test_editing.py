@@ -9,6 +9,7 @@ from planner.editing import (
     Bench,
     add_group,
     add_replica,
+    aligned,
     drop_replica,
     half_shapes,
     merge_groups,
@@ -114,6 +115,15 @@ def test_a_placement_with_two_faults_is_mended_in_two_edits():
     assert len(placement_problems(mended, smaller)) == 2
     mended = set_models(remove_group(mended, 2), 1, [], smaller)
     assert placement_problems(mended, smaller) == ()
+
+
+def test_groups_are_numbered_as_after_the_edit():
+    removed = remove_group(START, 0)
+    assert holds(aligned(START, removed)) == [*holds(removed), (1, 1, ("m0", "m1"))]
+    split = split_group(START, 1, (1, 1), (1, 1), BENCH)
+    assert holds(aligned(START, split)) == [holds(START)[0], holds(START)[1], (1, 1, ()), holds(START)[2]]
+    assert holds(aligned(START, START)) == holds(START)
+    assert holds(aligned(Placement(()), START)) == [(1, 1, ()), (2, 1, ()), (2, 1, ())]
 
 
 def test_halves_have_half_the_stages_or_half_the_degree():

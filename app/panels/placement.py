@@ -17,7 +17,7 @@ from app.panels import verdict
 from app.panels.keep import draw_chart, draw_table
 from app.session import Visit
 from app.style import current_theme, plain_text, title_apart, verdict_html
-from planner.editing import Bench, placement_problems
+from planner.editing import Bench, aligned, placement_problems
 from simulator import Group, InputError, Placement, Schedule
 
 GROUP, MODEL = "edit_group", "edit_model"
@@ -87,8 +87,14 @@ def draw_verdict(visit: Visit, answer: Answer, draft: Draft, tried: Entry | None
         verdict.draw_tiles(start, replace(answer, entries=(start,)))
         return
     difference = words.points_difference(figures.total.slo_attainment, before.total.slo_attainment)
+    edits = describe_change(aligned(draft.start, draft.now), draft.now)
     change = "the same as before" if difference == "same" else f"{difference} against {name} as it was"
-    st.html(verdict_html(tried.place, f"As edited it {meets}, {change}. {describe_change(draft.start, draft.now)}."))
+    st.html(
+        verdict_html(
+            tried.place,
+            f"As edited it {meets}, {change}. {edits}.",
+        )
+    )
     verdict.draw_tiles(tried, replace(answer, entries=(start, tried)))
 
 
@@ -119,11 +125,15 @@ def draw_differences(answer: Answer, draft: Draft, tried: Entry | None) -> None:
         return
     start, models = answer.entry(draft.start_name), answer.inputs.problem.models
     before, after = start.outcome.figures, tried.outcome.figures
-    figure = build_differences_figure(before, after, current_theme(), (start.place, tried.place))
-    draw_chart(figure, "draft-differences", describe_differences(before, after))
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        figure = build_differences_figure(before, after, current_theme(), (start.place, tried.place))
+        draw_chart(figure, "draft-differences", describe_differences(before, after))
     if all(_known(draft.start, models)):
-        figure = build_change_figure(draft.start, draft.now, models, current_theme(), tried.place)
-        draw_chart(figure, "draft-change", describe_change(draft.start, draft.now))
+        was = aligned(draft.start, draft.now)
+        figure = build_change_figure(was, draft.now, models, current_theme(), tried.place)
+        with right:
+            draw_chart(figure, "draft-change", describe_change(was, draft.now))
 
 
 def draw_groups(draft: Draft, bench: Bench, tried: Entry | None) -> None:

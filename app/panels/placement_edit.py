@@ -55,8 +55,9 @@ def _draw_models(visit: Visit, placement: Placement, index: int, bench: Bench) -
         wanted = st.session_state[_MODELS]
         edit_draft(visit, _change_of_models(held, wanted, index), lambda p: set_models(p, index, wanted, bench))
 
+    options = [*names, *(name for name in held if name not in names)]
     st.multiselect(
-        "Models in it", [*names, *(name for name in held if name not in names)], key=_MODELS, on_change=apply,
+        "Models in it", options, key=_MODELS, on_change=apply, wrap=True,
         help="Take one out with its cross; type a name to add a replica. A model may sit in several groups.",
     )  # fmt: skip
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
+from dataclasses import replace
+from itertools import takewhile
 
 import streamlit as st
 
@@ -33,11 +36,14 @@ def draw_exports(answer: Answer, draft: Draft) -> None:
         st.caption("Choose a system to see its files, and what it does otherwise than the simulation.")
         return
     problem = answer.inputs.problem
+    placement = draft.now if draft.is_changed else replace(draft.now, name=draft.start_name)
     try:
-        files = export_placement(draft.now, problem.models, problem.cluster, problem.serving, target)
+        files = export_placement(placement, problem.models, problem.cluster, problem.serving, target)
     except InputError as error:
         st.error(plain_text(str(error)))
         return
+    with st.expander("What is assumed, and what is lost", expanded=True):
+        st.markdown(_note(next(iter(files.values()))))
     st.download_button(
         "All files (ZIP)", lambda: _zipped(files), f"{target}.zip", "application/zip", key="export.zip",
         on_click="ignore", type="primary", icon=":material/folder_zip:",
@@ -48,6 +54,18 @@ def draw_exports(answer: Answer, draft: Draft) -> None:
         f"{name}", files[name], name.replace("/", "_"), "text/plain", key=f"export.one.{target}", on_click="ignore",
         icon=":material/download:",
     )  # fmt: skip
+
+
+def _note(text: str) -> str:
+    """The head of a file as Markdown: comment lines, or the lists of a JSON document."""
+    if text.startswith("{"):
+        document = json.loads(text)
+        lines = ["The simulation assumed:", *(f"- {line}" for line in document["assumptions"])]
+        lines += ["", "What a reader of this file has to do otherwise:", *(f"- {line}" for line in document["losses"])]
+    else:
+        comments = (line for line in text.splitlines() if not line.startswith("#!"))
+        lines = [line.removeprefix("#").strip() for line in takewhile(lambda line: line.startswith("#"), comments)]
+    return "\n".join(line[:2] + plain_text(line[2:]) if line.startswith("- ") else plain_text(line) for line in lines)
 
 
 def _zipped(files: dict[str, str]) -> bytes:

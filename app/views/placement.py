@@ -26,7 +26,7 @@ def draw_bench(visit, answer) -> None:
         placement_edit.draw_edits(visit, draft, bench, tried)
     with right:
         placement_suggest.draw_suggestions(visit, answer, draft)
-        placement.draw_differences(answer, draft, tried)
+    placement.draw_differences(answer, draft, tried)
     placement.draw_groups(draft, bench, tried)
     placement_export.draw_exports(answer, draft)
 
