@@ -39,22 +39,23 @@ class Entry:
 
     Attributes:
         section: as in the scenario; place: in the basket, 0 first.
-        key: of what is asked; outcome: its result, None if there is none yet; outcome_key: of what it answers.
+        outcome_key: of the placement and all that its result follows from; outcome: its result, None if there is none.
         job: the search for it, if one runs or was stopped; problem: why it cannot be done.
+        is_earlier: whether the result belongs to earlier settings.
     """
 
     section: PlacementSection
     place: int
-    key: str
-    outcome: PlacementOutcome | None
     outcome_key: str
+    outcome: PlacementOutcome | None
     job: Job | None = None
     problem: str | None = None
+    is_earlier: bool = False
 
     @property
     def is_current(self) -> bool:
-        """Whether the outcome belongs to the scenario as it stands, not to an earlier one."""
-        return self.key == self.outcome_key
+        """Whether there is a result and it belongs to the scenario as it stands."""
+        return self.outcome is not None and not self.is_earlier
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class Answer:
     Attributes:
         scenario, inputs, inputs_key: what the entries were computed from.
         entries: one a placement, in the order of the basket.
+        waiting: placements of the scenario as it stands that have no result, because they are still being searched or
+            because of a problem.
         problems: what is wrong with the scenario as it stands, by the place of the control; the inputs and outcomes
             are then those of the last scenario without problems.
     """
@@ -73,6 +76,7 @@ class Answer:
     inputs_key: str
     entries: tuple[Entry, ...]
     problems: Mapping[str, str]
+    waiting: tuple[Entry, ...] = ()
 
     @property
     def shown(self) -> list[Entry]:
@@ -108,21 +112,28 @@ def answer(visit: Visit) -> Answer:
     scenario, last, problems = visit.scenario, visit.answer, {}
     inputs, key = _inputs(visit, problems)
     if inputs is None:
-        stale = tuple(replace(entry, key="") for entry in last.entries) if last else ()
-        return Answer(last.scenario if last else scenario, last.inputs if last else None,
-                      last.inputs_key if last else "", stale, problems)  # fmt: skip
+        return _earlier(last, problems) if last else Answer(scenario, None, "", (), problems)
     keys = [_digest(key, section.model_dump(mode="json")) for section in scenario.placements]
     found, quick_problems = _quick_outcomes(inputs, dict(zip(keys, scenario.placements, strict=True)), visit)
     entries = tuple(
-        _entry(visit, inputs, (keys[i], i, section), found.get(keys[i]), quick_problems.get(keys[i]))
+        _entry(visit, inputs, Entry(section, i, keys[i], found.get(keys[i])), quick_problems.get(keys[i]))
         for i, section in enumerate(scenario.placements)
     )
-    wanted = {entry.key for entry in entries}
+    wanted = {entry.outcome_key for entry in entries}
     for job_key in [k for k in visit.jobs if k not in wanted]:
         visit.jobs.pop(job_key).stop()
     problems |= {f"placement:{e.section.name}": e.problem for e in entries if e.problem}
-    visit.answer = Answer(scenario, inputs, key, entries, problems)
-    return visit.answer
+    fresh = Answer(scenario, inputs, key, entries, problems, tuple(e for e in entries if e.outcome is None))
+    if entries and not fresh.shown and last and last.shown:
+        return _earlier(last, problems, fresh.waiting)
+    visit.answer = fresh
+    return fresh
+
+
+def _earlier(last: Answer, problems: dict[str, str], waiting: tuple[Entry, ...] = ()) -> Answer:
+    # Results of different settings are never shown beside each other: it is the whole earlier answer or none of it.
+    stale = tuple(replace(entry, is_earlier=True) for entry in last.entries)
+    return replace(last, entries=stale, problems=problems, waiting=waiting)
 
 
 def kept(key: Hashable, make: Callable[[], Any], cost: int = 10_000) -> Any:
@@ -141,7 +152,7 @@ def trial(placement: Placement, place: int, answer: Answer) -> Entry:
     section = placement_section(placement)
     key = _digest(answer.inputs_key, section.model_dump(mode="json"))
     outcome = _shelf().get(key, lambda: _work(section, answer.inputs)(None), _outcome_cost)
-    return Entry(section, place, key, outcome, key)
+    return Entry(section, place, key, outcome)
 
 
 def timeline(entry: Entry, answer: Answer, bins: int = TIMELINE_BINS) -> Timeline:
@@ -235,28 +246,16 @@ def _quick_outcomes(
     return found, problems
 
 
-def _entry(
-    visit: Visit,
-    inputs: Inputs,
-    wanted: tuple[str, int, PlacementSection],
-    found: PlacementOutcome | None,
-    problem: str | None,
-) -> Entry:
-    key, index, section = wanted
-    job = visit.jobs.get(key)
-    if found is None and job is None and problem is None:
-        job = visit.jobs[key] = Job(section.name, _work(section, inputs))
+def _entry(visit: Visit, inputs: Inputs, entry: Entry, problem: str | None) -> Entry:
+    job, outcome = visit.jobs.get(entry.outcome_key), entry.outcome
+    if outcome is None and job is None and problem is None:
+        job = visit.jobs[entry.outcome_key] = Job(entry.section.name, _work(entry.section, inputs))
         shared_workers().submit(visit.name, job)
     if job is not None and job.is_done:
-        found, problem = job.outcome or found, job.problem
-        if found is not None and not job.is_stopped:
-            _shelf().put(key, found, _outcome_cost(found))
-    if found is not None:
-        return Entry(section, index, key, found, key, job, problem)
-    before = next((e for e in visit.answer.entries if e.section.name == section.name), None) if visit.answer else None
-    if before is None or before.outcome is None:
-        return Entry(section, index, key, None, "", job, problem)
-    return replace(before, section=section, place=index, key=key, job=job, problem=problem)
+        outcome, problem = job.outcome or outcome, job.problem
+        if outcome is not None and not job.is_stopped:
+            _shelf().put(entry.outcome_key, outcome, _outcome_cost(outcome))
+    return replace(entry, outcome=outcome, job=job, problem=problem)
 
 
 def _work(section: PlacementSection, inputs: Inputs) -> Callable[[OnProgress | None], PlacementOutcome]:

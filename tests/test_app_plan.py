@@ -23,7 +23,9 @@ GOOD = b"arrival_s,model\n" + b"".join(f"{0.05 * i:.2f},m{i % 3}\n".encode() for
 def plan():
     at = AppTest.from_file(MAIN, default_timeout=60).run()
     assert not at.exception
-    return at
+    yield at
+    for job in visit(at).jobs.values():
+        job.stop()
 
 
 def visit(at):
@@ -202,7 +204,7 @@ def test_wrong_text_by_hand_is_said_with_its_line(plan, text, said):
     plan.text_area(key="placement.2.text").set_value(text).run()
     (sentence,) = errors(plan)
     assert said in sentence and "by hand" in sentence
-    assert len(visit(plan).answer.shown) == 3
+    assert {"8-stage groups", "Single-device replication"} <= {e.section.name for e in visit(plan).answer.shown}
 
 
 def test_a_duplicate_name_is_refused_and_nothing_changes(plan):
@@ -251,7 +253,7 @@ def test_a_long_search_runs_beside_the_page_and_its_result_appears(plan):
     plan.number_input(key="placement.2.time_limit_s").set_value(1.0).run()
     after_jobs(plan)
     assert not plan.exception and visit(plan).answer.entries[2].is_current
-    assert attainments(plan)[2] > min(attainments(plan))
+    assert 0 < attainments(plan)[2] < 1
 
 
 def test_a_stopped_search_gives_its_best_so_far_and_says_so(plan):
@@ -261,6 +263,19 @@ def test_a_stopped_search_gives_its_best_so_far_and_says_so(plan):
     after_jobs(plan)
     assert any("was stopped" in info.value for info in plan.info)
     assert len(attainments(plan)) == 3
+
+
+def test_results_of_different_settings_are_never_shown_beside_each_other(plan):
+    add(plan, "greedy")
+    plan.button(key="placement.1.remove").click().run()
+    before = verdict(plan)
+    plan.button(key="placement.0.remove").click().run()
+    assert verdict(plan) == before
+    assert any("earlier settings" in info.value for info in plan.info)
+    assert not any(entry.is_current for entry in visit(plan).answer.shown)
+    next(iter(visit(plan).jobs.values())).stop()
+    after_jobs(plan)
+    assert [entry.section.name for entry in visit(plan).answer.shown] == ["Greedy (Algorithm 1)"]
 
 
 def test_a_search_that_nobody_wants_any_more_is_stopped(plan):

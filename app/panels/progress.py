@@ -15,18 +15,19 @@ POLL_S = 0.25
 
 def draw_progress(visit: Visit, answer: Answer) -> None:
     """Sentences about problems and running searches, above the answer."""
-    if answer.problems and answer.shown:
+    if answer.problems and answer.shown and not answer.best.is_current:
         st.warning("These settings cannot be simulated, see the message beside the control. Shown is the last result.")
+    elif answer.shown and not answer.best.is_current:
+        st.info("Shown is the result of the earlier settings, until there is a new one.")
     # A job may have ended since the answer was made; the watch then asks for the new answer.
-    if any(entry.job is not None and not entry.is_current and entry.problem is None for entry in answer.entries):
+    if any(entry.job is not None and entry.problem is None for entry in answer.waiting):
         _watch(visit)
-    for entry in answer.entries:
-        if entry.job is None or not entry.job.is_done:
-            continue
-        if entry.problem is not None:
+    for entry in answer.waiting:
+        if entry.problem is not None and entry.job is not None:
             st.button(f"Search {plain(entry.section.name)} again", key=f"again:{entry.section.name}",
-                      icon=":material/refresh:", on_click=visit.jobs.pop, args=(entry.key, None))  # fmt: skip
-        elif entry.job.is_stopped and entry.outcome is not None:
+                      icon=":material/refresh:", on_click=visit.jobs.pop, args=(entry.outcome_key, None))  # fmt: skip
+    for entry in answer.shown:
+        if entry.job is not None and entry.job.is_stopped and entry.is_current:
             st.info(f"{plain(entry.section.name)} was stopped; its best placement so far is shown.")
 
 
@@ -35,7 +36,7 @@ def draw_nothing_yet(answer: Answer) -> None:
     if answer.problems:
         for sentence in answer.problems.values():
             st.error(sentence.replace("$", "\\$"))
-    elif not answer.entries:
+    elif not answer.waiting:
         st.info("There is no placement to compare. Add one under Placements on the left.")
 
 
