@@ -206,6 +206,8 @@ def _drawable(placement: Placement, bench: Bench) -> Placement:
         alone = ((name, Group(group.pp, group.tp, (name,))) for name in group.models)
         kept = tuple(name for name, holder in alone if bench.group_problem(holder, 0) is None)
         groups.append(replace(group, models=kept))
+    while sum(group.devices for group in groups) > bench.cluster.devices:
+        groups.pop()
     return replace(placement, groups=tuple(groups))
 
 
