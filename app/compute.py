@@ -109,7 +109,12 @@ def answer(visit: Visit) -> Answer:
     Placements that are given or found quickly are computed here; other searches are handed to the pool and appear
     in a later answer.
     """
-    scenario, last, problems = visit.scenario, visit.answer, {}
+    visit.answer = _answer(visit, visit.answer)
+    return visit.answer
+
+
+def _answer(visit: Visit, last: Answer | None) -> Answer:
+    scenario, problems = visit.scenario, {}
     inputs, key = _inputs(visit, problems)
     if inputs is None:
         return _earlier(last, problems) if last else Answer(scenario, None, "", (), problems)
@@ -126,7 +131,6 @@ def answer(visit: Visit) -> Answer:
     fresh = Answer(scenario, inputs, key, entries, problems, tuple(e for e in entries if e.outcome is None))
     if entries and not fresh.shown and last and last.shown:
         return _earlier(last, problems, fresh.waiting)
-    visit.answer = fresh
     return fresh
 
 

@@ -49,7 +49,7 @@ class Visit:
         complaints: what was wrong with the last edit or upload, by place of the control.
         undo: earlier scenarios, latest last.
         jobs: running and stopped searches by the key of what they look for.
-        answer: the last complete answer, shown while a new one is not to be had.
+        answer: what the page shows; that of earlier settings while a new one is not to be had.
         looked_at: the name of the placement that is drawn in detail; None for the best one.
         desks: capacity plans, sweeps and profiles under way and their last results, by place on the pages.
         views: what was chosen on the pages beside the scenario, by the name of the control.
