@@ -19,7 +19,8 @@ CSV = b"arrival_s,model\n" + ROWS
 @pytest.fixture
 def view():
     at = AppTest.from_file(PAGE, default_timeout=60).run()
-    at.file_uploader(key="upload:trace").set_value([("mine.csv", CSV, "text/csv")]).run()
+    uploader = next(u for u in at.get("file_uploader") if u.key.startswith("upload:trace"))
+    uploader.set_value([("mine.csv", CSV, "text/csv")]).run()
     assert not at.exception and not at.error
     return at
 

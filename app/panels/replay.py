@@ -135,20 +135,20 @@ def _draw_step(answer: Answer, chosen: Chosen, step: Step, at: int, axis: str) -
     st.html(f'<p class="verdict-more">Step {at + 1} of {len(chosen.found.steps)}, {_html(step.phase)}: '
             f"{_html(words.shorten(step.what, 160))}. Deadlines met when planning: "
             f"{words.share(step.score)}{gain}.</p>")  # fmt: skip
-    left, right = st.columns([3, 2], gap="large")
-    with left:
-        bound = _bound(answer) if chosen.is_mine else None
-        pairs = [(chosen.name, chosen.found)]
-        draw_chart(build_score_figure(pairs, theme, axis, bound[0] if bound else None, [chosen.place], at),
-                   "search-score", describe_score(pairs, bound[0] if bound else None))  # fmt: skip
+    bound = _bound(answer) if chosen.is_mine else None
+    score, others = st.columns([3, 2], gap="large") if step.alternatives else (st.container(), None)
+    with score:
+        pairs, most = [(chosen.name, chosen.found)], bound[0] if bound else None
+        figure = build_score_figure(pairs, theme, axis, most, [chosen.place], at)
+        draw_chart(figure, "search-score", describe_score(pairs, most))
         if bound:
             st.caption(plain_text(f"The dotted line is an upper bound for every placement. {bound[1]}"))
-    with right:
-        if step.alternatives:
+    if others is not None:
+        with others:
             figure = build_alternatives_figure(step, theme, chosen.place)
             draw_chart(figure, "search-alternatives", describe_alternatives(step))
-        else:
-            st.caption("Nothing else was scored at this step, so there are no alternatives to show.")
+    else:
+        st.caption("This step has no alternatives: nothing else that was scored with it was kept.")
     _draw_placement(answer, chosen, step.placement)
 
 
