@@ -169,12 +169,17 @@ def empty_figure(theme: Theme, sentence: str, height: int = 160) -> go.Figure:
     return figure
 
 
-def mark_deadline(figure: go.Figure, seconds: Sequence[float], theme: Theme) -> None:
-    """A rule at the deadline, or a band from the shortest to the longest where models differ."""
+def mark_deadline(figure: go.Figure, seconds: Sequence[float], theme: Theme, longest_s: float) -> None:
+    """A rule at the deadline, or a band from the shortest to the longest where models differ.
+
+    longest_s: where the axis ends; the label stands on the side of the rule that has room.
+    """
     low, high = min(seconds), max(seconds)
     text = f"deadline {words.duration(low)}"
     if words.duration(low) != words.duration(high):
         text = f"deadlines {words.duration(low)} to {words.duration(high)}"
         figure.add_vrect(x0=low, x1=high, fillcolor=theme.grid, opacity=0.5, line_width=0, layer="below")
     figure.add_vline(x=high, line={"color": theme.text, "width": 1, "dash": "dot"})
-    figure.add_annotation(x=high, y=0.02, yref="paper", text=text, xanchor="left", yanchor="bottom", xshift=5)
+    side = "right" if high > longest_s / 2 else "left"
+    figure.add_annotation(x=high, y=0.02, yref="paper", text=text, xanchor=side, yanchor="bottom",
+                          xshift=-5 if side == "right" else 5)  # fmt: skip

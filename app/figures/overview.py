@@ -60,7 +60,7 @@ def build_overview_figure(
         x0=start_s, x1=end_s, fillcolor=f"rgba({red},{green},{blue},0.09)", line={"color": theme.text, "width": 1.5}
     )
     if at_s is not None:
-        figure.add_vline(x=at_s, line={"color": theme.text, "width": 1.5, "dash": "dot"})
+        mark_moment(figure, at_s, theme)
     figure.update_xaxes(title_text="time (s); drag over a stretch to look closer", tickformat=",~r",
                         range=[edges_s[0], edges_s[-1]], fixedrange=True)  # fmt: skip
     figure.update_yaxes(title_text="arrivals<br>(req/s)", range=[0, 1.04 * top], nticks=3, fixedrange=True)
@@ -106,6 +106,12 @@ def add_click_columns(
             hovertemplate="%{x:,.1f} s: %{hovertext}<extra></extra>", row=row, col=1,
         )  # fmt: skip
     return figure.update_layout(hovermode="closest", clickmode="event+select", dragmode="zoom", bargap=0)
+
+
+def mark_moment(figure: go.Figure, at_s: float, theme: Theme = LIGHT) -> None:
+    """A dotted line at a moment, through all rows of a figure over time."""
+    line = {"color": theme.text, "width": 1.5, "dash": "dot"}
+    figure.add_shape(type="line", x0=at_s, x1=at_s, xref="x", y0=0, y1=1, yref="paper", line=line)
 
 
 def _row_span(figure: go.Figure, row: int, kind: str, timeline: Timeline) -> tuple[float, float]:

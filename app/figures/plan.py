@@ -95,7 +95,7 @@ def build_latency_figure(
     figure = new_figure(theme, describe_latency(results, warmup_s, model), height, "latency")
     longest = max(float(latency_s[-1]) for latency_s in latencies if latency_s.size)
     models = results[0].models if model is None else results[0].models[model : model + 1]
-    mark_deadline(figure, [m.slo_s for m in models], theme)
+    mark_deadline(figure, [m.slo_s for m in models], theme, max(longest, max(m.slo_s for m in models)))
     for result, latency_s, place in zip(results, latencies, places, strict=True):
         x, y = thin(latency_s, 100 * np.arange(1, latency_s.size + 1) / max(latency_s.size, 1))
         figure.add_scatter(

@@ -12,7 +12,7 @@ from app.compute import Answer, Entry
 from app.controls.views import kept as kept_choice
 from app.figures.compare import build_moment_figure, describe_group_moment, describe_moment
 from app.figures.over_time import build_over_time_figure, describe_over_time
-from app.figures.overview import add_click_columns, build_overview_figure, describe_overview
+from app.figures.overview import add_click_columns, build_overview_figure, describe_overview, mark_moment
 from app.panels.compare_draw import clicked_points, dragged_stretch, draw_kept
 from app.panels.compare_view import BINS, View, change_view, shown_window, spans_of, timeline_in_view
 from app.panels.keep import draw_table
@@ -27,6 +27,7 @@ _GROUP_ROWS = {
 }  # fmt: skip
 # Sentences about single groups stand for the busiest ones only; the table has all.
 MOST_SENTENCES = 6
+MOST_WITH_ALL_ROWS = 3
 
 
 def draw_window(visit: Visit, view: View) -> None:
@@ -57,9 +58,14 @@ def draw_window(visit: Visit, view: View) -> None:
         st.error(plain_text(visit.complaints["compare.window"]))
 
 
+def _first_rows(view: View) -> str:
+    """Of many placements only the queues, so that the picture is not too long to be looked at."""
+    return "waiting and busy" if len(view.shown) <= MOST_WITH_ALL_ROWS else "only waiting"
+
+
 def draw_over_time(visit: Visit, view: View) -> None:
     """Arrivals, deadlines met, rejections, queues and utilisation on one axis; a click chooses the moment."""
-    chosen = kept_choice(visit, st.segmented_control, "Of every group show", "groups_show", next(iter(_GROUP_ROWS)),
+    chosen = kept_choice(visit, st.segmented_control, "Of every group show", "groups_show", _first_rows(view),
                          options=list(_GROUP_ROWS), required=True)  # fmt: skip
     rows = ("arrivals", "attainment", "rejected", *_GROUP_ROWS[chosen])
     names, places = [e.section.name for e in view.shown], [e.place for e in view.shown]
@@ -69,7 +75,7 @@ def draw_over_time(visit: Visit, view: View) -> None:
         figure = build_over_time_figure(names, timelines, theme, rows=rows, places=places)
         add_click_columns(figure, names, timelines, rows, theme)
         if view.mark_s is not None:
-            figure.add_vline(x=view.mark_s, line={"color": theme.text, "width": 1.2, "dash": "dot"})
+            mark_moment(figure, view.mark_s, theme)
         return figure, describe_over_time(names, timelines)
 
     def choose() -> None:

@@ -73,7 +73,7 @@ def draw_groups(visit: Visit, view: GanttView) -> None:
     st.multiselect("Groups", groups, key=key, on_change=_take_groups, args=(visit,), format_func=lambda g: f"group {g}",
                    help="A group is devices that work together. Empty shows the busiest ones again.")  # fmt: skip
     if len(view.groups) < len(groups):
-        st.caption(f"{len(view.groups)} of {len(groups)} groups are drawn.")
+        st.caption(f"{len(view.groups)} of {len(groups)} groups are drawn; others can be chosen here.")
 
 
 def draw_gantt(visit: Visit, view: GanttView) -> None:
