@@ -28,7 +28,8 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
 ]
 WIDTHS = (1440, 900)
-PAGES = {"plan": ""}
+FIRST_PAGE = "plan"
+PAGES = sorted(path.stem for path in (ROOT / "app" / "views").glob("*.py"))
 READY_S = 60.0
 
 
@@ -48,9 +49,10 @@ def running_app() -> Iterator[str]:
             process.terminate()
 
 
-def wait_until_drawn(page: Page) -> None:
-    """Until the charts are there and nothing is being computed."""
-    page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=1000 * READY_S)
+def wait_until_drawn(page: Page, has_charts: bool = True) -> None:
+    """Until nothing is being computed and, where the page begins with charts, these are there."""
+    if has_charts:
+        page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=1000 * READY_S)
     page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=1000 * READY_S)
     page.wait_for_timeout(800)
 
@@ -71,10 +73,10 @@ def take(outdir: Path) -> list[Path]:
         for scheme in ("light", "dark"):
             for width in WIDTHS:
                 context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-                for name, path in PAGES.items():
+                for name in PAGES:
                     page = context.new_page()
-                    page.goto(f"{address}/{path}")
-                    wait_until_drawn(page)
+                    page.goto(address if name == FIRST_PAGE else f"{address}/{name}")
+                    wait_until_drawn(page, has_charts=name == FIRST_PAGE)
                     taken.append(outdir / f"{name}-{scheme}-{width}-first.png")
                     page.screenshot(path=taken[-1])
                     whole_page(page, width)
