@@ -105,6 +105,9 @@ def title_apart(figure: go.Figure) -> str:
     layout = figure.layout
     freed_px = min(_TITLE_LINE_PX * (1 + title.count("<br>")), layout.margin.t)
     figure.update_layout(title_text="", height=layout.height - freed_px, margin_t=layout.margin.t - freed_px)
+    if layout.showlegend and layout.legend.y is None:
+        # Beside the plot Plotly sometimes leaves a legend where an earlier margin was, over the bars.
+        figure.update_layout(legend={"yref": "container", "y": 1, "yanchor": "top"})
     return title.replace("<br>", " ")
 
 

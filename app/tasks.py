@@ -135,10 +135,10 @@ def _watch(visit: Any, place: str, doing: str) -> None:
         st.rerun()
     task = desk.task
     left, right = st.columns([5, 1], vertical_alignment="center")
-    count = f" {task.done} of {task.total}," if task.total else ""
+    count = f"{task.done} of {task.total}, " if task.total else ""
     best = f"; best so far: {task.best}" if task.best else ""
-    state = "stopping" if task.is_stopped else f"{count} {task.what}{best}"
+    state = "stopping" if task.is_stopped else f"{count}{task.what}{best}"
     share = min(task.done / task.total, 1.0) if task.total else 0.0
     with left:
-        st.progress(share, text=plain_text(f"{doing}:{state}" if count else f"{doing}: {state.strip()}"))
+        st.progress(share, text=plain_text(f"{doing}: {state}"))
     right.button("Stop", key=f"stop-task:{place}", on_click=task.stop, disabled=task.is_stopped)

@@ -123,7 +123,13 @@ def find_capacity(
             by_name[result.point.section.name].take(result)
             received += 1
         complete = received == len(points)
-    plans = [_plan(halving, evaluator, target, complete) for halving in searching if halving.results]
+    tried = [halving for halving in searching if halving.results]
+    plans = []
+    for done, halving in enumerate(tried):
+        what = f"{halving.section.name}: what limits it, and how much more traffic it bears"
+        if complete and on_point is not None and on_point(done, len(tried), what) is False:
+            complete = False
+        plans.append(_plan(halving, evaluator, target, complete))
     plans.sort(key=lambda p: (p.devices is None, p.devices or 0, -_attained(p)))
     return Capacity(tuple(plans), complete)
 

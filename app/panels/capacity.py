@@ -145,8 +145,7 @@ def _work(visit: Visit, scenario: Scenario, question: Question):
 
     def work(task: Task) -> tuple[Capacity, Scenario]:
         def report(done: int, total: int, what: str) -> bool:
-            task.best = what
-            return task.report(done, total, "points of this round")
+            return task.report(done, total, f"in this round; last: {what}")
 
         found = find_capacity(
             scenario, question.target, question.sections, question.lowest, question.highest, question.step,

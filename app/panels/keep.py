@@ -21,9 +21,10 @@ def draw_chart(figure: go.Figure, key: str, alt: str) -> None:
     The camera above the chart saves it as SVG. figure: one that nobody else has; its title is taken out of it.
     """
     written, height, top = figure.layout.title.text, figure.layout.height, figure.layout.margin.t
+    legend = {"yref": "paper", "y": 1, "yanchor": "bottom"} if figure.layout.legend.y is None else figure.layout.legend
 
     def page() -> str:
-        whole = go.Figure(figure).update_layout(title_text=written, height=height, margin_t=top)
+        whole = go.Figure(figure).update_layout(title_text=written, height=height, margin_t=top, legend=legend)
         return whole.to_html(include_plotlyjs=True, full_html=True)
 
     title = title_apart(figure)
