@@ -43,7 +43,8 @@ _CSS = """
   .dot {{ display: inline-block; width: 0.62em; height: 0.62em; border-radius: 50%; margin-right: 0.4em; }}
   .quiet {{ font-size: 13px; color: {muted}; line-height: 1.45; }}
   .facts {{ display: flex; flex-wrap: wrap; gap: 4px 28px; font-size: 15px; margin: 0; }}
-  [data-testid="stMultiSelect"] [data-baseweb="tag"] * {{ color: {background}; }}
+  [data-testid="stMultiSelect"] [data-tag] *, [data-testid="stBaseButton-primary"] *,
+  [data-testid="stBaseButton-primary"] {{ color: {background}; }}
   .facts span {{ color: {muted}; margin-right: 6px; }}
 </style>
 """
