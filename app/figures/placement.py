@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from app import words
 from app.figures.drawing import empty_figure, hover_name, name_rows, new_figure, show_legend
 from app.theme import LIGHT, Theme, placement_style
+from planner.editing import aligned
 from simulator import Cluster, Model, Placement
 from simulator.placement import group_weight_gib
 
@@ -65,12 +66,14 @@ def build_change_figure(
 ) -> go.Figure:
     """Which model sits in which group before and after an edit: kept, dropped, added.
 
-    Models without a change are left out where more than MOST_MODELS would be drawn. place: in the basket, of `after`.
+    Groups are numbered as after the edit, those that are gone come last. Models without a change are left out where
+    more than MOST_MODELS would be drawn. place: in the basket, of `after`.
     """
-    groups = max(len(before.groups), len(after.groups))
+    was = aligned(before, after)
+    groups = max(len(was.groups), len(after.groups))
     if groups == 0:
         return empty_figure(theme, "Neither placement has a group.")
-    cells = _membership(before, models, groups) * _DROPPED + _membership(after, models, groups) * _ADDED
+    cells = _membership(was, models, groups) * _DROPPED + _membership(after, models, groups) * _ADDED
     # Both together make 5, which stands for kept.
     cells = np.where(cells == _DROPPED + _ADDED, _KEPT, cells)
     rows = np.flatnonzero((cells > 0).any(axis=1))
@@ -100,17 +103,21 @@ def build_change_figure(
 
 
 def describe_change(before: Placement, after: Placement) -> str:
-    """The alt text: replicas added and dropped, groups reshaped, devices used."""
+    """The alt text: replicas added and dropped, groups reshaped, more or fewer of them, devices used."""
+    was = aligned(before, after)
     added = dropped = reshaped = 0
-    for g in range(max(len(before.groups), len(after.groups))):
-        old = before.groups[g] if g < len(before.groups) else None
+    for g in range(max(len(was.groups), len(after.groups))):
+        old = was.groups[g] if g < len(was.groups) else None
         new = after.groups[g] if g < len(after.groups) else None
         had, has = set(old.models if old else ()), set(new.models if new else ())
         added, dropped = added + len(has - had), dropped + len(had - has)
-        reshaped += (old and (old.pp, old.tp)) != (new and (new.pp, new.tp))
+        reshaped += None not in (old, new) and (old.pp, old.tp) != (new.pp, new.tp)
     sentence = f"{words.plural(added, 'replica')} added, {words.count(dropped)} dropped"
     if reshaped:
         sentence += f", {words.plural(reshaped, 'group')} reshaped"
+    more = len(after.groups) - len(before.groups)
+    if more:
+        sentence += f", {words.plural(abs(more), 'group')} {'more' if more > 0 else 'fewer'}"
     if before.devices != after.devices:
         sentence += f", {words.count_difference(after.devices, before.devices)} devices"
     return sentence

@@ -17,7 +17,8 @@ from app.panels import verdict
 from app.panels.keep import draw_chart, draw_table
 from app.session import Visit
 from app.style import current_theme, plain_text, title_apart, verdict_html
-from planner.editing import Bench, aligned, placement_problems
+from planner.editing import Bench, placement_problems
+from planner.scenario import MAX_NAME
 from simulator import Group, InputError, Placement, Schedule
 
 GROUP, MODEL = "edit_group", "edit_model"
@@ -87,7 +88,7 @@ def draw_verdict(visit: Visit, answer: Answer, draft: Draft, tried: Entry | None
         verdict.draw_tiles(start, replace(answer, entries=(start,)))
         return
     difference = words.points_difference(figures.total.slo_attainment, before.total.slo_attainment)
-    edits = describe_change(aligned(draft.start, draft.now), draft.now)
+    edits = describe_change(draft.start, draft.now)
     change = "the same as before" if difference == "same" else f"{difference} against {name} as it was"
     st.html(
         verdict_html(
@@ -130,10 +131,9 @@ def draw_differences(answer: Answer, draft: Draft, tried: Entry | None) -> None:
         figure = build_differences_figure(before, after, current_theme(), (start.place, tried.place))
         draw_chart(figure, "draft-differences", describe_differences(before, after))
     if all(_known(draft.start, models)):
-        was = aligned(draft.start, draft.now)
-        figure = build_change_figure(was, draft.now, models, current_theme(), tried.place)
+        figure = build_change_figure(draft.start, draft.now, models, current_theme(), tried.place)
         with right:
-            draw_chart(figure, "draft-change", describe_change(was, draft.now))
+            draw_chart(figure, "draft-change", describe_change(draft.start, draft.now))
 
 
 def draw_groups(draft: Draft, bench: Bench, tried: Entry | None) -> None:
@@ -167,9 +167,8 @@ def draw_groups(draft: Draft, bench: Bench, tried: Entry | None) -> None:
 
 
 def _draw_save(visit: Visit, draft: Draft) -> None:
-    if _NAME not in st.session_state:
-        st.session_state[_NAME] = free_name(visit.scenario, f"{words.shorten(draft.start_name, 150)}, edited")
-    name = st.text_input("Name", key=_NAME, max_chars=200)
+    suggested = free_name(visit.scenario, f"{words.shorten(draft.start_name, 150)}, edited")
+    name = st.text_input("Name", suggested, key=f"{_NAME}:{suggested}", max_chars=MAX_NAME)
     if st.button("Save as a new placement", key="draft.save", type="primary", icon=":material/add:"):
         taken = {section.name for section in visit.scenario.placements}
         _save(visit, draft, free_name(visit.scenario, name.strip()) if name.strip() in taken else name)
@@ -181,8 +180,7 @@ def _save(visit: Visit, draft: Draft, name: str) -> None:
     """Put the draft into the basket, look at it there, and go on with it as the start."""
     if visit.edit(PLACE, lambda scenario: saved(scenario, draft, name)):
         visit.looked_at = name.strip()
-        replace_draft(visit, replace(Draft(name.strip(), (draft.now,))))
-        del st.session_state[_NAME]
+        replace_draft(visit, Draft(name.strip(), (replace(draft.now, name=f"{name.strip()}, edited"),)))
         st.toast(f"Saved as {plain_text(words.shorten(name, 40))}.")
     st.rerun()
 
