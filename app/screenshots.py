@@ -30,7 +30,8 @@ CHROMIUM_ARGUMENTS = [
 WIDTHS = (1440, 900)
 FIRST_PAGE = "plan"
 PAGES = sorted(path.stem for path in (ROOT / "app" / "views").glob("*.py"))
-READY_S = 60.0
+# Generous, because a busy machine draws slowly; nothing waits longer than it must.
+READY_S = 180.0
 
 
 @contextmanager
