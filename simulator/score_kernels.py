@@ -249,7 +249,7 @@ def _next_replica(shape, holds, allowed, requests, good, dispatched, used_gib, c
 
 
 @njit(cache=True, nogil=True)
-def fill(shape, holds, allowed, catalogue, traffic, rules, control, good_at, chosen, good_after):
+def fill(shape, holds, allowed, catalogue, traffic, rules, control, good_at, latency_s, chosen, good_after):
     """The authors' fast heuristic (alpaserve.md 3.3): fill the groups of a layout with replicas, in place.
 
     Each step simulates the layout and gives the least-loaded group with any room the most under-served model that
@@ -260,7 +260,7 @@ def fill(shape, holds, allowed, catalogue, traffic, rules, control, good_at, cho
     Args:
         shape, holds: the layout, changed.
         allowed: bool (M,), the models to place; requests of the others are ignored.
-        good_at: int64 (K, M), receives the requests in time at each cut.
+        good_at: int64 (K, M), receives the requests in time at each cut. latency_s: float64 (M,), as in `score`.
         chosen: int64 (>= steps, 2), receives (group before sorting, model) of each step.
         good_after: int64 (>= steps + 1,), receives the requests in time before each step and at the end.
 
@@ -270,7 +270,8 @@ def fill(shape, holds, allowed, catalogue, traffic, rules, control, good_at, cho
     groups, models = holds.shape
     requests = np.bincount(traffic.model, minlength=models)
     good_at[:] = 0
-    dispatched, latency_s = np.zeros(groups, np.int64), np.zeros(models)
+    latency_s[:] = 0
+    dispatched = np.zeros(groups, np.int64)
     no_limit = np.full(traffic.cuts.size - 1, np.inf)
     used_gib = used_memory(shape, holds, catalogue)
     normalise(shape, holds, np.arange(groups))

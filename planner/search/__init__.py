@@ -5,6 +5,7 @@ from planner.search.registry import ALGORITHMS, Algorithm, Option, find_algorith
 from planner.search.result import Alternative, HeldOut, Progress, SearchResult, Step
 from planner.search.search import search
 from planner.search.space import fits
+from planner.search.warm_up import warm_up
 
 __all__ = [
     "ALGORITHMS",
@@ -20,4 +21,5 @@ __all__ = [
     "fits",
     "search",
     "upper_bound",
+    "warm_up",
 ]

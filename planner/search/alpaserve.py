@@ -27,7 +27,8 @@ from simulator.score_kernels import Traffic
 # With improvement to follow, candidates are judged by so many requests from the middle of the trace.
 JUDGED_REQUESTS = 4_000
 SURVIVORS = 4
-# Up to so many requests the survivors are filled anew on all of them.
+REFILLED_SURVIVORS = 2
+# Up to so many requests the best survivors are filled anew on all of them.
 REFILLED_REQUESTS = 100_000
 # Buckets are looked at only in longer searches, and take at most this share of them.
 BUCKETS_FROM_S = 5.0
@@ -131,15 +132,18 @@ class _Finder:
         return self._combine(segments) if len(classes) > 1 else []
 
     def judge_survivors(self, found: list[Found]) -> list[Scored]:
-        """The most promising, scored on all traffic, best first; those of one bucket are filled anew for it."""
+        """The most promising on all traffic, best first; the very best of them as partitions to fill anew."""
         run, space = self.run, self.space
         layouts = [layout for layout, _ in sorted(found, key=lambda f: -f[1])[:SURVIVORS]]
+        scored = []
         if len(space.problem.workload) <= REFILLED_REQUESTS:
-            starts = [space.empty(layout.shape) for layout in layouts]
+            starts = [space.empty(layout.shape) for layout in layouts[:REFILLED_SURVIVORS]]
             for filled in run.each((fill_layout, (space, start, run.control)) for start in starts):
                 run.evaluations += filled.evaluations
-                layouts.append(filled.layout)
-        return score_each(run, "the best partition", layouts)
+                run.offer(_groups_in_words(space, filled.layout), filled.layout, filled.good)
+                scored.append(filled.scored)
+        scored += score_each(run, "the best partition", layouts)
+        return sorted(scored, key=lambda result: -result.good)
 
     def _combine(self, segments: list[dict[int, tuple[int, ...]]]) -> list[Found]:
         """The best chain of buckets that leads from 0 to the last end; segments[i][j] is the bucket from i to j."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from planner.search.result import Step
 from planner.search.run import Run
+from planner.search.scoring import Scored
 from planner.search.space import Layout, Space
 from simulator import score_kernels
 from simulator.score_kernels import Traffic
@@ -19,18 +20,27 @@ class Filled:
     """Groups filled by the fast heuristic.
 
     Attributes:
-        start, layout: before and after.
-        good: requests in time.
+        start: before.
+        scored: after, with its score.
         evaluations: layouts simulated.
         chosen: int64 (steps, 2), (group before sorting, model) of each replica; good_after: int64 (steps + 1,).
     """
 
     start: Layout
-    layout: Layout
-    good: int
+    scored: Scored
     evaluations: int
     chosen: np.ndarray
     good_after: np.ndarray
+
+    @property
+    def layout(self) -> Layout:
+        """The filled groups."""
+        return self.scored.layout
+
+    @property
+    def good(self) -> int:
+        """Requests in time; of the last layout scored to the end, if the filling was stopped."""
+        return int(self.good_after[-1])
 
 
 def fill_layout(
@@ -49,13 +59,14 @@ def fill_layout(
     most = layout.holds.size + 1
     chosen, good_after = np.zeros((most, 2), np.int64), np.zeros(most + 1, np.int64)
     good_at = np.zeros((traffic.cuts.size - 1, layout.holds.shape[1]), np.int64)
+    latency_s = np.zeros(layout.holds.shape[1])
     allowed = np.ones(layout.holds.shape[1], np.bool_) if allowed is None else allowed
     steps, evaluations = score_kernels.fill(
-        layout.shape, layout.holds, allowed, space.catalogue, traffic, space.rules, control, good_at, chosen, good_after
-    )
-    return Filled(
-        start, layout, int(good_after[steps]), evaluations, chosen[:steps].copy(), good_after[: steps + 1].copy()
-    )
+        layout.shape, layout.holds, allowed, space.catalogue, traffic, space.rules, control, good_at, latency_s,
+        chosen, good_after,
+    )  # fmt: skip
+    scored = Scored(layout, good_at, latency_s)
+    return Filled(start, scored, evaluations, chosen[:steps].copy(), good_after[: steps + 1].copy())
 
 
 def fill_each(run: Run, starts: Iterable[Layout]) -> Iterator[Filled]:
