@@ -29,7 +29,7 @@ PAGES = (
 
 st.set_page_config(
     page_title="Placement planner",
-    page_icon=":material/dns:",
+    page_icon=str(Path(__file__).with_name("icon.svg")),
     layout="wide",
     initial_sidebar_state="expanded",
     menu_items={"About": f"What would each placement do to this traffic? {BOUNDS_IN_WORDS}"},

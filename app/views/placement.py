@@ -22,9 +22,9 @@ def draw_bench(visit, answer) -> None:
     placement.draw_verdict(visit, answer, draft, tried)
     placement.draw_picture(visit, answer, draft, bench)
     left, right = st.columns([1, 1], gap="large")
-    with left:
+    with left.container(key="wide-edit"):
         placement_edit.draw_edits(visit, draft, bench, tried)
-    with right:
+    with right.container(key="wide-suggest"):
         placement_suggest.draw_suggestions(visit, answer, draft)
     placement.draw_differences(answer, draft, tried)
     placement.draw_groups(draft, bench, tried)

@@ -13,10 +13,10 @@ st.title("What exactly was asked?", anchor=False)
 visit = current_visit()
 guarded(scenario_text.draw_beginnings)(visit)
 left, right = st.columns([3, 2], gap="large")
-with left:
+with left.container(key="wide-editor"):
     guarded(scenario_text.draw_editor)(visit)
 answer = answer_of(visit)
-with right:
+with right.container(key="wide-facts"):
     if scenario_text.draw_complaint(visit):
         guarded(scenario_facts.draw_state)(visit, answer)
     guarded(scenario_facts.draw_summary)(visit, answer)
