@@ -33,7 +33,7 @@ def build_differences_figure(
         return empty_figure(theme, "No model has a request, so there is nothing to compare.")
     before, after = (100 * np.array([row[k] for row in shown]) for k in (1, 2))
     y = np.arange(len(shown))
-    figure = new_figure(theme, describe_differences(first, second), 60 + 20 * len(shown), "differences")
+    figure = new_figure(theme, describe_differences(first, second), 60 + 20 * max(len(shown), 3), "differences")
     gaps = np.full(len(shown), np.nan)
     figure.add_scatter(
         x=np.column_stack((before, after, gaps)).ravel(), y=np.column_stack((y, y, gaps)).ravel(), mode="lines",

@@ -68,7 +68,7 @@ def draw_verdict(view: View, answer: Answer) -> None:
     gap = kept(("paired difference", key), lambda: paired_difference(first, second))
     sentence, counted = difference_in_words(gap, view), view.filter_in_words(answer)
     if counted:
-        sentence += f" Counted are {counted}."
+        sentence += f" Counted: {counted}."
     st.html(verdict_html(view.second.place, sentence))
     spans = (spans_of(view.first), spans_of(view.second))
     reasons = kept(("reasons", key), lambda: explain_difference(
