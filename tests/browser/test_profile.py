@@ -28,6 +28,10 @@ def test_a_config_is_uploaded_and_its_profile_used_in_the_plan(page, address, tm
     file = tmp_path / "config.json"
     file.write_text(json.dumps(config))
     open_page(page, address, "profile")
+    page.locator(".verdict").first.wait_for(timeout=60_000)
+    # The page draws once more when the browser has told its theme; an upload before would go astray.
+    page.wait_for_timeout(1500)
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=60_000)
     page.locator('input[type="file"]').first.set_input_files(file)
     page.wait_for_function("document.querySelector('.verdict')?.innerText.includes('tiny takes')", timeout=60_000)
     page.get_by_role("button", name="Use this profile").click()
