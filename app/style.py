@@ -28,8 +28,8 @@ _CSS = """
   [data-testid="stSidebarHeader"] {{ padding-bottom: 0; height: 2.5rem; }}
   @media (max-width: 1100px) {{
     .stMainBlockContainer {{ padding: 4rem 1.5rem 2rem; }}
-    .stMainBlockContainer [data-testid="stColumn"]:has(.js-plotly-plot, [data-testid="stDataFrame"], [class*="st-key-wide-"]) {{
-      min-width: 100%; }}
+    .stMainBlockContainer [data-testid="stColumn"]:has(
+      .js-plotly-plot, [data-testid="stDataFrame"], [class*="st-key-wide-"]) {{ min-width: 100%; }}
   }}
   .verdict {{ font-size: 25px; line-height: 1.35; font-weight: 600; margin: 8px 0 4px; max-width: 62ch; }}
   .verdict-more {{ font-size: 17px; line-height: 1.45; color: {muted}; margin: 0 0 16px; max-width: 80ch; }}

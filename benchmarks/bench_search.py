@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 REFERENCE = HERE.parent.parent / "shared" / "reference" / "profiles.json"
 MIXED = ("bert-6.7b", "moe-5.3b", "bert-2.6b", "moe-2.4b", "bert-1.3b", "moe-1.3b")
 RATE_PER_DEVICE = 2.0
-SCALING_EVALUATIONS = 4_000
+SCALING_EVALUATIONS = 8_000
 SEEDS = (0, 1, 2)
 
 

@@ -5,10 +5,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from app.screenshots import CHROMIUM, CHROMIUM_ARGUMENTS, running_app, wait_until_drawn
 
 TRACES = Path(__file__).parents[3] / "shared" / "traces"
+
+# A loaded machine is slow, not wrong: waiting longer costs nothing where the page is there at once.
+expect.set_options(timeout=60_000)
 
 
 def pytest_collection_modifyitems(items):
