@@ -17,8 +17,11 @@ from simulator.refine_kernels import Moves, Walk
 # Chosen by trying: see docs/search.md.
 CHANGES = {"join": 0.35, "leave": 0.10, "move": 0.15, "trade": 0.20, "rebuild": 0.20}
 PATIENCE = 1.0
-# Mean allowance at the start, in units of the square root of the requests that are not in time.
+# Mean allowance at the start, in units of the square root of the requests that are not in time. Shorter searches than
+# these have no time to come back from a detour, and begin colder in proportion.
 TEMPERATURE = 0.25
+FULL_HEAT_S = 5.0
+FULL_HEAT_EVALUATIONS = 50_000
 REJECTED_SLOTS = 1 << 14
 # A call into the kernel handles at most so many requests, some 50 ms; chains compare notes every so many calls.
 REQUESTS_PER_CALL = 8_000_000
@@ -75,7 +78,7 @@ class _Improvement:
         self.walks = [_begin(starts[chain % len(starts)], run.seed * WORKERS + chain) for chain in range(WORKERS)]
         size = training.traffic.model.size
         self.trials = min(max(REQUESTS_PER_CALL // max(size, 1), 1), MAX_TRIALS_PER_CALL)
-        self.temperature = TEMPERATURE * math.sqrt(max(size - starts[0].good, 0))
+        self.temperature = TEMPERATURE * self.cooling.length * math.sqrt(max(size - starts[0].good, 0))
         self.best_good = starts[0].good
         self.confirmed_good = starts[0].good
 
@@ -169,6 +172,16 @@ class _Cooling:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.began_s, self.began, self.improved_at = run.seconds, run.evaluations, run.evaluations
+        self.length = self._length()
+
+    def _length(self) -> float:
+        """How long the search can last, as a share of one that begins at full heat."""
+        run = self.run
+        if run.max_evaluations is not None:
+            return min(run.evaluations_left / FULL_HEAT_EVALUATIONS, 1.0)
+        if run.time_limit_s is not None:
+            return min(run.time_left_s / FULL_HEAT_S, 1.0)
+        return COOLING_EVALUATIONS / FULL_HEAT_EVALUATIONS
 
     def improved(self) -> None:
         self.improved_at = self.run.evaluations
