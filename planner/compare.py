@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from planner.inputs import Inputs, build_inputs
 from planner.scenario import EpochSection, GroupSection, PlacementSection, Scenario
@@ -158,14 +159,21 @@ def outcome_json(outcome: PlacementOutcome) -> dict:
 
 
 def search_json(found: SearchResult) -> dict:
-    """What a search took and why it stopped."""
-    return {
+    """What a search took, why it stopped, and how much better is possible at most."""
+    document = {
         "algorithm": found.algorithm,
         "seconds": found.seconds,
         "evaluations": found.evaluations,
         "stop_reason": found.stop_reason,
         "notes": list(found.notes),
     }
+    if found.bound is not None:
+        document |= {"bound": found.bound.attainment, "bound_reason": found.bound.reason}
+    if found.held_out is not None:
+        held_out = asdict(found.held_out)
+        half_width = held_out["half_width"]
+        document["held_out"] = held_out | {"half_width": None if math.isnan(half_width) else half_width}
+    return document
 
 
 def placement_section(placement: Placement | Schedule) -> PlacementSection:

@@ -94,6 +94,7 @@ def test_plan_fills_the_found_placements_in(capsys, scenario, tmp_path):
     document = run_json(capsys, "plan", scenario, "--out", out)
     (placement,) = document["placements"]
     assert {"algorithm", "seconds", "evaluations", "stop_reason"} <= set(placement["search"])
+    assert placement["slo_attainment"] <= placement["search"]["bound"] <= 1
     assert all({"pp", "tp", "models"} == set(group) for group in placement["groups"])
     planned = load_scenario(out)
     assert [p.name for p in planned.placements] == ["shared", "replicated"]

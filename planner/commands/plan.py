@@ -98,6 +98,8 @@ def _print_plans(comparison: Comparison) -> None:
         found = outcome.search
         rows.append(
             (outcome.name, found.algorithm, percent(outcome.figures.total.slo_attainment), f"{found.evaluations:,}",
-             f"{found.seconds:.2f} s", found.stop_reason)
+             f"{found.seconds:.2f} s", found.stop_reason, percent(found.bound and found.bound.attainment))
         )  # fmt: skip
-    print_table(("placement", "algorithm", "deadlines met", "tried", "time", "stopped because"), rows)
+    print_table(
+        ("placement", "algorithm", "deadlines met", "tried", "time", "stopped because", "possible at most"), rows
+    )

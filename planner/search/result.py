@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from planner.search.bound import Bound
 from simulator import Placement, Schedule
 
 
@@ -86,6 +87,8 @@ class SearchResult:
         steps: the replayable history.
         notes: sentences worth telling, e.g. models that fit nowhere.
         held_out: how the placement does on resamplings that it was not planned for, if that was asked.
+        bound: what no placement can pass, and why; None for a schedule, or where a history was read
+            from a file.
     """
 
     algorithm: str
@@ -97,3 +100,4 @@ class SearchResult:
     steps: tuple[Step, ...] = ()
     notes: tuple[str, ...] = field(default=())
     held_out: HeldOut | None = None
+    bound: Bound | None = None

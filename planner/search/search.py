@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from planner.problem import Problem
+from planner.search.bound import upper_bound
 from planner.search.registry import find_algorithm
 from planner.search.result import Progress, SearchResult
 from planner.search.run import Run, Stopped
 from planner.search.space import Space
 from planner.search.training import hold_out
-from simulator import simulate
+from simulator import Schedule, simulate
 
 
 def search(
@@ -66,4 +67,6 @@ def search(
             steps=tuple(run.steps),
             notes=tuple(run.notes),
             held_out=hold_out(problem, placement, held_out, options.get("resamplings", 0), seed),
+            # A schedule may hold more models than fit at once, one after the other.
+            bound=None if isinstance(placement, Schedule) else upper_bound(problem),
         )
