@@ -38,7 +38,7 @@ class Entry:
     """One placement of the basket and what is known of it.
 
     Attributes:
-        section: as in the scenario; place: in the basket, 0 first.
+        section: as in the scenario; place: its place among the hues.
         outcome_key: of the placement and all that its result follows from; outcome: its result, None if there is none.
         job: the search for it, if one runs or was stopped; problem: why it cannot be done.
         is_earlier: whether the result belongs to earlier settings.
@@ -121,7 +121,12 @@ def _answer(visit: Visit, last: Answer | None) -> Answer:
     keys = [_digest(key, section.model_dump(mode="json")) for section in scenario.placements]
     found, quick_problems = _quick_outcomes(inputs, dict(zip(keys, scenario.placements, strict=True)), visit)
     entries = tuple(
-        _entry(visit, inputs, Entry(section, i, keys[i], found.get(keys[i])), quick_problems.get(keys[i]))
+        _entry(
+            visit,
+            inputs,
+            Entry(section, visit.place_of(section.name), keys[i], found.get(keys[i])),
+            quick_problems.get(keys[i]),
+        )
         for i, section in enumerate(scenario.placements)
     )
     wanted = {entry.outcome_key for entry in entries}

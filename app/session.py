@@ -53,6 +53,7 @@ class Visit:
         looked_at: the name of the placement that is drawn in detail; None for the best one.
         desks: capacity plans, sweeps and profiles under way and their last results, by place on the pages.
         views: what was chosen on the pages beside the scenario, by the name of the control.
+        hues: the place among the hues by name of placement, see place_of.
         edition: counts changes that did not come from a control, so that tables start afresh.
         refused: counts refused uploads, so that an uploader does not keep a wrong file beside the next one.
     """
@@ -70,6 +71,28 @@ class Visit:
     edition: int = 0
     refused: int = 0
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
+    hues: dict[str, int] = field(default_factory=dict)
+
+    def place_of(self, name: str) -> int:
+        """The place among the hues of a placement of the basket: it keeps it while it stays, whoever else leaves.
+
+        A name that is not in the basket gets the first place that nobody there has.
+        """
+        names = [section.name for section in self.scenario.placements]
+        self.hues = {known: place for known, place in self.hues.items() if known in names}
+        for new in names:
+            self.hues.setdefault(new, self._free_place())
+        return self.hues.get(name, self._free_place())
+
+    def _free_place(self) -> int:
+        taken = set(self.hues.values())
+        return next(place for place in range(len(taken) + 1) if place not in taken)
+
+    def _follow_renames(self, before: Scenario, after: Scenario) -> None:
+        if len(before.placements) == len(after.placements):
+            for old, new in zip(before.placements, after.placements, strict=True):
+                if old.name != new.name and old.name in self.hues:
+                    self.hues[new.name] = self.hues.pop(old.name)
 
     def edit(self, place: str, change: Callable[[Scenario], Scenario]) -> bool:
         """Apply a change; if it is wrong, keep the scenario and note the sentence at the place. True if it was done."""
@@ -81,6 +104,7 @@ class Visit:
             return False
         if changed != self.scenario:
             self.undo = [*self.undo[1 - MAX_UNDO :], self.scenario]
+            self._follow_renames(self.scenario, changed)
             self.scenario = changed
         return True
 

@@ -38,7 +38,7 @@ def draw_placement_controls(visit: Visit, answer: Answer) -> None:
     for index, section in enumerate(visit.scenario.placements):
         place = f"placement:{section.name}"
         name, settings, remove = st.columns([6, 2, 1], vertical_alignment="center")
-        name.html(f"<b>{dot(index)}{html.escape(words.shorten(section.name, 40))}</b>")
+        name.html(f"<b>{dot(visit.place_of(section.name))}{html.escape(words.shorten(section.name, 40))}</b>")
         with settings.popover("", icon=":material/tune:", type="tertiary", key=f"placement.{index}.settings",
                               help=f"Name and settings of placement {index + 1}"):  # fmt: skip
             _draw_details(visit, index, section, place)

@@ -114,12 +114,12 @@ def _can_be_asked(question: Question, answer: Answer) -> bool:
     return not sentences
 
 
-def place_of(section: PlacementSection, scenario: Scenario, index: int) -> int:
+def place_of(section: PlacementSection, visit: Visit, index: int) -> int:
     """The hue: that of the basket's placement with the same algorithm, else one that the basket does not use."""
-    for place, mine in enumerate(scenario.placements):
+    for mine in visit.scenario.placements:
         if mine.search is not None and mine.search.algorithm == section.search.algorithm:
-            return place
-    return len(scenario.placements) + index
+            return visit.place_of(mine.name)
+    return visit.place_of("") + index
 
 
 def draw_plans(visit: Visit, answer: Answer, question: Question) -> None:
@@ -162,7 +162,7 @@ def _draw_capacity(visit: Visit, capacity: Capacity, scenario: Scenario) -> None
         st.info("This was stopped: shown is what had been tried by then, so fewer devices may do.")
     if not plans:
         return
-    places = [place_of(_section(plan), scenario, i) for i, plan in enumerate(plans)]
+    places = [place_of(_section(plan), visit, i) for i, plan in enumerate(plans)]
     st.html(verdict_html(places[0], sentence_of(plans)))
     _draw_tiles(plans[0], plans)
     curves = [curve_of_plan(plan) for plan in plans]

@@ -117,16 +117,16 @@ def draw_sweep(visit: Visit, answer: Answer, question: Question) -> None:
         if not desk.is_working:
             st.info("Press the button: everything else stays as it is, and each point is searched and simulated.")
         return
-    _draw_swept(*desk.result, question.target)
+    _draw_swept(visit, desk.result[0], question.target)
 
 
-def _draw_swept(swept: Sweep, scenario: Scenario, target: float) -> None:
+def _draw_swept(visit: Visit, swept: Sweep, target: float) -> None:
     axis = swept.axes[0][0]
     curves = curves_of_sweep(swept, target)
     sections = {r.point.section.name: r.point.section for r in swept.results}
-    names = [section.name for section in scenario.placements]
+    names = [section.name for section in visit.scenario.placements]
     places = [
-        names.index(c.name) if c.name in names else place_of(sections[c.name], scenario, i)
+        visit.place_of(c.name) if c.name in names else place_of(sections[c.name], visit, i)
         for i, c in enumerate(curves)
     ]
     if not curves:

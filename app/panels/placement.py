@@ -60,10 +60,10 @@ def draw_steps(visit: Visit, answer: Answer) -> Draft:
     return draft
 
 
-def try_draft(answer: Answer, draft: Draft) -> Entry | None:
+def try_draft(visit: Visit, answer: Answer, draft: Draft) -> Entry | None:
     """The draft simulated; None where it does not fit."""
     try:
-        return trial(draft.now, len(answer.entries), answer)
+        return trial(draft.now, visit.place_of(""), answer)
     except InputError:
         return None
 
@@ -106,7 +106,7 @@ def draw_picture(visit: Visit, answer: Answer, draft: Draft, bench: Bench) -> No
         st.info("The placement has no groups; add one below.")
         return
     requests = answer.inputs.problem.workload.requests_per_model()
-    place = len(answer.entries) if draft.is_changed else answer.entry(draft.start_name).place
+    place = visit.place_of("") if draft.is_changed else answer.entry(draft.start_name).place
     figure = build_cluster_figure(placement, bench.models, bench.cluster, current_theme(), place, requests)
     figure.update_layout(clickmode="event+select")
     written = title_apart(figure)

@@ -51,7 +51,7 @@ def choose_search(visit: Visit, answer: Answer) -> Chosen | None:
     mine = [Chosen(e.section.name, e.place, e.outcome.search, True) for e in answer.shown
             if e.outcome.search is not None and e.outcome.search.steps]  # fmt: skip
     uploaded: dict[str, SearchResult] = visit.views.get(PLACE, {})
-    loaded = [Chosen(name, len(visit.scenario.placements) + i, found, False)
+    loaded = [Chosen(name, visit.place_of("") + i, found, False)
               for i, (name, found) in enumerate(uploaded.items())]  # fmt: skip
     choices = {chosen.name: chosen for chosen in [*mine, *loaded]}
     if not choices:

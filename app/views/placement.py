@@ -18,7 +18,7 @@ def draw_bench(visit, answer) -> None:
     placement.draw_start(visit, answer)
     bench = placement.bench_of(answer)
     draft = placement.draw_steps(visit, answer)
-    tried = placement.try_draft(answer, draft)
+    tried = placement.try_draft(visit, answer, draft)
     placement.draw_verdict(visit, answer, draft, tried)
     placement.draw_picture(visit, answer, draft, bench)
     left, right = st.columns([1, 1], gap="large")
