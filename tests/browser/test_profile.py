@@ -34,6 +34,8 @@ def test_a_config_is_uploaded_and_its_profile_used_in_the_plan(page, address, tm
     page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=60_000)
     page.locator('input[type="file"]').first.set_input_files(file)
     page.wait_for_function("document.querySelector('.verdict')?.innerText.includes('tiny takes')", timeout=60_000)
+    # Until the run has ended, what the last one drew stands beside what this one has drawn.
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=60_000)
     page.get_by_role("button", name="Use this profile").click()
     page.get_by_text("is a model of the scenario now").wait_for(timeout=30_000)
     page.get_by_role("link", name="Plan", exact=True).click()
