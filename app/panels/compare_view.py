@@ -6,14 +6,13 @@ Kept in the visit and written into the address, so that a link shows the same vi
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-import streamlit as st
 
 from app import words
 from app.compute import Answer, Entry, kept
+from app.panels.address import Address, finite
 from app.session import Visit
 from simulator import Figures, InputError, SimulationResult, Timeline, build_timeline, measure, stage_spans
 from simulator.metrics import counted_rows
@@ -23,7 +22,7 @@ from simulator.windows import longest_wait_s
 
 MOST_SHOWN = 6
 BINS = 240
-_KEYS = ("first", "second", "model", "in", "group", "from", "to", "at")
+_ADDRESS = Address("compare", ("first", "second", "model", "in", "group", "from", "to", "at"))
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class View:
 
 def current_view(visit: Visit, answer: Answer) -> View:
     """The view of this visit, as far as it fits the answer, which shows at least two placements."""
-    given = _given(visit)
+    given = _ADDRESS.given(visit)
     shown = tuple(answer.shown[:MOST_SHOWN])
     by_name = {entry.section.name: entry for entry in shown}
     ranked = sorted(shown, key=lambda e: -np.nan_to_num(e.outcome.figures.total.slo_attainment))
@@ -77,12 +76,12 @@ def current_view(visit: Visit, answer: Answer) -> View:
     if first is None or first is second:
         first = next(entry for entry in ranked if entry is not second)
     names = [model.name for model in answer.inputs.problem.models]
-    holder, number = by_name.get(given.get("in")), _number(given.get("group"))
+    holder, number = by_name.get(given.get("in")), finite(given.get("group"))
     groups = len(holder.outcome.result.groups) if holder else 0
     arrival_s = answer.inputs.problem.workload.arrival_s
     run_s = float(arrival_s[0]), max(float(arrival_s[-1]), float(arrival_s[0]) + 1e-3)
-    window_s = _window(_number(given.get("from")), _number(given.get("to")), run_s)
-    at_s = _number(given.get("at"))
+    window_s = _window(finite(given.get("from")), finite(given.get("to")), run_s)
+    at_s = finite(given.get("at"))
     is_inside = at_s is not None and window_s[0] <= at_s <= window_s[1]
     return View(
         shown=shown,
@@ -98,25 +97,14 @@ def current_view(visit: Visit, answer: Answer) -> View:
 
 
 def change_view(visit: Visit, **values: str | float | None) -> None:
-    """Look at something else; None takes a part of the view back to what it begins with."""
-    given = _given(visit)
-    given.pop("clicked", None)
-    for key, value in values.items():
-        key = key.rstrip("_")
-        given.pop(key, None)
-        if value is not None:
-            given[key] = str(round(value, 4)) if isinstance(value, float) else str(value)
-    write_address(visit)
+    """Look at something else, see Address.change; a moment that was clicked is forgotten."""
+    _ADDRESS.given(visit).pop("clicked", None)
+    _ADDRESS.change(visit, **values)
 
 
 def write_address(visit: Visit) -> None:
     """Put the view into the address, so that a link shows it."""
-    given = _given(visit)
-    for key in _KEYS:
-        if key not in given:
-            st.query_params.pop(key, None)
-        elif st.query_params.get(key) != given[key]:
-            st.query_params[key] = given[key]
+    _ADDRESS.write(visit)
 
 
 def rows_in_view(view: View) -> np.ndarray | None:
@@ -180,20 +168,6 @@ def shown_window(start_s: float, end_s: float, run_s: tuple[float, float]) -> di
         raise InputError(f"From {start_s:g} to {end_s:g} s is no stretch of time; the end must lie behind the start.")
     is_whole = start_s <= run_s[0] and end_s >= run_s[1]
     return {"from_": None if is_whole else float(start_s), "to": None if is_whole else float(end_s)}
-
-
-def _given(visit: Visit) -> dict[str, str]:
-    if "compare" not in visit.views:
-        visit.views["compare"] = {key: st.query_params[key] for key in _KEYS if key in st.query_params}
-    return visit.views["compare"]
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = float(text)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _window(start_s: float | None, end_s: float | None, run_s: tuple[float, float]) -> tuple[float, float]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-import streamlit as st
 
 from app.compute import Answer, Entry, kept
 from app.figures.gantt import MOST_BARS, MOST_NAMED_STAGES
+from app.panels.address import Address, finite
 from app.panels.compare_view import spans_of
 from app.session import Visit
 from simulator import STATUS, SimulationResult
@@ -17,7 +16,7 @@ from simulator.windows import busiest_window_s, longest_wait_s
 
 # So many executions in one picture can still be told apart.
 COMFORTABLE = 400
-_KEYS = ("start", "end", "groups", "request")
+_ADDRESS = Address("timeline", ("start", "end", "groups", "request"))
 
 
 @dataclass(frozen=True)
@@ -42,16 +41,16 @@ class GanttView:
 
 def current_gantt_view(visit: Visit, answer: Answer, entry: Entry) -> GanttView:
     """The view of this visit as far as it fits the placement; else its busiest moments and a request that is missed."""
-    given, result = _given(visit), entry.outcome.result
+    given, result = _ADDRESS.given(visit), entry.outcome.result
     arrival_s = answer.inputs.problem.workload.arrival_s
     run_s = float(arrival_s[0]), max(float(arrival_s[-1]), float(arrival_s[0]) + 1e-3)
-    numbers = [_number(part) for part in given.get("groups", "").split(",")]
+    numbers = [finite(part) for part in given.get("groups", "").split(",")]
     groups = tuple(sorted({int(g) for g in numbers if g is not None and 0 <= g < len(result.groups)}))
     groups = groups or kept(("groups to draw", entry.outcome_key), lambda: _busiest_groups(result))
-    start_s, end_s = _number(given.get("start")), _number(given.get("end"))
+    start_s, end_s = finite(given.get("start")), finite(given.get("end"))
     if start_s is None or end_s is None or not end_s > start_s or start_s > run_s[1] or end_s < run_s[0]:
         start_s, end_s = _around_the_longest_wait(entry, groups, run_s)
-    request = _number(given.get("request"))
+    request = finite(given.get("request"))
     if request is None or not 0 <= request < len(result.workload):
         key = ("first missed", entry.outcome_key, start_s, end_s)
         request = kept(key, lambda: first_missed(result, start_s, end_s))
@@ -59,23 +58,13 @@ def current_gantt_view(visit: Visit, answer: Answer, entry: Entry) -> GanttView:
 
 
 def change_gantt_view(visit: Visit, **values: str | float | None) -> None:
-    """Look at something else; None takes a part of the view back to what it begins with."""
-    given = _given(visit)
-    for key, value in values.items():
-        given.pop(key, None)
-        if value is not None:
-            given[key] = str(round(value, 4)) if isinstance(value, float) else str(value)
-    write_gantt_address(visit)
+    """Look at something else, see Address.change."""
+    _ADDRESS.change(visit, **values)
 
 
 def write_gantt_address(visit: Visit) -> None:
     """Put the view into the address, so that a link shows it."""
-    given = _given(visit)
-    for key in _KEYS:
-        if key not in given:
-            st.query_params.pop(key, None)
-        elif st.query_params.get(key) != given[key]:
-            st.query_params[key] = given[key]
+    _ADDRESS.write(visit)
 
 
 def busiest(entry: Entry, groups: tuple[int, ...], executions: int) -> tuple[float, float] | None:
@@ -131,17 +120,3 @@ def _busiest_groups(result: SimulationResult) -> tuple[int, ...]:
             break
         chosen.append(int(g))
     return tuple(sorted(chosen))
-
-
-def _given(visit: Visit) -> dict[str, str]:
-    if "timeline" not in visit.views:
-        visit.views["timeline"] = {key: st.query_params[key] for key in _KEYS if key in st.query_params}
-    return visit.views["timeline"]
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = float(text)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None

@@ -1,0 +1,55 @@
+"""How a page looks at things, kept in the visit and standing in the address, so that a link shows the same view."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app.session import Visit
+
+
+@dataclass(frozen=True)
+class Address:
+    """The part of the address that belongs to one page: the page's name and the keys of its view."""
+
+    page: str
+    keys: tuple[str, ...]
+
+    def given(self, visit: Visit) -> dict[str, str]:
+        """What was chosen in this visit; at first what the address says."""
+        if self.page not in visit.views:
+            visit.views[self.page] = {key: st.query_params[key] for key in self.keys if key in st.query_params}
+        return visit.views[self.page]
+
+    def change(self, visit: Visit, **values: str | float | None) -> None:
+        """Look at something else; None takes a part of the view back to what it begins with.
+
+        A key that is a word of Python is given with an underscore behind it.
+        """
+        given = self.given(visit)
+        for key, value in values.items():
+            key = key.rstrip("_")
+            given.pop(key, None)
+            if value is not None:
+                given[key] = str(round(value, 4)) if isinstance(value, float) else str(value)
+        self.write(visit)
+
+    def write(self, visit: Visit) -> None:
+        """Put the view into the address."""
+        given = self.given(visit)
+        for key in self.keys:
+            if key not in given:
+                st.query_params.pop(key, None)
+            elif st.query_params.get(key) != given[key]:
+                st.query_params[key] = given[key]
+
+
+def finite(text: str | None) -> float | None:
+    """A number of the address; None where there is none, or no finite one."""
+    try:
+        number = float(text)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
