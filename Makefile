@@ -34,7 +34,7 @@ benchmark: $(STAMP)
 	$(BIN)/python -m benchmarks
 
 screenshots: $(STAMP) browser
-	$(BIN)/python -m app.screenshots screenshots
+	$(BIN)/python -m tools.screenshots screenshots
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.limits import BOUNDS_IN_WORDS
+from app.background.warm_up import start_warm_up
+from app.look.style import draw_style, guarded
 from app.panels.share import draw_share_bar, open_link
-from app.session import current_visit
-from app.style import draw_style, guarded
-from app.warm_up import start_warm_up
+from app.state.limits import BOUNDS_IN_WORDS
+from app.state.session import current_visit
 
 # The scripts lie in views/, because a folder called pages/ makes Streamlit run them without this file.
 VIEWS = Path(__file__).with_name("views")

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
-from app.screenshots import CHROMIUM, CHROMIUM_ARGUMENTS, running_app, wait_until_drawn
+from tools.screenshots import CHROMIUM, CHROMIUM_ARGUMENTS, running_app, wait_until_drawn
 
 SESSIONS, CHANGES = 10, 20
 # Gives seconds from a key press to a new verdict, the first new chart, and the last (those that change at all).

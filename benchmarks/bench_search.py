@@ -143,7 +143,7 @@ def save_picture(figure: go.Figure, path: Path) -> None:
     """Draw the figure in Chromium, as `make screenshots` does."""
     from playwright.sync_api import sync_playwright
 
-    from app.screenshots import CHROMIUM, CHROMIUM_ARGUMENTS
+    from tools.screenshots import CHROMIUM, CHROMIUM_ARGUMENTS
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)

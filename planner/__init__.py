@@ -1,10 +1,10 @@
 """What to do: scenarios, placement search, comparison, the command line."""
 
 from planner.compare import Comparison, PlacementOutcome, compare
-from planner.inputs import Inputs, build_inputs
 from planner.problem import Problem
-from planner.scenario import Scenario
-from planner.scenario_file import dump_scenario, load_scenario, parse_scenario
+from planner.scenario.file import dump_scenario, load_scenario, parse_scenario
+from planner.scenario.inputs import Inputs, build_inputs
+from planner.scenario.schema import Scenario
 from planner.search import SearchResult, search
 
 __all__ = [

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
-from planner.inputs import Inputs, build_inputs
-from planner.scenario import EpochSection, GroupSection, PlacementSection, Scenario
+from planner.scenario.inputs import Inputs, build_inputs
+from planner.scenario.schema import EpochSection, GroupSection, PlacementSection, Scenario
 from planner.search import Progress, SearchResult, search
 from simulator import (
     Cancelled,

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.first_visit import first_scenario
+from app.background.tasks import Task, desk_of, start_task
 from app.panels.capacity import plan_table, sentence_of, use_plan, why_not
 from app.panels.capacity_sweeps import rate_map, sweep_table
-from app.session import Visit, with_values
-from app.tasks import Task, desk_of, start_task
-from planner.capacity import find_capacity
-from planner.faults import fault_what_if
-from planner.inputs import build_inputs
-from planner.scenario import PlacementSection
-from planner.sweep import sweep
+from app.state.first_visit import first_scenario
+from app.state.session import Visit, with_values
+from planner.scenario.inputs import build_inputs
+from planner.scenario.schema import PlacementSection
+from planner.what_if.capacity import find_capacity
+from planner.what_if.faults import fault_what_if
+from planner.what_if.sweep import sweep
 from simulator import InputError
 
 PAGE = str(Path(__file__).parent.parent / "app" / "views" / "capacity.py")

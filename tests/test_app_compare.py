@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import words
+from app.look import words
 from app.panels.compare_outcomes import difference_in_words
 from app.panels.compare_view import current_view
 from planner import compare

@@ -1,8 +1,8 @@
 """A placement keeps its colour while it stays in the basket."""
 
 from app.controls.placement_edits import removed, with_name
-from app.session import Visit
-from planner.scenario import PlacementSection
+from app.state.session import Visit
+from planner.scenario.schema import PlacementSection
 
 
 def basket(*names):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.drafting import MOST_STEPS, Draft
+from app.state.drafting import MOST_STEPS, Draft
 from planner import compare
 from planner.export import TARGETS
 from simulator import Group, Placement

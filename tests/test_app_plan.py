@@ -8,10 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.controls.models import edited_rows
-from app.first_visit import first_scenario
-from app.limits import MAX_DEVICES, MAX_MODELS
-from app.session import with_values
-from app.style import OUR_FAULT
+from app.look.style import OUR_FAULT
+from app.state.first_visit import first_scenario
+from app.state.limits import MAX_DEVICES, MAX_MODELS
+from app.state.session import with_values
 from planner import compare, dump_scenario, parse_scenario
 
 MAIN = str(Path(__file__).parent.parent / "app" / "main.py")

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import words
+from app.look import words
 from app.panels.profile import OWN_FILE, Made, stage_table, use_profile
 from app.panels.profile_inputs import Question, read_config
-from app.session import Visit
+from app.state.session import Visit
 from planner.parallelise import (
     Measurement,
     architecture_from_hf_config,
@@ -115,8 +115,8 @@ def test_a_profile_that_is_used_becomes_a_model_of_the_scenario(modelled, monkey
 
 
 def test_measured_latencies_scale_the_profile():
+    from app.background.tasks import Task
     from app.panels.profile import _profile
-    from app.tasks import Task
 
     question = Question(load_architectures()["bert-1.3b"], load_hardware()["v100-16gb"], 2048, 2, 1, 13.0,
                         (Measurement(1, 1, 1, 0.3),))  # fmt: skip

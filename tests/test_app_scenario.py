@@ -8,13 +8,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.first_visit import first_scenario
-from app.session import Visit
-from app.sharing import is_local, make_link, scenario_to_share, take_link
+from app.state.first_visit import first_scenario
+from app.state.session import Visit
+from app.state.sharing import is_local, make_link, scenario_to_share, take_link
 from planner import compare, dump_scenario, parse_scenario
-from planner.examples import examples
-from planner.inputs import build_inputs
-from planner.share import MAX_TOKEN_CHARACTERS, encode_scenario
+from planner.scenario.examples import examples
+from planner.scenario.inputs import build_inputs
+from planner.scenario.link import MAX_TOKEN_CHARACTERS, encode_scenario
 
 MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
 TRACE = b"arrival_s,model\n" + b"".join(f"{0.05 * i:.2f},m{i % 3}\n".encode() for i in range(2000))

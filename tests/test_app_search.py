@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.panels.replay import step_table
-from planner.inputs import build_inputs
+from planner.scenario.inputs import build_inputs
 from planner.search import search
 from planner.search.history import history_document, read_history
 from simulator import InputError

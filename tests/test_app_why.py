@@ -14,10 +14,10 @@ from app.figures.lesson import (
     burst_executions,
     describe_overhead_limits,
 )
+from app.look.words import duration
 from app.panels.why import Settings, burst_sentence, closed_forms_s
-from app.words import duration
-from planner.queueing import largest_alpha
-from planner.two_models import LATENCY_S, serve_burst, serve_traffic
+from planner.theory.queueing import largest_alpha
+from planner.theory.two_models import LATENCY_S, serve_burst, serve_traffic
 
 PAGE = str(Path(__file__).parent.parent / "app" / "views" / "why.py")
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.shelf import Shelf
-from app.work import OUR_FAULT, Job, Workers, unfinished
+from app.background.work import OUR_FAULT, Job, Workers, unfinished
+from app.state.shelf import Shelf
 from planner.search import Progress
 from simulator import Cancelled, InputError
 

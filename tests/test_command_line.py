@@ -142,7 +142,7 @@ def test_profile_writes_a_catalogue_that_a_scenario_reads(capsys, scenario, tmp_
 
 def test_validate_prints_the_error_table(capsys, tmp_path):
     runs = tmp_path / "few.csv"
-    lines = (ROOT / "planner" / "published_runs.csv").read_text().splitlines()
+    lines = (ROOT / "planner" / "evidence" / "published_runs.csv").read_text().splitlines()
     runs.write_text("\n".join([lines[0], *lines[1:4], *lines[-2:]]))
     document = run_json(capsys, "validate", "--published", runs)
     assert all(abs(row["error"]) < 0.02 for row in document["runs"])

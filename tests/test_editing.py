@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner.editing import (
+from planner.by_hand.editing import (
     Bench,
     add_group,
     add_replica,
@@ -20,9 +20,9 @@ from planner.editing import (
     set_models,
     split_group,
 )
-from planner.inputs import Inputs
+from planner.by_hand.suggest import single_changes, suggest_changes
 from planner.problem import Problem
-from planner.suggest import single_changes, suggest_changes
+from planner.scenario.inputs import Inputs
 from simulator import Cluster, Group, InputError, Model, Placement, Workload, measure, serving_preset, simulate
 from tests.cases import CONFIGURATIONS, profile
 

@@ -6,7 +6,7 @@ import pytest
 from app.figures.life import build_life_figure, deadline_after_s, request_steps
 from app.figures.over_time import build_over_time_figure
 from app.figures.overview import add_click_columns, build_overview_figure, describe_overview
-from app.theme import DARK, LIGHT
+from app.look.theme import DARK, LIGHT
 from tests.figure_cases import compared, named, traces_of
 
 ROWS = ("arrivals", "attainment", "rejected", "queue", "utilization")

@@ -8,17 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.figures import capacity, cluster, compare, gantt, over_time, placement, plan, profile, search, trace
-from app.theme import DARK, LIGHT
-from planner.capacity import CapacityPlan, Tried
+from app.look.theme import DARK, LIGHT
 from planner.compare import PlacementOutcome
-from planner.faults import Fault
 from planner.parallelise.architectures import load_architectures
 from planner.parallelise.hardware import load_hardware
 from planner.parallelise.profile_model import profile_model
-from planner.points import Point, PointResult
-from planner.scenario import PlacementSection
+from planner.scenario.schema import PlacementSection
 from planner.search.result import Alternative, SearchResult, Step
-from planner.sweep import Sweep
+from planner.what_if.capacity import CapacityPlan, Tried
+from planner.what_if.faults import Fault
+from planner.what_if.points import Point, PointResult
+from planner.what_if.sweep import Sweep
 from simulator import Cluster, Group, InputError, Placement, Schedule, Serving, build_timeline, measure, simulate
 from simulator.arrivals import gamma_arrivals
 from simulator.moment import moment

@@ -46,7 +46,7 @@ def test_imports_run_one_way(room, forbidden):
 
 
 def test_chart_builders_do_not_import_streamlit():
-    builders = [*modules("app/figures"), ROOT / "app" / "theme.py", ROOT / "app" / "words.py"]
+    builders = [*modules("app/figures"), ROOT / "app" / "look" / "theme.py", ROOT / "app" / "look" / "words.py"]
     assert len(builders) > 5
     assert not [path.name for path in builders if any(n.split(".")[0] == "streamlit" for n in imported(path))]
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from planner import build_inputs, compare, parse_scenario
-from planner.capacity import find_capacity
-from planner.faults import fault_what_if
-from planner.sweep import sweep
-from planner.variation import vary
+from planner.what_if.capacity import find_capacity
+from planner.what_if.faults import fault_what_if
+from planner.what_if.sweep import sweep
+from planner.what_if.variation import vary
 from simulator import Group, InputError, Placement, measure, simulate
 
 SCENARIO = """\

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from planner.published import RUNS_FILE, load_published, run_workload
-from planner.validate import known_errors, summarise_errors, validate
+from planner.evidence.published import RUNS_FILE, load_published, run_workload
+from planner.evidence.validate import known_errors, summarise_errors, validate
 from simulator import InputError
 
 REFERENCE = Path(__file__).parent.parent.parent / "shared" / "reference" / "published"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from app import words
-from app.report import build_report, scenario_of_report
-from app.report_look import CSP
+from app.look import words
+from app.report.build import build_report, scenario_of_report
+from app.report.look import CSP
 from planner import Scenario, compare, dump_scenario, load_scenario
-from planner.share import repeatable
-from planner.validate import known_errors
+from planner.evidence.validate import known_errors
+from planner.scenario.link import repeatable
 from simulator import InputError
 
 ROOT = Path(__file__).parent.parent
@@ -178,8 +178,8 @@ def test_a_comparison_that_was_stopped_at_once_has_no_report(comparison):
 
 
 def test_the_report_needs_no_streamlit():
-    for name in ("report.py", "report_parts.py", "report_look.py"):
-        tree = ast.parse((ROOT / "app" / name).read_text(encoding="utf-8"))
+    for name in ("build.py", "parts.py", "look.py"):
+        tree = ast.parse((ROOT / "app" / "report" / name).read_text(encoding="utf-8"))
         imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
         imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-        assert not [module for module in imported if module.startswith(("streamlit", "app.style", "app.panels"))]
+        assert not [module for module in imported if module.startswith(("streamlit", "app.look.style", "app.panels"))]

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from planner.evidence.published import load_published, replay, run_models, run_workload
 from planner.problem import Problem
-from planner.published import load_published, replay, run_models, run_workload
 from planner.search import search
 from simulator import Cluster, serving_preset
 from simulator.catalogue import builtin_catalogue

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner import build_inputs, compare, dump_scenario, parse_scenario
-from planner.scenario import Scenario
-from planner.share import (
+from planner.scenario.link import (
     MAX_SCENARIO_BYTES,
     MAX_TOKEN_CHARACTERS,
     TOKEN_PREFIX,
@@ -20,6 +19,7 @@ from planner.share import (
     portable,
     repeatable,
 )
+from planner.scenario.schema import Scenario
 from simulator import InputError
 from tests.test_scenario import EXAMPLE, SMALL
 

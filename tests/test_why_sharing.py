@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from planner.queueing import (
+from planner.theory.queueing import (
     bursty_waiting_s,
     dedicated_latency_s,
     largest_alpha,
@@ -12,7 +12,7 @@ from planner.queueing import (
     one_queue_latency_s,
     pipeline_latency_s,
 )
-from planner.two_models import serve_burst, serve_traffic, serve_with_memory
+from planner.theory.two_models import serve_burst, serve_traffic, serve_with_memory
 
 
 def test_four_requests_in_one_burst_take_the_papers_mean_latencies():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app.controls.fields import bound, draw_complaint
-from app.limits import MAX_DEVICES
-from app.session import Visit, with_values
+from app.state.limits import MAX_DEVICES
+from app.state.session import Visit, with_values
 
 _PLACE = "cluster"
 

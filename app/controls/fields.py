@@ -7,9 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from app.session import Visit
-from app.style import plain_text
-from planner.scenario import Scenario
+from app.look.style import plain_text
+from app.state.session import Visit
+from planner.scenario.schema import Scenario
 
 Edit = Callable[[Scenario, Any], Scenario]
 

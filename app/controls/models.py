@@ -6,9 +6,9 @@ import pandas as pd
 import streamlit as st
 
 from app.controls.fields import bound, draw_complaint
-from app.limits import MAX_MODELS
-from app.session import Visit, checked_scenario, with_values
-from planner.scenario import Scenario
+from app.state.limits import MAX_MODELS
+from app.state.session import Visit, checked_scenario, with_values
+from planner.scenario.schema import Scenario
 from simulator import InputError
 from simulator.catalogue import builtin_catalogue
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import yaml
 
-from app.compute import QUICK_ALGORITHMS, Entry
-from app.first_visit import group_size_name, uniform_section
-from app.session import with_values
+from app.state.compute import QUICK_ALGORITHMS, Entry
+from app.state.first_visit import group_size_name, uniform_section
+from app.state.session import with_values
 from planner import Problem, dump_scenario, parse_scenario
 from planner.compare import placement_section
-from planner.scenario import PlacementSection, Scenario
+from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import ALGORITHMS
 from simulator import InputError
 

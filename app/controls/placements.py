@@ -6,8 +6,6 @@ import html
 
 import streamlit as st
 
-from app import words
-from app.compute import Answer
 from app.controls.fields import bound, draw_complaint
 from app.controls.placement_edits import (
     BY_HAND,
@@ -23,9 +21,11 @@ from app.controls.placement_edits import (
     with_name,
     with_option,
 )
-from app.session import Visit
-from app.style import dot
-from planner.scenario import MAX_NAME, MAX_PLACEMENTS, PlacementSection
+from app.look import words
+from app.look.style import dot
+from app.state.compute import Answer
+from app.state.session import Visit
+from planner.scenario.schema import MAX_NAME, MAX_PLACEMENTS, PlacementSection
 from planner.search import ALGORITHMS, Option
 
 _WIDGETS = {"int": st.number_input, "float": st.number_input, "bool": st.checkbox, "choice": st.selectbox}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app.controls.fields import bound, draw_complaint
-from app.session import Visit, with_values
-from planner.inputs import build_serving
+from app.state.session import Visit, with_values
+from planner.scenario.inputs import build_serving
 from simulator import PRESETS
 from simulator.serving import ADMISSION_RULES, DISPATCH_RULES, MAX_BATCH_SIZE
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.compute import Answer
 from app.controls.cluster import draw_cluster_controls
 from app.controls.models import draw_model_controls
 from app.controls.placements import draw_placement_controls
 from app.controls.serving import draw_serving_controls
 from app.controls.traffic import draw_traffic_controls
-from app.limits import BOUNDS_IN_WORDS
-from app.session import Visit
-from app.style import guarded
+from app.look.style import guarded
+from app.state.compute import Answer
+from app.state.limits import BOUNDS_IN_WORDS
+from app.state.session import Visit
 
 
 @guarded

@@ -7,8 +7,8 @@ from typing import Any
 import streamlit as st
 
 from app.controls.fields import Edit, bound
-from app.session import Visit, with_values
-from planner.scenario import Scenario
+from app.state.session import Visit, with_values
+from planner.scenario.schema import Scenario
 from simulator.arrivals import RATE_SPLITS
 from simulator.traces import DEQUANTISATIONS, MAPPINGS, RESAMPLINGS
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import words
-from app.compute import Answer
 from app.controls.fields import bound, draw_complaint
 from app.controls.trace_options import draw_gamma_options, draw_trace_options
-from app.first_visit import sample_section
-from app.limits import MAX_MODELS, MAX_UPLOAD_BYTES
-from app.session import Visit, with_values
-from planner.inputs import SAMPLE_PREFIX
-from planner.scenario import ARRIVALS, Scenario
+from app.look import words
+from app.state.compute import Answer
+from app.state.first_visit import sample_section
+from app.state.limits import MAX_MODELS, MAX_UPLOAD_BYTES
+from app.state.session import Visit, with_values
+from planner.scenario.inputs import SAMPLE_PREFIX
+from planner.scenario.schema import ARRIVALS, Scenario
 from sample_traces import SAMPLES
 from simulator import InputError
 from simulator.traces import Counts, Events, Trace

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.session import Visit
+from app.state.session import Visit
 
 
 def kept(visit: Visit, widget: Callable[..., Any], label: str, key: str, default: Any, **options: Any) -> Any:

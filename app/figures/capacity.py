@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from app import words
 from app.figures.drawing import (
     colour_bar,
     empty_figure,
@@ -19,10 +18,11 @@ from app.figures.drawing import (
     name_rows,
     new_figure,
 )
-from app.theme import LIGHT, Theme, colour_scale, placement_style
-from planner.capacity import CapacityPlan
-from planner.faults import Fault
-from planner.sweep import Sweep
+from app.look import words
+from app.look.theme import LIGHT, Theme, colour_scale, placement_style
+from planner.what_if.capacity import CapacityPlan
+from planner.what_if.faults import Fault
+from planner.what_if.sweep import Sweep
 
 MOST_FAULTS = 40
 _HEIGHT = 280

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from app import words
 from app.figures.drawing import hover_name, new_figure
-from app.theme import AXIS_SIZE, LIGHT, Theme, placement_style
+from app.look import words
+from app.look.theme import AXIS_SIZE, LIGHT, Theme, placement_style
 from simulator import Cluster, Model, Placement
 from simulator.placement import group_weight_gib
 

@@ -9,9 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app import words
 from app.figures.drawing import empty_figure, escape, hover_name, name_rows, new_figure, show_legend
-from app.theme import LIGHT, Theme, mix, model_colours, placement_style
+from app.look import words
+from app.look.theme import LIGHT, Theme, mix, model_colours, placement_style
 from simulator import Figures, SimulationResult
 from simulator.moment import GroupMoment, Moment
 from simulator.pairs import PairedOutcomes

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app import words
-from app.theme import AXIS_SIZE, TITLE_SIZE, Theme, placement_style, plotly_template
+from app.look import words
+from app.look.theme import AXIS_SIZE, TITLE_SIZE, Theme, placement_style, plotly_template
 
 TITLE_CHARACTERS = 72
 # What each line of a title adds to a figure's height and top margin.

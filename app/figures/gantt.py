@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app import words
 from app.figures.drawing import empty_figure, hover_name, new_figure, reserve_left, show_legend
-from app.theme import LIGHT, Theme, placement_style
+from app.look import words
+from app.look.theme import LIGHT, Theme, placement_style
 from simulator import STATUS, InputError, SimulationResult
 from simulator.timeline import StageSpans
 

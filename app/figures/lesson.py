@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app import words
 from app.figures.drawing import label_ends, line_of, new_figure, reserve_left, thin
-from app.theme import LIGHT, Theme, placement_style
-from planner.queueing import largest_alpha, largest_beta
-from planner.two_models import TwoWays
+from app.look import words
+from app.look.theme import LIGHT, Theme, placement_style
+from planner.theory.queueing import largest_alpha, largest_beta
+from planner.theory.two_models import TwoWays
 from simulator import stage_spans
 
 # Places in the hues: dedicated first, shared second, as in a basket of the two.

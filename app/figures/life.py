@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from app import words
 from app.figures.drawing import new_figure
-from app.theme import LIGHT, Theme, mix, placement_style
+from app.look import words
+from app.look.theme import LIGHT, Theme, mix, placement_style
 from simulator import STATUS, SimulationResult
 from simulator.timeline import StageSpans
 

@@ -9,9 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app import words
 from app.figures.drawing import MOST_LABELLED, colour_bar, escape, hover_name, label_ends, line_of, new_figure
-from app.theme import AXIS_SIZE, LIGHT, Theme, colour_scale, placement_style, tints
+from app.look import words
+from app.look.theme import AXIS_SIZE, LIGHT, Theme, colour_scale, placement_style, tints
 from simulator import Timeline
 
 MOST_LINES = 6

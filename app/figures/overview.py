@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app import words
 from app.figures.drawing import escape, line_of, new_figure
-from app.theme import LIGHT, Theme
+from app.look import words
+from app.look.theme import LIGHT, Theme
 from simulator import Timeline
 
 _STRIP_PX = 96

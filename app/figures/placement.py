@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app import words
 from app.figures.drawing import empty_figure, hover_name, name_rows, new_figure, show_legend
-from app.theme import LIGHT, Theme, placement_style
-from planner.editing import aligned
+from app.look import words
+from app.look.theme import LIGHT, Theme, placement_style
+from planner.by_hand.editing import aligned
 from simulator import Cluster, Model, Placement
 from simulator.placement import group_weight_gib
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app import words
 from app.figures.drawing import (
     empty_figure,
     escape,
@@ -20,7 +19,8 @@ from app.figures.drawing import (
     show_legend,
     thin,
 )
-from app.theme import LIGHT, Theme, placement_style
+from app.look import words
+from app.look.theme import LIGHT, Theme, placement_style
 from simulator import Figures, SimulationResult
 from simulator.metrics import counted_rows
 

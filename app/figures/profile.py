@@ -8,9 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app import words
 from app.figures.drawing import empty_figure, escape, new_figure, show_legend
-from app.theme import LIGHT, Theme, mix, neutral_style
+from app.look import words
+from app.look.theme import LIGHT, Theme, mix, neutral_style
 from planner.parallelise.operators import Operator
 from planner.parallelise.plans import Plan
 from simulator import Profile

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app import words
 from app.figures.drawing import empty_figure, escape, hover_name, label_ends, name_rows, new_figure
-from app.theme import LIGHT, Theme, placement_style
+from app.look import words
+from app.look.theme import LIGHT, Theme, placement_style
 from planner.search.result import SearchResult, Step
 
 _HEIGHT = 260

@@ -8,9 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 from scipy.stats import gamma
 
-from app import words
 from app.figures.drawing import MOST_POINTS, empty_figure, hover_name, label_ends, name_rows, new_figure, show_legend
-from app.theme import LIGHT, Theme
+from app.look import words
+from app.look.theme import LIGHT, Theme
 from simulator.traces.bursts import Burst
 from simulator.traces.resample import fit_gamma_shape
 

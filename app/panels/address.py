@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app.session import Visit
+from app.state.session import Visit
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import compute, words
-from app.compute import Answer, trace_facts
 from app.controls.views import kept
 from app.figures.trace import (
     build_gaps_figure,
@@ -20,9 +18,12 @@ from app.figures.trace import (
     describe_rate,
     describe_skew,
 )
+from app.look import words
+from app.look.style import current_theme, facts_html, plain_text, verdict_html
 from app.panels.keep import draw_chart, draw_table
-from app.session import Visit
-from app.style import current_theme, facts_html, plain_text, verdict_html
+from app.state import compute
+from app.state.compute import Answer, trace_facts
+from app.state.session import Visit
 from simulator import Workload
 from simulator.traces import FORMATS, Events, Trace
 from simulator.traces.bursts import Burst, find_bursts

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from app import words
-from app.compute import Answer
+from app.background.tasks import Task, desk_of, draw_task, start_task
 from app.controls.placement_edits import added_section
 from app.controls.views import kept
 from app.figures.capacity import (
@@ -20,15 +19,16 @@ from app.figures.capacity import (
     describe_capacity,
     describe_cost,
 )
-from app.limits import MAX_DEVICES
+from app.look import words
+from app.look.style import current_theme, plain, plain_text, tile_html, verdict_html
 from app.panels.keep import draw_chart, draw_table
-from app.session import Visit, with_values
-from app.style import current_theme, plain, plain_text, tile_html, verdict_html
-from app.tasks import Task, desk_of, draw_task, start_task
-from planner.capacity import Capacity, CapacityPlan, find_capacity
+from app.state.compute import Answer
+from app.state.limits import MAX_DEVICES
+from app.state.session import Visit, with_values
 from planner.compare import placement_section
-from planner.scenario import PlacementSection, Scenario
+from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import ALGORITHMS
+from planner.what_if.capacity import Capacity, CapacityPlan, find_capacity
 from simulator import Schedule
 
 PLACE = "capacity"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import compute, words
-from app.compute import Answer, Entry
+from app.background.tasks import Task, desk_of, draw_task, start_task
 from app.figures.capacity import build_faults_figure, describe_faults
+from app.look import words
+from app.look.style import current_theme, plain, verdict_html
 from app.panels.keep import draw_chart, draw_table
-from app.session import Visit
-from app.style import current_theme, plain, verdict_html
-from app.tasks import Task, desk_of, draw_task, start_task
-from planner.faults import Fault, fault_what_if
+from app.state import compute
+from app.state.compute import Answer, Entry
+from app.state.session import Visit
+from planner.what_if.faults import Fault, fault_what_if
 from simulator import Schedule
 
 # Requests times failures that are simulated while one waits.

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import words
-from app.compute import Answer
+from app.background.tasks import Desk, Task, desk_of, draw_task, start_task
 from app.controls.views import kept
 from app.figures.capacity import (
     build_capacity_figure,
@@ -19,14 +18,15 @@ from app.figures.capacity import (
     describe_capacity,
     describe_rate_map,
 )
+from app.look import words
+from app.look.style import current_theme, plain_text, verdict_html
 from app.panels.capacity import Question, place_of
 from app.panels.keep import draw_chart, draw_table
-from app.session import Visit
-from app.style import current_theme, plain_text, verdict_html
-from app.tasks import Desk, Task, desk_of, draw_task, start_task
-from planner.scenario import PlacementSection, Scenario
+from app.state.compute import Answer
+from app.state.session import Visit
+from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import ALGORITHMS
-from planner.sweep import Sweep, sweep
+from planner.what_if.sweep import Sweep, sweep
 
 MAP, SWEEP = "rate-map", "sweep"
 AXES = {

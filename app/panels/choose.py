@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import words
-from app.compute import Answer, Entry
-from app.session import Visit
+from app.look import words
+from app.state.compute import Answer, Entry
+from app.state.session import Visit
 
 _KEY = "looked_at"
 

@@ -6,14 +6,14 @@ import html
 
 import streamlit as st
 
-from app import words
-from app.compute import Answer, Entry
 from app.controls.fields import bound, draw_complaint
 from app.controls.placement_edits import BY_HAND, added, added_section, kind_title, kinds, removed, with_name
+from app.look import words
+from app.look.style import dot, plain
 from app.panels.compare_view import MOST_SHOWN
-from app.session import Visit
-from app.style import dot, plain
-from planner.scenario import MAX_NAME, MAX_PLACEMENTS
+from app.state.compute import Answer, Entry
+from app.state.session import Visit
+from planner.scenario.schema import MAX_NAME, MAX_PLACEMENTS
 
 _KIND = "basket.kind"
 _PLACE = "basket"

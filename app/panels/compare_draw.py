@@ -8,9 +8,9 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.compute import kept
-from app.style import current_theme, draw_figure, title_apart
-from app.theme import Theme
+from app.look.style import current_theme, draw_figure, title_apart
+from app.look.theme import Theme
+from app.state.compute import kept
 
 
 def draw_kept(

@@ -7,8 +7,6 @@ import math
 import pandas as pd
 import streamlit as st
 
-from app import words
-from app.compute import Answer, kept
 from app.figures.compare import (
     build_differences_figure,
     build_paired_figure,
@@ -17,12 +15,14 @@ from app.figures.compare import (
     largest_differences,
 )
 from app.figures.plan import build_attainment_figure, build_latency_figure, describe_attainment, describe_latency
+from app.look import words
+from app.look.style import plain_text, verdict_html
 from app.panels.compare_draw import clicked_points, draw_kept
 from app.panels.compare_view import View, change_view, figures_in_view, result_in_view, spans_of
 from app.panels.keep import draw_table
 from app.panels.reasons import describe_reasons
-from app.session import Visit
-from app.style import plain_text, verdict_html
+from app.state.compute import Answer, kept
+from app.state.session import Visit
 from planner.explain import PairedDifference, explain_difference, paired_difference
 from simulator.pairs import pair_outcomes
 

@@ -7,17 +7,17 @@ from collections import Counter
 import pandas as pd
 import streamlit as st
 
-from app import words
-from app.compute import Answer, Entry
 from app.controls.views import kept as kept_choice
 from app.figures.compare import build_moment_figure, describe_group_moment, describe_moment
 from app.figures.over_time import build_over_time_figure, describe_over_time
 from app.figures.overview import add_click_columns, build_overview_figure, describe_overview, mark_moment
+from app.look import words
+from app.look.style import plain_text
 from app.panels.compare_draw import clicked_points, dragged_stretch, draw_kept
 from app.panels.compare_view import BINS, View, change_view, shown_window, spans_of, timeline_in_view
 from app.panels.keep import draw_table
-from app.session import Visit
-from app.style import plain_text
+from app.state.compute import Answer, Entry
+from app.state.session import Visit
 from simulator import InputError
 from simulator.moment import Moment, moment
 

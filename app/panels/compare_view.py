@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app import words
-from app.compute import Answer, Entry, kept
+from app.look import words
 from app.panels.address import Address, finite
-from app.session import Visit
+from app.state.compute import Answer, Entry, kept
+from app.state.session import Visit
 from simulator import Figures, InputError, SimulationResult, Timeline, build_timeline, measure, stage_spans
 from simulator.metrics import counted_rows
 from simulator.selection import select_requests

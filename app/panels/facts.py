@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import words
-from app.compute import Answer, trace_facts
+from app.look import words
+from app.look.style import facts_html, plain_text
 from app.panels.verdict import placement_now
-from app.style import facts_html, plain_text
-from planner.validate import known_errors
+from app.state.compute import Answer, trace_facts
+from planner.evidence.validate import known_errors
 from simulator import Workload
 from simulator.traces import FORMATS
 
 MANY_SOURCES = 200
-# How planner.validate calls the runs on real devices.
+# How planner.evidence.validate calls the runs on real devices.
 _REAL_RUNS = "measured on 16 V100s"
 _SOURCES = {
     "measured": "measured on the device",

@@ -8,8 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import words
-from app.style import draw_figure, title_apart
+from app.look import words
+from app.look.style import draw_figure, title_apart
 
 # Room for words just above the plot.
 _LEAST_TOP_PX = 24

@@ -6,11 +6,11 @@ import re
 
 import streamlit as st
 
-from app import words
-from app.limits import MAX_UPLOAD_BYTES
-from app.session import Visit
-from app.style import plain_text
-from planner.inputs import SAMPLE_PREFIX
+from app.look import words
+from app.look.style import plain_text
+from app.state.limits import MAX_UPLOAD_BYTES
+from app.state.session import Visit
+from planner.scenario.inputs import SAMPLE_PREFIX
 from simulator import InputError
 
 _PLACE = "missing"

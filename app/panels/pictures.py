@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.compute import Answer, Entry, kept, timeline
 from app.figures.cluster import build_cluster_figure, describe_cluster
 from app.figures.over_time import build_over_time_figure, describe_over_time
 from app.figures.plan import (
@@ -18,8 +17,9 @@ from app.figures.plan import (
     describe_latency,
     describe_missers,
 )
+from app.look.style import current_theme, draw_figure, title_apart
 from app.panels.verdict import placement_now
-from app.style import current_theme, draw_figure, title_apart
+from app.state.compute import Answer, Entry, kept, timeline
 
 # With two placements the tiles already say the whole difference.
 FEWEST_TO_COMPARE = 3

@@ -7,18 +7,18 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from app import words
-from app.compute import Answer, Entry, trial
-from app.drafting import PLACE, Draft, draft_from, draft_of, free_name, replace_draft, saved
 from app.figures.cluster import build_cluster_figure, describe_cluster
 from app.figures.compare import build_differences_figure, describe_differences
 from app.figures.placement import build_change_figure, describe_change
+from app.look import words
+from app.look.style import current_theme, plain_text, title_apart, verdict_html
 from app.panels import verdict
 from app.panels.keep import draw_chart, draw_table
-from app.session import Visit
-from app.style import current_theme, plain_text, title_apart, verdict_html
-from planner.editing import Bench, placement_problems
-from planner.scenario import MAX_NAME
+from app.state.compute import Answer, Entry, trial
+from app.state.drafting import PLACE, Draft, draft_from, draft_of, free_name, replace_draft, saved
+from app.state.session import Visit
+from planner.by_hand.editing import Bench, placement_problems
+from planner.scenario.schema import MAX_NAME
 from simulator import Group, InputError, Placement, Schedule
 
 GROUP, MODEL = "edit_group", "edit_model"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import words
-from app.compute import Entry
 from app.controls.views import kept
-from app.drafting import Draft, edit_draft
+from app.look import words
 from app.panels.placement import GROUP, MODEL
-from app.session import Visit
-from planner.editing import (
+from app.state.compute import Entry
+from app.state.drafting import Draft, edit_draft
+from app.state.session import Visit
+from planner.by_hand.editing import (
     Bench,
     add_group,
     half_shapes,

@@ -10,9 +10,9 @@ from itertools import takewhile
 
 import streamlit as st
 
-from app.compute import Answer
-from app.drafting import Draft
-from app.style import plain_text
+from app.look.style import plain_text
+from app.state.compute import Answer
+from app.state.drafting import Draft
 from planner.export import TARGETS, export_placement
 from simulator import InputError
 

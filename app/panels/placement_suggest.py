@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import words
-from app.compute import Answer
-from app.drafting import Draft, edit_draft
-from app.session import Visit
-from app.style import plain_text
-from app.tasks import Task, desk_of, draw_task, start_task
-from planner.suggest import MOST_CHANGES, Suggestion, Suggestions, suggest_changes
+from app.background.tasks import Task, desk_of, draw_task, start_task
+from app.look import words
+from app.look.style import plain_text
+from app.state.compute import Answer
+from app.state.drafting import Draft, edit_draft
+from app.state.session import Visit
+from planner.by_hand.suggest import MOST_CHANGES, Suggestion, Suggestions, suggest_changes
 
 _DESK = "draft.suggestions"
 

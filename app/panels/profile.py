@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import streamlit as st
 
-from app import words
+from app.background.tasks import Task, desk_of, start_task
 from app.controls.views import kept
 from app.figures.profile import (
     build_cut_comparison_figure,
@@ -21,14 +21,14 @@ from app.figures.profile import (
     describe_overhead,
     describe_scaling,
 )
+from app.look import words
+from app.look.style import current_theme, plain_text, tile_html, verdict_html
 from app.panels.keep import draw_chart, draw_table
 from app.panels.profile_inputs import Question
-from app.session import Visit, with_values
-from app.style import current_theme, plain_text, tile_html, verdict_html
-from app.tasks import Task, desk_of, start_task
+from app.state.session import Visit, with_values
 from planner.parallelise import CalibrationResult, ModelledProfile, Plan, calibrate, configuration_row, profile_model
 from planner.parallelise.operators import GIB, total_weight_bytes
-from planner.scenario import Scenario
+from planner.scenario.schema import Scenario
 from simulator import InputError
 from simulator.catalogue import catalogue_document
 

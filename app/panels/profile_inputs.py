@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from app import words
 from app.controls.views import kept
-from app.session import Visit
-from app.style import plain_text
+from app.look import words
+from app.look.style import plain_text
+from app.state.session import Visit
 from planner.parallelise import (
     Architecture,
     Device,

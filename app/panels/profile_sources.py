@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import words
+from app.background.tasks import Task, desk_of, draw_task, start_task
+from app.look import words
+from app.look.style import plain_text
 from app.panels.keep import draw_table
 from app.panels.profile import Made
-from app.session import Visit
-from app.style import plain_text
-from app.tasks import Task, desk_of, draw_task, start_task
+from app.state.session import Visit
 from planner.parallelise import evidence
 
 PLACE = "profile:evidence"

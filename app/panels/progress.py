@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import words
-from app.compute import Answer
-from app.session import Visit
-from app.style import guarded, plain
-from app.work import Job, unfinished
+from app.background.work import Job, unfinished
+from app.look import words
+from app.look.style import guarded, plain
+from app.state.compute import Answer
+from app.state.session import Visit
 
 POLL_S = 0.25
 

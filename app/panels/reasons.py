@@ -6,9 +6,9 @@ import math
 
 import streamlit as st
 
-from app import words
-from app.compute import Answer, Entry, kept
-from app.style import plain_text
+from app.look import words
+from app.look.style import plain_text
+from app.state.compute import Answer, Entry, kept
 from planner.explain import Reasons, explain_difference
 
 

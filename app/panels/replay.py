@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from app import compute, words
-from app.compute import Answer
 from app.controls.views import kept
 from app.figures.cluster import build_cluster_figure, describe_cluster
 from app.figures.search import (
@@ -19,9 +17,12 @@ from app.figures.search import (
     describe_alternatives,
     describe_score,
 )
+from app.look import words
+from app.look.style import current_theme, facts_html, guarded, plain_text, verdict_html
 from app.panels.keep import draw_chart, draw_table
-from app.session import Visit
-from app.style import current_theme, facts_html, guarded, plain_text, verdict_html
+from app.state import compute
+from app.state.compute import Answer
+from app.state.session import Visit
 from planner.search import ALGORITHMS, SearchResult
 from planner.search.bound import upper_bound
 from planner.search.history import MAX_BYTES, history_document, read_history

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import words
-from app.compute import Answer
-from app.session import Visit
-from app.style import facts_html, plain_text
-from app.work import unfinished
-from planner.scenario import ARRIVALS, Scenario
+from app.background.work import unfinished
+from app.look import words
+from app.look.style import facts_html, plain_text
+from app.state.compute import Answer
+from app.state.session import Visit
+from planner.scenario.schema import ARRIVALS, Scenario
 
 
 def draw_state(visit: Visit, answer: Answer) -> None:

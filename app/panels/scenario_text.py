@@ -6,11 +6,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.scenario_text import forget, write, written
-from app.session import Visit
-from app.style import plain_text
-from planner.examples import examples
-from planner.scenario_file import MAX_SCENARIO_BYTES
+from app.look.style import plain_text
+from app.state.scenario_text import forget, write, written
+from app.state.session import Visit
+from planner.scenario.examples import examples
+from planner.scenario.file import MAX_SCENARIO_BYTES
 from simulator import InputError
 
 _TEXT, _UPLOAD, _EXAMPLE = "scenario.editor", "upload:scenario", "scenario.example"

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import words
-from app.drafting import PLACE as DRAFT
+from app.look import words
+from app.look.style import guarded, plain_text
 from app.panels.missing import draw_missing
-from app.session import Visit
-from app.sharing import PLACE, has_uploaded_trace, is_local, make_link, report_of, scenario_to_share, take_link
-from app.style import guarded, plain_text
+from app.state.drafting import PLACE as DRAFT
+from app.state.session import Visit
+from app.state.sharing import PLACE, has_uploaded_trace, is_local, make_link, report_of, scenario_to_share, take_link
 from planner import dump_scenario
 from simulator import InputError
 

@@ -8,8 +8,8 @@ import json
 import pandas as pd
 import streamlit as st
 
-from app.compute import Answer, Entry
-from app.session import Visit
+from app.state.compute import Answer, Entry
+from app.state.session import Visit
 from planner import dump_scenario
 from planner.compare import outcome_json, placement_section
 

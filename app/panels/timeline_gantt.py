@@ -6,17 +6,17 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import words
-from app.compute import Answer, timeline
 from app.figures.gantt import MOST_BARS, build_gantt_figure, describe_gantt, describe_request
 from app.figures.life import build_life_figure
 from app.figures.overview import build_overview_figure, describe_overview
+from app.look import words
+from app.look.style import plain_text
 from app.panels.compare_draw import clicked_points, dragged_stretch, draw_kept
 from app.panels.compare_view import spans_of
 from app.panels.keep import draw_table
 from app.panels.timeline_view import COMFORTABLE, GanttView, busiest, change_gantt_view, most_that_fits, next_of
-from app.session import Visit
-from app.style import plain_text
+from app.state.compute import Answer, timeline
+from app.state.session import Visit
 from simulator import STATUS
 
 _OVERVIEW, _GANTT = "timeline-overview", "timeline-gantt"

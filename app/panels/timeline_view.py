@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.compute import Answer, Entry, kept
 from app.figures.gantt import MOST_BARS, MOST_NAMED_STAGES
 from app.panels.address import Address, finite
 from app.panels.compare_view import spans_of
-from app.session import Visit
+from app.state.compute import Answer, Entry, kept
+from app.state.session import Visit
 from simulator import STATUS, SimulationResult
 from simulator.windows import busiest_window_s, longest_wait_s
 

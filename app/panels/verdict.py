@@ -6,9 +6,9 @@ import math
 
 import streamlit as st
 
-from app import words
-from app.compute import Answer, Entry
-from app.style import tile_html, verdict_html
+from app.look import words
+from app.look.style import tile_html, verdict_html
+from app.state.compute import Answer, Entry
 from simulator import Figures, Schedule
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import compute, words
 from app.controls.views import kept
 from app.figures.lesson import (
     DEDICATED,
@@ -18,11 +17,13 @@ from app.figures.lesson import (
     describe_burst,
     describe_latency_curves,
 )
+from app.look import words
+from app.look.style import current_theme, tile_html, verdict_html
 from app.panels.keep import draw_chart, draw_table
-from app.session import Visit
-from app.style import current_theme, tile_html, verdict_html
-from planner.queueing import bursty_waiting_s, dedicated_latency_s, pipeline_latency_s
-from planner.two_models import LATENCY_S, TwoWays, serve_burst, serve_traffic
+from app.state import compute
+from app.state.session import Visit
+from planner.theory.queueing import bursty_waiting_s, dedicated_latency_s, pipeline_latency_s
+from planner.theory.two_models import LATENCY_S, TwoWays, serve_burst, serve_traffic
 
 DURATION_S = 20_000.0
 # The paper's cases (figure 2): total rate, CV, share of the first model.

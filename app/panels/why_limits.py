@@ -5,19 +5,20 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import compute, words
 from app.controls.views import kept
 from app.figures.lesson import (
     build_attainment_curves_figure,
     build_overhead_limits_figure,
     describe_overhead_limits,
 )
+from app.look import words
+from app.look.style import current_theme
 from app.panels.keep import draw_chart, draw_table
 from app.panels.why import Settings
-from app.session import Visit
-from app.style import current_theme
-from planner.queueing import most_tolerant_load
-from planner.two_models import LATENCY_S, serve_with_memory
+from app.state import compute
+from app.state.session import Visit
+from planner.theory.queueing import most_tolerant_load
+from planner.theory.two_models import LATENCY_S, serve_with_memory
 
 MODELS = 8
 _SCALES = (1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 30.0)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.compute import answer as answer_of
 from app.controls.sidebar import draw_sidebar
+from app.look.style import guarded
 from app.panels import capacity, capacity_faults, capacity_sweeps
-from app.session import current_visit
-from app.style import guarded
+from app.state.compute import answer as answer_of
+from app.state.session import current_visit
 
 st.title("How many devices do I need?", anchor=False)
 visit = current_visit()

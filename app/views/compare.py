@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.compute import answer as answer_of
 from app.controls.sidebar import draw_sidebar
+from app.look.style import guarded
 from app.panels import compare_basket, compare_outcomes, compare_time, progress
 from app.panels.compare_view import current_view, write_address
-from app.session import current_visit
-from app.style import guarded
+from app.state.compute import answer as answer_of
+from app.state.session import current_visit
 
 
 @st.fragment

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.compute import answer as answer_of
 from app.controls.sidebar import draw_sidebar
+from app.look.style import guarded
 from app.panels import facts, pictures, progress, tables, verdict
 from app.panels.choose import choose_placement
 from app.panels.reasons import draw_reasons
-from app.session import current_visit
-from app.style import guarded
+from app.state.compute import answer as answer_of
+from app.state.session import current_visit
 
 
 @st.fragment

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.background.tasks import draw_task
+from app.look.style import guarded
 from app.panels import profile, profile_inputs, profile_sources
-from app.session import current_visit
-from app.style import guarded
-from app.tasks import draw_task
+from app.state.session import current_visit
 
 st.title("What does my model cost on my devices?", anchor=False)
 visit = current_visit()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.compute import answer as answer_of
+from app.look.style import guarded
 from app.panels import scenario_facts, scenario_text
-from app.session import current_visit
-from app.style import guarded
+from app.state.compute import answer as answer_of
+from app.state.session import current_visit
 
 st.title("What exactly was asked?", anchor=False)
 visit = current_visit()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.compute import answer as answer_of
 from app.controls.traffic import draw_traffic_controls
+from app.look.style import guarded
 from app.panels import arrivals
-from app.session import current_visit
-from app.style import guarded
+from app.state.compute import answer as answer_of
+from app.state.session import current_visit
 
 st.title("What arrived?", anchor=False)
 visit = current_visit()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.look.style import guarded
 from app.panels import why, why_limits
-from app.session import current_visit
-from app.style import guarded
+from app.state.session import current_visit
 
 st.title("Why does sharing beat dedicating?", anchor=False)
 visit = current_visit()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from planner.capacity import Capacity, CapacityPlan, find_capacity
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.report import percent, print_json, print_table
-from planner.scenario import PlacementSection, Scenario, SearchSection
-from planner.scenario_file import load_scenario
+from planner.scenario.file import load_scenario
+from planner.scenario.schema import PlacementSection, Scenario, SearchSection
+from planner.what_if.capacity import Capacity, CapacityPlan, find_capacity
 from simulator import InputError
 
 

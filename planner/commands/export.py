@@ -11,9 +11,9 @@ from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.report import ProgressLine, print_notices
 from planner.compare import place
 from planner.export import TARGETS, export_placement
-from planner.inputs import Inputs, build_inputs
-from planner.scenario import PlacementSection, Scenario
-from planner.scenario_file import load_scenario
+from planner.scenario.file import load_scenario
+from planner.scenario.inputs import Inputs, build_inputs
+from planner.scenario.schema import PlacementSection, Scenario
 from simulator import InputError, Placement, Schedule
 
 

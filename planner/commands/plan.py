@@ -9,9 +9,9 @@ from pathlib import Path
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.report import ProgressLine, percent, print_json, print_notices, print_table
 from planner.compare import Comparison, compare, outcome_json, placement_section
-from planner.inputs import build_inputs
-from planner.scenario import PlacementSection, Scenario, SearchSection
-from planner.scenario_file import dump_scenario, load_scenario
+from planner.scenario.file import dump_scenario, load_scenario
+from planner.scenario.inputs import build_inputs
+from planner.scenario.schema import PlacementSection, Scenario, SearchSection
 from simulator import InputError
 
 

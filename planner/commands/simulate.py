@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.report import ProgressLine, percent, print_json, print_notices, print_table, seconds
 from planner.compare import Comparison, compare
-from planner.inputs import build_inputs
-from planner.scenario_file import load_scenario
+from planner.scenario.file import load_scenario
+from planner.scenario.inputs import build_inputs
 from simulator import InputError
 
 

@@ -8,9 +8,9 @@ import sys
 from planner.commands.capacity import search_sections
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.report import percent, print_json, print_table
-from planner.scenario_file import load_scenario
-from planner.sweep import Sweep, sweep
-from planner.variation import VARIATIONS
+from planner.scenario.file import load_scenario
+from planner.what_if.sweep import Sweep, sweep
+from planner.what_if.variation import VARIATIONS
 from simulator import InputError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from planner.commands.report import percent, print_json, print_notices, print_table
-from planner.inputs import SAMPLE_PREFIX
+from planner.scenario.inputs import SAMPLE_PREFIX
 from sample_traces import sample_paths
 from simulator.traces import FORMATS, TraceSummary, read_trace, summarise
 

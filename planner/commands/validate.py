@@ -8,8 +8,8 @@ from dataclasses import asdict
 
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.report import print_json, print_table
-from planner.published import load_published
-from planner.validate import RunError, summarise_errors, validate, write_known_errors
+from planner.evidence.published import load_published
+from planner.evidence.validate import RunError, summarise_errors, validate, write_known_errors
 from simulator.catalogue import builtin_catalogue, load_catalogue
 
 WORST_SHOWN = 5

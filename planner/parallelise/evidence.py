@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from planner.evidence.validate import ErrorSummary, summarise_errors, validate
 from planner.parallelise.architectures import load_architectures
 from planner.parallelise.calibrate import Measurement, calibrate
 from planner.parallelise.known import alone_calibration, known_numbers, paper_device
 from planner.parallelise.plans import Plan, Problem, make_plans
 from planner.parallelise.shipped import paper_profiles
-from planner.validate import ErrorSummary, summarise_errors, validate
 
 # The bounds are known to this many GiB.
 BOUND_ROUNDING_GIB = 5e-4

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from app.screenshots import CHROMIUM, CHROMIUM_ARGUMENTS, running_app, wait_until_drawn
+from tools.screenshots import CHROMIUM, CHROMIUM_ARGUMENTS, running_app, wait_until_drawn
 
 TRACES = Path(__file__).parents[3] / "shared" / "traces"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from app.screenshots import wait_until_drawn
+from tools.screenshots import wait_until_drawn
 
 ROOT = Path(__file__).parents[2]
 
@@ -84,7 +84,7 @@ def test_a_link_opens_the_same_question(page, address):
 
 
 def _first_scenario():
-    from app.first_visit import first_scenario
+    from app.state.first_visit import first_scenario
     from planner import dump_scenario
 
     return dump_scenario(first_scenario())

@@ -6,13 +6,13 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import expect
 
-from app import words
 from app.figures.gantt import describe_request
-from app.first_visit import first_scenario
-from app.screenshots import wait_until_drawn
+from app.look import words
+from app.state.first_visit import first_scenario
 from planner import compare
 from planner.explain import paired_difference
 from simulator.moment import moment
+from tools.screenshots import wait_until_drawn
 
 LATER_MS = 30_000
 RANGES = "e => Object.keys(e._fullLayout).filter(k => /^xaxis/.test(k)).map(k => e._fullLayout[k].range.map(Number))"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from app import words
-from app.screenshots import wait_until_drawn
+from app.look import words
+from tools.screenshots import wait_until_drawn
 
 ROOT = Path(__file__).parents[2]
 LATER_MS = 30_000

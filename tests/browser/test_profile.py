@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from app import words
+from app.look import words
 from tests.browser.test_capacity import open_page
 
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.report import build_report
+from app.report.build import build_report
 from planner import compare
 from tests.test_report import BY_HAND, OVER_TIME, SEARCHED, scenario
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app import words
+from app.look import words
 from tests.browser.test_capacity import open_page
 
 ROOT = Path(__file__).parents[2]

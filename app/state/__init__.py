@@ -1,0 +1,1 @@
+"""What one visitor has: scenario, uploads, drafts, answers, and their bounds."""

@@ -1,0 +1,298 @@
+"""From a visit to its answer: each workload, placement and timeline is computed once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from app.background.work import Job, shared_workers
+from app.state.limits import MAX_REQUESTS, check_cluster, check_models, check_requests
+from app.state.session import Visit
+from app.state.shelf import Shelf
+from planner import Inputs, PlacementOutcome, Problem, Scenario
+from planner.compare import OnProgress, evaluate, place, placement_section
+from planner.scenario.inputs import SAMPLE_PREFIX, build_cluster, build_models, build_serving, make_workload
+from planner.scenario.schema import PlacementSection
+from simulator import InputError, Model, Placement, Timeline, Workload, build_timeline
+from simulator.catalogue import builtin_catalogue
+from simulator.traces import Trace, TraceSummary, rate_over_time, summarise
+
+# Costs are counted in requests: about 35 bytes each in a result and 12 in a workload.
+SHELF_CAPACITY = 20_000_000
+# What these algorithms take grows with requests times models; below the bound it is well under a second.
+QUICK_ALGORITHMS = ("selective_replication", "uniform", "dedicated", "round_robin", "fast_greedy")
+QUICK_WORK = 5_000_000
+QUICK_THREADS = 4
+TIMELINE_BINS = 240
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One placement of the basket and what is known of it.
+
+    Attributes:
+        section: as in the scenario; place: its place among the hues.
+        outcome_key: of the placement and all that its result follows from; outcome: its result, None if there is none.
+        job: the search for it, if one runs or was stopped; problem: why it cannot be done.
+        is_earlier: whether the result belongs to earlier settings.
+    """
+
+    section: PlacementSection
+    place: int
+    outcome_key: str
+    outcome: PlacementOutcome | None
+    job: Job | None = None
+    problem: str | None = None
+    is_earlier: bool = False
+
+    @property
+    def is_current(self) -> bool:
+        """Whether there is a result and it belongs to the scenario as it stands."""
+        return self.outcome is not None and not self.is_earlier
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The scenario answered as far as it can be.
+
+    Attributes:
+        scenario, inputs, inputs_key: what the entries were computed from.
+        entries: one a placement, in the order of the basket.
+        waiting: placements of the scenario as it stands that have no result, because they are still being searched or
+            because of a problem.
+        problems: what is wrong with the scenario as it stands, by the place of the control; the inputs and outcomes
+            are then those of the last scenario without problems.
+    """
+
+    scenario: Scenario
+    inputs: Inputs | None
+    inputs_key: str
+    entries: tuple[Entry, ...]
+    problems: Mapping[str, str]
+    waiting: tuple[Entry, ...] = ()
+
+    @property
+    def shown(self) -> list[Entry]:
+        """The entries that have a result."""
+        return [entry for entry in self.entries if entry.outcome is not None]
+
+    @property
+    def best(self) -> Entry | None:
+        """The placement that meets most deadlines; the first of equals."""
+        return max(self.shown, key=lambda entry: entry.outcome.figures.total.slo_attainment, default=None)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether everything shown belongs to the scenario as it stands."""
+        return not self.problems and all(entry.is_current for entry in self.entries)
+
+    def entry(self, name: str | None) -> Entry | None:
+        """The shown placement of this name, else the best one."""
+        return next((entry for entry in self.shown if entry.section.name == name), self.best)
+
+
+@st.cache_resource(show_spinner=False)
+def _shelf() -> Shelf:
+    return Shelf(SHELF_CAPACITY)
+
+
+def answer(visit: Visit) -> Answer:
+    """The answer to the visit's scenario; never raises InputError, its problems hold the sentences.
+
+    Placements that are given or found quickly are computed here; other searches are handed to the pool and appear
+    in a later answer.
+    """
+    visit.answer = _answer(visit, visit.answer)
+    return visit.answer
+
+
+def _answer(visit: Visit, last: Answer | None) -> Answer:
+    scenario, problems = visit.scenario, {}
+    inputs, key = _inputs(visit, problems)
+    if inputs is None:
+        return _earlier(last, problems) if last else Answer(scenario, None, "", (), problems)
+    keys = [_digest(key, section.model_dump(mode="json")) for section in scenario.placements]
+    found, quick_problems = _quick_outcomes(inputs, dict(zip(keys, scenario.placements, strict=True)), visit)
+    entries = tuple(
+        _entry(
+            visit,
+            inputs,
+            Entry(section, visit.place_of(section.name), keys[i], found.get(keys[i])),
+            quick_problems.get(keys[i]),
+        )
+        for i, section in enumerate(scenario.placements)
+    )
+    wanted = {entry.outcome_key for entry in entries}
+    for job_key in [k for k in visit.jobs if k not in wanted]:
+        visit.jobs.pop(job_key).stop()
+    problems |= {f"placement:{e.section.name}": e.problem for e in entries if e.problem}
+    fresh = Answer(scenario, inputs, key, entries, problems, tuple(e for e in entries if e.outcome is None))
+    if entries and not fresh.shown and last and last.shown:
+        return _earlier(last, problems, fresh.waiting)
+    return fresh
+
+
+def _earlier(last: Answer, problems: dict[str, str], waiting: tuple[Entry, ...] = ()) -> Answer:
+    # Results of different settings are never shown beside each other: it is the whole earlier answer or none of it.
+    stale = tuple(replace(entry, is_earlier=True) for entry in last.entries)
+    return replace(last, entries=stale, problems=problems, waiting=waiting)
+
+
+def kept(key: Hashable, make: Callable[[], Any], cost: int = 10_000) -> Any:
+    """Something that follows from results, made once: its key must name them and everything else it shows.
+
+    cost: its size in requests, where it grows with them.
+    """
+    return _shelf().get(key, make, lambda _: cost)
+
+
+def trial(placement: Placement, place: int, answer: Answer) -> Entry:
+    """A placement that is not in the basket, simulated as if it stood at this place of it.
+
+    Raises InputError if it does not fit.
+    """
+    section = placement_section(placement)
+    key = _digest(answer.inputs_key, section.model_dump(mode="json"))
+    outcome = _shelf().get(key, lambda: _work(section, answer.inputs)(None), _outcome_cost)
+    return Entry(section, place, key, outcome)
+
+
+def timeline(entry: Entry, answer: Answer, bins: int = TIMELINE_BINS) -> Timeline:
+    """The timeline of a placement from the first arrival to the last, the same bins for every placement."""
+    arrival_s = answer.inputs.problem.workload.arrival_s
+    start_s, end_s = float(arrival_s[0]), float(arrival_s[-1])
+    make = lambda: build_timeline(entry.outcome.result, bins, start_s, max(end_s, start_s + 1e-3))  # noqa: E731
+    return _shelf().get(("timeline", entry.outcome_key, bins), make, lambda t: t.stage_utilization.size)
+
+
+def trace_facts(trace: Trace) -> tuple[TraceSummary, tuple]:
+    """The summary of a trace, and its rate over time as (edges_s, rate_per_s)."""
+    key = ("facts", trace.digest, trace.sources)
+    return _shelf().get(key, lambda: (summarise(trace), rate_over_time(trace)), lambda _: len(trace.sources))
+
+
+def _inputs(visit: Visit, problems: dict[str, str]) -> tuple[Inputs | None, str]:
+    scenario, trace, own = visit.scenario, None, None
+    with _noted(problems, "models"):
+        check_models(scenario)
+        own = visit.own_profiles(scenario)
+        models = build_models(scenario.models, builtin_catalogue() | (own.profiles if own else {}))
+    with _noted(problems, "cluster"):
+        check_cluster(scenario)
+        cluster = build_cluster(scenario)
+    with _noted(problems, "serving"):
+        serving = build_serving(scenario)
+    if problems:
+        return None, ""
+    with _noted(problems, "traffic"):
+        trace = _trace(visit)
+        check_requests(scenario, trace)
+        workload, notices, workload_key = _workload(scenario, models, trace)
+        inputs = Inputs(Problem(models, cluster, workload, serving), scenario.workload.warmup_s, trace,
+                        tuple(trace.notices if trace else ()) + notices)  # fmt: skip
+    if problems:
+        return None, ""
+    key = _digest(
+        workload_key,
+        [section.model_dump(mode="json") for section in scenario.models],
+        own.digest if own else None,
+        scenario.cluster.model_dump(exclude={"device", "usd_per_device_hour"}),
+        scenario.serving.model_dump(),
+    )
+    return inputs, key
+
+
+def _trace(visit: Visit) -> Trace | None:
+    section = visit.scenario.workload.trace
+    if section is None:
+        return None
+    if all(path.startswith(SAMPLE_PREFIX) for path in section.paths):
+        key = ("trace", *section.paths, section.format, section.sha256)
+        return _shelf().get(key, lambda: visit.read_trace(visit.scenario), lambda _: 100_000)
+    return visit.read_trace(visit.scenario)
+
+
+def _workload(
+    scenario: Scenario, models: tuple[Model, ...], trace: Trace | None
+) -> tuple[Workload, tuple[str, ...], str]:
+    names = [model.name for model in models]
+    identity = [trace.digest, list(trace.sources)] if trace else None
+    key = _digest(scenario.workload.model_dump(mode="json"), names, identity)
+    made = _shelf().get(key, lambda: make_workload(scenario.workload, names, trace), lambda w: len(w[0]))
+    if not 0 < len(made[0]) <= MAX_REQUESTS:
+        raise InputError(
+            f"These settings make {len(made[0]):,} requests; from 1 to {MAX_REQUESTS:,} are allowed on this page."
+        )
+    return *made, key
+
+
+def _quick_outcomes(
+    inputs: Inputs, sections: dict[str, PlacementSection], visit: Visit
+) -> tuple[dict[str, PlacementOutcome], dict[str, str]]:
+    """What is known of the placements or quickly computed, several at a time; and what is wrong with them, by key."""
+    last = {entry.outcome_key: entry.outcome for entry in visit.answer.entries} if visit.answer else {}
+    found = {key: last.get(key) or _shelf().peek(key) for key in sections}
+    found = {key: outcome for key, outcome in found.items() if outcome is not None}
+    missing = [k for k, s in sections.items() if k not in found and k not in visit.jobs and _is_quick(s, inputs)]
+    problems: dict[str, str] = {}
+
+    def compute(key: str) -> None:
+        with _noted(problems, key):
+            found[key] = _shelf().get(key, lambda: _work(sections[key], inputs)(None), _outcome_cost)
+
+    if len(missing) == 1:
+        compute(missing[0])
+    elif missing:
+        with ThreadPoolExecutor(QUICK_THREADS) as executor:
+            list(executor.map(compute, missing))
+    return found, problems
+
+
+def _entry(visit: Visit, inputs: Inputs, entry: Entry, problem: str | None) -> Entry:
+    job, outcome = visit.jobs.get(entry.outcome_key), entry.outcome
+    if outcome is None and job is None and problem is None:
+        job = visit.jobs[entry.outcome_key] = Job(entry.section.name, _work(entry.section, inputs))
+        shared_workers().submit(visit.name, job)
+    if job is not None and job.is_done:
+        outcome, problem = job.outcome or outcome, job.problem
+        if outcome is not None and not job.is_stopped:
+            _shelf().put(entry.outcome_key, outcome, _outcome_cost(outcome))
+    return replace(entry, outcome=outcome, job=job, problem=problem)
+
+
+def _work(section: PlacementSection, inputs: Inputs) -> Callable[[OnProgress | None], PlacementOutcome]:
+    def work(on_progress: OnProgress | None) -> PlacementOutcome:
+        placement, found = place(section, inputs, on_progress)
+        return evaluate(placement, found, inputs, on_progress)
+
+    return work
+
+
+def _is_quick(section: PlacementSection, inputs: Inputs) -> bool:
+    if section.search is None:
+        return True
+    size = len(inputs.problem.workload) * len(inputs.problem.models)
+    return section.search.algorithm in QUICK_ALGORITHMS and size <= QUICK_WORK
+
+
+def _outcome_cost(outcome: PlacementOutcome) -> int:
+    return len(outcome.result.workload)
+
+
+@contextmanager
+def _noted(problems: dict[str, str], place: str) -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        problems[place] = str(error)
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

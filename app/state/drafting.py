@@ -1,0 +1,130 @@
+"""A placement under the visitor's hands: where it began, every edit, and the way back and forth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from app.panels.verdict import placement_now
+from app.state.compute import Answer, Entry
+from app.state.session import Visit, with_values
+from planner.compare import placement_section
+from planner.scenario.schema import MAX_PLACEMENTS, Scenario
+from simulator import InputError, Placement
+
+PLACE = "draft"
+MOST_STEPS = 200
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A placement that is being edited; frozen, every edit makes another one.
+
+    Attributes:
+        start_name: of the placement in the basket that it began as.
+        placements: the start, and what each edit led to.
+        sentences: what each edit did; one fewer than placements.
+        at: the index of the placement that counts now; those after it can be redone.
+    """
+
+    start_name: str
+    placements: tuple[Placement, ...]
+    sentences: tuple[str, ...] = ()
+    at: int = 0
+
+    @property
+    def start(self) -> Placement:
+        return self.placements[0]
+
+    @property
+    def now(self) -> Placement:
+        return self.placements[self.at]
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether it differs from its start."""
+        return self.now.groups != self.start.groups
+
+    @property
+    def last(self) -> str:
+        """What the last edit did, empty at the start."""
+        return self.sentences[self.at - 1] if self.at else ""
+
+    @property
+    def undone(self) -> str:
+        """What redo would do again, empty if nothing."""
+        return self.sentences[self.at] if self.at < len(self.sentences) else ""
+
+    def then(self, sentence: str, placement: Placement) -> Draft:
+        """After one more edit; what was undone is forgotten. Of very many edits the oldest give way."""
+        if placement.groups == self.now.groups:
+            return self
+        placements = (*self.placements[: self.at + 1], placement)
+        sentences = (*self.sentences[: self.at], sentence)
+        if len(sentences) > MOST_STEPS:
+            placements, sentences = (placements[0], *placements[2:]), ("earlier edits", *sentences[2:])
+        return Draft(self.start_name, placements, sentences, len(sentences))
+
+    def back(self) -> Draft:
+        """Before the last edit."""
+        return replace(self, at=max(self.at - 1, 0))
+
+    def forth(self) -> Draft:
+        """The undone edit done again."""
+        return replace(self, at=min(self.at + 1, len(self.sentences)))
+
+
+def draft_from(entry: Entry) -> Draft:
+    """A draft that begins as a placement of the basket; of a schedule its first placement."""
+    return Draft(entry.section.name, (replace(placement_now(entry), name=f"{entry.section.name}, edited"),))
+
+
+def draft_of(visit: Visit, answer: Answer) -> Draft:
+    """The visit's draft; a new one where there is none, its start is gone, or nothing was edited yet."""
+    draft: Draft | None = visit.views.get(PLACE)
+    names = [entry.section.name for entry in answer.shown]
+    if draft is None or draft.start_name not in names or not draft.sentences:
+        wanted = draft.start_name if draft is not None else visit.looked_at
+        draft = draft_from(answer.entry(wanted))
+        visit.views[PLACE] = draft
+    return draft
+
+
+def edit_draft(visit: Visit, sentence: str, edit: Callable[[Placement], Placement]) -> None:
+    """Apply an edit to the draft; if it cannot be, the draft stays and the sentence stands at the place."""
+    visit.complaints.pop(PLACE, None)
+    draft: Draft = visit.views[PLACE]
+    try:
+        visit.views[PLACE] = draft.then(sentence, edit(draft.now))
+    except InputError as error:
+        visit.complaints[PLACE] = str(error)
+
+
+def replace_draft(visit: Visit, draft: Draft) -> None:
+    """Another draft, or another step of it."""
+    visit.complaints.pop(PLACE, None)
+    visit.views[PLACE] = draft
+
+
+def saved(scenario: Scenario, draft: Draft, name: str) -> Scenario:
+    """The scenario with the draft in the basket: in place of the placement of that name, or as one more.
+
+    Raises InputError if the name is empty or the basket is full.
+    """
+    name = name.strip()
+    section = placement_section(replace(draft.now, name=name)).model_dump() if name else None
+    if section is None:
+        raise InputError("The placement needs a name.")
+    sections = [section if s.name == name else s.model_dump() for s in scenario.placements]
+    if section not in sections:
+        if len(sections) >= MAX_PLACEMENTS:
+            raise InputError(f"The basket is full with {MAX_PLACEMENTS} placements; take one out or overwrite one.")
+        sections.append(section)
+    return with_values(scenario, "", placements=sections)
+
+
+def free_name(scenario: Scenario, name: str) -> str:
+    """The name, with a number behind it if another placement has it."""
+    taken = {section.name for section in scenario.placements}
+    names = [name, *(f"{name} ({i})" for i in range(2, len(taken) + 3))]
+    return next(candidate for candidate in names if candidate not in taken)

@@ -1,0 +1,43 @@
+"""What a stranger sees first: a sample trace, a usual cluster, and the two placements the whole matter is about."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from planner.scenario.schema import PlacementSection, Scenario
+from sample_traces import SAMPLES, Sample
+
+SINGLE_DEVICES = PlacementSection(name="Single-device replication", search={"algorithm": "selective_replication"})
+
+
+def group_size_name(pp: int, tp: int) -> str:
+    """What a placement with one group size for all is called."""
+    if pp * tp == 1:
+        return "Groups of 1 device"
+    stages = f"{pp}-stage groups" if pp > 1 else f"Groups of {tp} devices"
+    return stages if tp == 1 or pp == 1 else f"{stages}, {tp} devices a stage"
+
+
+def uniform_section(pp: int, tp: int, name: str | None = None) -> PlacementSection:
+    """One model-parallel group size for all devices."""
+    return PlacementSection(name=name or group_size_name(pp, tp), search={"algorithm": "uniform", "pp": pp, "tp": tp})
+
+
+def sample_section(sample: Sample) -> dict:
+    """The `workload.trace` of a sample, with its sensible options."""
+    return {"path": f"sample:{sample.key}"} | asdict(sample.options)
+
+
+def first_scenario() -> Scenario:
+    """The scenario of a new visit."""
+    sample = next(s for s in SAMPLES if s.key == "steady")
+    return Scenario.model_validate(
+        {
+            "version": 1,
+            "name": "24 models on 16 devices",
+            "cluster": {"devices": 16, "usd_per_device_hour": 3.06},
+            "models": [{"name": "model-{i}", "profile": "bert-2.6b", "count": 24, "slo_scale": 5}],
+            "workload": {"trace": sample_section(sample)},
+            "placements": [uniform_section(8, 1).model_dump(), SINGLE_DEVICES.model_dump()],
+        }
+    )

@@ -1,0 +1,62 @@
+"""The scenario as text: what the visitor wrote, whether it can be read, and which scenario is in force."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from app.state.session import Visit
+from planner import dump_scenario, parse_scenario
+from planner.scenario.schema import Scenario
+from simulator import InputError
+
+PLACE = "scenario"
+_KEY = "scenario.text"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A text of the visitor.
+
+    Attributes:
+        text: as written, with his comments.
+        scenario: what it says; None if it cannot be read.
+        complaint: the sentence that says why it cannot be read, empty if it can.
+    """
+
+    text: str
+    scenario: Scenario | None
+    complaint: str = ""
+
+    @property
+    def line(self) -> int:
+        """The number of the line that the complaint names, 1 first; 0 if it names none."""
+        found = re.search(r"line (\d+)", self.complaint)
+        return int(found[1]) if found else 0
+
+
+def written(visit: Visit) -> Written:
+    """What stands in the editor: the visitor's text as long as it is wrong or says the scenario in force, else that
+    scenario as text.
+    """
+    last: Written | None = visit.views.get(_KEY)
+    if last is not None and (last.scenario is None or last.scenario == visit.scenario):
+        return last
+    return Written(dump_scenario(visit.scenario), visit.scenario)
+
+
+def write(visit: Visit, text: str, name: str = "scenario") -> bool:
+    """Take a text; if it can be read, its scenario comes into force, otherwise the last one stays. True if it can."""
+    try:
+        scenario = parse_scenario(text, name)
+    except InputError as error:
+        visit.views[_KEY] = Written(text, None, str(error))
+        return False
+    visit.views[_KEY] = Written(text, scenario)
+    visit.replace(PLACE, scenario)
+    return True
+
+
+def forget(visit: Visit) -> None:
+    """Put the visitor's text away; the editor shows the scenario in force."""
+    visit.views.pop(_KEY, None)

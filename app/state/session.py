@@ -1,0 +1,217 @@
+"""One visitor: his scenario, what he uploaded, and the way back. Nothing here is seen by anybody else."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+from pydantic import ValidationError
+
+from app.state.first_visit import first_scenario
+from app.state.limits import MAX_UPLOAD_BYTES, TRACE_LIMITS
+from planner.scenario.inputs import SAMPLE_PREFIX, read_scenario_trace
+from planner.scenario.schema import Scenario
+from simulator import InputError, Profile
+from simulator.catalogue import parse_catalogue
+from simulator.traces import Trace, read_trace
+
+if TYPE_CHECKING:
+    from app.background.tasks import Desk
+    from app.background.work import Job
+    from app.state.compute import Answer
+
+MAX_UNDO = 50
+# Old uploads give way to new ones, so that a visitor's memory stays bounded.
+MAX_TRACES, MAX_PROFILE_FILES = 4, 8
+_KEY = "visit"
+
+
+@dataclass(frozen=True)
+class OwnProfiles:
+    """A profiles file that was uploaded."""
+
+    digest: str
+    profiles: Mapping[str, Profile]
+
+
+@dataclass
+class Visit:
+    """What one visitor has.
+
+    Attributes:
+        scenario: what he asks; every edit makes a new one.
+        traces: his uploads by the names of the files, oldest first.
+        profiles: his profiles files by name, oldest first.
+        complaints: what was wrong with the last edit or upload, by place of the control.
+        undo: earlier scenarios, latest last.
+        jobs: running and stopped searches by the key of what they look for.
+        answer: what the page shows; that of earlier settings while a new one is not to be had.
+        looked_at: the name of the placement that is drawn in detail; None for the best one.
+        desks: capacity plans, sweeps and profiles under way and their last results, by place on the pages.
+        views: what was chosen on the pages beside the scenario, by the name of the control.
+        hues: the place among the hues by name of placement, see place_of.
+        edition: counts changes that did not come from a control, so that tables start afresh.
+        refused: counts refused uploads, so that an uploader does not keep a wrong file beside the next one.
+    """
+
+    scenario: Scenario = field(default_factory=first_scenario)
+    traces: dict[tuple[str, ...], Trace] = field(default_factory=dict)
+    profiles: dict[str, OwnProfiles] = field(default_factory=dict)
+    complaints: dict[str, str] = field(default_factory=dict)
+    undo: list[Scenario] = field(default_factory=list)
+    jobs: dict[str, Job] = field(default_factory=dict)
+    answer: Answer | None = None
+    looked_at: str | None = None
+    desks: dict[str, Desk] = field(default_factory=dict)
+    views: dict[str, Any] = field(default_factory=dict)
+    edition: int = 0
+    refused: int = 0
+    name: str = field(default_factory=lambda: uuid.uuid4().hex)
+    hues: dict[str, int] = field(default_factory=dict)
+
+    def place_of(self, name: str) -> int:
+        """The place among the hues of a placement of the basket: it keeps it while it stays, whoever else leaves.
+
+        A name that is not in the basket gets the first place that nobody there has.
+        """
+        names = [section.name for section in self.scenario.placements]
+        self.hues = {known: place for known, place in self.hues.items() if known in names}
+        for new in names:
+            self.hues.setdefault(new, self._free_place())
+        return self.hues.get(name, self._free_place())
+
+    def _free_place(self) -> int:
+        taken = set(self.hues.values())
+        return next(place for place in range(len(taken) + 1) if place not in taken)
+
+    def _follow_renames(self, before: Scenario, after: Scenario) -> None:
+        if len(before.placements) == len(after.placements):
+            for old, new in zip(before.placements, after.placements, strict=True):
+                if old.name != new.name and old.name in self.hues:
+                    self.hues[new.name] = self.hues.pop(old.name)
+
+    def edit(self, place: str, change: Callable[[Scenario], Scenario]) -> bool:
+        """Apply a change; if it is wrong, keep the scenario and note the sentence at the place. True if it was done."""
+        self.complaints.pop(place, None)
+        try:
+            changed = change(self.scenario)
+        except InputError as error:
+            self.complaints[place] = str(error)
+            return False
+        if changed != self.scenario:
+            self.undo = [*self.undo[1 - MAX_UNDO :], self.scenario]
+            self._follow_renames(self.scenario, changed)
+            self.scenario = changed
+        return True
+
+    def step_back(self) -> None:
+        """Return to the scenario before the last change."""
+        if self.undo:
+            self.scenario = self.undo.pop()
+            self.complaints.clear()
+            self.edition += 1
+
+    def replace(self, place: str, scenario: Scenario) -> None:
+        """Take another scenario as a whole."""
+        if self.edit(place, lambda _: scenario):
+            self.edition += 1
+
+    def refuse(self, place: str, error: InputError) -> None:
+        """Note what is wrong with an upload."""
+        self.complaints[place] = str(error)
+        self.refused += 1
+
+    def add_trace(self, files: list[tuple[str, Any]], names: tuple[str, ...] | None = None) -> Trace:
+        """Read uploaded files, (name, binary file) each, and keep them, by default under their own names.
+
+        Raises InputError.
+        """
+        _check_sizes(files)
+        trace = read_trace(files, limits=TRACE_LIMITS)
+        _keep(self.traces, names or tuple(name for name, _ in files), trace, MAX_TRACES)
+        return trace
+
+    def add_profiles(self, name: str, content: bytes) -> OwnProfiles:
+        """Read an uploaded profiles file and keep it; raises InputError."""
+        own = OwnProfiles(hashlib.sha256(content).hexdigest(), parse_catalogue(content, name))
+        _keep(self.profiles, name, own, MAX_PROFILE_FILES)
+        return own
+
+    def read_trace(self, scenario: Scenario) -> Trace:
+        """The trace of a scenario: a sample, or an upload of this visit. No file of the server is ever opened.
+
+        Raises InputError if it was not uploaded, or another file has its name.
+        """
+        section = scenario.workload.trace
+        if all(path.startswith(SAMPLE_PREFIX) for path in section.paths):
+            return read_scenario_trace(scenario)
+        found = self.traces.get(tuple(section.paths))
+        if section.sha256 is not None and (found is None or found.digest != section.sha256):
+            same = [trace for trace in self.traces.values() if trace.digest == section.sha256]
+            if found is not None and not same:
+                raise InputError(
+                    f"The scenario was made with a trace whose SHA-256 begins {section.sha256[:12]}, the upload "
+                    f"{', '.join(section.paths)} begins {found.digest[:12]}; upload the same file."
+                )
+            found = same[0] if same else None
+        if found is None:
+            raise InputError(f"The scenario needs the trace {', '.join(section.paths)}; upload it under Traffic.")
+        return found
+
+    def own_profiles(self, scenario: Scenario) -> OwnProfiles | None:
+        """The profiles file of a scenario, if it names one; raises InputError if it was not uploaded."""
+        if scenario.profiles is None:
+            return None
+        if scenario.profiles not in self.profiles:
+            raise InputError(f"The scenario needs the profiles file {scenario.profiles}; upload it under Models.")
+        return self.profiles[scenario.profiles]
+
+
+def current_visit() -> Visit:
+    """The visit of this browser tab; a new one begins with the first scenario."""
+    if _KEY not in st.session_state:
+        st.session_state[_KEY] = Visit()
+    return st.session_state[_KEY]
+
+
+def with_values(scenario: Scenario, section: str, **values: Any) -> Scenario:
+    """The scenario with some keys of a section (dotted, such as "workload.trace") changed; raises InputError."""
+    document = scenario.model_dump()
+    target = document
+    for part in section.split(".") if section else ():
+        target = target[part]
+    target.update(values)
+    return checked_scenario(document)
+
+
+def checked_scenario(document: dict) -> Scenario:
+    """The scenario of a document; raises InputError naming the key, what was found and what is allowed."""
+    try:
+        return Scenario.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "The scenario"
+        if first["type"] == "value_error":
+            raise InputError(f"{key}: {first['ctx']['error']}.") from None
+        rule = first["msg"].replace("Input should be", "it should be")
+        raise InputError(f"{key} is {str(first['input'])[:60]!r}; {rule[0].lower() + rule[1:]}.") from None
+
+
+def _check_sizes(files: list[tuple[str, Any]]) -> None:
+    size = sum(len(data) if isinstance(data, bytes) else data.size for _, data in files)
+    if size > MAX_UPLOAD_BYTES:
+        raise InputError(
+            f"{', '.join(name for name, _ in files)}: {size / 1024**2:,.0f} MB were given; at most "
+            f"{MAX_UPLOAD_BYTES // 1024**2} MB are allowed for all files together."
+        )
+
+
+def _keep(kept: dict, name: Any, value: Any, most: int) -> None:
+    kept.pop(name, None)
+    kept[name] = value
+    while len(kept) > most:
+        del kept[next(iter(kept))]

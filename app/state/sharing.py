@@ -1,0 +1,95 @@
+"""A view as a link, and a link as a view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlencode, urlsplit
+
+from app.report.build import build_report
+from app.state.compute import Answer, Entry
+from app.state.session import Visit
+from planner import Comparison, Scenario
+from planner.compare import placement_section
+from planner.scenario.inputs import SAMPLE_PREFIX
+from planner.scenario.link import decode_scenario, encode_scenario, portable
+from simulator import InputError
+
+PLACE = "link"
+TOKEN, LOOKED_AT = "s", "look"
+_TAKEN, _REPORT = "link.taken", "report"
+
+
+def take_link(visit: Visit, parameters: Mapping[str, str]) -> None:
+    """Bring the scenario of a link into force, once; a damaged link leaves its sentence at PLACE.
+
+    parameters: of the address; what else stands there is read by the pages themselves.
+    """
+    token = parameters.get(TOKEN)
+    if token is None or visit.views.get(_TAKEN) == token:
+        return
+    visit.views[_TAKEN] = token
+    try:
+        scenario = decode_scenario(token)
+    except InputError as error:
+        visit.complaints[PLACE] = str(error)
+        return
+    visit.replace(PLACE, scenario)
+    visit.looked_at = parameters.get(LOOKED_AT)
+
+
+def make_link(visit: Visit, address: str, parameters: Mapping[str, str]) -> str:
+    """The address of the page as it stands, with the scenario in it; raises InputError if it is too large.
+
+    address: without parameters. parameters: of the address, how the page looks at the scenario.
+    """
+    view = {name: value for name, value in parameters.items() if name not in (TOKEN, LOOKED_AT)}
+    if visit.looked_at is not None:
+        view[LOOKED_AT] = visit.looked_at
+    return f"{address}?{urlencode({TOKEN: encode_scenario(scenario_to_share(visit)), **view})}"
+
+
+def scenario_to_share(visit: Visit) -> Scenario:
+    """The scenario that gives another person the same numbers.
+
+    An uploaded trace is named with its SHA-256; what a search under a time limit or a stopped search found is filled
+    in, because it may find something else elsewhere.
+    """
+    scenario, trace = visit.scenario, None
+    if has_uploaded_trace(scenario):
+        try:
+            trace = visit.read_trace(scenario)
+        except InputError:
+            trace = None
+    found = {e.section.name: e for e in visit.answer.entries} if visit.answer else {}
+    sections = [_repeatable(section, found.get(section.name)) for section in scenario.placements]
+    return portable(scenario.model_copy(update={"placements": sections}), trace)
+
+
+def has_uploaded_trace(scenario: Scenario) -> bool:
+    """Whether the scenario replays a file that no other person has."""
+    section = scenario.workload.trace
+    return section is not None and not all(path.startswith(SAMPLE_PREFIX) for path in section.paths)
+
+
+def is_local(address: str) -> bool:
+    """Whether an address leads to the visitor's own machine."""
+    return urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
+
+
+def report_of(visit: Visit, answer: Answer) -> str:
+    """The report of what is shown, built once for each answer."""
+    key = (answer.inputs_key, tuple(entry.outcome_key for entry in answer.shown), answer.scenario.name)
+    kept = visit.views.get(_REPORT)
+    if kept is None or kept[0] != key:
+        outcomes = tuple(entry.outcome for entry in answer.shown)
+        kept = visit.views[_REPORT] = (key, build_report(Comparison(answer.scenario, answer.inputs, outcomes)))
+    return kept[1]
+
+
+def _repeatable(section, entry: Entry | None):
+    if section.search is None or entry is None or entry.outcome is None or not entry.is_current:
+        return section
+    found = entry.outcome.search
+    if section.search.time_limit_s is None and (found is None or found.stop_reason != "cancelled"):
+        return section
+    return placement_section(entry.outcome.placement).model_copy(update={"name": section.name})

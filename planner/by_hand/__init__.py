@@ -1,0 +1,1 @@
+"""Placements changed by hand, and the best next change."""

@@ -1,0 +1,175 @@
+"""From a scenario to what simulations and searches take: models, cluster, workload, serving rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from planner.problem import Problem
+from planner.scenario.schema import ModelSection, Scenario, TraceSection, WorkloadSection
+from sample_traces import sample_paths
+from simulator import Cluster, InputError, Model, Profile, Serving, Workload, merge_arrivals, serving_preset
+from simulator.arrivals import (
+    Window,
+    deterministic_arrivals,
+    gamma_workload,
+    markov_modulated_arrivals,
+    poisson_arrivals,
+    split_rate,
+    windowed_arrivals,
+)
+from simulator.catalogue import builtin_catalogue, load_catalogue
+from simulator.traces import Trace, TraceOptions, build_workload, read_trace
+
+SAMPLE_PREFIX = "sample:"
+TraceReader = Callable[[Scenario], Trace]
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """A scenario, built.
+
+    Attributes:
+        problem: models, cluster, workload, serving rules.
+        warmup_s: left out of the figures at both ends.
+        trace: what was read, None where arrivals were made here.
+        notices: sentences about what was sorted, left out or looks odd.
+    """
+
+    problem: Problem
+    warmup_s: float
+    trace: Trace | None
+    notices: tuple[str, ...]
+
+
+def build_inputs(
+    scenario: Scenario,
+    read: TraceReader | None = None,
+    profiles: Mapping[str, Profile] | None = None,
+) -> Inputs:
+    """Everything that a scenario names, read and checked.
+
+    Args:
+        scenario: from load_scenario or parse_scenario.
+        read: gives the trace of the scenario; by default its files are read from the scenario's folder. A server
+            passes a reader of its own, so that a visitor's scenario opens no files.
+        profiles: own profiles; by default the scenario's `profiles` file. The built-in catalogue is always there.
+
+    Raises:
+        InputError: a file, profile, model, window or rate that cannot be.
+    """
+    catalogue = dict(builtin_catalogue())
+    if profiles is None and scenario.profiles is not None:
+        profiles = load_catalogue(scenario.folder / scenario.profiles)
+    catalogue |= profiles or {}
+    models = build_models(scenario.models, catalogue)
+    trace = (read or read_scenario_trace)(scenario) if scenario.workload.trace is not None else None
+    workload, notices = make_workload(scenario.workload, [m.name for m in models], trace)
+    problem = Problem(models, build_cluster(scenario), workload, build_serving(scenario))
+    return Inputs(problem, scenario.workload.warmup_s, trace, tuple(trace.notices if trace else ()) + notices)
+
+
+def build_models(sections: Sequence[ModelSection], catalogue: Mapping[str, Profile]) -> tuple[Model, ...]:
+    """The served instances, `count` of each section; raises InputError if a profile is unknown."""
+    models = []
+    for index, section in enumerate(sections):
+        profile = catalogue.get(section.profile)
+        if profile is None:
+            raise InputError(
+                f"models.{index}.profile is '{section.profile}', which is not in the catalogue; "
+                f"{', '.join(sorted(catalogue))} are allowed."
+            )
+        for name in section.names():
+            if section.slo_s is not None:
+                models.append(Model(name, profile, section.slo_s))
+            else:
+                models.append(Model.with_slo_scale(name, profile, section.slo_scale))
+    return tuple(models)
+
+
+def build_cluster(scenario: Scenario) -> Cluster:
+    """The cluster of a scenario."""
+    return Cluster(**scenario.cluster.model_dump())
+
+
+def build_serving(scenario: Scenario) -> Serving:
+    """The serving rules of a scenario: its preset, and over it what it names."""
+    named = scenario.serving.model_dump(exclude={"preset"}, exclude_none=True)
+    return serving_preset(scenario.serving.preset, **named)
+
+
+def trace_options(section: TraceSection) -> TraceOptions:
+    """The options of `workload.trace`; raises InputError naming the key."""
+    names = {field.name for field in fields(TraceOptions)}
+    try:
+        return TraceOptions(**section.model_dump(include=names))
+    except InputError as error:
+        raise InputError(f"workload.trace.{error}") from None
+
+
+def read_scenario_trace(scenario: Scenario) -> Trace:
+    """The trace of a scenario, from its files; raises InputError if they differ from the `sha256` it names."""
+    section = scenario.workload.trace
+    paths: list[Path] = []
+    for path in section.paths:
+        if path.startswith(SAMPLE_PREFIX):
+            paths.extend(sample_paths(path.removeprefix(SAMPLE_PREFIX)))
+        else:
+            paths.append(scenario.folder / path)
+    trace = read_trace(paths, section.format)
+    if section.sha256 is not None and section.sha256 != trace.digest:
+        raise InputError(
+            f"workload.trace: the file's SHA-256 is {trace.digest[:12]}..., the scenario was made with "
+            f"{section.sha256[:12]}...; bring the same file, or take the key sha256 out."
+        )
+    return trace
+
+
+def make_workload(
+    section: WorkloadSection, model_names: Sequence[str], trace: Trace | None
+) -> tuple[Workload, tuple[str, ...]]:
+    """The requests of a scenario, and sentences about what was lost or odd on the way."""
+    if section.trace is not None:
+        return build_workload(trace, model_names, trace_options(section.trace))
+    count = len(model_names)
+    if section.windows is not None:
+        w = section.windows
+        share = split_rate(1.0, count, w.split, w.exponent, w.weights)
+        starts_s = np.cumsum([0.0] + [window.duration_s for window in w.windows])
+        return merge_arrivals([
+            windowed_arrivals(
+                [Window(float(at_s), part.duration_s, part.total_rate_per_s * float(share[i]), part.cv)
+                 for at_s, part in zip(starts_s, w.windows, strict=False)],
+                w.seed + i * len(w.windows),
+            )
+            for i in range(count)
+        ]), ()  # fmt: skip
+    made = section.gamma or section.poisson or section.deterministic or section.markov_modulated
+    rates = split_rate(made.total_rate_per_s, count, made.split, made.exponent, made.weights)
+    if section.gamma is not None:
+        return gamma_workload(rates, made.cv, made.duration_s, made.seed), ()
+    if section.poisson is not None:
+        return _each(rates, lambda i, rate: poisson_arrivals(rate, made.duration_s, made.seed + i)), ()
+    if section.deterministic is not None:
+        return _each(rates, lambda i, rate: deterministic_arrivals(rate, made.duration_s)), ()
+    levels = np.array(made.levels) / np.average(made.levels, weights=_matching(made.levels, made.mean_stay_s))
+    return _each(
+        rates,
+        lambda i, rate: markov_modulated_arrivals(rate * levels, made.mean_stay_s, made.duration_s, made.seed + i),
+    ), ()
+
+
+def _each(rates: np.ndarray, arrivals: Callable[[int, float], np.ndarray]) -> Workload:
+    return merge_arrivals([arrivals(i, float(rate)) for i, rate in enumerate(rates)])
+
+
+def _matching(levels: Sequence[float], mean_stay_s: Sequence[float]) -> Sequence[float]:
+    if len(levels) != len(mean_stay_s) or not any(levels):
+        raise InputError(
+            f"workload.markov_modulated has {len(levels)} levels and {len(mean_stay_s)} mean stays; "
+            "the same number of each, and a level above 0, is allowed."
+        )
+    return mean_stay_s

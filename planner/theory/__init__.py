@@ -1,0 +1,1 @@
+"""Closed forms, and the example that they describe."""

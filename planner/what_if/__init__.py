@@ -1,0 +1,1 @@
+"""What if: fewer devices, more traffic, tighter deadlines, a dead node."""

@@ -1,0 +1,106 @@
+"""Pictures of every page, light and dark, at 1440 and 900 pixels: `python -m tools.screenshots OUTDIR`.
+
+Needs Chromium and Playwright, which `make test` installs too.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _BROWSERS)), "chromium")
+CHROMIUM_ARGUMENTS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WIDTHS = (1440, 900)
+FIRST_PAGE = "plan"
+PAGES = sorted(path.stem for path in (ROOT / "app" / "views").glob("*.py"))
+# Generous, because a busy machine draws slowly; nothing waits longer than it must.
+READY_S = 180.0
+
+
+@contextmanager
+def running_app() -> Iterator[str]:
+    """The app on a free port of this machine; gives its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port)]
+    address = f"http://127.0.0.1:{port}"
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            _wait_until_healthy(address, process)
+            yield address
+        finally:
+            process.terminate()
+
+
+def wait_until_drawn(page: Page, has_charts: bool = True) -> None:
+    """Until nothing is being computed and, where the page begins with charts, these are there."""
+    if has_charts:
+        page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=1000 * READY_S)
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=1000 * READY_S)
+    page.wait_for_timeout(800)
+
+
+def whole_page(page: Page, width: int) -> None:
+    """Make the window as high as what it shows, because the page scrolls inside."""
+    height = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight")
+    page.set_viewport_size({"width": width, "height": int(height) + 60})
+    page.wait_for_timeout(800)
+
+
+def take(outdir: Path) -> list[Path]:
+    """Take all pictures; gives their files."""
+    outdir.mkdir(parents=True, exist_ok=True)
+    taken = []
+    with running_app() as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        for scheme in ("light", "dark"):
+            for width in WIDTHS:
+                context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+                for name in PAGES:
+                    page = context.new_page()
+                    page.goto(address if name == FIRST_PAGE else f"{address}/{name}")
+                    wait_until_drawn(page, has_charts=name == FIRST_PAGE)
+                    taken.append(outdir / f"{name}-{scheme}-{width}-first.png")
+                    page.screenshot(path=taken[-1])
+                    whole_page(page, width)
+                    taken.append(outdir / f"{name}-{scheme}-{width}.png")
+                    page.screenshot(path=taken[-1])
+                context.close()
+        browser.close()
+    return taken
+
+
+def _wait_until_healthy(address: str, process: subprocess.Popen) -> None:
+    until = time.monotonic() + READY_S
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"The app did not start within {READY_S:g} s.")
+
+
+if __name__ == "__main__":
+    for path in take(Path(sys.argv[1])):
+        print(path)
