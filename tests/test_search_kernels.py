@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from planner.search import fill_kernels
 from planner.search.filling import fill_layout
 from planner.search.refine import CHANGES
+from planner.search.refine_kernels import Moves, Walk, improve
 from planner.search.scoring import score_layout
 from planner.search.space import Space
 from simulator import score_kernels, simulate
-from simulator.refine_kernels import Moves, Walk, improve
 from tests.search_cases import random_layout, random_problem
 
 GO_ON = np.zeros(1, np.int64)
@@ -109,7 +110,7 @@ def test_groups_are_sorted_as_tuples_of_models(seed):
     holds, shape = random.random((groups, models)) < 0.5, np.arange(groups)
     rows = [(tuple(np.flatnonzero(row)), int(c)) for row, c in zip(holds, shape, strict=True)]
     moved = np.arange(groups)
-    score_kernels.normalise(shape, holds, moved)
+    fill_kernels.normalise(shape, holds, moved)
     assert [(tuple(np.flatnonzero(row)), int(c)) for row, c in zip(holds, shape, strict=True)] == sorted(rows)
     np.testing.assert_array_equal(moved, shape)
 
@@ -122,7 +123,7 @@ def test_additions_keep_the_best_and_score_them_like_the_simulator(seed):
     scored = score_layout(space, layout, GO_ON)
     added = np.argwhere(~layout.holds & np.isfinite(space.catalogue.weight_gib[space.catalogue.first_row[None, :]
                         + layout.shape[:, None], 0]))  # fmt: skip
-    good, latency_s = score_kernels.score_additions(
+    good, latency_s = fill_kernels.score_additions(
         layout.shape, layout.holds, added, scored.good_at, scored.latency_s, 2, space.catalogue, space.traffic,
         space.rules, GO_ON,
     )  # fmt: skip

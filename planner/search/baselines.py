@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from planner.search import fill_kernels
 from planner.search.filling import fill_and_record
 from planner.search.partition import remainder_shapes
 from planner.search.run import Run
 from planner.search.scoring import score_each
 from planner.search.space import Layout, Space
-from simulator import InputError, Placement, score_kernels
+from simulator import InputError, Placement
 
 
 def selective_replication(run: Run) -> None:
@@ -57,7 +58,7 @@ def round_robin(run: Run, pp: int, tp: int) -> None:
     while True:
         tried = 0
         while tried < models and not (
-            not layout.holds[g, m] and score_kernels.room_for(m, layout.shape[g], used_gib[g], space.catalogue)
+            not layout.holds[g, m] and fill_kernels.room_for(m, layout.shape[g], used_gib[g], space.catalogue)
         ):
             m, tried = (m + 1) % models, tried + 1
         if tried == models:

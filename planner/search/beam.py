@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from planner.search import fill_kernels
 from planner.search.baselines import uniform_groups
 from planner.search.result import Alternative
 from planner.search.run import WORKERS, Run
 from planner.search.scoring import Scored, score_each, score_layout
 from planner.search.space import Layout, Space
-from simulator import Placement, score_kernels
+from simulator import Placement
 from simulator.kernels import NONE
 
 
@@ -71,7 +72,7 @@ def _children(run: Run, frontier: list[Scored], visited: set[bytes], width: int)
                 layout = parent.layout
                 arguments = (layout.shape, layout.holds, part, parent.good_at, parent.latency_s, width)
                 rest = (space.catalogue, space.traffic, space.rules, run.control)
-                tasks.append((score_kernels.score_additions, arguments + rest))
+                tasks.append((fill_kernels.score_additions, arguments + rest))
                 owners.append((parent, part))
     children = []
     for (parent, part), (good, latency_s) in zip(owners, run.each(tasks), strict=True):
@@ -85,10 +86,10 @@ def _children(run: Run, frontier: list[Scored], visited: set[bytes], width: int)
 
 def _new_additions(space: Space, layout: Layout, visited: set[bytes]) -> np.ndarray:
     """int64 (B, 2): the (group, model) that fit and lead to a selection not met before; these count as met now."""
-    used_gib = score_kernels.used_memory(layout.shape, layout.holds, space.catalogue)
+    used_gib = fill_kernels.used_memory(layout.shape, layout.holds, space.catalogue)
     added = []
     for g, m in zip(*np.nonzero(~layout.holds), strict=True):
-        if score_kernels.room_for(m, layout.shape[g], used_gib[g], space.catalogue):
+        if fill_kernels.room_for(m, layout.shape[g], used_gib[g], space.catalogue):
             layout.holds[g, m] = True
             key = layout.key()
             layout.holds[g, m] = False
@@ -104,7 +105,7 @@ def _grow(run: Run, children: list[_Child]) -> list[Scored]:
     for child in children:
         layout = child.parent.layout.copy()
         layout.holds[child.group, child.model] = True
-        score_kernels.normalise(layout.shape, layout.holds, np.arange(layout.shape.size))
+        fill_kernels.normalise(layout.shape, layout.holds, np.arange(layout.shape.size))
         layouts.append(layout)
     return list(run.each((score_layout, (run.space, layout, run.control)) for layout in layouts))
 

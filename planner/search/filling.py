@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from planner.search import fill_kernels
 from planner.search.result import Step
 from planner.search.run import Run
 from planner.search.scoring import Scored
 from planner.search.space import Layout, Space
-from simulator import score_kernels
 from simulator.score_kernels import Traffic
 
 
@@ -46,7 +46,7 @@ class Filled:
 def fill_layout(
     space: Space, start: Layout, control: np.ndarray, allowed: np.ndarray | None = None, traffic: Traffic | None = None
 ) -> Filled:
-    """Fill a layout with replicas (alpaserve.md 3.3, `score_kernels.fill`).
+    """Fill a layout with replicas (alpaserve.md 3.3, `fill_kernels.fill`).
 
     Args:
         start: where to begin, usually empty groups.
@@ -61,7 +61,7 @@ def fill_layout(
     good_at = np.zeros((traffic.cuts.size - 1, layout.holds.shape[1]), np.int64)
     latency_s = np.zeros(layout.holds.shape[1])
     allowed = np.ones(layout.holds.shape[1], np.bool_) if allowed is None else allowed
-    steps, evaluations = score_kernels.fill(
+    steps, evaluations = fill_kernels.fill(
         layout.shape, layout.holds, allowed, space.catalogue, traffic, space.rules, control, good_at, latency_s,
         chosen, good_after,
     )  # fmt: skip
@@ -87,11 +87,11 @@ def fill_and_record(run: Run, start: Layout) -> None:
 def replay(run: Run, filled: Filled, evaluations_before: int) -> list[Step]:
     """The filling as steps, one a replica."""
     space, layout = run.space, filled.start.copy()
-    score_kernels.normalise(layout.shape, layout.holds, np.arange(layout.shape.size))
+    fill_kernels.normalise(layout.shape, layout.holds, np.arange(layout.shape.size))
     steps = [_step(run, "empty groups", layout, filled.good_after[0], evaluations_before + 1)]
     for number, (g, m) in enumerate(filled.chosen, start=1):
         layout.holds[g, m] = True
-        score_kernels.normalise(layout.shape, layout.holds, np.arange(layout.shape.size))
+        fill_kernels.normalise(layout.shape, layout.holds, np.arange(layout.shape.size))
         pp, tp = space.shapes[filled.start.shape[g]] if len(set(filled.start.shape)) == 1 else (0, 0)
         where = f"the least loaded group with room, number {g}" + (f" (pp {pp}, tp {tp})" if pp else "")
         what = f"{space.problem.models[m].name}, the most under-served model that fits, joins {where}"

@@ -6,13 +6,14 @@ import math
 
 import numpy as np
 
+from planner.search import refine_kernels
 from planner.search.partition import allowed_shapes
+from planner.search.refine_kernels import Moves, Walk
 from planner.search.run import WORKERS, Run, Stopped
 from planner.search.scoring import Scored, score_each, score_layout
 from planner.search.space import Layout, Space
 from planner.search.training import Training, build_training
-from simulator import Placement, refine_kernels
-from simulator.refine_kernels import Moves, Walk
+from simulator import Placement
 
 # Chosen by trying: see docs/search.md.
 CHANGES = {"join": 0.35, "leave": 0.10, "move": 0.15, "trade": 0.20, "rebuild": 0.20}

@@ -13,12 +13,14 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from planner.search import fill_kernels
+from planner.search.fill_kernels import room_for, used_memory
 from simulator import kernels, score_kernels
 from simulator.kernel_stamps import follow_stamps
 from simulator.kernels import NONE
-from simulator.score_kernels import reach, room_for, score, used_memory
+from simulator.score_kernels import reach, score
 
-follow_stamps(__file__, kernels, score_kernels)
+follow_stamps(__file__, kernels, score_kernels, fill_kernels)
 
 # How likely each kind of change is to be tried: join, leave, move, trade, rebuild.
 JOIN, LEAVE, MOVE, TRADE, REBUILD = range(5)

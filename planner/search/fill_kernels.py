@@ -1,0 +1,176 @@
+"""Kernels that fill a layout with replicas, and score what one more replica would bring.
+
+Layouts are those of `simulator.score_kernels`, which says what a layout is worth.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from simulator import kernels, score_kernels
+from simulator.kernel_stamps import follow_stamps
+from simulator.kernels import NONE
+from simulator.score_kernels import reach, score
+
+follow_stamps(__file__, kernels, score_kernels)
+
+
+@njit(cache=True, nogil=True)
+def room_for(m, c, used_gib, catalogue):
+    """Whether a group of configuration c with used_gib float64 (S,) on its stages has room for model m."""
+    row = catalogue.first_row[m] + c
+    fits = True
+    for k in range(catalogue.depth[c]):
+        fits &= used_gib[k] + catalogue.weight_gib[row, k] <= catalogue.memory_gib
+    return fits
+
+
+@njit(cache=True, nogil=True)
+def used_memory(shape, holds, catalogue):
+    """Weights on a device of each stage of each group: float64 (G, S), GiB."""
+    used_gib = np.zeros((shape.size, catalogue.weight_gib.shape[1]))
+    for g in range(shape.size):
+        for m in range(holds.shape[1]):
+            if holds[g, m]:
+                used_gib[g] += catalogue.weight_gib[catalogue.first_row[m] + shape[g]]
+    return used_gib
+
+
+@njit(cache=True, nogil=True)
+def comes_before(a, b):
+    """Order of two groups' models, bool (M,) each, as tuples of ascending indices compare."""
+    for m in range(a.size):
+        if a[m] != b[m]:
+            rest = b[m + 1 :] if a[m] else a[m + 1 :]
+            return a[m] == rest.any()
+    return False
+
+
+@njit(cache=True, nogil=True)
+def normalise(shape, holds, moved):
+    """Sort the groups by their models, stable, in place; moved int64 (G,) is permuted alongside (insertion sort)."""
+    for g in range(1, shape.size):
+        at = g
+        while at > 0 and comes_before(holds[at], holds[at - 1]):
+            shape[at], shape[at - 1] = shape[at - 1], shape[at]
+            moved[at], moved[at - 1] = moved[at - 1], moved[at]
+            for m in range(holds.shape[1]):
+                holds[at, m], holds[at - 1, m] = holds[at - 1, m], holds[at, m]
+            at -= 1
+
+
+@njit(cache=True, nogil=True)
+def _next_replica(shape, holds, allowed, requests, good, dispatched, used_gib, catalogue):
+    """The least-loaded group with any room and the most under-served model that fits it; (NONE, NONE) if none."""
+    models = requests.size
+    unserved = np.empty(models)
+    for m in range(models):
+        unserved[m] = requests[m] * (1 - good[m] / (requests[m] + 1e-6))
+    by_unserved = np.argsort(unserved, kind="mergesort")
+    for g in np.argsort(dispatched, kind="mergesort"):
+        for position in range(models - 1, -1, -1):
+            m = by_unserved[position]
+            if allowed[m] and not holds[g, m] and room_for(m, shape[g], used_gib[g], catalogue):
+                return g, m
+    return NONE, NONE
+
+
+@njit(cache=True, nogil=True)
+def fill(shape, holds, allowed, catalogue, traffic, rules, control, good_at, latency_s, chosen, good_after):
+    """The authors' fast heuristic (alpaserve.md 3.3): fill the groups of a layout with replicas, in place.
+
+    Each step simulates the layout and gives the least-loaded group with any room the most under-served model that
+    fits; groups are then sorted by their models again. Ties: more unserved requests first, then the higher model
+    index; fewer dispatched requests first, then the lower group index. Only the connected component that the last
+    replica joined is simulated again.
+
+    Args:
+        shape, holds: the layout, changed.
+        allowed: bool (M,), the models to place; requests of the others are ignored.
+        good_at: int64 (K, M), receives the requests in time at each cut. latency_s: float64 (M,), as in `score`.
+        chosen: int64 (>= steps, 2), receives (group before sorting, model) of each step.
+        good_after: int64 (>= steps + 1,), receives the requests in time before each step and at the end.
+
+    Returns:
+        (replicas added, evaluations). If stopped, the layout is the last one that was scored to the end.
+    """
+    groups, models = holds.shape
+    requests = np.bincount(traffic.model, minlength=models)
+    good_at[:] = 0
+    latency_s[:] = 0
+    dispatched = np.zeros(groups, np.int64)
+    no_limit = np.full(traffic.cuts.size - 1, np.inf)
+    used_gib = used_memory(shape, holds, catalogue)
+    normalise(shape, holds, np.arange(groups))
+    used_gib = used_memory(shape, holds, catalogue)
+    affected = allowed.copy()
+    steps = 0
+    g, m = NONE, NONE
+    while True:
+        done = score(
+            shape, holds, affected, catalogue, traffic, rules, control, no_limit, good_at, dispatched, latency_s
+        )  # fmt: skip
+        if not done:
+            if steps > 0:
+                holds[g, m] = False
+            return max(steps - 1, 0), steps
+        good = good_at[-1]
+        good_after[steps] = good.sum()
+        g, m = _next_replica(shape, holds, allowed, requests, good, dispatched, used_gib, catalogue)
+        if g < 0:
+            return steps, steps + 1
+        chosen[steps, 0], chosen[steps, 1] = g, m
+        steps += 1
+        holds[g, m] = True
+        used_gib[g] += catalogue.weight_gib[catalogue.first_row[m] + shape[g]]
+        moved = np.arange(groups)
+        before_g = g
+        normalise(shape, holds, moved)
+        dispatched, used_gib = dispatched[moved], used_gib[moved]
+        for at in range(groups):
+            if moved[at] == before_g:
+                g = at
+        affected[:] = False
+        affected[m] = True
+        reach(holds, affected)
+
+
+@njit(cache=True, nogil=True)
+def score_additions(shape, holds, added, good_at, latency_s, keep, catalogue, traffic, rules, control):
+    """Score layouts that differ from one by one replica each; those that cannot be among the best `keep` are given
+    up as soon as that is certain.
+
+    Args:
+        shape, holds: the layout. good_at: int64 (K, M), latency_s: float64 (M,): what `score` said about it.
+        added: int64 (B, 2), (group, model) of each replica.
+
+    Returns:
+        int64 (B,) requests in time, NONE where given up or stopped; float64 (B,) sum of all latencies.
+    """
+    models, cuts = holds.shape[1], traffic.cuts.size - 1
+    good, total_s = np.full(added.shape[0], NONE, np.int64), np.zeros(added.shape[0])
+    best = np.zeros(keep, np.int64)
+    requests = np.bincount(traffic.model, minlength=models)
+    # The mean latency in seconds counts a ten-thousandth, so a tie may be broken by that many requests.
+    slack = np.ceil(traffic.model.size * catalogue.slo_s.max() / 10_000.0) + 1
+    limit = np.empty(cuts)
+    for b in range(added.shape[0]):
+        g, m = added[b]
+        trial = holds.copy()
+        trial[g, m] = True
+        affected = np.zeros(models, np.bool_)
+        affected[m] = True
+        reach(trial, affected)
+        others = 0
+        for other in range(models):
+            others += 0 if affected[other] else good_at[-1, other]
+        limit[:] = requests[affected].sum() + others - best.min() + slack
+        trial_good_at, trial_latency_s = good_at.copy(), latency_s.copy()
+        if score(
+            shape, trial, affected, catalogue, traffic, rules, control, limit, trial_good_at,
+            np.empty(shape.size, np.int64), trial_latency_s,
+        ):  # fmt: skip
+            good[b], total_s[b] = trial_good_at[-1].sum(), trial_latency_s.sum()
+            best[best.argmin()] = max(best.min(), good[b])
+    return good, total_s
