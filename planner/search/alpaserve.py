@@ -66,6 +66,8 @@ def alpaserve(
         if refine:
             run.enter("judge on all traffic")
             scored = finder.judge_survivors(found)
+            if run.start is not None:
+                scored = sorted([run.start, *scored], key=lambda s: -s.good)
             improve_layouts(run, scored, finder.shapes, resamplings)
     except Stopped:
         if not run.steps:
@@ -102,7 +104,7 @@ class _Finder:
                     run.offer(what, layout, filled.good, [Alternative(w, run.share(good)) for _, good, w in found])
                 found.append((layout, filled.good, what))
         except Stopped:
-            if not self.judge_all:
+            if not self.judge_all and not run.steps:
                 self.record_best([(layout, good) for layout, good, _ in found])
             raise
         return [(layout, good) for layout, good, _ in found]

@@ -80,8 +80,8 @@ def fill_and_record(run: Run, start: Layout) -> None:
     """Fill one layout and record every replica as a step."""
     before = run.evaluations
     for filled in fill_each(run, [start]):
-        run.offer("filled by the fast heuristic", filled.layout, filled.good)
-        run.steps[:] = replay(run, filled, before)
+        if run.offer("filled by the fast heuristic", filled.layout, filled.good):
+            run.steps[:] = replay(run, filled, before)
 
 
 def replay(run: Run, filled: Filled, evaluations_before: int) -> list[Step]:

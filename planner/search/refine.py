@@ -44,6 +44,8 @@ def refine(
     """Improve a given placement by local changes: replicas join, leave, move, trade places; groups are rebuilt."""
     run.enter("score the given placement")
     start = score_each(run, "the given placement", [run.space.layout(placement)])
+    if run.start is not None:
+        start = sorted([run.start, *start], key=lambda s: -s.good)
     improve_layouts(run, start, allowed_shapes(run.space, max_pp, max_tp, shapes), resamplings)
 
 

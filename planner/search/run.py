@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from planner.search.result import Alternative, Progress, Step
 from planner.search.space import Layout, Space
 from simulator import InputError, Placement, Schedule
+
+if TYPE_CHECKING:
+    from planner.search.scoring import Scored
 
 # Fixed, not the number of processors: the same seed gives the same answer on every machine.
 WORKERS = 2
@@ -35,6 +39,7 @@ class Run:
         control: int64 (1,); kernels stop soon after it is set.
         evaluations: placements scored so far.
         best: the best placement so far; best_score: its attainment, 0..1; layout: the same as arrays, if it is one.
+        start: the placement that the search was given to begin with, scored; None if there is none.
         steps, notes: the history, and sentences worth telling.
     """
 
@@ -54,6 +59,7 @@ class Run:
         self.space, self.seed = space, seed
         self.time_limit_s, self.max_evaluations, self.on_progress = time_limit_s, max_evaluations, on_progress
         self.control = np.zeros(1, dtype=np.int64)
+        self.start: Scored | None = None
         self.phase, self.evaluations = "start", 0
         self.best: Placement | Schedule = Placement(())
         self.best_score, self.layout = 0.0, space.empty([])

@@ -9,7 +9,7 @@ import numpy as np
 
 from planner.search.run import Run
 from planner.search.space import Layout, Space
-from simulator import score_kernels
+from simulator import Placement, score_kernels
 from simulator.score_kernels import Traffic
 
 
@@ -54,3 +54,15 @@ def score_each(run: Run, what: str, layouts: Iterable[Layout]) -> list[Scored]:
             run.offer(what, result.layout, result.good)
             scored.append(result)
     return sorted(scored, key=lambda result: -result.good)
+
+
+def begin_with(run: Run, placement: Placement) -> None:
+    """Score the placement that the search was given and make it the first best; `run.start`.
+
+    It is scored even where the limits are used up, so that nothing worse can become the answer.
+    """
+    run.phase = "score the given placement"
+    scored = score_layout(run.space, run.space.layout(placement), run.control)
+    run.evaluations += 1
+    run.offer("the given placement", scored.layout, scored.good)
+    run.start = scored

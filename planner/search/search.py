@@ -12,9 +12,10 @@ from planner.search.bound import upper_bound
 from planner.search.registry import find_algorithm
 from planner.search.result import Progress, SearchResult
 from planner.search.run import Run, Stopped
+from planner.search.scoring import begin_with
 from planner.search.space import Space
 from planner.search.training import hold_out
-from simulator import Schedule, simulate
+from simulator import Placement, Schedule, simulate
 
 
 def search(
@@ -26,6 +27,7 @@ def search(
     max_evaluations: int | None = None,
     executor: Executor | None = None,
     held_out: int = 0,
+    start: Placement | None = None,
     **options: Any,
 ) -> SearchResult:
     """Find a placement that finishes many requests in time.
@@ -42,21 +44,30 @@ def search(
         executor: where placements are scored, with the interface of concurrent.futures; threads by default. The
             functions handed to it release the GIL and share memory with the caller.
         held_out: resamplings of the traffic, never planned for, on which the placement is tested in the end.
+        start: a placement that fits the problem, to begin with. Algorithms that improve step by step go on from it,
+            and the answer of none scores below it.
         options: of the algorithm, see ALGORITHMS.
 
     Raises:
-        InputError: no model fits the cluster, or an unknown algorithm or a wrong option.
+        InputError: no model fits the cluster, `start` does not fit, or an unknown algorithm or a wrong option.
     """
     chosen = find_algorithm(algorithm)
     space = Space(problem)
     with Run(space, seed, time_limit_s, max_evaluations, on_progress, executor) as run:
         stop_reason = "done"
         try:
+            if start is not None:
+                begin_with(run, start)
             chosen.start(run, algorithm, options)
         except Stopped as stopped:
             stop_reason = stopped.reason
         placement = replace(run.best, name=chosen.title)
         result = simulate(problem.models, placement, problem.workload, problem.serving)
+        if start is not None:
+            given = simulate(problem.models, start, problem.workload, problem.serving)
+            if given.slo_attainment > result.slo_attainment:
+                placement, result = replace(start, name=chosen.title), given
+                run.notes.append("Nothing better than the placement to begin with was found.")
         return SearchResult(
             algorithm=algorithm,
             placement=placement,
