@@ -1,9 +1,10 @@
 """Why one placement meets more deadlines than another, in facts that are counted from both runs.
 
-Every fact is about the requests that only the better placement met: how they ended with the other one, whether they
-came in a burst of their model, whether even an idle group would have been too slow, and how many devices stood idle
-meanwhile. That idle share is the paper's argument for sharing (section 3.1): with dedicated devices a burst at one
-model queues up while devices of the others have nothing to do.
+What the difference comes from is measured in `causes`. Every other fact is about the requests that only the better
+placement met: how they ended with the other one, whether they came in a burst of their model, whether even an idle
+group would have been too slow, and how many devices stood idle meanwhile. That idle share is the paper's argument for
+sharing (section 3.1): with dedicated devices a burst at one model queues up while devices of the others have nothing
+to do.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator import STATUS, SimulationResult, stage_spans
+from planner.causes import Cause, main_cause, measure_causes, models_without_room
+from simulator import STATUS, Cluster, SimulationResult, stage_spans
 from simulator.metrics import attainment_half_width, counted_rows
 from simulator.pairs import PairedOutcomes, pair_outcomes
 from simulator.timeline import StageSpans
@@ -55,7 +57,10 @@ class Reasons:
         burst_time: share of the time that is a burst of a model, averaged over those requests.
         hopeless: share of them that even an idle group of the worse placement could not have answered in time.
         idle: share of the worse placement's devices that computed nothing when such a request reached its queue, on
-            average.
+            average; all_idle: the same when any request did.
+        causes: what accounts for how many of them, most first (see planner.causes).
+        no_room: how many of them ask for a model that the worse placement holds nowhere and has no memory left for;
+            None where the cluster is not known.
         top_model, top_share: the model with most of them, and its share. The shares are NaN if there are none.
     """
 
@@ -70,8 +75,16 @@ class Reasons:
     burst_time: float
     hopeless: float
     idle: float
+    all_idle: float
+    causes: tuple[Cause, ...]
+    no_room: int | None
     top_model: str
     top_share: float
+
+    @property
+    def main_cause(self) -> Cause | None:
+        """The difference of the placements that accounts for most of them; None where none does for half."""
+        return main_cause(self.causes, self.paired.only_first)
 
 
 def paired_difference(first: SimulationResult, second: SimulationResult, warmup_s: float = 0.0) -> PairedDifference:
@@ -92,18 +105,20 @@ def explain_difference(
     second: SimulationResult,
     warmup_s: float = 0.0,
     spans: tuple[StageSpans | None, StageSpans | None] = (None, None),
+    cluster: Cluster | None = None,
 ) -> Reasons:
     """Why the better of two runs of the same requests is better. Of equals the first counts as better.
 
     Args:
         spans: stage_spans of both runs, if at hand.
+        cluster: on which both are placed, to tell models that have no room.
 
     Raises InputError unless both ran the same requests.
     """
-    swapped = int(second.in_slo.sum()) > int(first.in_slo.sum())
-    better, worse = (second, first) if swapped else (first, second)
-    worse_spans = spans[0] if swapped else spans[1]
     rows = counted_rows(first.workload, warmup_s)
+    swapped = int(second.in_slo[rows].sum()) > int(first.in_slo[rows].sum())
+    better, worse = (second, first) if swapped else (first, second)
+    worse_spans = (spans[0] if swapped else spans[1]) or stage_spans(worse)
     counted = np.zeros(len(first.workload), dtype=bool)
     counted[rows] = True
     lost = np.flatnonzero(better.in_slo & ~worse.in_slo & counted)
@@ -111,6 +126,7 @@ def explain_difference(
     model = better.workload.model[lost]
     most = np.bincount(model, minlength=len(better.models))
     ended = np.bincount(worse.status[lost], minlength=len(STATUS))
+    hopeless, reach_s = hopeless_requests(worse), _reach_s(worse)
     return Reasons(
         better=better.name,
         worse=worse.name,
@@ -121,8 +137,11 @@ def explain_difference(
         in_bursts=_mean(in_burst[lost]),
         all_in_bursts=_mean(in_burst[counted]),
         burst_time=_mean(burst_time[model]),
-        hopeless=_mean(hopeless_requests(worse)[lost]),
-        idle=_mean(idle_devices(worse, _reach_s(worse)[lost], worse_spans)),
+        hopeless=_mean(hopeless[lost]),
+        idle=_mean(idle_devices(worse, reach_s[lost], worse_spans)),
+        all_idle=_mean(idle_devices(worse, reach_s[counted], worse_spans)),
+        causes=measure_causes(better, worse, lost, hopeless),
+        no_room=None if cluster is None else _without_room(worse, lost, cluster),
         top_model=better.models[int(np.argmax(most))].name if lost.size else "",
         top_share=float(most.max() / lost.size) if lost.size else math.nan,
     )
@@ -211,6 +230,12 @@ def _level(event_s: np.ndarray, weight: np.ndarray, at_s: np.ndarray) -> np.ndar
     level = np.empty(at_s.size)
     level[order] = np.cumsum(np.bincount(reached, weights=weight, minlength=at_s.size + 1))[: at_s.size]
     return level
+
+
+def _without_room(result: SimulationResult, rows: np.ndarray, cluster: Cluster) -> int:
+    homeless = set(models_without_room(result, cluster))
+    is_homeless = np.array([model.name in homeless for model in result.models], dtype=bool)
+    return int(is_homeless[result.workload.model[rows]].sum())
 
 
 def _reach_s(result: SimulationResult) -> np.ndarray:

@@ -72,7 +72,8 @@ def draw_verdict(view: View, answer: Answer) -> None:
     st.html(verdict_html(view.second.place, sentence))
     spans = (spans_of(view.first), spans_of(view.second))
     reasons = kept(("reasons", key), lambda: explain_difference(
-        view.first.outcome.result, view.second.outcome.result, answer.inputs.warmup_s, spans
+        view.first.outcome.result, view.second.outcome.result, answer.inputs.warmup_s, spans,
+        answer.inputs.problem.cluster,
     ))  # fmt: skip
     if not view.filter_key:
         st.markdown(f"**Why?** {plain_text(describe_reasons(reasons))}")

@@ -19,30 +19,91 @@ def draw_reasons(entry: Entry, answer: Answer) -> None:
     if rival is None or not answer.is_current:
         return
     key = ("reasons", entry.outcome_key, rival.outcome_key)
-    first, second, warmup_s = entry.outcome.result, rival.outcome.result, answer.inputs.warmup_s
-    reasons = kept(key, lambda: explain_difference(first, second, warmup_s))
+    first, second, inputs = entry.outcome.result, rival.outcome.result, answer.inputs
+    reasons = kept(key, lambda: explain_difference(first, second, inputs.warmup_s, cluster=inputs.problem.cluster))
     st.markdown(f"**Why?** {plain_text(describe_reasons(reasons))}")
 
 
 def describe_reasons(reasons: Reasons) -> str:
-    """The facts as sentences, the weightiest first."""
+    """The main reason and the facts as sentences, the weightiest first."""
     only = reasons.paired.only_first
     better, worse = words.shorten(reasons.better, 40), words.shorten(reasons.worse, 40)
     if not only:
         return f"No request meets its deadline with only one of {better} and {worse}."
+    counts = (
+        f"{words.plural(only, 'request')} met the deadline only with {better}, "
+        f"{words.count(reasons.paired.only_second)} only with {worse}."
+    )
+    if math.isfinite(reasons.difference.half_width) and not reasons.difference.is_clear:
+        return f"{counts} That is no difference that this run can tell."
     ended = [f"{words.share(count / only)} were {fate}" for fate, count in reasons.fates if count]
     sentences = [
-        f"{words.plural(only, 'request')} met the deadline only with {better}, "
-        f"{words.count(reasons.paired.only_second)} only with {worse}.",
+        counts,
+        *_main_reason(reasons, worse),
         f"Of the former, with {worse}, {words.join(ended)}.",
+        *_other_causes(reasons, worse),
     ]
     if math.isfinite(reasons.idle):
-        sentences.append(f"When they came, {words.share(reasons.idle)} of its devices had nothing to do.")
-    if math.isfinite(reasons.in_bursts) and reasons.in_bursts > 2 * reasons.burst_time:
         sentences.append(
-            f"{words.share(reasons.in_bursts)} of them came in bursts of their model, "
-            f"which last {words.share(reasons.burst_time)} of the time."
+            f"When they came, {words.share(reasons.idle)} of its devices had nothing to do; "
+            f"{words.share(reasons.all_idle)} when any request came."
         )
-    if math.isfinite(reasons.hopeless) and reasons.hopeless > 0:
-        sentences.append(f"For {words.share(reasons.hopeless)} of them even an idle group would have been too slow.")
+    burst, all_burst = words.share(reasons.in_bursts), words.share(reasons.all_in_bursts)
+    if reasons.in_bursts > reasons.all_in_bursts and burst != all_burst:
+        sentences.append(f"{burst} of them came in bursts of their model, {all_burst} of all requests did.")
     return " ".join(sentences)
+
+
+def _main_reason(reasons: Reasons, worse: str) -> list[str]:
+    cause, only = reasons.main_cause, reasons.paired.only_first
+    if cause is None:
+        if len(reasons.causes) > 1:
+            return ["No difference that was measured accounts for half of them by itself."]
+        return []
+    part = words.share(cause.requests / only)
+    if cause.kind == "too slow alone":
+        return [f"Main reason: for {part} of them even an idle group of {worse} is too slow."]
+    if cause.kind == "overhead":
+        return [f"Main reason: overhead. Without that of its cut models, {worse} would have met {part} of them."]
+    room = _room(reasons, worse)
+    if room and reasons.no_room == dict(reasons.fates)["unplaced"] and 2 * reasons.no_room >= only:
+        return [f"Main reason: memory. {room} With every model on every group {part} would have been met."]
+    first = f"Main reason: too few replicas. With every model on every group {worse} would have met {part} of them."
+    return [first, room] if room else [first]
+
+
+def _room(reasons: Reasons, worse: str) -> str:
+    """How many of them found no replica, and whether memory is why."""
+    unplaced, only = dict(reasons.fates)["unplaced"], reasons.paired.only_first
+    if not unplaced:
+        return ""
+    first = f"{words.share(unplaced / only)} of them ask for a model that no group of {worse} holds"
+    if reasons.no_room is None:
+        return first + "."
+    if reasons.no_room == unplaced:
+        return first + ", and there is no memory left for it."
+    if not reasons.no_room:
+        return first + ", although there is memory left for it."
+    return first + f"; {words.share(reasons.no_room / only)} for want of memory."
+
+
+_WITHOUT = {
+    "too slow alone": "",
+    "replicas": "every model on every group",
+    "overhead": "no overhead of cutting",
+    "uneven arrivals": "evenly spaced requests",
+}
+
+
+def _other_causes(reasons: Reasons, worse: str) -> list[str]:
+    """What else would have helped, one thing at a time."""
+    only, main = reasons.paired.only_first, reasons.main_cause
+    parts = [
+        f"{words.share(cause.requests / only)} with {_WITHOUT[cause.kind]}"
+        for cause in reasons.causes
+        if cause.requests and _WITHOUT[cause.kind] and cause is not main
+    ]
+    sentences = [f"One thing changed at a time, {worse} would have met {words.join(parts)}."] if parts else []
+    if reasons.hopeless > 0 and (main is None or main.kind != "too slow alone"):
+        sentences.append(f"For {words.share(reasons.hopeless)} of them even an idle group would have been too slow.")
+    return sentences
