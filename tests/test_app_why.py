@@ -15,7 +15,7 @@ from app.figures.lesson import (
     describe_overhead_limits,
 )
 from app.look.words import duration
-from app.panels.why import Settings, burst_sentence, closed_forms_s
+from app.panels.why import Settings, closed_forms_s
 from planner.theory.queueing import largest_alpha
 from planner.theory.two_models import LATENCY_S, serve_burst, serve_traffic
 
@@ -80,15 +80,11 @@ def test_the_play_begins_with_nothing_and_ends_with_everything():
     assert half.data[0].x.sum() == pytest.approx(1.0) and half.data[1].x.sum() == pytest.approx(1.4)
 
 
-def test_the_sentence_is_about_who_is_faster():
-    assert burst_sentence(serve_burst(4, 0.1)).startswith("Sharing answers 1.35 times faster")
-    assert burst_sentence(serve_burst(4, 0.1, (0, 1))).startswith("Dedicating")
-
-
-def test_the_curve_and_its_verdict_change_sides_at_alpha_max():
+def test_the_curve_turns_from_enough_to_too_much_at_alpha_max():
     limit = largest_alpha(1.0)
-    assert "wins" in describe_overhead_limits(1.0, limit - 0.001)
-    assert "loses" in describe_overhead_limits(1.0, limit + 0.001)
+    assert describe_overhead_limits(1.0, limit - 0.001).endswith("is no more")
+    assert describe_overhead_limits(1.0, limit + 0.001).endswith("is more")
+    assert describe_overhead_limits(1.0, 1.1).startswith("Poisson, evenly split")
     assert "cannot keep up" in describe_overhead_limits(2.5, 1.0)
     curve = build_overhead_limits_figure(1.0, 1.1).data[0]
     assert np.interp(1.0, curve.x, curve.y) == pytest.approx(limit, abs=1e-4)

@@ -142,12 +142,15 @@ def build_overhead_limits_figure(load: float, alpha: float, theme: Theme = LIGHT
 
 
 def describe_overhead_limits(load: float, alpha: float) -> str:
-    """The alt text: whether sharing wins at the chosen load and overhead, and how much it would bear."""
+    """The alt text: how much overhead sharing would bear by the formula, and how much is chosen."""
     if not 0 < load < 2:
         return f"At a load of {words.number(load)} both devices together cannot keep up, however they are used"
-    most = largest_alpha(load)
-    wins = "wins" if alpha <= most else "loses"
-    return f"At load {words.number(load)} sharing bears {100 * (most - 1):.1f} % of overhead; with yours it {wins}"
+    most, chosen = 100 * (largest_alpha(load) - 1), 100 * (alpha - 1)
+    than = "no more" if chosen <= most else "more"
+    return (
+        f"Poisson, evenly split: at load {words.number(load)} sharing bears {words.number(most)} % of overhead; "
+        f"yours, {words.number(chosen)} %, is {than}"
+    )
 
 
 def build_attainment_curves_figure(

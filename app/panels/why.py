@@ -20,6 +20,7 @@ from app.figures.lesson import (
 from app.look import words
 from app.look.style import current_theme, tile_html, verdict_html
 from app.panels.keep import draw_chart, draw_table
+from app.panels.why_words import burst_sentence, kingman_sentence, overload_sentence, traffic_sentence
 from app.state import compute
 from app.state.session import Visit
 from planner.theory.queueing import bursty_waiting_s, dedicated_latency_s, pipeline_latency_s
@@ -73,19 +74,6 @@ def draw_burst(visit: Visit) -> None:
         draw_table(burst_table(both), "burst-table", "Latency of every request both ways, in units of y")
 
 
-def burst_sentence(both: TwoWays) -> str:
-    """Who is faster in the burst, and the sums behind it."""
-    dedicated, shared = both.mean_latency_s()
-    sums = [
-        f"({' + '.join(f'{v:.3g}' for v in result.latency_s)}) y / {result.latency_s.size} = {mean:.3g} y"
-        for result, mean in ((both.dedicated, dedicated), (both.shared, shared))
-    ]
-    better = "Sharing" if shared < dedicated else "Dedicating" if dedicated < shared else "Neither"
-    times = max(dedicated, shared) / min(dedicated, shared)
-    first = f"{better} answers {times:.2f} times faster" if better != "Neither" else "Neither is faster"
-    return f"{first}. Dedicated: {sums[0]}; shared: {sums[1]}."
-
-
 def burst_table(both: TwoWays) -> pd.DataFrame:
     """One row a request: latency both ways, in units of a request's time alone."""
     return pd.DataFrame(
@@ -122,7 +110,8 @@ def draw_traffic(visit: Visit) -> Settings:
     settings = Settings(rate, cv, share / 100, alpha)
     both = simulate_settings(settings)
     means_s = both.mean_latency_s()
-    st.html(verdict_html(DEDICATED if means_s[0] <= means_s[1] else SHARED, traffic_sentence(means_s)))
+    sentences = f"{traffic_sentence(both)} {overload_sentence(busiest_loads(settings), DURATION_S)}".rstrip()
+    st.html(verdict_html(DEDICATED if means_s[0] <= means_s[1] else SHARED, sentences))
     _draw_tiles(settings, means_s)
     left, right = st.columns(2, gap="large")
     with left:
@@ -139,6 +128,11 @@ def simulate_settings(settings: Settings) -> TwoWays:
                                                    duration_s=DURATION_S))  # fmt: skip
 
 
+def busiest_loads(settings: Settings) -> tuple[float, float]:
+    """Work that arrives in a second for the busiest own device, and for a stage of the pipeline, in seconds."""
+    return max(settings.share, 1 - settings.share) * settings.load, settings.load * settings.alpha / 2
+
+
 def closed_forms_s(settings: Settings) -> tuple[float, float]:
     """Mean latencies by formula: exact for Poisson traffic, else Kingman's approximation of the waiting."""
     d, alpha = LATENCY_S, settings.alpha
@@ -152,18 +146,6 @@ def closed_forms_s(settings: Settings) -> tuple[float, float]:
     return d + waits, alpha * d + bursty_waiting_s(settings.rate_per_s, alpha * d / 2, settings.cv)
 
 
-def traffic_sentence(means_s: tuple[float, float]) -> str:
-    """Who answers faster on average."""
-    dedicated_s, shared_s = means_s
-    better, times = ("Sharing", dedicated_s / shared_s) if shared_s <= dedicated_s else (
-        "Dedicating", shared_s / dedicated_s
-    )  # fmt: skip
-    return (
-        f"{better} answers {times:.2f} times faster. On average {words.duration(dedicated_s)} with dedicated devices, "
-        f"{words.duration(shared_s)} from the shared pipeline."
-    )
-
-
 def _draw_tiles(settings: Settings, means_s: tuple[float, float]) -> None:
     formulas_s = closed_forms_s(settings)
     source = "formula (M/D/1)" if settings.cv == 1 else "Kingman's approximation"
@@ -171,18 +153,18 @@ def _draw_tiles(settings: Settings, means_s: tuple[float, float]) -> None:
     def says(seconds: float) -> str:
         return f"{source}: {words.duration(seconds) if np.isfinite(seconds) else 'the queue grows for ever'}"
 
-    busiest = max(settings.share, 1 - settings.share) * settings.load
+    busiest, pipeline = busiest_loads(settings)
     tiles = [
         tile_html("dedicated, mean latency", words.duration(means_s[0]), "", [(DEDICATED, says(formulas_s[0]))]),
         tile_html("shared, mean latency", words.duration(means_s[1]), "", [(SHARED, says(formulas_s[1]))]),
-        tile_html("busiest own device", words.share(busiest), "of its time"),
-        tile_html("pipeline", words.share(settings.load * settings.alpha / 2), "of its time"),
+        tile_html("busiest own device", words.share(min(busiest, 1.0)), "of its time"),
+        tile_html("pipeline", words.share(min(pipeline, 1.0)), "of its time"),
     ]
     st.html(f'<div class="tiles">{"".join(tiles)}</div>')
     st.caption(
         f"Simulated: {words.count(settings.rate_per_s * DURATION_S)} requests. One run wanders around its mean, the "
         "more so the burstier it is." + ("" if settings.cv == 1 else " For gaps that are not Poisson there is no exact "
-        "formula; two bursty models together are calmer than Kingman assumes of the pipeline.")
+        f"formula. {kingman_sentence(means_s, formulas_s, settings.alpha)}")
     )  # fmt: skip
 
 

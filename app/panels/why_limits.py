@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import streamlit as st
 
@@ -14,9 +16,11 @@ from app.figures.lesson import (
 from app.look import words
 from app.look.style import current_theme
 from app.panels.keep import draw_chart, draw_table
-from app.panels.why import Settings
+from app.panels.why import Settings, simulate_settings
+from app.panels.why_words import attainment_title, traffic_sentence
 from app.state import compute
 from app.state.session import Visit
+from planner.explain import paired_difference
 from planner.theory.queueing import most_tolerant_load
 from planner.theory.two_models import LATENCY_S, serve_with_memory
 
@@ -37,6 +41,11 @@ def draw_limits(visit: Visit, settings: Settings) -> None:
     )
     draw_chart(build_overhead_limits_figure(settings.load, settings.alpha, current_theme()), "why-limits",
                describe_overhead_limits(settings.load, settings.alpha))  # fmt: skip
+    st.caption(
+        "The formula is that of mean latencies under Poisson traffic, evenly split. The traffic of step 2 has "
+        f"CV {settings.cv:g} and {words.share(settings.share)} of it for model 1; simulated: "
+        f"{traffic_sentence(simulate_settings(settings))}"
+    )
     st.markdown(f"**Plenty of memory, or loose deadlines.** Now {MODELS} models on {MODELS} devices with deadlines: "
                 "replicas on single devices against pipelines that hold all models.")  # fmt: skip
     rate, cv, alpha = _draw_settings(visit)
@@ -45,8 +54,9 @@ def draw_limits(visit: Visit, settings: Settings) -> None:
         _draw_memory(rate, cv, alpha)
     with right:
         _draw_deadlines(rate, cv, alpha)
-    st.markdown("Rule of thumb: sharing helps while memory is scarce, the load is not near full, traffic is bursty or "
-                "skewed, or deadlines are tight.")  # fmt: skip
+    st.caption("To win is to meet more deadlines by more than the uncertainty of the difference.")
+    st.markdown("The paper's rule of thumb: sharing helps while memory is scarce, the load is not near full, traffic "
+                "is bursty or skewed, or deadlines are tight.")  # fmt: skip
 
 
 def _draw_settings(visit: Visit) -> tuple[float, float, float]:
@@ -67,13 +77,12 @@ def _draw_settings(visit: Visit) -> tuple[float, float, float]:
 def _draw_memory(rate: float, cv: float, alpha: float) -> None:
     rooms = list(range(1, MODELS + 1))
     met = [_attainment(room, rate, cv, alpha, _SCALE) for room in rooms]
-    replicas, pipelines = zip(*met, strict=True)
-    last = next((room for room, (r, p) in zip(rooms, met, strict=True) if r >= p), None)
-    title = (
-        f"With room for {last} of {MODELS} models on a device replicas are as good, deadlines at {_SCALE:g} × alone"
-        if last
-        else f"Pipelines meet more deadlines at any memory, deadlines at {_SCALE:g} × alone"
-    )
+    replicas, pipelines, clear = zip(*met, strict=True)
+    title = attainment_title(
+        [sign > 0 for sign in clear], rooms, "Pipelines win",
+        f"with room for {{}} of {MODELS} models on a device, deadlines at {_SCALE:g} × alone",
+        f"with no memory that was tried, deadlines at {_SCALE:g} × alone",
+    )  # fmt: skip
     figure = build_attainment_curves_figure(rooms, replicas, pipelines, title, "models that fit one device", "memory",
                                             current_theme())  # fmt: skip
     draw_chart(figure, "why-memory", title)
@@ -84,13 +93,12 @@ def _draw_memory(rate: float, cv: float, alpha: float) -> None:
 
 def _draw_deadlines(rate: float, cv: float, alpha: float) -> None:
     met = [_attainment(_ROOM, rate, cv, alpha, scale) for scale in _SCALES]
-    replicas, pipelines = zip(*met, strict=True)
-    wins = [scale for scale, (r, p) in zip(_SCALES, met, strict=True) if r > p]
-    title = (
-        f"Replicas win with deadlines from {words.number(wins[0])} × alone on, room for {_ROOM} models on a device"
-        if wins
-        else f"Pipelines meet at least as many deadlines up to {_SCALES[-1]:g} × alone, room for {_ROOM} models"
-    )
+    replicas, pipelines, clear = zip(*met, strict=True)
+    title = attainment_title(
+        [sign < 0 for sign in clear], _SCALES, "Replicas win",
+        f"with deadlines at {{}} × alone, room for {_ROOM} models on a device",
+        f"with no deadline that was tried, room for {_ROOM} models on a device",
+    )  # fmt: skip
     figure = build_attainment_curves_figure(_SCALES, replicas, pipelines, title, "deadline, times the latency alone",
                                             "deadlines", current_theme())  # fmt: skip
     draw_chart(figure, "why-deadlines", title)
@@ -99,6 +107,12 @@ def _draw_deadlines(rate: float, cv: float, alpha: float) -> None:
         draw_table(table, "why-deadlines-table", "Deadlines met by replicas and pipelines over the deadline")
 
 
-def _attainment(room: int, rate: float, cv: float, alpha: float, scale: float) -> tuple[float, float]:
-    key = ("memory", room, rate, cv, alpha, scale)
-    return compute.kept(key, lambda: serve_with_memory(room, rate, cv, alpha, scale, MODELS))
+def _attainment(room: int, rate: float, cv: float, alpha: float, scale: float) -> tuple[float, float, int]:
+    """Attainment of replicas and of pipelines, and who is clearly better: 1 pipelines, -1 replicas, 0 neither."""
+
+    def work() -> tuple[float, float, int]:
+        both = serve_with_memory(room, rate, cv, alpha, scale, MODELS)
+        gap = paired_difference(both.dedicated, both.shared)
+        return *both.slo_attainment(), int(math.copysign(gap.is_clear, gap.difference))
+
+    return compute.kept(("memory", room, rate, cv, alpha, scale), work)

@@ -33,7 +33,7 @@ IDEAL = Serving(
 
 @dataclass(frozen=True, eq=False)
 class TwoWays:
-    """The same requests served both ways. dedicated: a device for each model; shared: both in one pipeline."""
+    """The same requests served both ways. dedicated: by devices with whole models; shared: by pipelines."""
 
     dedicated: SimulationResult
     shared: SimulationResult
@@ -41,6 +41,10 @@ class TwoWays:
     def mean_latency_s(self) -> tuple[float, float]:
         """Mean latency of both ways over the requests that ran, seconds; NaN where none ran."""
         return tuple(_mean(result) for result in (self.dedicated, self.shared))
+
+    def slo_attainment(self) -> tuple[float, float]:
+        """Share of requests that met their deadline both ways, 0..1."""
+        return self.dedicated.slo_attainment, self.shared.slo_attainment
 
 
 def serve_burst(requests: int, hop_share: float, models: tuple[int, ...] = (0,)) -> TwoWays:
@@ -90,8 +94,8 @@ def serve_traffic(
 def serve_with_memory(
     room: int, rate_per_s: float, cv: float, alpha: float = 1.0, slo_scale: float = 5.0, models: int = 8,
     duration_s: float = 2_000.0, seed: int = 0, latency_s: float = LATENCY_S,
-) -> tuple[float, float]:  # fmt: skip
-    """Attainment of as many devices as models, by memory: replicas on single devices, and pipelines (figure 4).
+) -> TwoWays:  # fmt: skip
+    """As many devices as models, by memory: replicas on single devices, and pipelines (figure 4).
 
     A device holds `room` models whole; a pipeline of k stages on k devices holds room * k models. Replicas go to
     devices i .. i + room - 1; the pipelines are the shortest whose groups hold every model.
@@ -111,7 +115,7 @@ def serve_with_memory(
     workload = gamma_workload((rate_per_s / models,) * models, cv, duration_s, seed)
     replicas = Placement(tuple(Group(1, 1, tuple(names[(d - j) % models] for j in range(room))) for d in range(models)))
     pipelines = Placement((Group(stages, 1, tuple(names)),) * (models // stages))
-    return tuple(simulate(served, p, workload, IDEAL).slo_attainment for p in (replicas, pipelines))
+    return TwoWays(*(simulate(served, p, workload, IDEAL) for p in (replicas, pipelines)))
 
 
 def _serve(profile: Profile, shape: tuple[int, int], workload: Workload, slo_s: float = np.inf) -> TwoWays:
