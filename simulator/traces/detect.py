@@ -52,6 +52,14 @@ _COMPANIONS = (
     ({"average", "count", "minimum", "maximum"}, "durations of Azure Functions"),
     ({"averageallocatedmb"}, "memory sizes of Azure Functions"),
 )
+# Tokens of a prefix block, and how many lines are asked about it: short prompts fill one block of either size.
+_QWEN_BLOCK, _MOONCAKE_BLOCK = 16, 512
+_LINES_ASKED = 100
+# Keys of JSON Lines that are used, or known not to bear on when requests come.
+JSON_KEYS = {
+    "timestamp", "model", "input_length", "output_length", "hash_ids",
+    "session_id", "chat_id", "parent_chat_id", "type", "turn",
+}  # fmt: skip
 # ServeGen files have no header of their own.
 SERVEGEN_COLUMNS = ("start_s", "rate_per_s", "cv", "family", "shape", "scale")
 _DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -66,12 +74,14 @@ class Layout:
         header: column names without surrounding blanks, lower case; empty for JSON and Parquet.
         skip_lines: lines in front of the first row.
         is_parquet: whether the file is Parquet.
+        is_guess: whether nothing in the file tells the unit of its times.
     """
 
     format: str
     header: tuple[str, ...] = ()
     skip_lines: int = 0
     is_parquet: bool = False
+    is_guess: bool = False
 
 
 def detect(file: TraceFile, wanted: str = "auto") -> Layout:
@@ -84,7 +94,7 @@ def detect(file: TraceFile, wanted: str = "auto") -> Layout:
     layout = _detect(file)
     if wanted in ("auto", layout.format):
         return layout
-    alike = {"mooncake", "qwen"}
+    alike = {"mooncake", "qwen", "ragpulse"}
     if {wanted, layout.format} <= alike:
         return Layout(wanted)
     raise InputError(f"{file.name} was to be read as {wanted}, but it looks like {layout.format}; give that or auto.")
@@ -110,7 +120,7 @@ def _detect(file: TraceFile) -> Layout:
     first_line = body.split("\n", 1)[0].strip("\r")
     blank_lines = text[: len(text) - len(body)].count("\n")
     if body[0] in "{[":
-        return Layout(_detect_json(file, first_line))
+        return _detect_json(file, first_line, body, len(head) < HEAD_BYTES)
     if "\r" in first_line:
         raise InputError(f"{file.name} ends its lines with a bare carriage return; a line feed at the end is needed.")
     if "\n" not in body and len(head) == HEAD_BYTES:
@@ -147,7 +157,7 @@ def _decode(file: TraceFile, head: bytes) -> str:
         ) from None
 
 
-def _detect_json(file: TraceFile, first_line: str) -> str:
+def _detect_json(file: TraceFile, first_line: str, body: str, is_whole: bool) -> Layout:
     wanted = "an object with timestamp, input_length and output_length on each line is needed"
     if first_line.startswith("["):
         raise InputError(f"{file.name} is a JSON list, not JSON Lines; {wanted}.")
@@ -158,16 +168,34 @@ def _detect_json(file: TraceFile, first_line: str) -> str:
     if "timestamp" not in row or not {"input_length", "output_length"} <= row.keys():
         keys = ", ".join(list(row)[:6]) or "none"
         raise InputError(f"{file.name} is JSON but no request trace (keys of its first line: {keys}); {wanted}.")
-    if "session_id" in row or isinstance(row["timestamp"], str) or isinstance(row.get("hash_ids"), dict):
-        return "ragpulse"
-    return "qwen" if "chat_id" in row or _has_small_blocks(row) else "mooncake"
+    if isinstance(row.get("hash_ids"), dict):
+        return Layout("ragpulse")
+    if "chat_id" in row:
+        return Layout("qwen")
+    size = _block_size(body if is_whole else body[: body.rfind("\n")])
+    if size is not None:
+        return Layout("qwen" if size == _QWEN_BLOCK else "mooncake")
+    if isinstance(row["timestamp"], str):
+        return Layout("ragpulse")
+    return Layout("mooncake", is_guess=True)
 
 
-def _has_small_blocks(row: dict) -> bool:
-    length, blocks = row["input_length"], row.get("hash_ids")
-    if not (isinstance(length, int) and isinstance(blocks, list) and 0 < length < 1 << 40):
-        return False
-    return len(blocks) == math.ceil(length / 16) and len(blocks) != math.ceil(length / 512)
+def _block_size(lines: str) -> int | None:
+    """How many tokens a block of hash_ids has, as most of the first lines have it that tell; None if none does."""
+    votes = {_QWEN_BLOCK: 0, _MOONCAKE_BLOCK: 0}
+    for line in lines.split("\n", _LINES_ASKED)[:_LINES_ASKED]:
+        try:
+            row = json.loads(line)
+            length, blocks = row["input_length"], row["hash_ids"]
+        except (ValueError, RecursionError, LookupError, TypeError):
+            continue
+        if not (isinstance(length, int) and isinstance(blocks, list) and 0 < length < 1 << 40):
+            continue
+        small, large = (len(blocks) == math.ceil(length / size) for size in votes)
+        if small != large:
+            votes[_QWEN_BLOCK if small else _MOONCAKE_BLOCK] += 1
+    most = max(votes, key=votes.__getitem__)
+    return most if votes[most] else None
 
 
 def split_line(line: str, where: str) -> list[str]:

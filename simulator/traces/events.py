@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -9,52 +11,87 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from simulator.errors import InputError
+from simulator.traces.clock import MAX_CLOCK, epoch_unit, in_seconds
 from simulator.traces.detect import Layout
 from simulator.traces.files import TraceFile
-from simulator.traces.parts import EventPart, counted, short_names, single_source
+from simulator.traces.parts import EventPart, counted, short_names, single_source, unused_columns
 from simulator.traces.table import Kind, Labels, check_sources, read_columns
-from simulator.traces.trace import MAX_TIME_S, TraceLimits
+from simulator.traces.trace import TraceLimits
 
 # Durations are whole milliseconds, ends are not: a start may fall this far before 0 by rounding alone.
 _ROUNDING_S = 0.01
 _YEAR_2024_NS = pd.Timestamp("2024-01-01").value
+_NATIVE = ("arrival_s", "model", "slo_s")
+# What the files of each format have beside the columns that are read.
+_PUBLISHED = {
+    "azure_llm": ("numimages", "contexttokens", "generatedtokens"),
+    "vidur": ("num_prefill_tokens", "num_decode_tokens"),
+    "burstgpt": ("session id", "elapsed time", "request tokens", "total tokens", "log type"),
+    "gentd26": (
+        "predict_type", "exec_time_seconds", "groupid", "prompt_length", "negative_prompt_length",
+        "num_images_per_prompt", "num_inference_steps", "num_lora",
+    ),
+    "azure_functions_2021": (),
+}  # fmt: skip
 
 
 def read_native(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
     """`arrival_s,model[,slo_s]`, columns in any order; others are ignored with a notice."""
     if layout.is_parquet:
         return _read_parquet(file, limits)
-    columns = {"arrival_s": Kind.TIME, "model": Kind.LABEL}
+    columns = {"arrival_s": Kind.CLOCK, "model": Kind.LABEL}
     if "slo_s" in layout.header:
         columns["slo_s"] = Kind.DEADLINE
     data = read_columns(file, layout, columns, limits)
-    part = EventPart("native", data["arrival_s"], data["model"].codes, data["model"].names, data.get("slo_s"))
+    arrival_s, notices = in_seconds(file.name, data["arrival_s"])
+    part = EventPart("native", arrival_s, data["model"].codes, data["model"].names, data.get("slo_s"), notices)
     _check_model_names(file, part)
-    part.notices += _ignored(layout.header)
+    part.notices += unused_columns([name for name in layout.header if name not in _NATIVE])
     return part
 
 
 def read_azure_llm(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
-    """Azure LLM inference: 2023 (100 ns, no zone), 2024 (UTC offset), and multimodal 2025; one model a file."""
-    arrival = read_columns(file, layout, {"timestamp": Kind.INSTANT}, limits)["timestamp"]
-    found = layout.format
-    if found == "azure_llm_2023" and arrival[0] >= _YEAR_2024_NS:
-        found = "azure_llm_2024"
-    return EventPart(found, arrival, single_source(arrival.size), None)
+    """Azure LLM inference: 2023 (100 ns, no zone), 2024 (UTC offset), and multimodal 2025."""
+    part = _single_model(file, layout, "timestamp", Kind.INSTANT, _PUBLISHED["azure_llm"], limits)
+    if part.format == "azure_llm_2023" and part.arrival[0] >= _YEAR_2024_NS:
+        part.format = "azure_llm_2024"
+    return part
 
 
 def read_vidur(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
-    """Vidur/Splitwise processed traces: seconds from 0; one model a file."""
-    arrival = read_columns(file, layout, {"arrived_at": Kind.TIME}, limits)["arrived_at"]
-    return EventPart(layout.format, arrival, single_source(arrival.size), None)
+    """Vidur/Splitwise processed traces: seconds from 0."""
+    return _single_model(file, layout, "arrived_at", Kind.CLOCK, _PUBLISHED["vidur"], limits)
+
+
+def _single_model(
+    file: TraceFile, layout: Layout, time: str, kind: Kind, published: tuple[str, ...], limits: TraceLimits
+) -> EventPart:
+    """A format with one model a file; a column `model`, which the published files do not have, names several."""
+    columns = {time: kind} | ({"model": Kind.LABEL} if "model" in layout.header else {})
+    data = read_columns(file, layout, columns, limits)
+    arrival, notices = data[time], []
+    if kind is Kind.CLOCK:
+        arrival, notices = in_seconds(file.name, arrival)
+    part = EventPart(layout.format, arrival, single_source(arrival.size), None, None, notices)
+    if "model" in data:
+        part.source, part.names = data["model"].codes, data["model"].names
+        _check_model_names(file, part)
+    part.notices += _unused(layout, columns, published)
+    return part
+
+
+def _unused(layout: Layout, columns: Mapping[str, Kind], published: tuple[str, ...]) -> list[str]:
+    return unused_columns([name for name in layout.header if name not in columns and name not in published])
 
 
 def read_burstgpt(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
     """BurstGPT, six or eight columns. Failed requests arrived all the same: they stay, and a notice counts them."""
-    columns = {"timestamp": Kind.TIME, "model": Kind.LABEL, "response tokens": Kind.NUMBER}
+    columns = {"timestamp": Kind.CLOCK, "model": Kind.LABEL, "response tokens": Kind.NUMBER}
     data = read_columns(file, layout, columns, limits)
-    part = EventPart(layout.format, data["timestamp"], data["model"].codes, data["model"].names)
+    arrival_s, notices = in_seconds(file.name, data["timestamp"])
+    part = EventPart(layout.format, arrival_s, data["model"].codes, data["model"].names, None, notices)
     _check_model_names(file, part)
+    part.notices += _unused(layout, columns, _PUBLISHED[layout.format])
     failed = int((data["response tokens"] == 0).sum())
     if failed:
         part.notices.append(
@@ -88,6 +125,7 @@ def read_gentd26(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventP
         notices.append(f"{counted(left_out, 'row')} of {file.name} without a model left out.")
     if not arrival.size:
         raise InputError(f"{file.name}: no row names a model in checkpoint_model_version_id; at least one is needed.")
+    notices += _unused(layout, columns, _PUBLISHED[layout.format])
     if unfinished:
         notices.append(f"{file.name} has requests that did not succeed ({', '.join(unfinished)}); they are kept.")
     return EventPart(layout.format, arrival, source.astype(np.int32), names, None, notices)
@@ -95,8 +133,14 @@ def read_gentd26(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventP
 
 def read_azure_functions_2021(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
     """Azure Functions 2021: arrival = end - duration; a function is (app, func)."""
-    columns = {"app": Kind.LABEL, "func": Kind.LABEL, "end_timestamp": Kind.TIME, "duration": Kind.TIME}
+    columns = {"app": Kind.LABEL, "func": Kind.LABEL, "end_timestamp": Kind.CLOCK, "duration": Kind.TIME}
     data = read_columns(file, layout, columns, limits)
+    unit = epoch_unit(float(data["end_timestamp"].min()))
+    if unit is not None and unit[0] != "seconds":
+        raise InputError(
+            f"{file.name}, column 'end_timestamp' is in {unit[0]} since 1970, so the unit of 'duration' is unknown; "
+            "both in seconds are allowed."
+        )
     arrival = data["end_timestamp"] - data["duration"]
     early = np.flatnonzero(arrival < -_ROUNDING_S)
     if early.size:
@@ -112,6 +156,7 @@ def read_azure_functions_2021(file: TraceFile, layout: Layout, limits: TraceLimi
     check_sources(file, keys.size, limits)
     names = short_names([(app.names[key // len(func.names)], func.names[key % len(func.names)]) for key in keys])
     part = EventPart(layout.format, arrival, codes.astype(np.int32), names)
+    part.notices += _unused(layout, columns, _PUBLISHED[layout.format])
     if rounded:
         part.notices.append(
             f"{counted(rounded, 'start')} of {file.name} fell before 0 by rounding and have been set to 0."
@@ -138,6 +183,8 @@ def _parquet_part(file: TraceFile, limits: TraceLimits) -> EventPart:
         if names.count(name) != 1:
             raise InputError(f"{file.name} is Parquet with {names.count(name)} columns named '{name}'; one is needed.")
     _check_parquet_size(file, parquet, limits)
+    # Names stay a dictionary: written out, one long name in a few bytes a row would fill the memory.
+    parquet = pq.ParquetFile(pa.PythonFile(file.stream, mode="r"), metadata=parquet.metadata, read_dictionary=["model"])
     wanted = ["arrival_s", "model"] + (["slo_s"] if "slo_s" in names else [])
     labels, pieces = Labels(), {name: [] for name in wanted}
     for batch in parquet.iter_batches(columns=wanted, batch_size=1 << 20):
@@ -149,16 +196,18 @@ def _parquet_part(file: TraceFile, limits: TraceLimits) -> EventPart:
             raise InputError(
                 f"{file.name}, column 'model' has {counted(model.null_count, 'empty value')}; text is needed."
             )
-        if pa.types.is_dictionary(model.type):
-            model = model.dictionary_decode()
-        pieces["model"].append(labels.encode(pc.dictionary_encode(model.cast(pa.string()))))
+        if not pa.types.is_dictionary(model.type):
+            model = pc.dictionary_encode(model)
+        names_as_text = pa.DictionaryArray.from_arrays(model.indices, model.dictionary.cast(pa.string()))
+        pieces["model"].append(labels.encode(names_as_text))
         check_sources(file, len(labels.names), limits)
     arrival_s, source = np.concatenate(pieces["arrival_s"]), np.concatenate(pieces["model"])
     slo_s = np.concatenate(pieces["slo_s"]) if "slo_s" in pieces else None
     _check_parquet_values(file, arrival_s, slo_s)
-    part = EventPart("native", arrival_s, source, labels.names, slo_s)
+    arrival_s, notices = in_seconds(file.name, arrival_s)
+    part = EventPart("native", arrival_s, source, labels.names, slo_s, notices)
     _check_model_names(file, part)
-    part.notices += _ignored(tuple(names))
+    part.notices += unused_columns([name for name in names if name not in _NATIVE])
     return part
 
 
@@ -181,10 +230,10 @@ def _parquet_numbers(file: TraceFile, name: str, column: pa.Array) -> np.ndarray
 
 
 def _check_parquet_values(file: TraceFile, arrival_s: np.ndarray, slo_s: np.ndarray | None) -> None:
-    bad = np.flatnonzero(~((arrival_s >= 0) & (arrival_s <= MAX_TIME_S)))
+    bad = np.flatnonzero(~((arrival_s >= 0) & (arrival_s <= MAX_CLOCK)))
     if bad.size:
         raise InputError(
-            f"{file.name}, row {bad[0] + 1}, column 'arrival_s' is {arrival_s[bad[0]]}; {Kind.TIME.value} is allowed."
+            f"{file.name}, row {bad[0] + 1}, column 'arrival_s' is {arrival_s[bad[0]]}; {Kind.CLOCK.value} is allowed."
         )
     if slo_s is not None:
         bad = np.flatnonzero(~(np.isnan(slo_s) | (np.isfinite(slo_s) & (slo_s > 0))))
@@ -201,11 +250,3 @@ def _check_model_names(file: TraceFile, part: EventPart) -> None:
             raise InputError(
                 f"{file.name}, request {row} names no model; every row of a {part.format} trace needs one."
             )
-
-
-def _ignored(header: tuple[str, ...]) -> list[str]:
-    extra = [name or "(no name)" for name in header if name not in ("arrival_s", "model", "slo_s")]
-    if not extra:
-        return []
-    shown = ", ".join(extra[:5]) + (", ..." if len(extra) > 5 else "")
-    return [f"{counted(len(extra), 'other column')} ({shown}) {'is' if len(extra) == 1 else 'are'} not used."]

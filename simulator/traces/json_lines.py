@@ -1,4 +1,4 @@
-"""JSON Lines formats: Mooncake, Qwen/Bailian, RAGPulse. One model a file; lines run to several kB."""
+"""JSON Lines formats: Mooncake, Qwen/Bailian, RAGPulse. One model a file unless lines name one; lines are long."""
 
 from __future__ import annotations
 
@@ -8,36 +8,54 @@ import math
 import numpy as np
 
 from simulator.errors import InputError
-from simulator.traces.detect import Layout
+from simulator.traces.clock import MAX_CLOCK, in_seconds
+from simulator.traces.detect import JSON_KEYS, Layout
 from simulator.traces.files import TraceFile
-from simulator.traces.parts import EventPart, single_source
-from simulator.traces.trace import MAX_TIME_S, TraceLimits
+from simulator.traces.parts import EventPart, single_source, unused_columns
+from simulator.traces.table import check_sources
+from simulator.traces.trace import TraceLimits
 
-_SECONDS_PER_UNIT = {"mooncake": 1e-3, "qwen": 1.0, "ragpulse": 1.0}
+_UNITS = {"mooncake": "milliseconds", "qwen": "seconds", "ragpulse": "seconds"}
 
 
 def read_json_lines(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
-    """The arrivals of a JSON Lines trace; empty lines are skipped.
+    """The arrivals of a JSON Lines trace, and the models of a file whose lines have a key `model`; empty lines are
+    skipped.
 
-    Raises InputError naming the line that is no object, or whose timestamp is missing or no number from 0 on
-    (RAGPulse: text that is such a number).
+    Raises InputError naming the line that is no object, whose timestamp is missing or no number from 0 on (also as
+    text), or that names no model where others do.
     """
     times: list[float] = []
+    models: list[int] = []
+    index: dict[str, int] = {}
+    other_keys: dict[str, None] = {}
     for where, line in file.lines():
         # Only the first line can carry a byte order mark.
         text = line if times else line.removeprefix(b"\xef\xbb\xbf")
         if not text.strip():
             continue
-        times.append(_timestamp(where, text, layout.format))
+        row = _row(where, text)
+        if not times:
+            names_models = "model" in row
+        times.append(_timestamp(where, row))
+        if names_models or "model" in row:
+            models.append(index.setdefault(_model(where, row, names_models), len(index)))
+            check_sources(file, len(index), limits)
+        other_keys.update(dict.fromkeys(row.keys() - JSON_KEYS))
         if len(times) > limits.max_rows:
             raise InputError(f"{file.name} has more than {limits.max_rows:,} rows, the most that are allowed.")
-    arrival = np.array(times) * _SECONDS_PER_UNIT[layout.format]
-    part = EventPart(layout.format, arrival, single_source(arrival.size), None)
+    arrival, notices = in_seconds(file.name, np.array(times), _UNITS[layout.format])
+    if layout.is_guess and not notices:
+        notices = [_unit_notice(file, layout.format)]
+    source = np.array(models, dtype=np.int32) if models else single_source(arrival.size)
+    part = EventPart(layout.format, arrival, source, list(index) or None, None, notices)
+    part.notices += unused_columns(sorted(other_keys))
     if layout.format == "ragpulse":
         # A pass starts where the clock falls back; small disorder inside a pass is not one.
         passes = 1 + int((np.diff(arrival) < -86_400).sum())
         if passes > 1:
-            arrival.sort()
+            order = np.argsort(arrival, kind="stable")
+            part.arrival, part.source = arrival[order], source[order]
             part.notices.append(
                 f"{file.name} holds {passes} passes over the same clock, one after "
                 "the other; they have been laid over each other."
@@ -45,7 +63,15 @@ def read_json_lines(file: TraceFile, layout: Layout, limits: TraceLimits) -> Eve
     return part
 
 
-def _timestamp(where: str, line: bytes, format_name: str) -> float:
+def _unit_notice(file: TraceFile, format_name: str) -> str:
+    other = "qwen" if _UNITS[format_name] == "milliseconds" else "mooncake"
+    return (
+        f"Nothing in {file.name} tells the unit of its times; they are read as {_UNITS[format_name]}, as in "
+        f"{format_name} traces. The format {other} reads them as {_UNITS[other]}."
+    )
+
+
+def _row(where: str, line: bytes) -> dict:
     try:
         row = json.loads(line)
     except UnicodeDecodeError:
@@ -54,12 +80,27 @@ def _timestamp(where: str, line: bytes, format_name: str) -> float:
         raise InputError(f"{where} is no complete JSON object; one object on each line is allowed.") from None
     if not isinstance(row, dict) or "timestamp" not in row:
         raise InputError(f"{where} has no timestamp; an object with one on each line is allowed.")
+    return row
+
+
+def _timestamp(where: str, row: dict) -> float:
     value = row["timestamp"]
     try:
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        seconds = float(value) if is_number or (format_name == "ragpulse" and isinstance(value, str)) else math.nan
+        is_number = isinstance(value, (int, float, str)) and not isinstance(value, bool)
+        # Python reads "1_000" as a number, nobody else does.
+        time = float(value.replace("_", "?") if isinstance(value, str) else value) if is_number else math.nan
     except (ValueError, OverflowError):
-        seconds = math.nan
-    if not 0 <= seconds <= MAX_TIME_S:
-        raise InputError(f"{where}, key 'timestamp' is {value!r:.60}; a number from 0 to {MAX_TIME_S:g} is allowed.")
-    return seconds
+        time = math.nan
+    if not 0 <= time <= MAX_CLOCK:
+        raise InputError(f"{where}, key 'timestamp' is {value!r:.60}; a number from 0 to {MAX_CLOCK:.2g} is allowed.")
+    return time
+
+
+def _model(where: str, row: dict, expected: bool) -> str:
+    model = row.get("model")
+    if not expected:
+        raise InputError(f"{where} names a model, but the first line does not; all lines or none are allowed to.")
+    if not isinstance(model, str) or not model.strip():
+        found = f"is {model!r:.60}" if "model" in row else "is missing"
+        raise InputError(f"{where}, key 'model' {found}; text is needed on every line, because the first has it.")
+    return model.strip()

@@ -44,6 +44,14 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
+def unused_columns(names: Sequence[str]) -> list[str]:
+    """A sentence about columns (or keys) that nothing is done with, or none."""
+    if not names:
+        return []
+    shown = ", ".join(name or "(no name)" for name in names[:5]) + (", ..." if len(names) > 5 else "")
+    return [f"{counted(len(names), 'other column')} ({shown}) {'is' if len(names) == 1 else 'are'} not used."]
+
+
 def short_key(parts: Sequence[str]) -> str:
     """A readable name from hashes: each cut to 8 digits, joined by a slash."""
     return "/".join(part[:8] if len(part) >= 32 else part for part in parts)

@@ -17,11 +17,14 @@ from simulator.traces.json_lines import read_json_lines
 from simulator.traces.parts import EventPart, counted, short_names
 from simulator.traces.servegen import RatePart, read_rates
 from simulator.traces.ticks import find_tick
-from simulator.traces.trace import Events, Rates, Trace, TraceLimits
+from simulator.traces.trace import MAX_SOURCE_NAME, Events, Rates, Trace, TraceLimits
 
 # A clock that starts later than this (11.6 days) counts from somewhere else, such as 1970.
 _FAR_START_S = 1e6
 _TIED_SHARE = 0.1
+# One gap that takes more of the whole span than this is pointed out, unless there are too few requests to tell.
+_SILENT_SHARE = 0.5
+_FEW_REQUESTS = 20
 
 _EVENT_READERS: dict[str, Callable[[TraceFile, Layout, TraceLimits], EventPart]] = {
     "native": events.read_native,
@@ -87,6 +90,8 @@ def _read_counts(files: list[TraceFile], layouts: list[Layout], limits: TraceLim
     parts = [read_counts(file, layout, limits) for file, layout in zip(files, layouts, strict=True)]
     keys, counts, clock_start_s, notices = join_counts(parts, limits)
     names = tuple(short_names(keys))
+    if clock_start_s:
+        notices.append(f"The first column is minute {clock_start_s / 60 + 1:,.0f}; times are counted from its start.")
     return Trace(layouts[0].format, names, counts, tuple(notices), digest, clock_start_s=clock_start_s)
 
 
@@ -105,11 +110,12 @@ def _read_rates(files: list[TraceFile], layouts: list[Layout], limits: TraceLimi
         joined(lambda part: part.rate_per_s),
         joined(lambda part: part.cv),
     )
-    return Trace(layouts[0].format, tuple(_file_sources(files)), content, (), digest, clock_start_s=zero_s)
+    notices = tuple(notice for part in parts for notice in part.notices)
+    return Trace(layouts[0].format, tuple(_file_sources(files)), content, notices, digest, clock_start_s=zero_s)
 
 
 def _join_events(files: list[TraceFile], parts: list[EventPart], limits: TraceLimits, digest: str) -> Trace:
-    notices = [notice for part in parts for notice in part.notices]
+    notices = [notice for part in parts for notice in part.notices] + _clock_notice(files, parts)
     starts_at = _to_common_clock(parts)
     for file, part in zip(files, parts, strict=True):
         falls = int((part.arrival[1:] < part.arrival[:-1]).sum())
@@ -131,7 +137,7 @@ def _join_events(files: list[TraceFile], parts: list[EventPart], limits: TraceLi
         clock_start_s = float(arrival_s[0])
         arrival_s = arrival_s - clock_start_s
         notices.append(f"The clock starts at {clock_start_s:,.0f} s; times are counted from the first request instead.")
-    notices += _tick_notice(arrival_s)
+    notices += _tick_notice(arrival_s) + _silence_notice(arrival_s)
     content = Events(arrival_s, source, slo_s)
     return Trace(formats, tuple(names), content, tuple(notices), digest, starts_at, clock_start_s)
 
@@ -146,6 +152,34 @@ def _to_common_clock(parts: list[EventPart]) -> datetime | None:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=zero_ns // 1000)
 
 
+def _clock_notice(files: list[TraceFile], parts: list[EventPart]) -> list[str]:
+    walls = [file.name for file, part in zip(files, parts, strict=True) if part.is_wall_clock]
+    if len(walls) in (0, len(parts)):
+        return []
+    others = [file.name for file, part in zip(files, parts, strict=True) if not part.is_wall_clock]
+    return [
+        f"{_few(walls)} has dates and {_few(others)} counts from a start of its own; the first date stands at 0 s of "
+        "the other clock, which is a guess."
+    ]
+
+
+def _few(names: list[str]) -> str:
+    return names[0] + (f" (and {len(names) - 1} more)" if len(names) > 1 else "")
+
+
+def _silence_notice(arrival_s: np.ndarray) -> list[str]:
+    if arrival_s.size < _FEW_REQUESTS:
+        return []
+    gaps_s = np.diff(arrival_s)
+    longest = int(gaps_s.argmax())
+    if gaps_s[longest] <= _SILENT_SHARE * (arrival_s[-1] - arrival_s[0]):
+        return []
+    return [
+        f"Nothing arrives from {arrival_s[longest]:,.0f} to {arrival_s[longest + 1]:,.0f} s, most of the trace, so its "
+        "mean rate says little; start_s and duration_s choose a part."
+    ]
+
+
 def _join_sources(
     files: list[TraceFile], parts: list[EventPart], limits: TraceLimits
 ) -> tuple[list[str], list[np.ndarray]]:
@@ -156,6 +190,12 @@ def _join_sources(
         codes = np.array([index.setdefault(name, len(index)) for name in names], dtype=np.int32)
         is_same = codes.size == len(index) and (codes == np.arange(codes.size)).all()
         sources.append(part.source if is_same else codes[part.source])
+    longest = max(index, key=len)
+    if len(longest) > MAX_SOURCE_NAME:
+        raise InputError(
+            f"The trace names a model or function with {len(longest):,} characters ('{longest[:20]}...'); at most "
+            f"{MAX_SOURCE_NAME} are allowed."
+        )
     if len(index) > limits.max_sources:
         raise InputError(
             f"The trace names {len(index):,} models or functions; at most {limits.max_sources:,} are allowed."

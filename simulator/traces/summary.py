@@ -78,6 +78,19 @@ def requests_per_source(trace: Trace) -> np.ndarray:
     return np.bincount(content.source, content.rate_per_s * content.duration_s, len(trace.sources))
 
 
+def first_s(trace: Trace) -> float:
+    """When the first request comes on the trace's clock, seconds; for counts and rates the start of their first bin or
+    window with traffic, or the end of the trace where there is none."""
+    content = trace.content
+    if isinstance(content, Events):
+        return float(content.arrival_s[0])
+    if isinstance(content, Counts):
+        busy = np.flatnonzero(content.counts.any(axis=0))
+        return float(busy[0] * content.bin_s) if busy.size else trace.end_s
+    busy_s = content.start_s[content.rate_per_s > 0]
+    return float(busy_s.min()) if busy_s.size else trace.end_s
+
+
 def source_shares(trace: Trace) -> np.ndarray:
     """The share of each source in all requests: float64, shape (sources,), adding up to 1, or all 0."""
     requests = requests_per_source(trace)

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from simulator.errors import InputError
+from simulator.traces.clock import MAX_CLOCK
 from simulator.traces.detect import Layout, split_line
 from simulator.traces.files import TraceFile
 from simulator.traces.parts import counted
@@ -27,6 +28,7 @@ MAX_COUNT = 2**31 - 1
 class Kind(Enum):
     """What a column may hold; the value is the sentence's end."""
 
+    CLOCK = f"a number from 0 to {MAX_CLOCK:.2g}"
     TIME = f"a number from 0 to {MAX_TIME_S:g}"
     NUMBER = "a finite number"
     DEADLINE = "a positive number or nothing"
@@ -36,6 +38,7 @@ class Kind(Enum):
 
 
 _ARROW_TYPES = {
+    Kind.CLOCK: pa.float64(),
     Kind.TIME: pa.float64(),
     Kind.NUMBER: pa.float64(),
     Kind.DEADLINE: pa.float64(),
@@ -44,6 +47,7 @@ _ARROW_TYPES = {
     Kind.LABEL: pa.dictionary(pa.int32(), pa.string()),
 }
 _RANGES = {
+    Kind.CLOCK: (0.0, MAX_CLOCK),
     Kind.TIME: (0.0, MAX_TIME_S),
     Kind.NUMBER: (-np.finfo(np.float64).max, np.finfo(np.float64).max),
     Kind.COUNT: (0, MAX_COUNT),
@@ -80,7 +84,7 @@ def read_columns(
 ) -> dict[str, np.ndarray | Labels]:
     """The wanted columns of a CSV file, as one array each.
 
-    TIME, NUMBER and DEADLINE come as float64, COUNT as int32, INSTANT as int64 nanoseconds since 1970 UTC (text
+    CLOCK, TIME, NUMBER and DEADLINE come as float64, COUNT as int32, INSTANT as int64 nanoseconds since 1970 UTC (text
     without a zone is read as UTC), LABEL as Labels. Raises InputError naming line, column and value of the first
     that is not allowed.
     """

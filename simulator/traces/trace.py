@@ -28,6 +28,7 @@ FORMATS = {
 MAX_TRACE_BYTES = 2 * 1024**3
 MAX_TRACE_ROWS = 50_000_000
 MAX_TRACE_SOURCES = 200_000
+MAX_SOURCE_NAME = 500
 # A day of every Azure function is 67 million cells; four bytes each keep a table below 1 GB.
 MAX_COUNT_CELLS = 200_000_000
 # Beyond this no clock is meant, and squares of times would leave the range of a double.

@@ -17,12 +17,15 @@ from simulator.traces.resample import (
     windows_of_events,
     windows_of_rates,
 )
+from simulator.traces.summary import first_s
 from simulator.traces.ticks import find_tick, spread_ticks
 from simulator.traces.trace import Counts, Events, Rates, Trace
 from simulator.workload import MAX_REQUESTS, Workload
 
 # Two generators from one seed: what is spread and what is scaled must not be drawn alike.
 _SCALE_STREAM = 1
+# A window is said to begin late if its silent beginning is more than this share of it and this many mean gaps.
+_LATE_SHARE, _LATE_GAPS, _FEW_REQUESTS = 0.1, 20, 20
 
 
 @dataclass(frozen=True)
@@ -111,9 +114,23 @@ def _check_drawn(trace: Trace, options: TraceOptions) -> None:
 
 def _empty_window(trace: Trace, cut: _Cut) -> InputError:
     return InputError(
-        f"No request falls into the window from {cut.start_s:g} to {cut.end_s:g} s; the trace ends at "
-        f"{trace.end_s:g} s."
+        f"No request falls into the window from {cut.start_s:g} to {cut.end_s:g} s; the first request of the trace is "
+        f"at {first_s(trace):,.0f} s and it ends at {trace.end_s:,.0f} s."
     )
+
+
+def _late_notice(arrival_s: np.ndarray, cut: _Cut, length_s: float) -> list[str]:
+    late_s = float(arrival_s[0])
+    if (
+        arrival_s.size < _FEW_REQUESTS
+        or late_s <= _LATE_SHARE * length_s
+        or late_s <= _LATE_GAPS * ((arrival_s[-1] - late_s) / arrival_s.size)
+    ):
+        return []
+    return [
+        f"The window is silent for its first {late_s:,.0f} of {length_s:,.0f} s: its first request is at "
+        f"{cut.start_s + late_s:,.0f} s of the trace. start_s can begin there."
+    ]
 
 
 def _from_events(
@@ -129,6 +146,7 @@ def _from_events(
     length_s = max(cut.length_s, float(arrival_s[-1]))
     active = np.bincount(source, minlength=len(trace.sources)) > 0
     model_of, notices = map_sources(trace.sources, active, model_names, options.map_models)
+    notices += _late_notice(arrival_s, cut, length_s)
     model = model_of[source]
     if (model == LEFT_OUT).any():
         kept = model != LEFT_OUT
