@@ -16,9 +16,10 @@ import numpy as np
 
 from planner.causes import Cause, main_cause, measure_causes, models_without_room
 from simulator import STATUS, Cluster, SimulationResult, stage_spans
-from simulator.metrics import attainment_half_width, counted_rows
+from simulator.intervals import batch_means_half_width
+from simulator.metrics import counted_rows
 from simulator.pairs import PairedOutcomes, pair_outcomes
-from simulator.timeline import StageSpans
+from simulator.loads import StageSpans
 
 # A burst of a model: a stretch in which it would have 5 requests on average and has more than three times as many.
 # Poisson arrivals do that once in 14,000 stretches, so it is burstiness and not chance.
@@ -97,7 +98,7 @@ def paired_difference(first: SimulationResult, second: SimulationResult, warmup_
     gains = second.in_slo[rows].astype(np.float64) - first.in_slo[rows]
     if not gains.size:
         return PairedDifference(math.nan, math.nan)
-    return PairedDifference(float(gains.mean()), attainment_half_width(gains))
+    return PairedDifference(float(gains.mean()), batch_means_half_width(gains))
 
 
 def explain_difference(

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+# Ends that are added up in another order differ in the last digits; a shorter wait than this is none.
+ROUNDING_S = 1e-9
+
 
 @njit(cache=True, nogil=True, inline="always")
 def _add_interval(row, begin_s, end_s, first_s, width_s, bins, partial_s, full):
@@ -85,32 +88,54 @@ def max_level(offset, rise_s, fall_s, first_s, width_s, highest):
 
 
 @njit(cache=True, nogil=True)
-def walk_stages(order, group, model, batch_index, batch_size, start_s, row_of, latency_s, depth, first_row, clock_s,
-                first_s, width_s, partial_s, full, span_begin_s, span_end_s):  # fmt: skip
-    """Walk the executions of each group again, stage by stage, and count when the stages are busy.
+def walk_stages(order, group, model, batch_index, batch_size, start_s, counted, row_of, latency_s, depth, first_row,
+                open_s, close_s, first_s, width_s, clock_s, partial_s, full, hold_group, hold_from_s, hold_to_s,
+                span_begin_s, span_end_s):  # fmt: skip
+    """Walk the executions of each group again, stage by stage: when stages are busy, and who waits between them.
 
     Args:
         order: int64, the requests that ran, sorted by (group, start, number). The members of a batch stand together.
         group, model, batch_index, batch_size, start_s: of all requests, indexed by request.
+        counted: bool, of all requests: whether its waiting counts.
         row_of: int32 (M, G), the row of `latency_s` (B, R, S). depth: int64 (G,).
-        first_row: int64 (G,), the row of bins of each group's first stage. clock_s: float64 (G, S), changed.
+        first_row: int64 (G,), the row of bins of each group's first stage.
+        open_s, close_s: float64 (G,), only what happens at a group between the two is written down.
         first_s, width_s, partial_s, full: the bins, as in add_intervals.
-        span_begin_s, span_end_s: float64 (len(order), S) or None; receive each request's time on each stage.
+        clock_s: float64 (G, S), changed: until when each stage is busy.
+        hold_group: int64 (h,), hold_from_s, hold_to_s: float64 (h,), receive the first h waits between stages.
+        span_begin_s, span_end_s: float64 (len(order), S), receive each request's time on each stage; (0, S) if
+            they are not wanted.
+
+    Returns the number of waits between stages longer than ROUNDING_S, also where it is more than h.
     """
     bins = partial_s.shape[1]
     position = 0
+    holds = 0
     while position < order.size:
         i = order[position]
         g = group[i]
         row = row_of[model[i], g]
+        beyond = position + batch_size[i]
+        members = 0
+        for member in range(position, beyond):
+            members += counted[order[member]]
         t = start_s[i]
         for k in range(depth[g]):
             begin_s = max(t, clock_s[g, k])
+            from_s, to_s = max(t, open_s[g]), min(begin_s, close_s[g])
+            if k > 0 and begin_s - t > ROUNDING_S and to_s > from_s:
+                for slot in range(holds, min(holds + members, hold_group.size)):
+                    hold_group[slot] = g
+                    hold_from_s[slot] = from_s
+                    hold_to_s[slot] = to_s
+                holds += members
             t = begin_s + latency_s[batch_index[i], row, k]
             clock_s[g, k] = t
-            _add_interval(first_row[g] + k, begin_s, t, first_s, width_s, bins, partial_s, full)
-            if span_begin_s is not None:
-                for member in range(position, position + batch_size[i]):
+            from_s, to_s = max(begin_s, open_s[g]), min(t, close_s[g])
+            _add_interval(first_row[g] + k, from_s, to_s, first_s, width_s, bins, partial_s, full)
+            if span_begin_s.shape[0] > 0:
+                for member in range(position, beyond):
                     span_begin_s[member, k] = begin_s
                     span_end_s[member, k] = t
-        position += batch_size[i]
+        position = beyond
+    return holds

@@ -9,14 +9,13 @@ import numpy as np
 
 from simulator import kernels
 from simulator.errors import InputError
+from simulator.intervals import batch_means_half_width, share_interval
+from simulator.loads import measure_loads
 from simulator.result import STATUS, SimulationResult
-from simulator.timeline import build_timeline, run_span_s
+from simulator.timeline import run_span_s
 from simulator.workload import Workload
 
 PERCENTILES = (50, 90, 95, 99)
-# 97.5 % point of the normal distribution, for 95 % intervals.
-Z95 = 1.959963984540054
-BLOCKS = 20
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,13 @@ class Fates:
 
 @dataclass(frozen=True)
 class GroupFigures:
-    """One group: its fates, the mean share of time its stages computed, and who waited in its queue."""
+    """One group: its fates, and what it did while its placement held (without the warm-up).
+
+    Attributes:
+        utilization: 0..1, mean share of that time in which its stages computed; NaN where it never held.
+        mean_queue, max_queue: requests that waited at the group, before stage 1 or between stages.
+        mean_queue_between_stages: the part of mean_queue that was through stage 1.
+    """
 
     index: int
     pp: int
@@ -55,6 +60,7 @@ class GroupFigures:
     utilization: float
     mean_queue: float
     max_queue: int
+    mean_queue_between_stages: float
 
 
 @dataclass(frozen=True)
@@ -65,10 +71,11 @@ class Figures:
         name: of the placement.
         total: over all counted requests.
         goodput_per_s: requests finished in time, per second between the first and last counted arrival.
-        half_width: half of the 95 % interval of the attainment, from blocks of consecutive requests.
+        half_width: half of the 95 % interval of the attainment, from blocks of consecutive requests (Student's t).
         models: by model, in the order of the models.
-        groups: by group. Queues and utilisation are taken from the first counted arrival to the last answer.
-        utilization: busy time of all devices in groups / their time.
+        groups: by group. Queues and utilisation are taken over counted_span_s.
+        utilization: 0..1, device-seconds that compute / device-seconds of all groups while their placements hold; NaN
+            without any.
     """
 
     name: str
@@ -79,16 +86,23 @@ class Figures:
     groups: tuple[GroupFigures, ...]
     utilization: float
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Both ends of the 95 % interval of the attainment, within 0..1; NaN where it is not known."""
+        return share_interval(self.total.slo_attainment, self.half_width)
+
     def to_json(self) -> dict:
-        """The document of design section 5; what is not defined (no request ran) becomes null."""
+        """The figures as `simulate --json` prints them; what is not defined (no request ran) becomes null."""
         total = asdict(self.total)
         document = {"name": self.name, "slo_attainment": total.pop("slo_attainment")}
-        document |= {"slo_attainment_half_width": self.half_width, **total, "goodput_per_s": self.goodput_per_s}
+        document |= {"slo_attainment_half_width": self.half_width, "slo_attainment_interval": list(self.interval)}
+        document |= {**total, "goodput_per_s": self.goodput_per_s}
         document["utilization"] = self.utilization
         document["models"] = [{"name": name, **asdict(fates)} for name, fates in self.models]
         document["groups"] = [
             {"index": g.index, "pp": g.pp, "tp": g.tp, "models": list(g.models), **asdict(g.fates)}
             | {"utilization": g.utilization, "mean_queue": g.mean_queue, "max_queue": g.max_queue}
+            | {"mean_queue_between_stages": g.mean_queue_between_stages}
             for g in self.groups
         ]
         return _without_nan(document)
@@ -111,9 +125,35 @@ def counted_rows(workload: Workload, warmup_s: float) -> slice:
     return slice(cut, n - cut)
 
 
-def measure(result: SimulationResult, warmup_s: float = 0.0) -> Figures:
-    """All figures of a run; requests inside the warm-up at both ends are left out."""
-    rows = counted_rows(result.workload, warmup_s)
+def counted_arrivals_s(workload: Workload, warmup_s: float) -> tuple[float, float]:
+    """First and last counted arrival, the stretch that is drawn over time; at least a millisecond, so that it has width.
+
+    (0, 0.001) without requests. Raises InputError if nothing would be counted.
+    """
+    arrival_s = workload.arrival_s[counted_rows(workload, warmup_s)]
+    first_s, last_s = (float(arrival_s[0]), float(arrival_s[-1])) if arrival_s.size else (0.0, 0.0)
+    return first_s, max(last_s, first_s + 1e-3)
+
+
+def counted_span_s(result: SimulationResult, warmup_s: float) -> tuple[float, float]:
+    """From the first counted arrival to the last one, or to the last answer where there is no warm-up.
+
+    Queues and utilisation are measured over this stretch. (0, 0) without requests.
+    """
+    if counted_rows(result.workload, warmup_s) == slice(0, len(result.workload)):
+        return run_span_s(result)
+    return counted_arrivals_s(result.workload, warmup_s)
+
+
+def measure(result: SimulationResult, warmup_s: float = 0.0, counted: np.ndarray | None = None) -> Figures:
+    """All figures of a run; requests inside the warm-up at both ends are left out.
+
+    Args:
+        counted: bool (n,), the only requests that count; all if not given. Stages are busy with every request.
+    """
+    rows: slice | np.ndarray = counted_rows(result.workload, warmup_s)
+    if counted is not None:
+        rows = np.arange(rows.start, rows.stop)[counted[rows]]
     status, model, group = result.status[rows], result.workload.model[rows], result.group[rows]
     latency_s = result.latency_s[rows]
     arrival_s = result.workload.arrival_s[rows]
@@ -121,49 +161,44 @@ def measure(result: SimulationResult, warmup_s: float = 0.0) -> Figures:
     span_s = float(arrival_s[-1] - arrival_s[0]) if arrival_s.size else 0.0
     by_model = _fates_by(model, len(result.models), status, latency_s)
     by_group = _fates_by(group, len(result.groups), status, latency_s)
-    utilization, mean_queue, max_queue = _loads(result, arrival_s)
-    groups = tuple(
-        GroupFigures(g, placed.group.pp, placed.group.tp, placed.group.models, by_group[g],
-                     float(utilization[g]), float(mean_queue[g]), int(max_queue[g]))
-        for g, placed in enumerate(result.groups)
-    )  # fmt: skip
-    devices = np.array([placed.group.devices for placed in result.groups])
+    groups, utilization = _group_figures(result, warmup_s, counted, by_group)
     return Figures(
         name=result.name,
         total=total,
         goodput_per_s=total.served / span_s if span_s > 0 else math.nan,
-        half_width=attainment_half_width(status == kernels.SERVED),
+        half_width=batch_means_half_width(status == kernels.SERVED),
         models=tuple((m.name, fates) for m, fates in zip(result.models, by_model, strict=True)),
         groups=groups,
-        utilization=float((utilization * devices).sum() / devices.sum()) if devices.size else math.nan,
+        utilization=utilization,
     )
 
 
-def attainment_half_width(in_time: np.ndarray) -> float:
-    """Half of the 95 % interval of a share, by the method of batch means.
-
-    Neighbouring requests share their fate in a burst, so the run is cut into BLOCKS consecutive blocks and the
-    spread of their shares is used. NaN with fewer than two requests a block.
-    """
-    if in_time.size < 2 * BLOCKS:
-        return math.nan
-    shares = [block.mean() for block in np.array_split(in_time, BLOCKS)]
-    return float(Z95 * np.std(shares, ddof=1) / math.sqrt(BLOCKS))
-
-
-def _loads(result: SimulationResult, arrival_s: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    zeros = np.zeros(len(result.groups))
-    if not arrival_s.size:
-        return zeros, zeros, zeros
-    start_s = float(arrival_s[0])
-    whole = arrival_s.size == len(result.workload)
-    end_s = run_span_s(result)[1] if whole else float(arrival_s[-1])
-    if end_s <= start_s:
-        return zeros, zeros, zeros
-    timeline = build_timeline(result, 1, start_s, end_s)
-    lifetime_s = np.array([min(p.end_s, end_s) - max(p.start_s, start_s) for p in result.groups])
-    share = np.clip(lifetime_s / (end_s - start_s), 1e-12, None)
-    return timeline.utilization[:, 0] / share, timeline.mean_queue[:, 0] / share, timeline.max_queue[:, 0]
+def _group_figures(
+    result: SimulationResult, warmup_s: float, counted: np.ndarray | None, fates: list[Fates]
+) -> tuple[tuple[GroupFigures, ...], float]:
+    """Every group while its placement holds, and the utilisation of all; what is done after a change is not counted."""
+    start_s, end_s = counted_span_s(result, warmup_s)
+    open_s = np.array([max(placed.start_s, start_s) for placed in result.groups])
+    close_s = np.array([min(placed.end_s, end_s) for placed in result.groups])
+    held_s = np.maximum(close_s - open_s, 0.0)
+    length_s = end_s - start_s
+    if not (held_s > 0).any():
+        none = [GroupFigures(g, p.group.pp, p.group.tp, p.group.models, fates[g], math.nan, math.nan, 0, math.nan)
+                for g, p in enumerate(result.groups)]  # fmt: skip
+        return tuple(none), math.nan
+    loads = measure_loads(result, 1, start_s, length_s, counted, open_s, close_s)
+    weight = np.divide(length_s, held_s, out=np.full(held_s.size, math.nan), where=held_s > 0)
+    stages = np.diff(loads.first_stage)
+    busy = np.add.reduceat(loads.stage_utilization[:, 0], loads.first_stage[:-1]) / stages
+    groups = tuple(
+        GroupFigures(g, placed.group.pp, placed.group.tp, placed.group.models, fates[g],
+                     min(float(busy[g] * weight[g]), 1.0), float(loads.mean_queue[g, 0] * weight[g]),
+                     int(loads.max_queue[g, 0]), float(loads.mean_queue_between_stages[g, 0] * weight[g]))
+        for g, placed in enumerate(result.groups)
+    )  # fmt: skip
+    device_s = held_s * [placed.group.devices for placed in result.groups]
+    shares = np.nan_to_num([group.utilization for group in groups])
+    return groups, float((shares * device_s).sum() / device_s.sum())
 
 
 def _fates(status: np.ndarray, latency_s: np.ndarray) -> Fates:

@@ -9,7 +9,7 @@ import numpy as np
 
 from simulator.errors import InputError
 from simulator.result import SimulationResult
-from simulator.timeline import StageSpans, stage_spans
+from simulator.loads import StageSpans, stage_spans
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,23 @@ class GroupMoment:
         stages: length pp, the requests that each stage was computing (several in a batch).
         held: length pp, the requests that were through the stage before and waited for this one; none at the first.
         waiting: the requests that had reached the group and waited for its first stage, in order of arrival.
+            Both waited; queue is all of them.
     """
 
     index: int
     stages: tuple[tuple[int, ...], ...]
     held: tuple[tuple[int, ...], ...]
     waiting: tuple[int, ...]
+
+    @property
+    def between_stages(self) -> tuple[int, ...]:
+        """The requests that were through a stage and waited for the next."""
+        return tuple(request for requests in self.held for request in requests)
+
+    @property
+    def queue(self) -> tuple[int, ...]:
+        """All requests that waited at the group, before stage 1 or between stages."""
+        return self.waiting + self.between_stages
 
     @property
     def busy(self) -> int:

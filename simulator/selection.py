@@ -14,8 +14,8 @@ from simulator.workload import Workload
 def select_requests(result: SimulationResult, rows: np.ndarray) -> SimulationResult:
     """The fates of some requests of a run; the others took part in the run, but are not counted.
 
-    Fates, latencies and waiting requests of what is left are those of the whole run. When later stages computed does
-    not follow from a part of the requests, so utilisation and stage_spans are to be taken from the whole run.
+    Fates and latencies of what is left are those of the whole run. What stages and queues did does not follow from a
+    part of the requests: measure, build_timeline and stage_spans take the whole run, and `counted` where they do.
 
     Args:
         rows: int (k,), numbers of the requests, rising, or bool (n,), True for each one to keep.

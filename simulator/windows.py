@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from simulator.loads import StageSpans, list_waits
 from simulator.result import SimulationResult
-from simulator.timeline import StageSpans
 
 
 def busiest_window_s(spans: StageSpans, executions: int, rows: np.ndarray | None = None) -> tuple[float, float] | None:
@@ -28,17 +28,15 @@ def busiest_window_s(spans: StageSpans, executions: int, rows: np.ndarray | None
     return float(begins_s[first]), float(begins_s[first + executions - 1])
 
 
-def longest_wait_s(result: SimulationResult, start_s: float, end_s: float) -> float:
-    """The moment from start_s to end_s at which most requests of the run waited for a first stage, seconds.
+def most_waiting_at_s(result: SimulationResult, start_s: float, end_s: float) -> float:
+    """The moment from start_s to end_s at which most requests of the run waited, anywhere in a group, seconds.
 
     The first of equals; start_s where nobody ever waits.
     """
-    serving, ran = result.serving, result.ran
-    delay_s = serving.client_delay_s + serving.dispatch_delay_s + serving.start_delay_s
-    ready_s = np.sort(result.workload.arrival_s[ran] + delay_s)
-    begin_s = np.sort(result.start_s[ran])
-    low, high = np.searchsorted(ready_s, (start_s, end_s))
+    waits = list_waits(result)
+    rises_s, falls_s = np.sort(waits.from_s), np.sort(waits.to_s)
+    low, high = np.searchsorted(rises_s, (start_s, end_s))
     if low == high:
         return start_s
-    waiting = np.arange(low + 1, high + 1) - np.searchsorted(begin_s, ready_s[low:high], side="right")
-    return float(ready_s[low + int(np.argmax(waiting))]) if waiting.max() > 0 else start_s
+    waiting = np.arange(low + 1, high + 1) - np.searchsorted(falls_s, rises_s[low:high], side="right")
+    return float(rises_s[low + int(np.argmax(waiting))]) if waiting.max() > 0 else start_s

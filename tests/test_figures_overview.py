@@ -54,7 +54,9 @@ def test_columns_say_what_lies_beneath_them():
     assert "req/s" in columns[0].hovertext[busiest]
     assert columns[2].hovertext[busiest].count("rejected") == len(case.names)
     single = case.timelines[0].mean_queue[:, busiest]
-    assert columns[3].hovertext[busiest].startswith(f"group {int(np.argmax(single))}: ")
+    group = int(np.argmax(single))
+    assert columns[3].hovertext[busiest].startswith(f"group {group}: ")
+    assert f"at most {case.timelines[0].max_queue[group, busiest]}" in columns[3].hovertext[busiest].split("<br>")[0]
 
 
 def test_the_rejected_row_counts_every_rejected_request():

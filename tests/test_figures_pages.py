@@ -23,7 +23,8 @@ from simulator import Cluster, Group, InputError, Placement, Schedule, Serving, 
 from simulator.arrivals import gamma_arrivals
 from simulator.moment import moment
 from simulator.pairs import PairedOutcomes, pair_outcomes
-from simulator.timeline import run_span_s, stage_spans
+from simulator import stage_spans
+from simulator.timeline import run_span_s
 from simulator.traces.bursts import Burst
 from tests.cases import random_case
 from tests.figure_cases import compared, named, traces_of

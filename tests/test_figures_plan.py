@@ -146,7 +146,8 @@ def test_the_rows_over_time_share_one_axis_and_show_the_timeline():
     axes = {getattr(figure.layout, f"xaxis{i}").matches for i in range(1, 8) if i != 8 and f"xaxis{i}" in figure.layout}
     assert len(axes - {None}) == 1
     queues = [trace for trace in traces_of(figure, "heatmap") if trace.meta == "queue"]
-    assert np.array_equal(queues[0].z, case.timelines[0].mean_queue)
+    assert np.array_equal(queues[0].z, case.timelines[0].max_queue)
+    assert np.array_equal(queues[0].customdata, case.timelines[0].mean_queue)
 
 
 def test_few_groups_are_lines_and_many_a_heatmap():
@@ -170,6 +171,24 @@ def test_the_sentence_over_time_names_the_longest_queue():
     case = compared()
     longest = int(case.timelines[0].max_queue.max())
     assert f"its longest queue, {longest}, is at group" in describe_over_time(case.names[:1], case.timelines[:1])
+
+
+@pytest.mark.parametrize("heatmaps", [True, False])
+def test_the_peak_in_the_title_is_the_highest_that_is_drawn(heatmaps):
+    case = compared()
+    for name, timeline in zip(case.names, case.timelines, strict=True):
+        figure = build_over_time_figure([name], [timeline], rows=("queue",), heatmaps=heatmaps)
+        drawn = max(float(np.max(t.z if t.type == "heatmap" else t.y)) for t in figure.data)
+        assert drawn == timeline.max_queue.max()
+        assert f"reaches {int(drawn)} at" in figure.layout.title.text.replace("<br>", " ")
+
+
+def test_the_worst_moment_that_is_told_is_the_lowest_that_is_drawn():
+    case = compared()
+    for name, timeline in zip(case.names, case.timelines, strict=True):
+        figure = build_over_time_figure([name], [timeline], rows=("attainment",))
+        lowest = np.nanmin(named(figure, name).y) / 100
+        assert f"with {words.share(lowest)} met" in describe_over_time([name], [timeline])
 
 
 def test_every_device_is_filled_with_the_weights_of_its_models():

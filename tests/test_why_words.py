@@ -20,7 +20,7 @@ from app.panels.why_words import (
 )
 from planner.theory.queueing import largest_alpha
 from planner.theory.two_models import LATENCY_S, serve_burst, serve_traffic
-from simulator.metrics import attainment_half_width
+from simulator.intervals import batch_means_half_width
 
 SLIDERS = {
     "rate": st.floats(0.5, 4.9), "cv": st.sampled_from([0.25, 1.0, 2.0, 4.0]), "share": st.floats(0.05, 0.95),
@@ -47,7 +47,7 @@ def test_the_sentence_of_traffic_claims_no_winner_that_the_run_cannot_tell(rate,
     both = serve_traffic(rate, cv, share, alpha, duration_s=1500)
     text, (dedicated_s, shared_s) = traffic_sentence(both), both.mean_latency_s()
     assert f"On average {words.duration(dedicated_s)} with" in text and words.duration(shared_s) in text
-    half_width_s = attainment_half_width(both.dedicated.latency_s - both.shared.latency_s)
+    half_width_s = batch_means_half_width(both.dedicated.latency_s - both.shared.latency_s)
     if text.startswith("Neither"):
         assert abs(dedicated_s - shared_s) <= half_width_s
     else:

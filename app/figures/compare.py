@@ -121,9 +121,10 @@ def describe_paired(paired: PairedOutcomes, names: tuple[str, str]) -> str:
 def build_moment_figure(result: SimulationResult, now: Moment, theme: Theme = LIGHT, place: int = 0) -> go.Figure:
     """All groups at one moment: on the left what each stage computes, on the right who waits, by model.
 
+    Those between stages are hatched.
     At most MOST_GROUPS groups are drawn, those with the most to do. place: the placement's place in the basket.
     """
-    groups = sorted(now.groups, key=lambda g: -(len(g.waiting) + g.busy))[:MOST_GROUPS]
+    groups = sorted(now.groups, key=lambda g: -(len(g.queue) + g.busy))[:MOST_GROUPS]
     groups.sort(key=lambda g: g.index)
     if not groups:
         return empty_figure(theme, "No group is in use at this moment.")
@@ -136,9 +137,11 @@ def build_moment_figure(result: SimulationResult, now: Moment, theme: Theme = LI
         figure.update_yaxes(title_text=f"the {len(groups)} busiest of {len(now.groups)} groups", row=1, col=1)
     deepest = max(len(g.stages) for g in groups)
     figure.update_xaxes(title_text="stage", range=[0.4, deepest + 0.6], dtick=-(-deepest // 16), tick0=1, row=1, col=1)
-    longest = max(len(g.waiting) for g in groups)
+    longest = max(len(g.queue) for g in groups)
     figure.update_xaxes(
-        title_text="requests waiting",
+        title_text="requests waiting (hatched: between stages)"
+        if any(g.between_stages for g in groups)
+        else "requests waiting",
         range=[0, max(1.05 * longest, 1)],
         tick0=0,
         dtick=max(-(-longest // 6), 1),
@@ -152,10 +155,10 @@ def build_moment_figure(result: SimulationResult, now: Moment, theme: Theme = LI
 def describe_moment(result: SimulationResult, now: Moment) -> str:
     """The alt text: busy stages, waiting requests, the longest queue and whom it waits for."""
     title = _moment_title(result, now)
-    longest = max(now.groups, key=lambda g: len(g.waiting), default=None)
-    if longest is None or not longest.waiting:
+    longest = max(now.groups, key=lambda g: len(g.queue), default=None)
+    if longest is None or not longest.queue:
         return title
-    return f"{title}; most at group {longest.index}: {_by_model(result, longest.waiting)}"
+    return f"{title}; most at group {longest.index}: {_by_model(result, longest.queue)}"
 
 
 def describe_group_moment(result: SimulationResult, group: GroupMoment) -> str:
@@ -164,15 +167,14 @@ def describe_group_moment(result: SimulationResult, group: GroupMoment) -> str:
         f"stage {k + 1} computes {_by_model(result, requests)}" for k, requests in enumerate(group.stages) if requests
     ]
     does = words.join(parts) if parts else "no stage computes"
-    held = sum(map(len, group.held))
-    between = f"; {words.plural(held, 'request')} between stages" if held else ""
-    waits = f"; waiting: {_by_model(result, group.waiting)}" if group.waiting else "; nobody waits"
-    return f"Group {group.index}: {does}{between}{waits}."
+    places = (("before stage 1", group.waiting), ("between stages", group.between_stages))
+    waits = [f"waiting {where}: {_by_model(result, requests)}" for where, requests in places if requests]
+    return f"Group {group.index}: {does}; {'; '.join(waits) or 'nobody waits'}."
 
 
 def _moment_title(result: SimulationResult, now: Moment) -> str:
     stages = sum(len(g.stages) for g in now.groups)
-    waiting = sum(len(g.waiting) for g in now.groups)
+    waiting = sum(len(g.queue) for g in now.groups)
     return (
         f"At {now.at_s:.1f}{words.SPACE}s {words.count(sum(g.busy for g in now.groups))} of "
         f"{words.plural(stages, 'stage')} of {words.shorten(result.name, 30)} compute, "
@@ -214,19 +216,22 @@ def _draw_waiting(figure, result, groups, theme) -> None:
     requests = result.workload.requests_per_model()
     rank = np.argsort(np.argsort(-requests, kind="stable"))
     colours = model_colours(len(result.models), theme)
-    x, y, base, colour, text = [], [], [], [], []
+    x, y, base, colour, text, pattern = [], [], [], [], [], []
     for row, g in enumerate(groups):
-        counted = Counter(result.workload.model[list(g.waiting)].tolist())
         low = 0
-        for m in sorted(counted, key=lambda m: rank[m]):
-            x.append(counted[m])
-            y.append(row)
-            base.append(low)
-            colour.append(colours[rank[m]])
-            text.append(hover_name(result.models[m].name))
-            low += counted[m]
+        for requests, where, shape in ((g.waiting, "before stage 1", ""), (g.between_stages, "between stages", "/")):
+            counted = Counter(result.workload.model[list(requests)].tolist())
+            for m in sorted(counted, key=lambda m: rank[m]):
+                x.append(counted[m])
+                y.append(row)
+                base.append(low)
+                colour.append(colours[rank[m]])
+                pattern.append(shape)
+                text.append(f"{hover_name(result.models[m].name)}, {where}")
+                low += counted[m]
     figure.add_bar(
         x=np.array(x), y=np.array(y), base=np.array(base), orientation="h", width=0.7, name="waiting",
-        marker={"color": np.array(colour), "line": {"color": theme.background, "width": 1}},
+        marker={"color": np.array(colour), "line": {"color": theme.background, "width": 1},
+                "pattern": {"shape": pattern, "fgcolor": theme.background, "solidity": 0.3}},
         hovertext=np.array(text), hovertemplate="%{x} waiting for %{hovertext}<extra></extra>", row=1, col=2,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from app.figures.drawing import empty_figure, hover_name, new_figure, reserve_le
 from app.look import words
 from app.look.theme import LIGHT, Theme, placement_style
 from simulator import STATUS, InputError, SimulationResult
-from simulator.timeline import StageSpans
+from simulator.loads import StageSpans
 
 MOST_BARS = 5_000
 MOST_REJECTED = 2_000

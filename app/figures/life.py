@@ -9,7 +9,7 @@ from app.figures.drawing import new_figure
 from app.look import words
 from app.look.theme import LIGHT, Theme, mix, placement_style
 from simulator import STATUS, SimulationResult
-from simulator.timeline import StageSpans
+from simulator.loads import StageSpans
 
 _ROW_PX = 22
 

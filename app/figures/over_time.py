@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 
 from app.figures.drawing import MOST_LABELLED, colour_bar, escape, hover_name, label_ends, line_of, new_figure
 from app.look import words
-from app.look.theme import AXIS_SIZE, LIGHT, Theme, colour_scale, placement_style, tints
+from app.look.theme import AXIS_SIZE, LIGHT, Theme, colour_scale, placement_style, see_through, tints
 from simulator import Timeline
 
 MOST_LINES = 6
@@ -66,7 +66,7 @@ def build_over_time_figure(
     )
     new_figure(theme, title or _title(names, timelines, rows), total + 46, "over-time", figure)
     lined = [0 < t.mean_queue.shape[0] <= MOST_LINES and not heatmaps for t in timelines]
-    mapped = [t.mean_queue for t, is_lined in zip(timelines, lined, strict=True) if not is_lined]
+    mapped = [t.max_queue for t, is_lined in zip(timelines, lined, strict=True) if not is_lined]
     longest = max([1.0, *(float(queue.max()) for queue in mapped if queue.size)])
     for row, (kind, i) in enumerate(kinds, start=1):
         axis = "" if row == 1 else str(row)
@@ -91,12 +91,13 @@ def describe_over_time(names: Sequence[str], timelines: Sequence[Timeline]) -> s
     busiest = int(np.argmax(rate))
     sentences = [f"Arrivals peak at {words.rate(float(rate[busiest]))} at {_at(first, busiest)}."]
     for name, timeline in zip(names, timelines, strict=True):
-        attainment = timeline.slo_attainment
-        if np.isnan(attainment).all():
+        edges_s, percent = _coarse_attainment(timeline)
+        if np.isnan(percent).all():
             continue
-        worst = int(np.nanargmin(attainment))
+        worst = int(np.nanargmin(percent))
         sentence = (
-            f"{words.shorten(name)} is worst at {_at(timeline, worst)}, with {words.share(attainment[worst])} met"
+            f"{words.shorten(name)} is worst from {_seconds(edges_s[worst])} on, with "
+            f"{words.share(percent[worst] / 100)} met"
         )
         if timeline.max_queue.size:
             group, at = np.unravel_index(int(np.argmax(timeline.max_queue)), timeline.max_queue.shape)
@@ -120,7 +121,11 @@ def _title(names: Sequence[str], timelines: Sequence[Timeline], rows: Sequence[s
 
 
 def _at(timeline: Timeline, position: int) -> str:
-    return f"{words.count(timeline.edges_s[position])}{words.SPACE}s"
+    return _seconds(timeline.edges_s[position])
+
+
+def _seconds(moment_s: float) -> str:
+    return f"{words.count(moment_s)}{words.SPACE}s"
 
 
 def _steps(timeline: Timeline, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -186,44 +191,59 @@ def _draw_rejected(figure, row, axis, names, timelines, places, theme) -> None:
 
 def _draw_groups(figure: go.Figure, row: _Row, theme: Theme) -> None:
     """One placement's queues or utilisation; nothing but its name where it has no groups."""
-    values = row.timeline.mean_queue if row.kind == "queue" else 100 * row.timeline.utilization
-    if values.shape[0] and row.as_lines:
-        _draw_group_lines(figure, row, values, theme)
-    elif values.shape[0]:
-        _draw_group_heatmap(figure, row, values, theme)
+    groups = row.timeline.mean_queue.shape[0]
+    if groups and row.as_lines:
+        _draw_group_lines(figure, row, theme)
+    elif groups:
+        _draw_group_heatmap(figure, row, theme)
     figure.add_annotation(
         x=0, xref="paper", y=1, yref=f"y{row.axis} domain", yanchor="bottom", xanchor="left", yshift=2,
         text=_row_name(row, theme), showarrow=False, font_size=AXIS_SIZE,
     )  # fmt: skip
 
 
-def _draw_group_lines(figure: go.Figure, row: _Row, values: np.ndarray, theme: Theme) -> None:
-    groups = values.shape[0]
+def _draw_group_lines(figure: go.Figure, row: _Row, theme: Theme) -> None:
+    """A line a group, the mean of each bin; for queues a band from there to the most that waited in the bin."""
+    means = row.timeline.mean_queue if row.kind == "queue" else 100 * row.timeline.utilization
+    groups = means.shape[0]
     colours = tints(placement_style(row.place, theme).colour, groups, theme)
     for group in range(groups):
-        x, y = _steps(row.timeline, values[group])
+        x, y = _steps(row.timeline, means[group])
+        line = {"color": colours[group], "shape": "hv"}
         figure.add_scatter(
-            x=x, y=y, mode="lines", line={"color": colours[group], "width": 1.6, "shape": "hv"}, showlegend=False,
-            name=f"group {group}", meta=row.kind,
+            x=x, y=y, mode="lines", line=line | {"width": 1.6}, showlegend=False, name=f"group {group}", meta=row.kind,
             hovertemplate=f"%{{x:,.1f}} s: %{{y:,.1f}} {_UNIT[row.kind]}"
             f"<extra>{hover_name(row.name)}, group {group}</extra>", row=row.number, col=1,
         )  # fmt: skip
+        if row.kind == "queue":
+            x, most = _steps(row.timeline, row.timeline.max_queue[group])
+            figure.add_scatter(
+                x=x, y=most, mode="lines", line=line | {"width": 0.8, "dash": "dot"}, showlegend=False,
+                fill="tonexty", fillcolor=see_through(colours[group], 0.12), name=f"group {group}, most", meta="most",
+                hovertemplate=f"%{{x:,.1f}} s: at most %{{y:,}} waiting"
+                f"<extra>{hover_name(row.name)}, group {group}</extra>", row=row.number, col=1,
+            )  # fmt: skip
     figure.update_yaxes(title_text=_AXIS[row.kind], rangemode="tozero", nticks=4, row=row.number, col=1)
     if groups <= MOST_LABELLED:
-        highest = max(float(values.max()), 1e-9)
+        drawn = row.timeline.max_queue if row.kind == "queue" else means
         names = [f"group {group}" for group in range(groups)]
-        label_ends(figure, names, colours, values[:, -1], (0, highest), _HEIGHT[row.kind], f"y{row.axis}")
+        span = (0, max(float(drawn.max()), 1e-9))
+        label_ends(figure, names, colours, means[:, -1], span, _HEIGHT[row.kind], f"y{row.axis}")
 
 
-def _draw_group_heatmap(figure: go.Figure, row: _Row, values: np.ndarray, theme: Theme) -> None:
+def _draw_group_heatmap(figure: go.Figure, row: _Row, theme: Theme) -> None:
+    """A cell a group and bin: how busy it was, or the most that waited; the mean of those is in the hover."""
     low, high = figure.layout[f"yaxis{row.axis}"].domain
-    edges_s = row.timeline.edges_s
+    edges_s, timeline = row.timeline.edges_s, row.timeline
+    is_queue = row.kind == "queue"
+    values = timeline.max_queue if is_queue else 100 * timeline.utilization
+    tells = "at most %{z:,} waiting, %{customdata:,.1f} on average" if is_queue else f"%{{z:,.1f}} {_UNIT[row.kind]}"
     figure.add_heatmap(
         x=(edges_s[:-1] + edges_s[1:]) / 2, y=np.arange(values.shape[0]), z=values, colorscale=colour_scale(theme),
-        zmin=0, zmax=row.highest, meta=row.kind, name=hover_name(row.name),
-        colorbar=colour_bar(theme, _AXIS[row.kind], (low + high) / 2, high - low),
-        hovertemplate=f"%{{x:,.1f}} s, group %{{y}}: %{{z:,.1f}} {_UNIT[row.kind]}"
-        f"<extra>{hover_name(row.name)}</extra>", row=row.number, col=1,
+        customdata=timeline.mean_queue if is_queue else None, zmin=0, zmax=row.highest, meta=row.kind,
+        name=hover_name(row.name), colorbar=colour_bar(theme, _AXIS[row.kind], (low + high) / 2, high - low),
+        hovertemplate=f"%{{x:,.1f}} s, group %{{y}}: {tells}<extra>{hover_name(row.name)}</extra>",
+        row=row.number, col=1,
     )  # fmt: skip
     figure.update_yaxes(
         title_text="group", showgrid=False, autorange="reversed", tickformat="d", nticks=5, row=row.number, col=1
@@ -233,6 +253,8 @@ def _draw_group_heatmap(figure: go.Figure, row: _Row, values: np.ndarray, theme:
 
 
 def _row_name(row: _Row, theme: Theme) -> str:
-    what = "Waiting at each group" if row.kind == "queue" else "How busy each group is"
+    what = "How busy each group is"
+    if row.kind == "queue":
+        what = "Waiting at each group (line: mean, band: up to the most)" if row.as_lines else "Most waiting at each group"
     colour = placement_style(row.place, theme).colour
     return f"{what}, <span style='color:{colour}'>{escape(words.shorten(row.name, 40))}</span>"

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from app.figures.drawing import escape, line_of, new_figure
 from app.look import words
-from app.look.theme import LIGHT, Theme
+from app.look.theme import LIGHT, Theme, see_through
 from simulator import Timeline
 
 _STRIP_PX = 96
@@ -55,10 +55,8 @@ def build_overview_figure(
         selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
     )  # fmt: skip
     start_s, end_s = window_s
-    red, green, blue = (int(theme.text[i : i + 2], 16) for i in (1, 3, 5))
-    figure.add_vrect(
-        x0=start_s, x1=end_s, fillcolor=f"rgba({red},{green},{blue},0.09)", line={"color": theme.text, "width": 1.5}
-    )
+    line = {"color": theme.text, "width": 1.5}
+    figure.add_vrect(x0=start_s, x1=end_s, fillcolor=see_through(theme.text, 0.09), line=line)
     if at_s is not None:
         mark_moment(figure, at_s, theme)
     figure.update_xaxes(title_text="time (s); drag over a stretch to look closer", tickformat=",~r",
@@ -138,10 +136,13 @@ def _hover_texts(kind: str, i: int, names: Sequence[str], timelines: Sequence[Ti
         what = " met" if kind == "attainment" else " rejected"
         columns = [[f"{write(v)}{what}, {name}" for v in row] for name, row in zip(shown, values, strict=True)]
         return np.array(["<br>".join(parts) for parts in zip(*columns, strict=True)], dtype=object)
-    values = timelines[i].mean_queue if kind == "queue" else timelines[i].utilization
-    write = (lambda v: f"{words.number(v)} waiting") if kind == "queue" else (lambda v: f"{words.share(v)} busy")
+    timeline = timelines[i]
+    values = timeline.mean_queue if kind == "queue" else timeline.utilization
+
+    def write(g: int, b: int) -> str:
+        if kind == "utilization":
+            return f"group {g}: {words.share(values[g, b])} busy"
+        return f"group {g}: {words.number(values[g, b])} waiting, at most {words.count(timeline.max_queue[g, b])}"
+
     order = np.argsort(-values, axis=0, kind="stable")[:_MOST_NAMED]
-    return np.array(
-        ["<br>".join(f"group {g}: {write(values[g, b])}" for g in order[:, b]) for b in range(values.shape[1])],
-        dtype=object,
-    )
+    return np.array(["<br>".join(write(g, b) for g in order[:, b]) for b in range(values.shape[1])], dtype=object)

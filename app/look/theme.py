@@ -120,6 +120,12 @@ def mix(colour: str, other: str, share: float) -> str:
     return "#" + "".join(f"{round(a + (b - a) * share):02X}" for a, b in pairs)
 
 
+def see_through(colour: str, opacity: float) -> str:
+    """The colour "#RRGGBB" with an opacity 0..1, as "rgba(...)"."""
+    red, green, blue = _channels(colour)
+    return f"rgba({red},{green},{blue},{opacity:g})"
+
+
 @cache
 def plotly_template(theme: Theme) -> go.layout.Template:
     """The template that every figure uses: no frame, light horizontal rules only, the page's colours and font."""

@@ -183,10 +183,11 @@ def draw_groups(visit: Visit, view: View, answer: Answer) -> None:
     rows = [
         (entry.section.name, group.index, f"pp {group.pp}, tp {group.tp}", len(group.models),
          group.fates.requests, 100 * group.fates.slo_attainment, 100 * group.utilization, group.mean_queue,
-         group.max_queue)
+         group.mean_queue_between_stages, group.max_queue)
         for entry in view.shown for group in entry.outcome.figures.groups
     ]  # fmt: skip
-    names = ["placement", "group", "size", "models", "requests", "met", "busy", "mean_queue", "max_queue"]
+    names = ["placement", "group", "size", "models", "requests", "met", "busy", "mean_queue", "between_stages",
+             "max_queue"]
     table = pd.DataFrame(rows, columns=names)
     st.markdown("##### Group by group")
 
@@ -204,6 +205,7 @@ def draw_groups(visit: Visit, view: View, answer: Answer) -> None:
                        "met": st.column_config.NumberColumn("Met (%)", format="%.2f"),
                        "busy": st.column_config.NumberColumn("Busy (%)", format="%.1f"),
                        "mean_queue": st.column_config.NumberColumn("Waiting, mean", format="%.2f"),
+                       "between_stages": st.column_config.NumberColumn("of them between stages", format="%.2f"),
                        "max_queue": st.column_config.NumberColumn("Waiting, most", format="%d")},
     )  # fmt: skip
 

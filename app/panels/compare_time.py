@@ -116,7 +116,7 @@ def _draw_one_moment(entry: Entry, now: Moment) -> None:
     draw_kept(f"compare-moment-{entry.place}", (entry.outcome_key, entry.place, now.at_s), lambda theme: (
         build_moment_figure(result, now, theme, entry.place), describe_moment(result, now)
     ))  # fmt: skip
-    busiest = sorted(now.groups, key=lambda group: -(len(group.waiting) + group.busy))[:MOST_SENTENCES]
+    busiest = sorted(now.groups, key=lambda group: -(len(group.queue) + group.busy))[:MOST_SENTENCES]
     lines = [f"- {plain_text(describe_group_moment(result, group))}" for group in busiest]
     rest = len(now.groups) - len(busiest)
     if rest > 0:
@@ -138,9 +138,10 @@ def _moment_rows(entry: Entry, now: Moment) -> list[dict]:
             "stages that compute": group.busy,
             "stages": len(group.stages),
             "computes": models([r for stage in group.stages for r in stage]),
-            "waiting": len(group.waiting),
-            "waits for": models(group.waiting),
-            "between stages": sum(map(len, group.held)),
+            "waiting": len(group.queue),
+            "before stage 1": len(group.waiting),
+            "between stages": len(group.between_stages),
+            "waits for": models(group.queue),
         }
         for group in now.groups
     ]

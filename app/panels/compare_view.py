@@ -15,10 +15,10 @@ from app.panels.address import Address, finite
 from app.state.compute import Answer, Entry, kept
 from app.state.session import Visit
 from simulator import Figures, InputError, SimulationResult, Timeline, build_timeline, measure, stage_spans
-from simulator.metrics import counted_rows
+from simulator.metrics import counted_arrivals_s, counted_rows
 from simulator.selection import select_requests
-from simulator.timeline import StageSpans
-from simulator.windows import longest_wait_s
+from simulator.loads import StageSpans
+from simulator.windows import most_waiting_at_s
 
 MOST_SHOWN = 6
 BINS = 240
@@ -78,8 +78,7 @@ def current_view(visit: Visit, answer: Answer) -> View:
     names = [model.name for model in answer.inputs.problem.models]
     holder, number = by_name.get(given.get("in")), finite(given.get("group"))
     groups = len(holder.outcome.result.groups) if holder else 0
-    arrival_s = answer.inputs.problem.workload.arrival_s
-    run_s = float(arrival_s[0]), max(float(arrival_s[-1]), float(arrival_s[0]) + 1e-3)
+    run_s = counted_arrivals_s(answer.inputs.problem.workload, answer.inputs.warmup_s)
     window_s = _window(finite(given.get("from")), finite(given.get("to")), run_s)
     at_s = finite(given.get("at"))
     is_inside = at_s is not None and window_s[0] <= at_s <= window_s[1]
@@ -136,20 +135,17 @@ def figures_in_view(entry: Entry, view: View, answer: Answer) -> Figures:
     """The figures of those requests."""
     if not view.filter_key:
         return entry.outcome.figures
-    key = ("figures", entry.outcome_key, view.filter_key, answer.inputs.warmup_s)
-    return kept(key, lambda: measure(result_in_view(entry, view, answer)))
+    warmup_s = answer.inputs.warmup_s
+    key = ("figures", entry.outcome_key, view.filter_key, warmup_s)
+    return kept(key, lambda: measure(entry.outcome.result, warmup_s, rows_in_view(view)))
 
 
 def timeline_in_view(entry: Entry, view: View, window_s: tuple[float, float]) -> Timeline:
     """What the placement was doing in a stretch: queues and counts of the requests in view, groups busy with all."""
-    result, rows = entry.outcome.result, rows_in_view(view)
+    result = entry.outcome.result
 
     def made() -> Timeline:
-        whole = build_timeline(result, BINS, *window_s)
-        if rows is None:
-            return whole
-        part = build_timeline(select_requests(result, rows), BINS, *window_s)
-        return Timeline(**(vars(part) | {"stage_utilization": whole.stage_utilization}))
+        return build_timeline(result, BINS, *window_s, rows_in_view(view))
 
     cells = BINS * max(sum(placed.group.pp for placed in result.groups), 1)
     return kept(("timeline in view", entry.outcome_key, view.filter_key, window_s), made, cells)
@@ -179,4 +175,4 @@ def _window(start_s: float | None, end_s: float | None, run_s: tuple[float, floa
 def _worst_moment(entry: Entry, window_s: tuple[float, float]) -> float:
     """When most requests waited at a placement."""
     key = ("worst moment", entry.outcome_key, window_s)
-    return kept(key, lambda: longest_wait_s(entry.outcome.result, *window_s))
+    return kept(key, lambda: most_waiting_at_s(entry.outcome.result, *window_s))

@@ -12,7 +12,8 @@ from app.panels.compare_view import spans_of
 from app.state.compute import Answer, Entry, kept
 from app.state.session import Visit
 from simulator import STATUS, SimulationResult
-from simulator.windows import busiest_window_s, longest_wait_s
+from simulator.metrics import counted_arrivals_s
+from simulator.windows import busiest_window_s, most_waiting_at_s
 
 # So many executions in one picture can still be told apart.
 COMFORTABLE = 400
@@ -42,14 +43,13 @@ class GanttView:
 def current_gantt_view(visit: Visit, answer: Answer, entry: Entry) -> GanttView:
     """The view of this visit as far as it fits the placement; else its busiest moments and a request that is missed."""
     given, result = _ADDRESS.given(visit), entry.outcome.result
-    arrival_s = answer.inputs.problem.workload.arrival_s
-    run_s = float(arrival_s[0]), max(float(arrival_s[-1]), float(arrival_s[0]) + 1e-3)
+    run_s = counted_arrivals_s(answer.inputs.problem.workload, answer.inputs.warmup_s)
     numbers = [finite(part) for part in given.get("groups", "").split(",")]
     groups = tuple(sorted({int(g) for g in numbers if g is not None and 0 <= g < len(result.groups)}))
     groups = groups or kept(("groups to draw", entry.outcome_key), lambda: _busiest_groups(result))
     start_s, end_s = finite(given.get("start")), finite(given.get("end"))
     if start_s is None or end_s is None or not end_s > start_s or start_s > run_s[1] or end_s < run_s[0]:
-        start_s, end_s = _around_the_longest_wait(entry, groups, run_s)
+        start_s, end_s = _around_the_fullest_queues(entry, groups, run_s)
     request = finite(given.get("request"))
     if request is None or not 0 <= request < len(result.workload):
         key = ("first missed", entry.outcome_key, start_s, end_s)
@@ -98,13 +98,13 @@ def next_of(result: SimulationResult, request: int, fate: str) -> int | None:
     return int(those[np.searchsorted(those, request, side="right") % those.size])
 
 
-def _around_the_longest_wait(entry: Entry, groups: tuple[int, ...], run_s: tuple[float, float]) -> tuple[float, float]:
+def _around_the_fullest_queues(entry: Entry, groups: tuple[int, ...], run_s: tuple[float, float]) -> tuple[float, float]:
     """A stretch of a comfortable length, with the moment at which most requests wait in its middle."""
     result = entry.outcome.result
     tight = busiest(entry, groups, COMFORTABLE)
     if tight is None:
         return run_s
-    at_s = kept(("worst moment", entry.outcome_key, run_s), lambda: longest_wait_s(result, *run_s))
+    at_s = kept(("worst moment", entry.outcome_key, run_s), lambda: most_waiting_at_s(result, *run_s))
     length_s = max(tight[1] - tight[0], 1e-3)
     start_s = max(at_s - length_s / 2, 0.0)
     return start_s, start_s + length_s

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from app.look import words
 from planner.theory.two_models import LATENCY_S, TwoWays
-from simulator.metrics import attainment_half_width
+from simulator.intervals import batch_means_half_width
 
 
 def burst_sentence(both: TwoWays) -> str:
@@ -29,7 +29,7 @@ def traffic_sentence(both: TwoWays) -> str:
     """Who answers faster on average, if this run can tell."""
     dedicated_s, shared_s = both.mean_latency_s()
     gain_s = both.dedicated.latency_s - both.shared.latency_s
-    half_width_s = attainment_half_width(gain_s)
+    half_width_s = batch_means_half_width(gain_s)
     if abs(dedicated_s - shared_s) <= half_width_s or math.isclose(dedicated_s, shared_s, rel_tol=1e-9):
         first = "Neither answers faster as far as this run can tell"
     else:

@@ -34,6 +34,7 @@ from app.report.parts import dot, text
 from planner import Comparison, PlacementOutcome, Scenario, dump_scenario, parse_scenario
 from planner.scenario.link import repeatable
 from simulator import InputError, Schedule, build_timeline
+from simulator.metrics import counted_arrivals_s
 from simulator.pairs import pair_outcomes
 
 TIMELINE_BINS = 240
@@ -134,7 +135,7 @@ def _overview(comparison: Comparison, best: PlacementOutcome) -> list[str]:
     drawn = [_figure("attainment", build_attainment_figure(figures), describe_attainment(figures))]
     drawn.append("<h2>What happens over time</h2>")
     if len(comparison.inputs.problem.workload):
-        drawn.append(_over_time(shown))
+        drawn.append(_over_time(shown, warmup_s))
     drawn.append(
         _figure("latency", build_latency_figure(results, warmup_s=warmup_s), describe_latency(results, warmup_s))
     )
@@ -146,12 +147,9 @@ def _overview(comparison: Comparison, best: PlacementOutcome) -> list[str]:
     return drawn
 
 
-def _over_time(outcomes: Sequence[PlacementOutcome]) -> str:
-    arrival_s = outcomes[0].result.workload.arrival_s
-    start_s, end_s = float(arrival_s[0]), float(arrival_s[-1])
-    # One moment holds all requests where the last comes with the first; a picture needs some width.
-    end_s = max(end_s, start_s + 1e-3)
-    timelines = [build_timeline(o.result, TIMELINE_BINS, start_s, end_s) for o in outcomes]
+def _over_time(outcomes: Sequence[PlacementOutcome], warmup_s: float) -> str:
+    span_s = counted_arrivals_s(outcomes[0].result.workload, warmup_s)
+    timelines = [build_timeline(o.result, TIMELINE_BINS, *span_s) for o in outcomes]
     names = [o.name for o in outcomes]
     return _figure("over-time", build_over_time_figure(names, timelines), describe_over_time(names, timelines))
 

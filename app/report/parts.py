@@ -151,11 +151,12 @@ def model_table(outcome: PlacementOutcome) -> str:
 def group_table(outcome: PlacementOutcome) -> str:
     """One row a group, in the order of the placement."""
     groups = outcome.figures.groups
-    header = ("group", "models", "deadlines met", "requests", "busy", "waiting, mean", "waiting, most")
+    header = ("group", "models", "deadlines met", "requests", "busy", "waiting, mean", "between stages", "waiting, most")
     rows = [
         [text(f"{g.index}: {words.group_size(g.pp, g.tp)}"), _names(g.models),
          text(words.share(g.fates.slo_attainment)), text(words.count(g.fates.requests)),
-         text(words.share(g.utilization)), text(words.number(g.mean_queue)), text(words.count(g.max_queue))]
+         text(words.share(g.utilization)), text(words.number(g.mean_queue)),
+         text(words.number(g.mean_queue_between_stages)), text(words.count(g.max_queue))]
         for g in groups[:MOST_ROWS]
     ]  # fmt: skip
     return _folded(f"Group by group ({words.count(len(groups))})", header, rows, len(groups), left=(1,))

@@ -22,6 +22,7 @@ from planner.scenario.inputs import SAMPLE_PREFIX, build_cluster, build_models, 
 from planner.scenario.schema import PlacementSection
 from simulator import InputError, Model, Placement, Timeline, Workload, build_timeline
 from simulator.catalogue import builtin_catalogue
+from simulator.metrics import counted_arrivals_s
 from simulator.traces import Trace, TraceSummary, rate_over_time, summarise
 
 # Costs are counted in requests: about 35 bytes each in a result and 12 in a workload.
@@ -165,11 +166,10 @@ def trial(placement: Placement, place: int, answer: Answer) -> Entry:
 
 
 def timeline(entry: Entry, answer: Answer, bins: int = TIMELINE_BINS) -> Timeline:
-    """The timeline of a placement from the first arrival to the last, the same bins for every placement."""
-    arrival_s = answer.inputs.problem.workload.arrival_s
-    start_s, end_s = float(arrival_s[0]), float(arrival_s[-1])
-    make = lambda: build_timeline(entry.outcome.result, bins, start_s, max(end_s, start_s + 1e-3))  # noqa: E731
-    return _shelf().get(("timeline", entry.outcome_key, bins), make, lambda t: t.stage_utilization.size)
+    """The timeline of a placement over the counted arrivals, the same bins for every placement."""
+    span_s = counted_arrivals_s(answer.inputs.problem.workload, answer.inputs.warmup_s)
+    make = lambda: build_timeline(entry.outcome.result, bins, *span_s)  # noqa: E731
+    return _shelf().get(("timeline", entry.outcome_key, bins, span_s), make, lambda t: t.stage_utilization.size)
 
 
 def trace_facts(trace: Trace) -> tuple[TraceSummary, tuple]:

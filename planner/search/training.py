@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import stats
 
 from planner.problem import Problem
 from planner.search.result import HeldOut
 from planner.search.space import Space, build_traffic
 from simulator import InputError, Placement, Schedule, Workload, simulate
+from simulator.intervals import mean_half_width
 from simulator.score_kernels import Traffic
 from simulator.traces.resample import ModelWindows, draw_windows, windows_of_events
 
@@ -108,10 +107,7 @@ def hold_out(
         [simulate(problem.models, placement, day, problem.serving).slo_attainment for day in days]
         for days in (known, others)
     )
-    half_width = math.nan
-    if count > 1:
-        half_width = float(stats.t.ppf(0.975, count - 1) * np.std(tested, ddof=1) / math.sqrt(count))
-    return HeldOut(float(np.mean(in_sample)), float(np.mean(tested)), half_width, count)
+    return HeldOut(float(np.mean(in_sample)), float(np.mean(tested)), mean_half_width(np.array(tested)), count)
 
 
 def _seed(seed: int, day: int) -> int:
