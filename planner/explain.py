@@ -17,9 +17,9 @@ import numpy as np
 from planner.causes import Cause, main_cause, measure_causes, models_without_room
 from simulator import STATUS, Cluster, SimulationResult, stage_spans
 from simulator.intervals import batch_means_half_width
+from simulator.loads import StageSpans
 from simulator.metrics import counted_rows
 from simulator.pairs import PairedOutcomes, pair_outcomes
-from simulator.loads import StageSpans
 
 # A burst of a model: a stretch in which it would have 5 requests on average and has more than three times as many.
 # Poisson arrivals do that once in 14,000 stretches, so it is burstiness and not chance.

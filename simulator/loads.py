@@ -185,7 +185,7 @@ def _walk(
         result.batch_size, result.start_s, counted, row_of, instance.latency_s, instance.depth, first_stage,
         open_s, close_s, start_s, width_s,
     )  # fmt: skip
-    # How many waits there are is known after the walk only, so a walk that finds more than there is room for is repeated.
+    # How many waits there are is known only after the walk, so one that finds more than fit is repeated.
     room = order.size
     while True:
         holds = np.empty(room, dtype=np.int64), np.empty(room), np.empty(room)

@@ -126,7 +126,7 @@ def counted_rows(workload: Workload, warmup_s: float) -> slice:
 
 
 def counted_arrivals_s(workload: Workload, warmup_s: float) -> tuple[float, float]:
-    """First and last counted arrival, the stretch that is drawn over time; at least a millisecond, so that it has width.
+    """First and last counted arrival, the stretch that is drawn over time; at least a millisecond wide.
 
     (0, 0.001) without requests. Raises InputError if nothing would be counted.
     """

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.errors import InputError
-from simulator.result import SimulationResult
 from simulator.loads import StageSpans, stage_spans
+from simulator.result import SimulationResult
 
 
 @dataclass(frozen=True)

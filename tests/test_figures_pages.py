@@ -19,11 +19,21 @@ from planner.what_if.capacity import CapacityPlan, Tried
 from planner.what_if.faults import Fault
 from planner.what_if.points import Point, PointResult
 from planner.what_if.sweep import Sweep
-from simulator import Cluster, Group, InputError, Placement, Schedule, Serving, build_timeline, measure, simulate
+from simulator import (
+    Cluster,
+    Group,
+    InputError,
+    Placement,
+    Schedule,
+    Serving,
+    build_timeline,
+    measure,
+    simulate,
+    stage_spans,
+)
 from simulator.arrivals import gamma_arrivals
 from simulator.moment import moment
 from simulator.pairs import PairedOutcomes, pair_outcomes
-from simulator import stage_spans
 from simulator.timeline import run_span_s
 from simulator.traces.bursts import Burst
 from tests.cases import random_case

@@ -15,6 +15,7 @@ from app.figures.plan import (
     describe_latency,
     describe_missers,
 )
+from app.look import words
 from app.look.theme import DARK, DASHES, LIGHT, SYMBOLS, THEMES, mix, model_colours, placement_style, plotly_template
 from simulator import Cluster, Group, Placement
 from tests.figure_cases import compared, named, traces_of

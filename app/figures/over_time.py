@@ -255,6 +255,6 @@ def _draw_group_heatmap(figure: go.Figure, row: _Row, theme: Theme) -> None:
 def _row_name(row: _Row, theme: Theme) -> str:
     what = "How busy each group is"
     if row.kind == "queue":
-        what = "Waiting at each group (line: mean, band: up to the most)" if row.as_lines else "Most waiting at each group"
+        what = "Waiting at each group (line: mean, band: to the most)" if row.as_lines else "Most waiting at each group"
     colour = placement_style(row.place, theme).colour
     return f"{what}, <span style='color:{colour}'>{escape(words.shorten(row.name, 40))}</span>"

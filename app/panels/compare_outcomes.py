@@ -186,8 +186,18 @@ def draw_groups(visit: Visit, view: View, answer: Answer) -> None:
          group.mean_queue_between_stages, group.max_queue)
         for entry in view.shown for group in entry.outcome.figures.groups
     ]  # fmt: skip
-    names = ["placement", "group", "size", "models", "requests", "met", "busy", "mean_queue", "between_stages",
-             "max_queue"]
+    names = [
+        "placement",
+        "group",
+        "size",
+        "models",
+        "requests",
+        "met",
+        "busy",
+        "mean_queue",
+        "between_stages",
+        "max_queue",
+    ]
     table = pd.DataFrame(rows, columns=names)
     st.markdown("##### Group by group")
 

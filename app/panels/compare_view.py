@@ -15,9 +15,9 @@ from app.panels.address import Address, finite
 from app.state.compute import Answer, Entry, kept
 from app.state.session import Visit
 from simulator import Figures, InputError, SimulationResult, Timeline, build_timeline, measure, stage_spans
+from simulator.loads import StageSpans
 from simulator.metrics import counted_arrivals_s, counted_rows
 from simulator.selection import select_requests
-from simulator.loads import StageSpans
 from simulator.windows import most_waiting_at_s
 
 MOST_SHOWN = 6

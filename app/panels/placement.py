@@ -162,8 +162,8 @@ def draw_groups(draft: Draft, bench: Bench, tried: Entry | None) -> None:
         "Busy": st.column_config.ProgressColumn("Busy", format="%.1f %%", min_value=0, max_value=100),
         "Weights (GiB)": st.column_config.NumberColumn(format="%.2f", help="On the fullest device of the group."),
         "Free (GiB)": st.column_config.NumberColumn(format="%.2f"),
-        "Mean queue": st.column_config.NumberColumn(format="%.2f", help="Requests that wait, before stage 1 or between stages."),
-        "Between stages": st.column_config.NumberColumn(format="%.2f", help="The part of the mean queue behind stage 1."),
+        "Mean queue": st.column_config.NumberColumn(format="%.2f", help="Requests that wait, between stages too."),
+        "Between stages": st.column_config.NumberColumn(format="%.2f", help="The part of it behind stage 1."),
     }
     draw_table(pd.DataFrame(rows), "groups", "Shape, memory and load of every group", column_config=columns)
 

@@ -49,7 +49,7 @@ def current_gantt_view(visit: Visit, answer: Answer, entry: Entry) -> GanttView:
     groups = groups or kept(("groups to draw", entry.outcome_key), lambda: _busiest_groups(result))
     start_s, end_s = finite(given.get("start")), finite(given.get("end"))
     if start_s is None or end_s is None or not end_s > start_s or start_s > run_s[1] or end_s < run_s[0]:
-        start_s, end_s = _around_the_fullest_queues(entry, groups, run_s)
+        start_s, end_s = _around_full_queues(entry, groups, run_s)
     request = finite(given.get("request"))
     if request is None or not 0 <= request < len(result.workload):
         key = ("first missed", entry.outcome_key, start_s, end_s)
@@ -98,7 +98,7 @@ def next_of(result: SimulationResult, request: int, fate: str) -> int | None:
     return int(those[np.searchsorted(those, request, side="right") % those.size])
 
 
-def _around_the_fullest_queues(entry: Entry, groups: tuple[int, ...], run_s: tuple[float, float]) -> tuple[float, float]:
+def _around_full_queues(entry: Entry, groups: tuple[int, ...], run_s: tuple[float, float]) -> tuple[float, float]:
     """A stretch of a comfortable length, with the moment at which most requests wait in its middle."""
     result = entry.outcome.result
     tight = busiest(entry, groups, COMFORTABLE)

@@ -151,7 +151,16 @@ def model_table(outcome: PlacementOutcome) -> str:
 def group_table(outcome: PlacementOutcome) -> str:
     """One row a group, in the order of the placement."""
     groups = outcome.figures.groups
-    header = ("group", "models", "deadlines met", "requests", "busy", "waiting, mean", "between stages", "waiting, most")
+    header = (
+        "group",
+        "models",
+        "deadlines met",
+        "requests",
+        "busy",
+        "waiting, mean",
+        "between stages",
+        "waiting, most",
+    )
     rows = [
         [text(f"{g.index}: {words.group_size(g.pp, g.tp)}"), _names(g.models),
          text(words.share(g.fates.slo_attainment)), text(words.count(g.fates.requests)),
