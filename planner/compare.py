@@ -21,9 +21,32 @@ from simulator import (
     simulate,
 )
 
+# Stop reasons of a search that was cut short: if it holds no model then, that says nothing about what is possible.
+CUT_SHORT = {
+    "time limit": "had found no placement when its time limit was reached; give it more time",
+    "evaluation limit": "had found no placement when its evaluation limit was reached; allow more evaluations",
+    "cancelled": "was stopped before it had found a placement",
+}
+
 # Called with the placement's name, what is being done with it, and its progress where there is one to show;
 # returning False stops.
 OnProgress = Callable[[str, str, Progress | None], bool | None]
+
+
+class NothingFound(InputError):
+    """A search was cut short before it had a placement, so there is no figure. `found` is what the search gave."""
+
+    def __init__(self, name: str, found: SearchResult) -> None:
+        super().__init__(f"{name}: the search {CUT_SHORT[found.stop_reason]}.")
+        self.found = found
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A placement without figures, and the sentence that says why."""
+
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,18 +67,27 @@ class PlacementOutcome:
     result: SimulationResult | None
     figures: Figures
 
+    @property
+    def remark(self) -> str | None:
+        """Why the figures are not those of a finished plan, a sentence; None if they are."""
+        if self.search is None or self.search.stop_reason != "cancelled":
+            return None
+        return "Its search was stopped; this is the best it had found by then."
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """The placements of a scenario on the same requests, in the scenario's order.
 
-    `complete` is False where the work was stopped; `outcomes` then holds what was done by then.
+    `complete` is False where the work was stopped; `outcomes` then holds what was done by then. `missing` names the
+    placements without figures, with the reasons.
     """
 
     scenario: Scenario
     inputs: Inputs
     outcomes: tuple[PlacementOutcome, ...]
     complete: bool = True
+    missing: tuple[Missing, ...] = ()
 
     @property
     def results(self) -> tuple[SimulationResult, ...]:
@@ -64,7 +96,15 @@ class Comparison:
 
     def to_json(self) -> dict:
         """The document that `simulate --json` prints (design section 5)."""
-        return {"scenario": self.scenario.name, "placements": [outcome_json(o) for o in self.outcomes]}
+        return self.document(outcome_json)
+
+    def document(self, outcome_document: Callable[[PlacementOutcome], dict]) -> dict:
+        """One entry a placement in the scenario's order; one without figures has null and the reason."""
+        entries = {o.name: outcome_document(o) for o in self.outcomes}
+        entries |= {m.name: {"name": m.name, "slo_attainment": None, "reason": m.reason} for m in self.missing}
+        order = {section.name: place for place, section in enumerate(self.scenario.placements)}
+        placements = [entries[name] for name in sorted(entries, key=lambda name: order.get(name, len(order)))]
+        return {"scenario": self.scenario.name, "complete": self.complete, "placements": placements}
 
 
 def compare(
@@ -94,25 +134,35 @@ def compare(
     if not sections:
         raise InputError("The scenario has no placements; list at least one under the key placements.")
     inputs = inputs or build_inputs(scenario)
-    outcomes = []
+    outcomes, missing, stopped = [], [], False
     for section in sections:
-        placement, found = place(section, inputs, on_progress)
-        stopped = found is not None and found.stop_reason == "cancelled"
-        try:
-            outcomes.append(evaluate(placement, found, inputs, None if stopped else on_progress))
-        except Cancelled:
-            stopped = True
         if stopped:
-            return Comparison(scenario, inputs, tuple(outcomes), complete=False)
-    return Comparison(scenario, inputs, tuple(outcomes))
+            missing.append(Missing(section.name, "The work was stopped before this placement was begun."))
+            continue
+        try:
+            placement, found = place(section, inputs, on_progress)
+            stopped = found is not None and found.stop_reason == "cancelled"
+            outcomes.append(evaluate(placement, found, inputs, None if stopped else on_progress))
+        except NothingFound as nothing:
+            missing.append(Missing(section.name, str(nothing)))
+            stopped = nothing.found.stop_reason == "cancelled"
+        except Cancelled:
+            missing.append(Missing(section.name, "The work was stopped while this placement was simulated."))
+            stopped = True
+    return Comparison(scenario, inputs, tuple(outcomes), not stopped, tuple(missing))
 
 
 def place(
-    section: PlacementSection, inputs: Inputs, on_progress: OnProgress | None = None
+    section: PlacementSection,
+    inputs: Inputs,
+    on_progress: OnProgress | None = None,
+    start: Placement | None = None,
 ) -> tuple[Placement | Schedule, SearchResult | None]:
     """The placement of a section: as given, after checking that it fits, or as found by its search.
 
-    Raises InputError if it does not fit or the search cannot begin. A search that is stopped gives its best so far.
+    `start`: where a search begins, see `search`. Raises InputError if it does not fit or the search cannot begin,
+    NothingFound if the search was cut short with nothing in hand. Otherwise a search that is stopped gives its best
+    so far.
     """
     problem = inputs.problem
     if section.search is None:
@@ -126,9 +176,12 @@ def place(
         seed=wanted.seed,
         time_limit_s=wanted.time_limit_s,
         on_progress=None if on_progress is None else lambda p: on_progress(section.name, p.phase, p),
+        start=start,
         **({} if wanted.max_evaluations is None else {"max_evaluations": wanted.max_evaluations}),
         **wanted.options,
     )
+    if found.stop_reason in CUT_SHORT and not _holds_a_model(found.placement):
+        raise NothingFound(section.name, found)
     return replace(found.placement, name=section.name), found
 
 
@@ -153,6 +206,8 @@ def evaluate(
 def outcome_json(outcome: PlacementOutcome) -> dict:
     """One placement's figures; for a searched one also how it was found."""
     document = outcome.figures.to_json()
+    if outcome.remark is not None:
+        document["remark"] = outcome.remark
     if outcome.search is not None:
         document["search"] = search_json(outcome.search)
     return document
@@ -182,6 +237,11 @@ def placement_section(placement: Placement | Schedule) -> PlacementSection:
         epochs = [EpochSection(start_s=start_s, groups=_groups(p)) for start_s, p in placement.epochs]
         return PlacementSection(name=placement.name, schedule=epochs)
     return PlacementSection(name=placement.name, groups=_groups(placement))
+
+
+def _holds_a_model(placement: Placement | Schedule) -> bool:
+    parts = [p for _, p in placement.epochs] if isinstance(placement, Schedule) else [placement]
+    return any(group.models for part in parts for group in part.groups)
 
 
 def _groups(placement: Placement) -> list[GroupSection]:

@@ -1,7 +1,5 @@
 """Comparison, sweeps, capacity and faults say what their parts say."""
 
-import threading
-
 import numpy as np
 import pytest
 
@@ -70,8 +68,10 @@ def test_a_sweep_point_is_the_comparison_of_the_varied_scenario(scenario):
         varied = scenario
         for axis, value in result.point.values:
             varied = vary(varied, axis, value)
-        expected = compare(varied, only=result.point.section.name).outcomes[0].figures.total
-        assert result.slo_attainment == expected.slo_attainment
+        expected = compare(varied, only=result.point.section.name).outcomes[0].figures.total.slo_attainment
+        if result.point.section.search is None:
+            assert result.slo_attainment == expected
+        assert result.slo_attainment >= expected
 
 
 def test_a_crossing_is_the_last_value_from_the_easy_end_that_reaches_the_target(scenario):
@@ -134,11 +134,13 @@ def test_a_dead_device_takes_its_group_and_nothing_else(scenario, comparison):
 
 
 def test_stopping_a_sweep_gives_the_points_so_far(scenario):
-    seen = threading.Semaphore(2)
-    swept = sweep(
-        scenario, [("rate_scale", tuple(np.linspace(0.5, 2, 12)))], on_point=lambda *_: seen.acquire(blocking=False)
-    )
-    assert not swept.complete and 0 < len(swept.results) < 36
+    def stop_after_two(done, total, what):
+        return done < 2
+
+    swept = sweep(scenario, [("rate_scale", tuple(np.linspace(0.5, 2, 12)))], on_point=stop_after_two)
+    computed = [result for result in swept.results if result.outcome is not None]
+    assert not swept.complete and 2 <= len(computed) < len(swept.results) == 36
+    assert all("stopped" in result.reason for result in swept.results if result.outcome is None)
 
 
 @pytest.mark.parametrize(
@@ -158,15 +160,17 @@ def test_a_sweep_that_cannot_be_is_refused(scenario, axes, words):
         sweep(scenario, axes)
 
 
-@pytest.mark.parametrize("axis", ["devices", "rate_scale", "cv_scale", "slo_scale"])
+@pytest.mark.parametrize("axis", ["devices", "memory_gib", "rate_scale", "cv_scale", "slo_scale"])
 def test_varying_changes_one_thing(scenario, axis):
     before, after = (build_inputs(s).problem for s in (scenario, vary(scenario, axis, 2)))
     changed = {
         "devices": after.cluster.devices != before.cluster.devices,
+        "memory_gib": after.cluster.memory_gib != before.cluster.memory_gib,
         "rate_scale": len(after.workload) > 1.5 * len(before.workload),
         "cv_scale": not np.array_equal(after.workload.arrival_s[:50], before.workload.arrival_s[:50]),
         "slo_scale": [m.slo_s for m in after.models] != [m.slo_s for m in before.models],
     }
     assert changed[axis]
     assert not changed["devices"] or axis == "devices"
+    assert not changed["memory_gib"] or axis == "memory_gib"
     assert not changed["slo_scale"] or axis == "slo_scale"

@@ -20,14 +20,16 @@ from app.figures.drawing import (
 )
 from app.look import words
 from app.look.theme import LIGHT, Theme, colour_scale, placement_style
-from planner.what_if.capacity import CapacityPlan
 from planner.what_if.faults import Fault
+from planner.what_if.plan import CapacityPlan
 from planner.what_if.sweep import Sweep
+from planner.what_if.variation import VARIATIONS
 
 MOST_FAULTS = 40
 _HEIGHT = 280
 AXIS_TITLES = {
     "devices": "devices",
+    "memory_gib": "memory of a device (GiB)",
     "rate_scale": "traffic, times the trace",
     "cv_scale": "burstiness, times the trace's CV",
     "slo_scale": "deadline, times the latency alone",
@@ -40,7 +42,8 @@ class Curve:
 
     Attributes:
         name: of the section.
-        value: float64 (n,), ascending. attainment, half_width: float64 (n,), 0..1; NaN where not known.
+        value: float64 (n,), ascending. attainment, half_width: float64 (n,), 0..1; NaN where not known, which leaves
+            a gap in the chart.
         crossing: the value at which the target is just reached; None if it is not.
     """
 
@@ -67,14 +70,18 @@ def curves_of_sweep(swept: Sweep, target: float) -> list[Curve]:
     """A sweep over one axis, one curve a section; of a second axis only its first value is taken."""
     axis = swept.axes[0][0]
     fixed = {name: values[0] for name, values in swept.axes[1:]}
-    found: dict[str, list[tuple[float, float, float]]] = {}
+    found: dict[str, list[tuple[float, float | None, float | None]]] = {}
     for result in swept.results:
         at = dict(result.point.values)
         if all(at[name] == value for name, value in fixed.items()):
-            half = result.outcome.figures.half_width if result.outcome else math.nan
-            found.setdefault(result.point.section.name, []).append((at[axis], result.slo_attainment, half))
+            row = (at[axis], result.slo_attainment, result.half_width)
+            found.setdefault(result.point.section.name, []).append(row)
     return [
-        Curve(name, *np.array(sorted(rows), dtype=np.float64).T, swept.crossing(name, target, fixed))
+        Curve(
+            name,
+            *np.array(sorted(rows, key=lambda row: row[0]), dtype=np.float64).T,
+            swept.crossing(name, target, fixed),
+        )
         for name, rows in found.items()
     ]
 
@@ -91,8 +98,8 @@ def build_capacity_figure(
     places: places in the basket, if not all of it is drawn. target: 0..1.
     """
     places = range(len(curves)) if places is None else places
-    if not any(curve.value.size for curve in curves):
-        return empty_figure(theme, "Nothing has been tried yet.")
+    if not any(np.isfinite(curve.attainment).any() for curve in curves):
+        return empty_figure(theme, "No point could be computed, so there is nothing to draw.")
     figure = new_figure(theme, describe_capacity(curves, target, axis), _HEIGHT, "capacity")
     ends = []
     for curve, place in zip(curves, places, strict=True):
@@ -106,7 +113,8 @@ def build_capacity_figure(
                      "thickness": 1, "width": 3},
             hovertemplate=f"%{{x:,.3~r}}: %{{y:.2f}} % met<extra>{name}</extra>",
         )  # fmt: skip
-        ends.append(100 * curve.attainment[-1] if curve.value.size else 0.0)
+        known = curve.attainment[np.isfinite(curve.attainment)]
+        ends.append(100 * known[-1] if known.size else math.nan)
         if curve.crossing is not None:
             figure.add_scatter(
                 x=np.array([curve.crossing]), y=np.array([100 * target]), mode="markers", showlegend=False,
@@ -120,12 +128,16 @@ def build_capacity_figure(
         x=0, xref="paper", y=100 * target, text=f"target {words.number(100 * target)}{words.SPACE}%",
         xanchor="left", yanchor="top", xshift=6,
     )  # fmt: skip
-    low = min(float(np.nanmin(curve.attainment)) for curve in curves if curve.value.size)
+    low = float(np.nanmin(np.concatenate([curve.attainment for curve in curves])))
     bottom = 100 * low - 0.06 * (100 - 100 * low) - 1
     figure.update_xaxes(title_text=AXIS_TITLES[axis], tickformat=",~r", nticks=9)
     figure.update_yaxes(title_text="deadlines met (%)", range=[bottom, 101.5])
-    colours = [placement_style(place, theme).colour for place in places]
-    label_ends(figure, [curve.name for curve in curves], colours, ends, (bottom, 101.5), _HEIGHT)
+    drawn = [
+        (curve.name, placement_style(place, theme).colour, end)
+        for curve, place, end in zip(curves, places, ends, strict=True)
+        if math.isfinite(end)
+    ]
+    label_ends(figure, *zip(*drawn, strict=True), (bottom, 101.5), _HEIGHT)
     return figure
 
 
@@ -135,7 +147,7 @@ def describe_capacity(curves: Sequence[Curve], target: float, axis: str = "devic
     goal = f"{words.number(100 * target)}{words.SPACE}%"
     if not reached:
         return f"None reaches {goal} in this range"
-    least = axis in ("devices", "slo_scale")
+    least = not VARIATIONS[axis][1]
     reached.sort(key=lambda curve: curve.crossing if least else -curve.crossing)
     if axis == "devices":
         parts = [f"{words.plural(round(c.crossing), 'device')} with {words.shorten(c.name, 24)}" for c in reached[:4]]
@@ -157,6 +169,8 @@ def build_rate_map_figure(
         devices: float64 (D,), rate: float64 (R,), both ascending. attainment: float64 (R, D), 0..1, NaN if unknown.
         name: of the placement section. rate_title: with its unit.
     """
+    if not np.isfinite(attainment).any():
+        return empty_figure(theme, "No point could be computed, so there is nothing to draw.")
     most = _most_rate(rate, attainment, target)
     goal = f"{words.number(100 * target)}{words.SPACE}%"
     title = f"How much traffic {words.shorten(name, 30)} bears at {goal}, by number of devices"
@@ -269,5 +283,5 @@ def _fault_name(fault: Fault) -> str:
 
 def _most_rate(rate: np.ndarray, attainment: np.ndarray, target: float) -> np.ndarray:
     """float64 (D,): the highest rate up to which every rate reaches the target; NaN if not even the lowest does."""
-    run = np.cumprod(np.nan_to_num(attainment) >= target, axis=0).sum(axis=0)
+    run = np.cumprod(np.nan_to_num(attainment, nan=-1.0) >= target, axis=0).sum(axis=0)
     return np.where(run > 0, rate[np.maximum(run - 1, 0)], np.nan)

@@ -28,7 +28,8 @@ from app.state.session import Visit, with_values
 from planner.compare import placement_section
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import ALGORITHMS
-from planner.what_if.capacity import Capacity, CapacityPlan, find_capacity
+from planner.what_if.capacity import Capacity, find_capacity
+from planner.what_if.plan import CapacityPlan
 from simulator import Schedule
 
 PLACE = "capacity"
@@ -157,11 +158,9 @@ def _work(visit: Visit, scenario: Scenario, question: Question):
 
 
 def _draw_capacity(visit: Visit, capacity: Capacity, scenario: Scenario) -> None:
-    plans, target = list(capacity.plans), capacity.plans[0].target if capacity.plans else 0.0
+    plans, target = list(capacity.plans), capacity.best.target
     if not capacity.complete:
         st.info("This was stopped: shown is what had been tried by then, so fewer devices may do.")
-    if not plans:
-        return
     places = [place_of(_section(plan), visit, i) for i, plan in enumerate(plans)]
     st.html(verdict_html(places[0], sentence_of(plans)))
     _draw_tiles(plans[0], plans)
@@ -170,18 +169,24 @@ def _draw_capacity(visit: Visit, capacity: Capacity, scenario: Scenario) -> None
     with left:
         draw_chart(build_capacity_figure(curves, target, current_theme(), "devices", places), "capacity-curves",
                    describe_capacity(curves, target))  # fmt: skip
-        st.caption("Bars at the points are 95 % intervals. A placement for fewer devices also runs on more, so the "
-                   "number is found by halving; the number one step below each answer was always tried.")  # fmt: skip
+        st.caption("Bars at the points are 95 % intervals. Each search begins with the best placement for fewer "
+                   "devices, which also runs on more, so a line never falls; numbers that could not be computed have "
+                   "no point. The numbers are doubled, then halved.")  # fmt: skip
     with right:
         price = scenario.cluster.usd_per_device_hour
         if price > 0:
             draw_chart(build_cost_figure(curves, price, target, current_theme(), places), "capacity-cost",
                         describe_cost(curves, price, target))  # fmt: skip
+            st.caption(f"Devices × {words.usd_per_hour(price)}, the price of a device under Cluster. Power, network "
+                       "and people are not in it.".replace("$", "\\$"))  # fmt: skip
         else:
             st.info("Give a price per device-hour under Cluster to see what the plans cost.")
     for plan in plans:
-        if plan.devices is None and capacity.complete:
+        if plan.devices is None or not plan.settled:
             st.warning(plain_text(why_not(plan)))
+        for key in ("slo_attainment", "headroom_rate_scale", "faults"):
+            if plan.devices is not None and key in plan.reasons:
+                st.caption(plain_text(f"{plan.name}, {_COLUMN_OF[key]}: {plan.reasons[key]}"))
     draw_table(plan_table(plans), "capacity-plans", "Devices, cost, headroom and limits of every algorithm",
                column_config=_COLUMNS)  # fmt: skip
     _draw_use(visit, plans)
@@ -193,24 +198,25 @@ def sentence_of(plans: list[CapacityPlan]) -> str:
     if best.devices is None:
         return f"No algorithm reaches {goal} in this range. " + why_not(best)
     price = f" for {words.usd_per_hour(best.usd_per_hour)}" if best.usd_per_hour else ""
-    first = f"{goal} of deadlines need {words.plural(best.devices, 'device')}{price}, placed by {best.name}."
+    most = "" if best.settled else "at most "
+    first = f"{goal} of deadlines need {most}{words.plural(best.devices, 'device')}{price}, placed by {best.name}."
     others = [f"{words.plural(p.devices, 'device')} by {p.name}" if p.devices else f"not reached by {p.name}"
               for p in plans[1:]]  # fmt: skip
     return f"{first} Next best: {words.join(others)}." if others else first
 
 
 def why_not(plan: CapacityPlan) -> str:
-    """Why a plan does not reach the target: the constraint, or how near it came."""
+    """Why a plan does not reach the target, or why its number is not settled: the constraint, or how near it came."""
     goal = f"{words.number(100 * plan.target)}{words.SPACE}%"
-    best = max(plan.tried, key=lambda tried: tried.slo_attainment)
-    reasons = [tried.reason for tried in plan.tried if tried.reason]
-    if reasons and best.slo_attainment == 0:
-        return f"{plan.name} does not reach {goal}: {reasons[-1]}"
+    if plan.devices is not None:
+        return f"{plan.name}: {plan.reasons['devices']}"
+    if plan.best is None:
+        return f"{plan.name} has no figure: {plan.reasons['devices']}"
     limit = f", and {plan.limiting_model[0]} misses most" if plan.limiting_model else ""
-    return (
-        f"{plan.name} does not reach {goal}: {words.plural(best.devices, 'device')} meet "
-        f"{words.share(best.slo_attainment)}{limit}. Allow more devices, looser deadlines, or less traffic."
-    )
+    near = f"{words.plural(plan.best.devices, 'device')} meet {words.share(plan.best.slo_attainment)}{limit}"
+    if not plan.settled:
+        return f"{plan.name} is not known to reach {goal}: {plan.reasons['devices']} The best so far: {near}."
+    return f"{plan.name} does not reach {goal}: {near}. Allow more devices, looser deadlines, or less traffic."
 
 
 def _section(plan: CapacityPlan) -> PlacementSection:
@@ -237,6 +243,9 @@ def _draw_tiles(best: CapacityPlan, plans: list[CapacityPlan]) -> None:
     st.html(f'<div class="tiles">{"".join(tiles)}</div>')
 
 
+# What the page calls the keys of CapacityPlan.reasons.
+_COLUMN_OF = {"slo_attainment": "deadlines met", "headroom_rate_scale": "traffic it bears", "faults": "failures"}
+
 _COLUMNS = {
     "placed_by": st.column_config.TextColumn("Placed by"),
     "devices": st.column_config.NumberColumn("Devices"),
@@ -248,6 +257,7 @@ _COLUMNS = {
     "limiting_group": st.column_config.TextColumn("Group that misses most"),
     "worst_device_percent": st.column_config.NumberColumn("Worst device dies (%)", format="%.1f"),
     "worst_node_percent": st.column_config.NumberColumn("Worst node dies (%)", format="%.1f"),
+    "remarks": st.column_config.TextColumn("What is absent or open, and why"),
 }
 
 
@@ -261,7 +271,7 @@ def plan_table(plans: list[CapacityPlan]) -> pd.DataFrame:
         {
             "placed_by": plan.name,
             "devices": plan.devices,
-            "met_percent": 100 * plan.outcome.figures.total.slo_attainment if plan.outcome else 0.0,
+            "met_percent": 100 * plan.outcome.figures.total.slo_attainment if plan.outcome else None,
             "half_width_points": 100 * plan.outcome.figures.half_width if plan.outcome else None,
             "usd_per_hour": plan.usd_per_hour,
             "headroom": plan.headroom,
@@ -269,6 +279,7 @@ def plan_table(plans: list[CapacityPlan]) -> pd.DataFrame:
             "limiting_group": plan.limiting_group and f"group {plan.limiting_group[0]} ({plan.limiting_group[1]:,})",
             "worst_device_percent": worst(plan, "device"),
             "worst_node_percent": worst(plan, "node"),
+            "remarks": " ".join(dict.fromkeys(plan.reasons.values())),
         }
         for plan in plans
     ).astype({"devices": "Int64"})  # fmt: skip
@@ -278,24 +289,44 @@ def _draw_use(visit: Visit, plans: list[CapacityPlan]) -> None:
     usable = [p for p in plans if p.outcome is not None and not isinstance(p.outcome.placement, Schedule)]
     with st.container(horizontal=True):
         for plan in usable:
-            devices = plan.devices or max(t.devices for t in plan.tried)
             st.button(
-                f"Use {plain(plan.name)} on {words.plural(devices, 'device')}", key=f"capacity.use:{plan.name}",
-                on_click=use_plan, args=(visit, plan), icon=":material/add:",
-                help="Puts this very placement into the basket; a smaller cluster grows to hold it.",
+                plain(use_label(plan, visit.scenario)), key=f"capacity.use:{plan.name}", on_click=use_plan,
+                args=(visit, plan), icon=":material/add:", help=_use_help(plan, visit.scenario),
             )  # fmt: skip
     if visit.complaints.get(PLACE):
         st.error(plain_text(visit.complaints[PLACE]))
 
 
+def devices_of(plan: CapacityPlan) -> int:
+    """How many devices the plan's cluster has: the answer, or as many as the best placement tried uses."""
+    return plan.devices or plan.outcome.placement.devices
+
+
+def use_label(plan: CapacityPlan, scenario: Scenario) -> str:
+    """What the button does: add the placement, and enlarge the cluster where it is too small for the plan."""
+    asked, there = devices_of(plan), scenario.cluster.devices
+    add = f"Add {plan.name} on {words.plural(asked, 'device')}"
+    return add if asked <= there else f"{add} and enlarge the cluster from {there} to {asked}"
+
+
+def _use_help(plan: CapacityPlan, scenario: Scenario) -> str:
+    if devices_of(plan) <= scenario.cluster.devices:
+        return "Puts this very placement into the basket. The cluster stays as it is."
+    searched = [s.name for s in scenario.placements if s.search is not None]
+    anew = (
+        f" Then the searches of the basket ({words.join(searched)}) run anew on the larger cluster." if searched else ""
+    )
+    return f"Puts this very placement into the basket and gives the scenario's cluster as many devices.{anew}"
+
+
 def use_plan(visit: Visit, plan: CapacityPlan) -> None:
-    """Put the plan's placement into the basket, on a cluster that is large enough."""
+    """Put the plan's placement into the basket, and give the scenario the plan's cluster where it has a smaller one."""
     used = plan.outcome.placement.devices
     section = placement_section(plan.outcome.placement)
     named = section.model_copy(update={"name": f"{plan.name}, {words.plural(used, 'device')}"})
 
     def change(scenario: Scenario) -> Scenario:
-        larger = with_values(scenario, "cluster", devices=max(scenario.cluster.devices, plan.devices or used))
+        larger = with_values(scenario, "cluster", devices=max(scenario.cluster.devices, devices_of(plan)))
         return added_section(larger, named)
 
     if visit.edit(PLACE, change):

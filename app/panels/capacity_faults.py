@@ -28,9 +28,10 @@ def draw_faults(visit: Visit, answer: Answer) -> None:
         return
     found = {entry.place: _faults(visit, answer, entry) for entry in entries}
     known = [(entry, found[entry.place]) for entry in entries if found[entry.place] is not None]
-    if known:
-        st.html(verdict_html(*_sentence(known)))
-        draw_table(fault_table(known), "faults", "Each failure with the groups and models that go")
+    in_use = [(entry, faults) for entry, faults in known if faults]
+    if in_use:
+        st.html(verdict_html(*_sentence(in_use)))
+        draw_table(fault_table(in_use), "faults", "Each failure with the groups and models that go")
     for entry, faults in known:
         healthy = entry.outcome.figures.total.slo_attainment
         st.markdown(f"**{plain(entry.section.name)}**")
@@ -61,7 +62,7 @@ def _sentence(known: list[tuple[Entry, tuple[Fault, ...]]]) -> tuple[int, str]:
     """The placement that bears its worst device best, and the sentence about all."""
 
     def worst(faults: tuple[Fault, ...]) -> float:
-        return min((f.slo_attainment for f in faults if f.what == "device"), default=0.0)
+        return min(f.slo_attainment for f in faults if f.what == "device")
 
     ranked = sorted(known, key=lambda pair: -worst(pair[1]))
     parts = [f"{words.shorten(e.section.name)} still meets {words.share(worst(faults))}" for e, faults in ranked]

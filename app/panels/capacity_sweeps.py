@@ -34,9 +34,11 @@ AXES = {
     "cv_scale": "burstier or calmer traffic (× the scenario's CV)",
     "slo_scale": "tighter or looser deadlines (× the latency alone)",
     "devices": "more or fewer devices",
+    "memory_gib": "devices with more or less memory (GiB)",
 }
 # First range of each axis: lowest, highest, points. Devices begin at the capacity question's.
-_RANGES = {"rate_scale": (0.25, 2.0, 8), "cv_scale": (0.5, 4.0, 8), "slo_scale": (1.0, 10.0, 10)}
+_RANGES = {"rate_scale": (0.25, 2.0, 8), "cv_scale": (0.5, 4.0, 8), "slo_scale": (1.0, 10.0, 10),
+           "memory_gib": (8.0, 64.0, 8)}  # fmt: skip
 MOST_SIMULATED = 400_000_000
 
 
@@ -69,7 +71,7 @@ def draw_rate_map(visit: Visit, answer: Answer, question: Question) -> None:
     swept: Sweep = desk.result[0]
     draw_chart(*rate_map(swept, question.target))
     st.caption("The line joins the most traffic that still meets the target, taken from the low end as in the paper's "
-               "figures. Empty fields were not reached before Stop.")  # fmt: skip
+               "figures. Empty fields could not be computed, or not before Stop; the table says why.")  # fmt: skip
     draw_table(sweep_table(swept), "rate-map-table", "Deadlines met for every traffic and number of devices")
 
 
@@ -81,7 +83,7 @@ def rate_map(swept: Sweep, target: float) -> tuple:
     for result in swept.results:
         at = dict(result.point.values)
         met[np.searchsorted(rates, at["rate_scale"]), np.searchsorted(devices, at["devices"])] = result.slo_attainment
-    name = swept.results[0].point.section.name if swept.results else ""
+    name = swept.results[0].point.section.name
     figure = build_rate_map_figure(devices, rates, met, target, name, current_theme())
     return figure, "rate-map", describe_rate_map(devices, rates, met, target)
 
@@ -129,15 +131,13 @@ def _draw_swept(visit: Visit, swept: Sweep, target: float) -> None:
         visit.place_of(c.name) if c.name in names else place_of(sections[c.name], visit, i)
         for i, c in enumerate(curves)
     ]
-    if not curves:
-        st.info("This was stopped before a point was done.")
-        return
     st.html(verdict_html(places[0], describe_capacity(curves, target, axis) + "."))
     draw_chart(build_capacity_figure(curves, target, current_theme(), axis, places), "sweep",
                describe_capacity(curves, target, axis))  # fmt: skip
     st.caption("Rings mark the last value, from the easy end on, at which the target is still reached: the paper's "
-               "figures count in this way.")  # fmt: skip
-    for reason in dict.fromkeys(r.reason for r in swept.results if r.reason):
+               "figures count in this way. Gaps could not be computed. A searched placement is never worse than that "
+               "of a smaller cluster, and is held against that of every harder point.")  # fmt: skip
+    for reason in dict.fromkeys(r.reason or r.remark for r in swept.results if r.reason or r.remark):
         st.warning(plain_text(reason))
     draw_table(sweep_table(swept), "sweep-table", "Deadlines met at every value")
 
@@ -148,12 +148,13 @@ def sweep_table(swept: Sweep) -> pd.DataFrame:
         {
             "placement": r.point.section.name,
             **dict(r.point.values),
-            "deadlines_met_percent": 100 * r.slo_attainment,
-            "half_width_points": 100 * r.outcome.figures.half_width if r.outcome else None,
+            "deadlines_met_percent": 100 * r.slo_attainment if r.outcome else None,
+            "half_width_points": 100 * r.half_width if r.half_width is not None else None,
             "why not": r.reason or "",
+            "remark": r.remark or "",
         }
         for r in swept.results
-    )
+    ).astype({"deadlines_met_percent": float, "half_width_points": float})
 
 
 def _draw_start(visit: Visit, answer: Answer, place: str, label: str, axes, sections) -> Desk:

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from planner.commands.interrupt import INTERRUPTED, Interrupt
-from planner.commands.report import percent, print_json, print_table
+from planner.commands.options import MAX_TIME_LIMIT_S, positive_number, whole_number
+from planner.commands.report import PointLine, marked, percent, print_json, print_remarks, print_table
 from planner.scenario.file import load_scenario
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
-from planner.what_if.capacity import Capacity, CapacityPlan, find_capacity
+from planner.what_if.capacity import Capacity, find_capacity
+from planner.what_if.plan import CapacityPlan
 from simulator import InputError
+from simulator.placement import MAX_DEVICES
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("capacity", help="fewest devices that reach a target, per algorithm")
     parser.add_argument("scenario", metavar="SCENARIO.yaml")
-    parser.add_argument("--target", type=float, default=0.99, help="SLO attainment, 0..1 (default 0.99)")
+    parser.add_argument("--target", default="0.99", metavar="T", help="SLO attainment, 0..1 (default 0.99)")
     parser.add_argument("--algorithm", metavar="A", nargs="+", help="these instead of the file's searches")
     parser.add_argument(
         "--devices", metavar="LOW-HIGH", default=None, help="range to try (default 1 to 4 x the file's)"
     )
-    parser.add_argument("--step", type=int, default=1, help="step between numbers of devices (default 1)")
-    parser.add_argument(
-        "--time-limit", type=float, metavar="S", default=2.0, help="seconds for each search (default 2)"
-    )
+    parser.add_argument("--step", default="1", metavar="N", help="step between numbers of devices (default 1)")
+    parser.add_argument("--time-limit", metavar="S", default="2", help="seconds for each search (default 2)")
     parser.add_argument("--confident", action="store_true", help="the lower end of the 95 %% interval must reach it")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(run=run)
@@ -32,18 +32,19 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Find the numbers of devices and print them."""
+    target = positive_number("--target", args.target, 1)
+    time_limit_s = positive_number("--time-limit", args.time_limit, MAX_TIME_LIMIT_S)
+    step = whole_number("--step", args.step, 1, MAX_DEVICES)
+    asked = parse_range(args.devices) if args.devices is not None else None
     scenario = load_scenario(args.scenario)
-    lowest, highest = parse_range(args.devices) if args.devices else (1, 4 * scenario.cluster.devices)
-    sections = search_sections(scenario, args.algorithm, args.time_limit)
+    lowest, highest = asked or (1, min(4 * scenario.cluster.devices, MAX_DEVICES))
+    sections = search_sections(scenario, args.algorithm, time_limit_s)
     with Interrupt() as interrupt:
-
-        def report(done: int, total: int, what: str) -> bool:
-            print(what, file=sys.stderr)
-            return not interrupt.requested
-
         capacity = find_capacity(
-            scenario, args.target, sections, lowest, min(highest, 4096), args.step, args.confident, report
+            scenario, target, sections, lowest, highest, step, args.confident, PointLine(interrupt)
         )
+    if capacity.complete and all(plan.outcome is None for plan in capacity.plans):
+        raise InputError(" ".join(f"{plan.name}: {plan.reasons['slo_attainment']}" for plan in capacity.plans))
     if args.json:
         print_json(capacity.to_json())
     else:
@@ -52,12 +53,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def parse_range(text: str) -> tuple[int, int]:
-    """`8-64` as (8, 64); raises InputError."""
-    low, _, high = text.partition("-")
-    try:
-        return int(low), int(high or low)
-    except ValueError:
-        raise InputError(f"--devices is '{text}'; two whole numbers such as 8-64 are allowed.") from None
+    """`8-64` as (8, 64), `8` as (8, 8); raises InputError."""
+    low, dash, high = text.partition("-")
+    numbers = (low, high if dash else low)
+    if not all(number.strip().isdecimal() and 1 <= int(number) <= MAX_DEVICES for number in numbers):
+        raise InputError(
+            f"--devices is '{text}'; two whole numbers from 1 to {MAX_DEVICES}, such as 8-64, are allowed."
+        )
+    return int(numbers[0]), int(numbers[1])
 
 
 def search_sections(scenario: Scenario, algorithms: list[str] | None, time_limit_s: float) -> list[PlacementSection]:
@@ -67,7 +70,10 @@ def search_sections(scenario: Scenario, algorithms: list[str] | None, time_limit
         if found:
             return [s.model_copy(update={"search": _limited(s.search, time_limit_s)}) for s in found]
         algorithms = ["alpaserve"]
-    return [PlacementSection(name=a, search=SearchSection(algorithm=a, time_limit_s=time_limit_s)) for a in algorithms]
+    return [
+        PlacementSection(name=a, search=SearchSection(algorithm=a, time_limit_s=time_limit_s))
+        for a in dict.fromkeys(algorithms)
+    ]
 
 
 def _limited(search: SearchSection, time_limit_s: float) -> SearchSection:
@@ -77,33 +83,36 @@ def _limited(search: SearchSection, time_limit_s: float) -> SearchSection:
 
 
 def _print_plans(capacity: Capacity) -> None:
+    if not capacity.complete:
+        print("Interrupted; what is missing says so, and fewer devices may do.\n")
     rows = [_row(plan) for plan in capacity.plans]
     print_table(
         ("algorithm", "devices", "deadlines met", "+-", "USD/h", "headroom", "misses most", "worst device lost"), rows
     )
-    for plan in capacity.plans:
-        if plan.devices is None:
-            print(f"\n{plan.name} does not reach {percent(plan.target)}: {_best(plan)}")
+    print_remarks((p.name, f"{key}: {reason}") for p in capacity.plans for key, reason in _said(p))
+
+
+def _said(plan: CapacityPlan) -> list[tuple[str, str]]:
+    """The reasons that the table needs: what follows from an answer that is not there goes without saying."""
+    best = plan.best
+    if plan.devices is not None or best is None:
+        follows = ("slo_attainment", "headroom_rate_scale", "faults") if best is None else ()
+        return [(key, reason) for key, reason in plan.reasons.items() if key not in follows]
+    nearest = f"{plan.reasons['devices']} {best.devices} devices meet {percent(best.slo_attainment)}."
+    return [("devices", nearest)]
 
 
 def _row(plan: CapacityPlan) -> tuple:
     figures = plan.outcome.figures if plan.outcome else None
     worst = min((f.slo_attainment for f in plan.faults if f.what == "device"), default=None)
+    devices = "-" if plan.devices is None else str(plan.devices) if plan.settled else f"<= {plan.devices}"
     return (
         plan.name,
-        plan.devices if plan.devices else "-",
-        percent(figures.total.slo_attainment if figures else None),
+        devices,
+        marked(percent(figures.total.slo_attainment if figures else None), plan.outcome and plan.outcome.remark),
         percent(figures.half_width if figures else None),
-        f"{plan.usd_per_hour:.2f}" if plan.usd_per_hour else "-",
-        f"{plan.headroom:.2f} x" if plan.headroom else "-",
+        "-" if plan.usd_per_hour is None else f"{plan.usd_per_hour:.2f}",
+        "-" if plan.headroom is None else f"{plan.headroom:.2f} x",
         plan.limiting_model[0] if plan.limiting_model else "-",
         percent(worst),
     )
-
-
-def _best(plan: CapacityPlan) -> str:
-    reasons = [tried.reason for tried in plan.tried if tried.reason]
-    best = max(plan.tried, key=lambda t: t.slo_attainment)
-    if best.reason or (reasons and best.slo_attainment == 0):
-        return reasons[-1]
-    return f"{best.devices} devices meet {percent(best.slo_attainment)}."

@@ -7,20 +7,28 @@ import os
 from pathlib import Path
 
 from planner.commands.interrupt import INTERRUPTED, Interrupt
-from planner.commands.report import ProgressLine, percent, print_json, print_notices, print_table
+from planner.commands.options import (
+    MAX_SEED,
+    MAX_TIME_LIMIT_S,
+    check_output,
+    positive_number,
+    whole_file,
+    whole_number,
+)
+from planner.commands.report import ProgressLine, marked, percent, print_json, print_notices, print_table
+from planner.commands.simulate import check_any, print_remarks_of
 from planner.compare import Comparison, compare, outcome_json, placement_section
 from planner.scenario.file import dump_scenario, load_scenario
-from planner.scenario.inputs import build_inputs
+from planner.scenario.inputs import SAMPLE_PREFIX, build_inputs
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
-from simulator import InputError
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("plan", help="run the searches")
     parser.add_argument("scenario", metavar="SCENARIO.yaml")
     parser.add_argument("--algorithm", metavar="A", help="this one instead of the file's")
-    parser.add_argument("--seed", type=int, help="instead of the file's")
-    parser.add_argument("--time-limit", type=float, metavar="S", help="seconds for each search, instead of the file's")
+    parser.add_argument("--seed", metavar="N", help="instead of the file's")
+    parser.add_argument("--time-limit", metavar="S", help="seconds for each search, instead of the file's")
     parser.add_argument("--out", metavar="NEW.yaml", help="the scenario with the found placements filled in")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(run=run)
@@ -28,20 +36,24 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Search, simulate, print, and write the new scenario where asked."""
+    check_output("--out", args.out)
+    seed = whole_number("--seed", args.seed, 0, MAX_SEED)
+    time_limit_s = positive_number("--time-limit", args.time_limit, MAX_TIME_LIMIT_S)
     scenario = load_scenario(args.scenario)
-    if args.out is not None and not Path(args.out).parent.is_dir():
-        raise InputError(f"--out: the folder '{Path(args.out).parent}' does not exist.")
-    wanted = searches_only(scenario, args.algorithm, args.seed, args.time_limit)
+    wanted = searches_only(scenario, args.algorithm, seed, time_limit_s)
     inputs = build_inputs(scenario)
     print_notices(inputs.notices)
     with Interrupt() as interrupt:
         comparison = compare(wanted, ProgressLine(interrupt), inputs=inputs)
     for outcome in comparison.outcomes:
         print_notices(outcome.search.notes)
+    check_any(comparison)
     if args.out is not None:
         write_scenario(with_found(scenario, comparison), args.out)
+        left = ", ".join(missing.name for missing in comparison.missing)
+        print_notices([f"'{args.out}' still has as searches, because nothing was found: {left}."] if left else [])
     if args.json:
-        print_json({"scenario": scenario.name, "placements": [planned_json(o) for o in comparison.outcomes]})
+        print_json(comparison.document(planned_json))
     else:
         _print_plans(comparison)
     return 0 if comparison.complete else INTERRUPTED
@@ -72,16 +84,29 @@ def with_found(scenario: Scenario, comparison: Comparison) -> Scenario:
 
 
 def write_scenario(scenario: Scenario, path: str | Path) -> None:
-    """Write a scenario file; it appears when it is whole."""
-    path = Path(path)
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        unfinished.write_text(dump_scenario(scenario), encoding="utf-8")
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise InputError(f"--out: '{path}' cannot be written: {error.strerror or error}.") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+    """Write a scenario file, with relative paths as seen from there; it appears when it is whole."""
+    with whole_file("--out", path) as unfinished:
+        unfinished.write_text(dump_scenario(seen_from(scenario, Path(path).resolve().parent)), encoding="utf-8")
+
+
+def seen_from(scenario: Scenario, folder: Path) -> Scenario:
+    """The scenario for a file in another folder: its relative paths lead to the same trace and profiles."""
+    if folder == scenario.folder.resolve():
+        return scenario
+
+    def moved(path: str) -> str:
+        if path.startswith(SAMPLE_PREFIX) or Path(path).is_absolute():
+            return path
+        return Path(os.path.relpath(scenario.folder.resolve() / path, folder)).as_posix()
+
+    update = {}
+    if scenario.profiles is not None:
+        update["profiles"] = moved(scenario.profiles)
+    trace = scenario.workload.trace
+    if trace is not None:
+        paths = moved(trace.path) if isinstance(trace.path, str) else [moved(path) for path in trace.path]
+        update["workload"] = scenario.workload.model_copy(update={"trace": trace.model_copy(update={"path": paths})})
+    return scenario.model_copy(update=update).in_folder(folder)
 
 
 def planned_json(outcome) -> dict:
@@ -97,9 +122,12 @@ def _print_plans(comparison: Comparison) -> None:
     for outcome in comparison.outcomes:
         found = outcome.search
         rows.append(
-            (outcome.name, found.algorithm, percent(outcome.figures.total.slo_attainment), f"{found.evaluations:,}",
+            (outcome.name, found.algorithm, marked(percent(outcome.figures.total.slo_attainment), outcome.remark),
+             f"{found.evaluations:,}",
              f"{found.seconds:.2f} s", found.stop_reason, percent(found.bound and found.bound.attainment))
         )  # fmt: skip
+    rows += [(missing.name, *["-"] * 6) for missing in comparison.missing]
     print_table(
         ("placement", "algorithm", "deadlines met", "tried", "time", "stopped because", "possible at most"), rows
     )
+    print_remarks_of(comparison)

@@ -6,7 +6,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from planner.commands.interrupt import Interrupt
 from planner.search import Progress
@@ -32,6 +32,20 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in (header, *rows):
         cells = [str(row[0]).ljust(widths[0]), *(str(x).rjust(w) for x, w in zip(row[1:], widths[1:], strict=True))]
         print("  ".join(cells).rstrip())
+
+
+def marked(text: str, remark: str | None) -> str:
+    """A figure with a star where a remark beneath the table belongs to it."""
+    return f"{text} *" if remark is not None else text
+
+
+def print_remarks(remarks: Iterable[tuple[str, str | None]], star: str = "* ") -> None:
+    """Beneath a table: (name, sentence) of what is marked or absent in it; the same for all is said once."""
+    said = list(dict.fromkeys((name, remark) for name, remark in remarks if remark is not None))
+    if said:
+        print()
+    for name, remark in said:
+        print(f"{star}{name}: {remark}")
 
 
 def percent(share: float | None) -> str:
@@ -64,4 +78,18 @@ class ProgressLine:
             if progress is not None:
                 more = f", {progress.evaluations:,} placements tried, best {percent(progress.best_score)}"
             print(f"{name}: {phase}{more}", file=sys.stderr)
+        return not self.interrupt.requested
+
+
+class PointLine:
+    """Tells standard error what each point of a sweep or capacity search gave; False once Ctrl-C was pressed."""
+
+    def __init__(self, interrupt: Interrupt) -> None:
+        self.interrupt = interrupt
+        self._last: tuple | None = None
+
+    def __call__(self, done: int, total: int, what: str) -> bool:
+        if done and (done, total, what) != self._last:
+            self._last = (done, total, what)
+            print(f"{done} of {total}: {what}", file=sys.stderr)
         return not self.interrupt.requested

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from planner.commands.interrupt import INTERRUPTED, Interrupt
-from planner.commands.report import ProgressLine, percent, print_json, print_notices, print_table, seconds
+from planner.commands.options import check_output, whole_file
+from planner.commands.report import (
+    ProgressLine,
+    marked,
+    percent,
+    print_json,
+    print_notices,
+    print_remarks,
+    print_table,
+    seconds,
+)
 from planner.compare import Comparison, compare
 from planner.scenario.file import load_scenario
 from planner.scenario.inputs import build_inputs
@@ -37,8 +46,11 @@ def run(args: argparse.Namespace) -> int:
         comparison = compare(scenario, ProgressLine(interrupt), args.placement, inputs)
     for outcome in comparison.outcomes:
         print_notices(outcome.search.notes if outcome.search else ())
+    check_any(comparison)
     if args.requests is not None and comparison.complete:
         write_requests(comparison, args.requests)
+    elif args.requests is not None:
+        print_notices([f"Interrupted, so '{args.requests}' was not written."])
     if args.json:
         print_json(comparison.to_json())
     else:
@@ -46,35 +58,33 @@ def run(args: argparse.Namespace) -> int:
     return 0 if comparison.complete else INTERRUPTED
 
 
+def check_any(comparison: Comparison) -> None:
+    """Raises InputError with the reasons where the work came to its end and not one placement has figures."""
+    if comparison.complete and not comparison.outcomes:
+        raise InputError(" ".join(missing.reason for missing in comparison.missing))
+
+
 def write_requests(comparison: Comparison, path: str | Path) -> None:
     """One row a request and placement; the file appears when it is whole."""
-    path = Path(path)
-    unfinished = path.with_name(f".{path.name}.part")
     frames = (frame for result in comparison.results for frame in result.request_frames())
-    try:
-        if path.suffix == ".parquet":
-            writer = None
-            for frame in frames:
-                table = pa.Table.from_pandas(frame, preserve_index=False)
-                writer = writer or pq.ParquetWriter(unfinished, table.schema)
-                writer.write_table(table)
-            writer.close()
+    with whole_file("--requests", path) as unfinished:
+        if Path(path).suffix == ".parquet":
+            first = pa.Table.from_pandas(next(frames), preserve_index=False)
+            with pq.ParquetWriter(unfinished, first.schema) as writer:
+                writer.write_table(first)
+                for frame in frames:
+                    writer.write_table(pa.Table.from_pandas(frame, preserve_index=False))
         else:
-            for number, frame in enumerate(frames):
-                frame.to_csv(unfinished, mode="a" if number else "w", header=number == 0, index=False)
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise InputError(f"--requests: '{path}' cannot be written: {error.strerror or error}.") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+            with open(unfinished, "w", encoding="utf-8", newline="") as file:
+                for number, frame in enumerate(frames):
+                    frame.to_csv(file, header=number == 0, index=False)
 
 
 def _check_requests_path(name: str) -> None:
     path = Path(name)
     if path.suffix not in (".csv", ".parquet"):
         raise InputError(f"--requests is '{name}'; a name that ends in .csv or .parquet is allowed.")
-    if not path.parent.is_dir():
-        raise InputError(f"--requests: the folder '{path.parent}' does not exist.")
+    check_output("--requests", name)
 
 
 def _print_comparison(comparison: Comparison) -> None:
@@ -82,11 +92,19 @@ def _print_comparison(comparison: Comparison) -> None:
     for outcome in comparison.outcomes:
         f = outcome.figures
         rows.append(
-            (outcome.name, percent(f.total.slo_attainment), f"{f.total.requests:,}", f"{f.total.served:,}",
-             f"{f.total.late:,}", f"{f.total.rejected:,}", f"{f.total.unplaced:,}", seconds(f.total.latency_s.mean),
-             seconds(f.total.latency_s.p99), percent(f.utilization))
+            (outcome.name, marked(percent(f.total.slo_attainment), outcome.remark), f"{f.total.requests:,}",
+             f"{f.total.served:,}", f"{f.total.late:,}", f"{f.total.rejected:,}", f"{f.total.unplaced:,}",
+             seconds(f.total.latency_s.mean), seconds(f.total.latency_s.p99), percent(f.utilization))
         )  # fmt: skip
+    rows += [(missing.name, *["-"] * 9) for missing in comparison.missing]
     print_table(
         ("placement", "deadlines met", "requests", "served", "late", "rejected", "unplaced", "mean", "p99", "busy"),
         rows,
     )
+    print_remarks_of(comparison)
+
+
+def print_remarks_of(comparison: Comparison) -> None:
+    """Beneath a table of placements: which figures are not those of a finished plan, and which are missing, why."""
+    print_remarks((outcome.name, outcome.remark) for outcome in comparison.outcomes)
+    print_remarks(((missing.name, missing.reason) for missing in comparison.missing), "- ")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,10 +31,17 @@ class Fault:
     slo_attainment: float
 
 
-def fault_what_if(placement: Placement, problem: Problem, warmup_s: float = 0.0) -> tuple[Fault, ...]:
+def fault_what_if(
+    placement: Placement,
+    problem: Problem,
+    warmup_s: float = 0.0,
+    on_progress: Callable[[int, int], bool | None] | None = None,
+) -> tuple[Fault, ...]:
     """Attainment when any one device, or any one node, dies before the traffic begins (nothing is moved).
 
     Faults of devices come first, one for each group, then those of nodes that hold a group.
+
+    on_progress: see `simulate`; raises Cancelled if it returned False.
     """
     first = np.cumsum([0] + [group.devices for group in placement.groups])
     per_node = problem.cluster.devices_per_node
@@ -49,18 +56,23 @@ def fault_what_if(placement: Placement, problem: Problem, warmup_s: float = 0.0)
     attained: dict[tuple[int, ...], tuple[float, tuple[str, ...]]] = {}
     for *_, gone in faults:
         if gone not in attained:
-            attained[gone] = _without(placement, gone, problem, warmup_s)
+            attained[gone] = _without(placement, gone, problem, warmup_s, on_progress)
     return tuple(
         Fault(what, index, devices, gone, attained[gone][1], attained[gone][0]) for what, index, devices, gone in faults
     )
 
 
 def _without(
-    placement: Placement, gone: Sequence[int], problem: Problem, warmup_s: float
+    placement: Placement,
+    gone: Sequence[int],
+    problem: Problem,
+    warmup_s: float,
+    on_progress: Callable[[int, int], bool | None] | None,
 ) -> tuple[float, tuple[str, ...]]:
     # Empty groups stay where they were, so that the others keep their devices and their order.
     groups = [Group(g.pp, g.tp, () if i in gone else g.models) for i, g in enumerate(placement.groups)]
     left = {name for group in groups for name in group.models}
     held = {name for group in placement.groups for name in group.models}
-    result = simulate(problem.models, Placement(tuple(groups), placement.name), problem.workload, problem.serving)
+    left_over = Placement(tuple(groups), placement.name)
+    result = simulate(problem.models, left_over, problem.workload, problem.serving, on_progress)
     return measure(result, warmup_s).total.slo_attainment, tuple(sorted(held - left))

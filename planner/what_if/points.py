@@ -1,22 +1,30 @@
-"""One placement under one variation of a scenario: what sweeps and capacity plans are made of."""
+"""One placement under one variation of a scenario: what sweeps and capacity plans are made of.
+
+What cannot be computed is never a figure: its point carries the reason instead.
+"""
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
-from planner.compare import PlacementOutcome, evaluate, place
-from planner.scenario.inputs import TraceReader, build_inputs, read_scenario_trace
+from planner.compare import NothingFound, PlacementOutcome, evaluate, place
+from planner.scenario.inputs import Inputs, TraceReader, build_inputs, read_scenario_trace
 from planner.scenario.schema import PlacementSection, Scenario
-from planner.what_if.variation import vary
-from simulator import Cancelled, InputError, Profile
+from planner.search import find_algorithm
+from planner.what_if.variation import vary, with_own_deadlines
+from simulator import Cancelled, InputError, Placement, Profile
 
-# Called with (points done, points in all, what was done last); returning False stops.
+# Called with (points done, points in all, what was done last) whenever a point is done and at least every POLL_S;
+# returning False stops.
 OnPoint = Callable[[int, int, str], bool | None]
+POLL_S = 0.1
+STOPPED = "The work was stopped before this was computed."
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,11 @@ class Point:
     section: PlacementSection
     values: tuple[tuple[str, float], ...]
 
+    @property
+    def key(self) -> tuple:
+        """What tells points of one work apart."""
+        return self.section.name, self.values
+
 
 @dataclass(frozen=True, eq=False)
 class PointResult:
@@ -33,18 +46,31 @@ class PointResult:
 
     Attributes:
         point: what was asked.
-        outcome: placement, search, result and figures; None if it cannot be.
-        reason: why it cannot be, a sentence; None if it can.
+        outcome: placement, search, result and figures; None if there are none.
+        reason: why there are none, a sentence; None if there are.
+        undecided: whether that is so only because a search was cut short: with more time there may be figures.
     """
 
     point: Point
     outcome: PlacementOutcome | None
     reason: str | None = None
+    undecided: bool = False
 
     @property
-    def slo_attainment(self) -> float:
-        """Without a placement nothing is served."""
-        return self.outcome.figures.total.slo_attainment if self.outcome else 0.0
+    def slo_attainment(self) -> float | None:
+        """0..1; None where there are no figures."""
+        return self.outcome.figures.total.slo_attainment if self.outcome else None
+
+    @property
+    def half_width(self) -> float | None:
+        """Half of the 95 % interval; None where it is not known."""
+        half = self.outcome.figures.half_width if self.outcome else math.nan
+        return None if math.isnan(half) else half
+
+    @property
+    def remark(self) -> str | None:
+        """Why the figures are not those of a finished plan."""
+        return self.outcome.remark if self.outcome else None
 
 
 class Evaluator:
@@ -73,53 +99,155 @@ class Evaluator:
         """Ask running evaluations to stop."""
         self._stop.set()
 
-    def evaluate(self, point: Point) -> PointResult:
-        """Search where the section asks for it, simulate, measure. Raises Cancelled after `stop`."""
+    def evaluate(self, point: Point, harder: Sequence[PointResult] = ()) -> PointResult:
+        """Search where the section asks for it, simulate, measure.
+
+        Args:
+            point: what to evaluate.
+            harder: points that ask for more (fewer devices, less memory, more traffic, ...), evaluated. The search
+                begins with the best of their placements that fit, and what it finds is never worse than that one.
+
+        Raises Cancelled after `stop`.
+        """
         if self._stop.is_set():
             raise Cancelled
+        try:
+            inputs = self._inputs(point)
+            outcome = self._outcome(point.section, inputs, [r.outcome for r in harder if r.outcome is not None])
+        except NothingFound as nothing:
+            result = PointResult(point, None, str(nothing), undecided=True)
+        except InputError as error:
+            result = PointResult(point, None, str(error))
+        else:
+            result = PointResult(point, outcome if self.keep_requests else replace(outcome, result=None))
+            if not outcome.figures.total.requests:
+                result = PointResult(point, None, "No request is left to be counted, so there is no figure.")
+        if self._stop.is_set():
+            raise Cancelled
+        return result
+
+    def watch(self, *_: object) -> bool:
+        """False after `stop`: what long computations ask."""
+        return not self._stop.is_set()
+
+    def _inputs(self, point: Point) -> Inputs:
         scenario = self.scenario
         for axis, value in point.values:
             scenario = vary(scenario, axis, value)
         inputs = build_inputs(scenario, self._read, self.profiles)
-        watch = lambda *_: not self._stop.is_set()  # noqa: E731
+        if "slo_scale" in dict(point.values) and inputs.problem.workload.slo_s is not None:
+            before = build_inputs(self.scenario, self._read, self.profiles).problem.models
+            inputs = replace(inputs, problem=with_own_deadlines(inputs.problem, before))
+        return inputs
+
+    def _outcome(
+        self, section: PlacementSection, inputs: Inputs, harder: Sequence[PlacementOutcome]
+    ) -> PlacementOutcome:
+        if section.search is None:
+            return evaluate(*place(section, inputs), inputs, self.watch)
+        given = [self._again(outcome, inputs) for outcome in harder if _fits(outcome, inputs)]
+        best = max(given, key=attained, default=None)
+        start = best.placement if best is not None and isinstance(best.placement, Placement) else None
         try:
-            placement, found = place(point.section, inputs, watch)
-        except InputError as error:
-            return PointResult(point, None, str(error))
-        outcome = evaluate(placement, found, inputs, watch)
-        if self._stop.is_set():
-            raise Cancelled
-        return PointResult(point, outcome if self.keep_requests else replace(outcome, result=None))
+            placement, found = place(section, inputs, self.watch, start)
+        except NothingFound as nothing:
+            if best is None:
+                raise
+            return self._kept(best, nothing.found, inputs)
+        outcome = evaluate(placement, found, inputs, self.watch)
+        return self._kept(best, found, inputs) if best is not None and attained(best) > attained(outcome) else outcome
+
+    def _again(self, outcome: PlacementOutcome, inputs: Inputs) -> PlacementOutcome:
+        return evaluate(outcome.placement, outcome.search, inputs, self.watch)
+
+    def _kept(self, best: PlacementOutcome, found, inputs: Inputs) -> PlacementOutcome:
+        """The placement of a harder point, as what this point's search found."""
+        note = "The search found nothing better than the placement of a harder point, which is kept."
+        found = replace(found, placement=best.placement, score=best.result.slo_attainment, notes=(*found.notes, note))
+        return replace(best, search=found)
 
     def evaluate_all(
-        self, points: Sequence[Point], on_point: OnPoint | None = None, executor: Executor | None = None
+        self,
+        points: Sequence[Point],
+        on_point: OnPoint | None = None,
+        executor: Executor | None = None,
+        harder: Mapping[tuple, Sequence[Point]] | None = None,
+        earlier: Sequence[PointResult] = (),
     ) -> Iterator[PointResult]:
         """Results as they become ready; stops early, without error, once `on_point` returns False.
 
         Args:
             points: what to evaluate. on_point: see OnPoint.
             executor: anything with the interface of concurrent.futures; threads on this machine by default.
+            harder: by key of a point, those of `points` and `earlier` whose placements it begins with; they are
+                evaluated first.
+            earlier: results of earlier calls.
         """
+        needs = harder or {}
+        # By key of a point that is done: itself, or, where it has no figures, what it would have begun with.
+        known: dict[tuple, list[PointResult]] = {result.point.key: [result] for result in earlier}
+        waiting, running = list(points), {}
+        last = "nothing is done yet"
         with _given(executor) as pool:
-            futures = [pool.submit(self.evaluate, point) for point in points]
             try:
-                for done, future in enumerate(as_completed(futures), start=1):
-                    result = future.result()
-                    yield result
-                    if on_point is not None and on_point(done, len(points), describe(result)) is False:
+                while waiting or running:
+                    later = []
+                    for point in waiting:
+                        first = needs.get(point.key, ())
+                        if all(q.key in known for q in first):
+                            before = [result for q in first for result in known[q.key]]
+                            running[pool.submit(self.evaluate, point, before)] = before
+                        else:
+                            later.append(point)
+                    waiting = later
+                    for future in wait(running, POLL_S, FIRST_COMPLETED).done:
+                        result, before = future.result(), running.pop(future)
+                        known[result.point.key] = before if result.outcome is None else [result]
+                        last = describe(result)
+                        yield result
+                    if on_point is not None and on_point(len(known) - len(earlier), len(points), last) is False:
                         self.stop()
                         return
-            except Cancelled:
-                return
+            except BaseException as error:
+                # Also when whoever reads the results goes away: what is under way must not go on.
+                self.stop()
+                if not isinstance(error, Cancelled):
+                    raise
             finally:
-                for future in futures:
+                for future in running:
                     future.cancel()
+
+
+def check_sections(sections: Sequence[PlacementSection]) -> None:
+    """Raises InputError where two sections have one name or an algorithm is not known: no point could tell that."""
+    names = [section.name for section in sections]
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"Two placements are called '{twice}'; every name may occur once.")
+    for section in sections:
+        if section.search is not None:
+            find_algorithm(section.search.algorithm)
+
+
+def attained(outcome: PlacementOutcome) -> float:
+    """SLO attainment for ranking: below everything where no request counts."""
+    attainment = outcome.figures.total.slo_attainment
+    return -1.0 if math.isnan(attainment) else attainment
 
 
 def describe(result: PointResult) -> str:
     """A few words on a point, for progress."""
     values = ", ".join(f"{axis} {value:g}" for axis, value in result.point.values)
-    return f"{result.point.section.name}, {values}: {100 * result.slo_attainment:.2f} % of deadlines met"
+    found = result.reason if result.outcome is None else f"{100 * result.slo_attainment:.2f} % of deadlines met"
+    return f"{result.point.section.name}, {values}: {found}"
+
+
+def _fits(outcome: PlacementOutcome, inputs: Inputs) -> bool:
+    try:
+        outcome.placement.check(inputs.problem.models, inputs.problem.cluster)
+    except InputError:
+        return False
+    return True
 
 
 @contextmanager

@@ -1,4 +1,11 @@
-"""Sweeps: attainment of each placement while one or two things vary, and where a target is crossed."""
+"""Sweeps: attainment of each placement while one or two things vary, and where a target is crossed.
+
+Points that ask for less begin with the placements of those that ask for more. What that guarantees, in-sample, of
+searched placements: attainment never falls with more devices or more memory, because the placement of the smaller
+cluster runs just as well on the larger one. With looser deadlines, less or calmer traffic the placement of the harder
+point is simulated as well, and the better of the two is kept; one placement may still do worse on easier traffic
+(requests that were rejected are now accepted and delay others), so attainment can fall there by that much.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +17,7 @@ from itertools import product
 
 from planner.scenario.inputs import TraceReader
 from planner.scenario.schema import PlacementSection, Scenario
-from planner.what_if.points import Evaluator, OnPoint, Point, PointResult
+from planner.what_if.points import STOPPED, Evaluator, OnPoint, Point, PointResult, check_sections
 from planner.what_if.variation import VARIATIONS
 from simulator import InputError, Profile
 
@@ -23,9 +30,9 @@ class Sweep:
 
     Attributes:
         axes: name and values, in the order given.
-        results: one for each section and combination of values, sections outermost, the last axis fastest;
-            fewer if it was stopped. Their outcomes hold figures, not requests.
-        complete: whether all points were evaluated.
+        results: one for each section and combination of values, sections outermost, the last axis fastest. Those
+            without figures say why. Their outcomes hold figures, not requests.
+        complete: whether all points were evaluated; False where it was stopped.
     """
 
     axes: tuple[tuple[str, tuple[float, ...]], ...]
@@ -36,7 +43,8 @@ class Sweep:
         """The last value of the first axis, from its easy end on, at which the section still reaches the target.
 
         As in the authors' figures: values are taken from the easy end (many devices, low rate, low CV, loose
-        deadlines) and the run of those that reach the target decides. None if not even the easy end does.
+        deadlines) and the run of those that reach the target decides; a point without figures ends it. None if not
+        even the easy end does.
 
         Args:
             section: name of the placement. target: SLO attainment, 0..1. fixed: values of the other axis.
@@ -47,7 +55,7 @@ class Sweep:
         for result in self.results:
             at = dict(result.point.values)
             if result.point.section.name == section and all(at[k] == v for k, v in (fixed or {}).items()):
-                reached[at[axis]] = result.slo_attainment >= target
+                reached[at[axis]] = result.outcome is not None and result.slo_attainment >= target
         last = None
         for value in sorted(values, reverse=not more_is_harder):
             if not reached.get(value, False):
@@ -60,6 +68,7 @@ class Sweep:
         names = list(dict.fromkeys(result.point.section.name for result in self.results))
         others = [[(axis, v) for v in values] for axis, values in self.axes[1:]]
         return {
+            "complete": self.complete,
             "axes": [{"name": axis, "values": list(values)} for axis, values in self.axes],
             "points": [_point_json(result) for result in self.results],
             "target": target,
@@ -84,22 +93,27 @@ def sweep(
 
     Args:
         scenario: what is varied; its own placements are swept unless `sections` are given.
-        axes: one or two of (name in VARIATIONS, values). `slo_scale` and `devices` are absolute, `rate_scale` and
-            `cv_scale` are relative to the scenario.
+        axes: one or two of (name in VARIATIONS, values). `devices`, `memory_gib` and `slo_scale` are absolute,
+            `rate_scale` and `cv_scale` are relative to the scenario. `slo_scale` sets the deadline of every model, in
+            whichever way the scenario gives it, and changes deadlines that requests bring along in the same ratio.
         on_point, executor: see Evaluator.evaluate_all. read, profiles: see build_inputs.
 
     Raises:
-        InputError: an unknown axis, a value that cannot be, too many points, or no placement.
+        InputError: an unknown axis or algorithm, too many points, no placement, or not one point that can be.
     """
     sections = list(scenario.placements if sections is None else sections)
     if not sections:
         raise InputError("The scenario has no placements to sweep; list at least one under the key placements.")
+    check_sections(sections)
     if not 1 <= len(axes) <= 2 or len({axis for axis, _ in axes}) != len(axes):
         raise InputError(f"{len(axes)} axes are given; one or two different ones are allowed.")
     fixed_axes = tuple((axis, tuple(dict.fromkeys(map(float, values)))) for axis, values in axes)
     for axis, values in fixed_axes:
         if axis not in VARIATIONS or not values:
             raise InputError(f"'{axis}' cannot be swept; {', '.join(VARIATIONS)} with at least one value are allowed.")
+        for value in values:
+            if not math.isfinite(value):
+                raise InputError(f"{axis}={value}; finite numbers are allowed.")
     count = len(sections) * math.prod(len(values) for _, values in fixed_axes)
     if count > MAX_POINTS:
         raise InputError(f"The sweep has {count:,} points; at most {MAX_POINTS:,} are allowed.")
@@ -108,20 +122,40 @@ def sweep(
         for section in sections
         for values in product(*(values for _, values in fixed_axes))
     ]
-    order = {id(point): place for place, point in enumerate(points)}
     evaluator = Evaluator(scenario, read, profiles, keep_requests=False)
-    results = sorted(evaluator.evaluate_all(points, on_point, executor), key=lambda r: order[id(r.point)])
-    return Sweep(fixed_axes, tuple(results), complete=len(results) == len(points))
+    done = {r.point.key: r for r in evaluator.evaluate_all(points, on_point, executor, _harder(points, fixed_axes))}
+    complete = len(done) == len(points)
+    results = tuple(done.get(point.key) or PointResult(point, None, STOPPED) for point in points)
+    if complete and all(result.outcome is None for result in results):
+        reasons = list(dict.fromkeys(result.reason for result in results))
+        raise InputError(reasons[0] if len(reasons) == 1 else f"No point can be computed; the first: {reasons[0]}")
+    return Sweep(fixed_axes, results, complete)
+
+
+def _harder(points: Sequence[Point], axes: Sequence[tuple[str, tuple[float, ...]]]) -> dict[tuple, list[Point]]:
+    """For each searched point its neighbour on each axis that asks for more."""
+    before: dict[tuple[str, float], float] = {}
+    for axis, values in axes:
+        from_hard = sorted(values, reverse=VARIATIONS[axis][1])
+        before |= {(axis, value): harder for harder, value in zip(from_hard, from_hard[1:], strict=False)}
+    by_key = {point.key: point for point in points}
+    needs = {}
+    for point in points:
+        if point.section.search is not None:
+            needs[point.key] = [
+                by_key[point.section.name, tuple((a, before[a, v] if a == axis else v) for a, v in point.values)]
+                for axis, value in point.values
+                if (axis, value) in before
+            ]
+    return needs
 
 
 def _point_json(result: PointResult) -> dict:
     document = {"placement": result.point.section.name, **dict(result.point.values)}
+    document |= {"slo_attainment": result.slo_attainment, "slo_attainment_half_width": result.half_width}
     if result.outcome is None:
-        return document | {"slo_attainment": 0.0, "reason": result.reason}
-    figures = result.outcome.figures
-    half = figures.half_width
-    return document | {
-        "slo_attainment": figures.total.slo_attainment,
-        "slo_attainment_half_width": None if math.isnan(half) else half,
-        "requests": figures.total.requests,
-    }
+        return document | {"reason": result.reason}
+    document["requests"] = result.outcome.figures.total.requests
+    if result.outcome.search is not None:
+        document["stop_reason"] = result.outcome.search.stop_reason
+    return document | ({} if result.remark is None else {"remark": result.remark})

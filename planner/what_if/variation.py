@@ -1,19 +1,34 @@
-"""The same scenario with one thing changed: devices, rate, burstiness, deadlines."""
+"""The same scenario with one thing changed: devices, memory, rate, burstiness, deadlines."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from dataclasses import replace
 
+import numpy as np
+
+from planner.problem import Problem
 from planner.scenario.schema import Scenario
-from simulator import InputError
+from simulator import InputError, Model
+from simulator.placement import MAX_DEVICES
+
+MAX_MEMORY_GIB = 10_000.0
+# Deadlines and multiples of the traffic beyond this say nothing any more, and products must stay finite.
+MAX_VALUE = 1e6
 
 
 def with_devices(scenario: Scenario, devices: float) -> Scenario:
     """The scenario on another number of devices."""
-    if devices != int(devices) or devices < 1:
-        raise InputError(f"devices={devices:g}; whole numbers from 1 on are allowed.")
+    if devices != int(devices) or not 1 <= devices <= MAX_DEVICES:
+        raise InputError(f"devices={devices:g}; whole numbers from 1 to {MAX_DEVICES} are allowed.")
     return _changed(scenario, cluster=scenario.cluster.model_copy(update={"devices": int(devices)}))
+
+
+def with_memory_gib(scenario: Scenario, memory_gib: float) -> Scenario:
+    """The scenario on devices with another memory."""
+    if memory_gib > MAX_MEMORY_GIB:
+        raise InputError(f"memory_gib={memory_gib:g}; numbers above 0 and up to {MAX_MEMORY_GIB:g} are allowed.")
+    return _changed(scenario, cluster=scenario.cluster.model_copy(update={"memory_gib": memory_gib}))
 
 
 def with_rate_scale(scenario: Scenario, factor: float) -> Scenario:
@@ -42,14 +57,31 @@ def with_cv_scale(scenario: Scenario, factor: float) -> Scenario:
 
 
 def with_slo_scale(scenario: Scenario, slo_scale: float) -> Scenario:
-    """The scenario with every deadline at `slo_scale` times the model's latency alone on one device."""
+    """The scenario with every model's deadline at `slo_scale` times its latency alone on one device.
+
+    That replaces a deadline in seconds too. Requests that bring a deadline of their own are not part of the
+    scenario: `with_own_deadlines` changes theirs in proportion.
+    """
     models = [model.model_copy(update={"slo_scale": slo_scale, "slo_s": None}) for model in scenario.models]
     return _changed(scenario, models=models)
+
+
+def with_own_deadlines(problem: Problem, before: tuple[Model, ...]) -> Problem:
+    """Deadlines that requests bring along, changed in the ratio in which their model's deadline has changed.
+
+    before: the models of the scenario that was varied, in the same order.
+    """
+    workload = problem.workload
+    if workload.slo_s is None:
+        return problem
+    ratio = np.array([new.slo_s / old.slo_s for new, old in zip(problem.models, before, strict=True)])
+    return replace(problem, workload=replace(workload, slo_s=workload.slo_s * ratio[workload.model]))
 
 
 # What may vary, how, and whether more of it is harder: that decides from which end a target is looked for.
 VARIATIONS: dict[str, tuple[Callable[[Scenario, float], Scenario], bool]] = {
     "devices": (with_devices, False),
+    "memory_gib": (with_memory_gib, False),
     "rate_scale": (with_rate_scale, True),
     "cv_scale": (with_cv_scale, True),
     "slo_scale": (with_slo_scale, False),
@@ -60,8 +92,8 @@ def vary(scenario: Scenario, axis: str, value: float) -> Scenario:
     """The scenario with one thing changed; raises InputError for an unknown axis or a value that cannot be."""
     if axis not in VARIATIONS:
         raise InputError(f"'{axis}' cannot be varied; {', '.join(VARIATIONS)} are allowed.")
-    if not (math.isfinite(value) and value > 0):
-        raise InputError(f"{axis}={value}; numbers above 0 are allowed.")
+    if not 0 < value <= MAX_VALUE:
+        raise InputError(f"{axis}={value:g}; numbers above 0 and up to {MAX_VALUE:,.0f} are allowed.")
     return VARIATIONS[axis][0](scenario, value)
 
 

@@ -1,0 +1,72 @@
+"""Numbers given on the command line, each checked in one sentence, and outputs that are whole or not there."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from simulator import InputError
+
+MAX_SEED = 2**31 - 1
+MAX_TIME_LIMIT_S = 86_400.0
+
+
+def whole_number(option: str, text: str | None, lowest: int, highest: int) -> int | None:
+    """The option as an int, None if it is not given; raises InputError saying what is allowed."""
+    if text is None:
+        return None
+    try:
+        value = int(text)
+    except ValueError:
+        value = lowest - 1
+    if not lowest <= value <= highest:
+        raise InputError(f"{option} is '{text}'; a whole number from {lowest} to {highest:,} is allowed.")
+    return value
+
+
+def positive_number(option: str, text: str | None, highest: float) -> float | None:
+    """The option as a float above 0, None if it is not given; raises InputError saying what is allowed."""
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= highest:
+        raise InputError(f"{option} is '{text}'; a number above 0 and up to {highest:,.7g} is allowed.")
+    return value
+
+
+def check_output(option: str, name: str | None) -> None:
+    """Raises InputError where a file cannot appear, so that no work is done in vain; None is no file."""
+    if name is None:
+        return
+    path = Path(name)
+    if path.is_dir():
+        raise InputError(f"{option}: '{name}' is a folder; the name of a file is allowed.")
+    if not path.parent.is_dir():
+        raise InputError(f"{option}: the folder '{path.parent}' does not exist.")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InputError(f"{option}: '{name}' cannot be written: Permission denied.")
+
+
+@contextmanager
+def whole_file(option: str, name: str | Path) -> Iterator[Path]:
+    """Where to write a file that takes its name only when it is whole; raises InputError if it cannot be written."""
+    try:
+        # A link stays a link to the new file; a device or a pipe is written to, never replaced.
+        path = Path(name).resolve()
+        is_stream = path.exists() and not path.is_file()
+        unfinished = path if is_stream else path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            yield unfinished
+            if not is_stream:
+                os.replace(unfinished, path)
+        finally:
+            if not is_stream:
+                unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"{option}: '{name}' cannot be written: {error.strerror or error}.") from None

@@ -1,0 +1,107 @@
+"""The fewest devices that reach a target: upwards in doubling steps, then by halving between the last two."""
+
+from __future__ import annotations
+
+from planner.scenario.schema import PlacementSection
+from planner.what_if.points import Point, PointResult
+
+
+class Climb:
+    """Which numbers of devices to try for one placement section, and with which one's placement each begins.
+
+    The numbers are 1, 2, 4, 8, ... steps of `step`; once one reaches the target, the numbers between it and the one
+    before are halved. Each begins with the placement of the largest smaller number that failed. So which numbers are
+    tried, and what each begins with, follows from the outcomes alone, whatever range is asked for: numbers above the
+    range are taken to reach the target, numbers below it to fail (those of the first climb are tried all the same,
+    as something to begin with).
+
+    Attributes:
+        section: what is placed. results: by number of devices.
+    """
+
+    def __init__(
+        self, section: PlacementSection, target: float, lowest: int, highest: int, step: int, confident: bool
+    ) -> None:
+        self.section, self.target, self.confident = section, target, confident
+        self.results: dict[int, PointResult] = {}
+        self._lowest, self._highest, self._step = lowest, highest, step
+        self._first = lowest - step * ((lowest - 1) // step)
+        self._fails, self._reaches = -1, None
+        self._next: int | None = None
+        self._go_on()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the answer is known."""
+        return self._next is None
+
+    @property
+    def answer(self) -> int | None:
+        """The fewest devices known to reach the target; None if no number does so far."""
+        at = self._reaches
+        return None if at is None or self._number(at) > self._highest else self._number(at)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the answer stands: nothing is left to try, and no smaller number failed for want of time only."""
+        return self.finished and not any(
+            result.undecided for devices, result in self.results.items() if devices < (self.answer or self._highest + 1)
+        )
+
+    def next_point(self) -> Point:
+        """What to evaluate now."""
+        return self._point(self._number(self._next))
+
+    def begins_with(self) -> list[PointResult]:
+        """The evaluated point whose placement the next one begins with."""
+        smaller = [n for n in self.results if n < self._number(self._next) and self.results[n].outcome is not None]
+        return [self.results[max(smaller)]] if smaller else []
+
+    def take(self, result: PointResult) -> None:
+        """Note what `next_point` gave."""
+        devices = self._number(self._next)
+        self.results[devices] = result
+        if devices >= self._lowest and self.merit(result) >= self.target:
+            self._reaches = self._next
+        else:
+            self._fails = self._next
+        self._go_on()
+
+    def merit(self, result: PointResult) -> float:
+        """What is held against the target; below every target where it is not known."""
+        if result.outcome is None or (self.confident and result.half_width is None):
+            return -1.0
+        return result.slo_attainment - (result.half_width if self.confident else 0.0)
+
+    def curve(self) -> dict[int, PointResult]:
+        """The results by ascending number of devices; the best placement of fewer devices is one for more."""
+        curve: dict[int, PointResult] = {}
+        best: PointResult | None = None
+        for devices in sorted(self.results):
+            result = self.results[devices]
+            if best is not None and self.merit(best) > self.merit(result):
+                result = PointResult(self._point(devices), best.outcome)
+            if self.merit(result) >= 0:
+                best = result
+            curve[devices] = result
+        return curve
+
+    def _go_on(self) -> None:
+        """Find the next number to try, passing over those outside the range."""
+        while self._reaches is None or self._reaches - self._fails > 1:
+            climbing = self._reaches is None
+            at = max(2 * self._fails + 1, 0) if climbing else (self._fails + self._reaches) // 2
+            if self._number(at) > self._highest:
+                self._reaches = at
+            elif not climbing and self._number(at) < self._lowest:
+                self._fails = at
+            else:
+                self._next = at
+                return
+        self._next = None
+
+    def _number(self, at: int) -> int:
+        return self._first + at * self._step
+
+    def _point(self, devices: int) -> Point:
+        return Point(self.section, (("devices", float(devices)),))
