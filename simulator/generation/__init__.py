@@ -1,0 +1,27 @@
+"""Token-by-token serving: engines that batch continuously, requests with tokens, and what happens to each."""
+
+from simulator.generation.engine import Engine, EngineGroup, EngineLimits, FitError, GenerationProfile
+from simulator.generation.metrics import GenerationFigures, TokenSlo, measure_generation, meets
+from simulator.generation.result import STATUS, GenerationResult
+from simulator.generation.run import DISPATCH_RULES, record_engines, simulate_generation
+from simulator.generation.series import EngineSeries
+from simulator.generation.workload import TokenWorkload
+
+__all__ = [
+    "DISPATCH_RULES",
+    "STATUS",
+    "Engine",
+    "EngineGroup",
+    "EngineLimits",
+    "EngineSeries",
+    "FitError",
+    "GenerationFigures",
+    "GenerationProfile",
+    "GenerationResult",
+    "TokenSlo",
+    "TokenWorkload",
+    "measure_generation",
+    "meets",
+    "record_engines",
+    "simulate_generation",
+]

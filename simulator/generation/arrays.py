@@ -1,0 +1,83 @@
+"""The tables that go into the token kernels: one record a group, an engine, a request, and what they point into.
+
+A record keeps what belongs together on one cache line, and a kernel hands on one tuple.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+NONE = -1
+
+# clock_s: end of the iteration under way, else when the group may begin. active: the engine whose iteration is under
+# way, or NONE; last_active: the one before. Lists: last_admitted is the tail of the running requests, fresh the first
+# that the iteration under way admitted. remaining_tokens: of outstanding requests, still to be computed.
+GROUP = np.dtype(
+    [("clock_s", "f8"), ("switch_s", "f8")]
+    + [(name, "i8") for name in ("first_engine", "beyond_engine", "pool_units", "free_units", "active", "last_active",
+                                 "last_admitted", "fresh", "outstanding", "remaining_tokens")]
+)  # fmt: skip
+
+# First what is given (block_units in the units of the pool; row of the roofs). Then: lists and counts of requests;
+# context: tokens computed of those decoding; step: decoding iterations done; slot: which column of `phase` asks for
+# blocks next; partial: the request whose prompt is partly computed, or NONE, and chunk its share of the iteration
+# under way; decodes: does that iteration decode?
+ENGINE = np.dtype(
+    [(name, "f8") for name in ("weight_read_s", "token_s", "sharpness", "sequence_s", "context_token_s",
+                               "prefill_pair_s", "link_s", "link_token_s")]
+    + [(name, "i8") for name in ("group", "row", "max_tokens", "max_sequences", "block", "block_units", "chunked",
+                                 "waiting_head", "waiting_tail", "waiting", "running", "decoding", "context", "step",
+                                 "slot", "partial", "chunk", "decodes", "outstanding")]
+)  # fmt: skip
+
+# next, previous: lists (waiting at an engine, running in a group). generated, computed: tokens, kept up to date while
+# the request does not decode. end_step: the step of its engine that ends it, NONE unless it decodes. engine: NONE if
+# no engine took it. Times are NaN until they happen.
+REQUEST = np.dtype(
+    [(name, "f8") for name in ("arrival_s", "scheduled_s", "first_token_s", "last_token_s")]
+    + [(name, "i8") for name in ("model", "input_tokens", "output_tokens", "next", "previous", "generated", "computed",
+                                 "end_step", "engine", "preemptions")]
+)  # fmt: skip
+
+# Who decodes, a heap by the step that ends each.
+END = np.dtype([("step", "i8"), ("request", "i8")])
+
+# One iteration, or several in a row that only decode the same requests. context_tokens: at its begin.
+SEGMENT = np.dtype(
+    [("begin_s", "f8"), ("end_s", "f8")]
+    + [(name, "i8") for name in ("engine", "iterations", "decoding", "prefilling", "prefill_tokens", "context_tokens",
+                                 "pool_used", "running", "waiting")]
+)  # fmt: skip
+
+EVENT = np.dtype([("at_s", "f8"), ("request", "i8"), ("kind", "i8"), ("tokens", "i8"), ("segment", "i8")])
+
+
+class Tables(NamedTuple):
+    """Everything that the kernels read and change. G groups, E engines, n requests, R distinct profiles, M models.
+
+    groups: GROUP (G,). engines: ENGINE (E,), those of a group together. requests: REQUEST (n,), by arrival.
+    ends: END (E, most sequences). phase: int64 (E, largest block), decoding requests by when they next ask for a block.
+    roof_s: float64 (R, B), what depends on the new tokens alone, by tokens.
+    segments, events: SEGMENT (S,), EVENT (V,), for timelines; of length 0 when only counting.
+    counts: int64 (2,), segments and events so far.
+    """
+
+    groups: np.ndarray
+    engines: np.ndarray
+    requests: np.ndarray
+    ends: np.ndarray
+    phase: np.ndarray
+    roof_s: np.ndarray
+    segments: np.ndarray
+    events: np.ndarray
+    counts: np.ndarray
+
+
+class Dispatch(NamedTuple):
+    """Which engines hold a model: int64 start (M + 1,), candidate ascending for each model; turn (M,), round robin."""
+
+    start: np.ndarray
+    candidate: np.ndarray
+    turn: np.ndarray

@@ -1,0 +1,55 @@
+"""What happened to every request that generates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.generation.workload import TokenWorkload
+
+# "too_long": prompt and output together never fit the cache of any engine of the model. "unplaced": no engine has it.
+STATUS = ("served", "too_long", "unplaced")
+
+
+@dataclass(frozen=True, eq=False)
+class GenerationResult:
+    """One entry a request, in the order of the workload; times in seconds on the clock of the workload.
+
+    Attributes:
+        workload: what arrived; a request is queued at its arrival.
+        status: int8, index into STATUS.
+        engine: int32, number of the engine, -1 if none took it.
+        scheduled_s, first_token_s, last_token_s: float64, first admission to a batch, first and last token; NaN
+            unless served.
+        preemptions: int64, how often it lost its blocks and was computed again.
+    """
+
+    workload: TokenWorkload
+    status: np.ndarray
+    engine: np.ndarray
+    scheduled_s: np.ndarray
+    first_token_s: np.ndarray
+    last_token_s: np.ndarray
+    preemptions: np.ndarray
+
+    @property
+    def served(self) -> np.ndarray:
+        """bool (n,)."""
+        return self.status == STATUS.index("served")
+
+    @property
+    def ttft_s(self) -> np.ndarray:
+        """Time to first token, from the arrival; NaN unless served."""
+        return self.first_token_s - self.workload.arrival_s
+
+    @property
+    def tpot_s(self) -> np.ndarray:
+        """Time per output token after the first; NaN unless served, and for outputs of one token."""
+        tokens = self.workload.output_tokens - 1
+        return np.where(tokens > 0, (self.last_token_s - self.first_token_s) / np.maximum(tokens, 1), np.nan)
+
+    @property
+    def e2e_s(self) -> np.ndarray:
+        """From the arrival to the last token; NaN unless served."""
+        return self.last_token_s - self.workload.arrival_s

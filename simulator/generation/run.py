@@ -1,0 +1,171 @@
+"""Simulates token-by-token serving: checks, allocates, and hands over to the kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from simulator.errors import Cancelled, InputError
+from simulator.generation.arrays import END, ENGINE, EVENT, GROUP, NONE, REQUEST, SEGMENT, Dispatch, Tables
+from simulator.generation.engine import COEFFICIENTS, MAX_ENGINES, Engine, EngineGroup
+from simulator.generation.result import STATUS, GenerationResult
+from simulator.generation.series import EngineSeries
+from simulator.generation.serve_kernels import drain, serve
+from simulator.generation.workload import TokenWorkload
+
+DISPATCH_RULES = ("round_robin", "fewest_requests", "fewest_tokens", "least_kv")
+# Roofs of iterations up to so many tokens are looked up, those of larger ones computed.
+ROOF_TOKENS = 8_192
+CHUNK = 16_384
+CHUNK_SEGMENTS = 1_000_000
+
+
+def simulate_generation(
+    groups: Sequence[EngineGroup],
+    workload: TokenWorkload,
+    dispatch: str = "fewest_requests",
+    on_progress: Callable[[int, int], bool | None] | None = None,
+) -> GenerationResult:
+    """What happens to every request.
+
+    Args:
+        groups: engines on devices. Engines are numbered in the order of the groups.
+        workload: requests; its models are matched with the engines by name.
+        dispatch: which engine of its model takes a request at its arrival, ties to the lowest number. `round_robin`;
+            `fewest_requests`, `fewest_tokens` outstanding in the group (tokens still to be computed, lengths known);
+            `least_kv`, smallest share of the pool in use.
+        on_progress: called with (requests dispatched, all); returning False raises Cancelled.
+
+    Raises InputError for an unknown rule, or more engines than can be simulated.
+    """
+    tables, dispatcher = _run(groups, workload, dispatch, (0, 0), on_progress)
+    return _result(tables, dispatcher, workload)
+
+
+def record_engines(
+    groups: Sequence[EngineGroup], workload: TokenWorkload, dispatch: str = "fewest_requests"
+) -> EngineSeries:
+    """What every engine does at every moment; the same simulation, run once to count and once to record."""
+    counted, _ = _run(groups, workload, dispatch, (0, 0), None)
+    recorded, _ = _run(groups, workload, dispatch, (int(counted.counts[0]), int(counted.counts[1])), None)
+    return EngineSeries.of_tables(recorded)
+
+
+def _run(
+    groups: Sequence[EngineGroup],
+    workload: TokenWorkload,
+    dispatch: str,
+    log_sizes: tuple[int, int],
+    on_progress: Callable[[int, int], bool | None] | None,
+) -> tuple[Tables, Dispatch]:
+    if dispatch not in DISPATCH_RULES:
+        raise InputError(f"dispatch is '{dispatch}'; {', '.join(DISPATCH_RULES)} are allowed.")
+    tables, dispatcher = build_tables(groups, workload, log_sizes)
+    n, rule = len(workload), DISPATCH_RULES.index(dispatch)
+    step = max(1, n if on_progress is None else CHUNK)
+    for first in range(0, n, step):
+        serve(tables, dispatcher, rule, first, min(first + step, n))
+        _report(on_progress, min(first + step, n), n)
+    while not drain(tables, tables.counts[0] + CHUNK_SEGMENTS):
+        _report(on_progress, n, n)
+    return tables, dispatcher
+
+
+def _report(on_progress: Callable[[int, int], bool | None] | None, done: int, total: int) -> None:
+    if on_progress is not None and on_progress(done, total) is False:
+        raise Cancelled
+
+
+def build_tables(
+    groups: Sequence[EngineGroup], workload: TokenWorkload, log_sizes: tuple[int, int] = (0, 0)
+) -> tuple[Tables, Dispatch]:
+    """What the kernels need: engines at rest, all blocks free, requests that have not arrived yet.
+
+    Args:
+        log_sizes: how many segments and events can be recorded.
+
+    Raises InputError if there are too many engines.
+    """
+    members = [(g, group, engine) for g, group in enumerate(groups) for engine in group.engines]
+    if len(members) > MAX_ENGINES:
+        raise InputError(f"There are {len(members)} engines; at most {MAX_ENGINES:,} can be simulated.")
+    engines = _engine_records(members)
+    held = [[e for e, (_, _, engine) in enumerate(members) if engine.model == name] for name in workload.models]
+    tables = Tables(
+        groups=_group_records(groups),
+        engines=engines,
+        requests=_request_records(workload),
+        ends=np.zeros((len(members), int(engines["max_sequences"].max(initial=1))), END),
+        phase=np.zeros((len(members), int(engines["block"].max(initial=1))), np.int64),
+        roof_s=_roofs(members),
+        segments=np.zeros(log_sizes[0], SEGMENT),
+        events=np.zeros(log_sizes[1], EVENT),
+        counts=np.zeros(2, np.int64),
+    )
+    start = np.cumsum([0, *(len(found) for found in held)]).astype(np.int64)
+    candidate = np.array([e for found in held for e in found], np.int64)
+    return tables, Dispatch(start, candidate, np.zeros(len(held), np.int64))
+
+
+def _group_records(groups: Sequence[EngineGroup]) -> np.ndarray:
+    records = np.zeros(len(groups), GROUP)
+    beyond = np.cumsum([len(group.engines) for group in groups])
+    records["first_engine"] = beyond - [len(group.engines) for group in groups]
+    records["beyond_engine"] = beyond
+    records["last_active"] = beyond - 1
+    records["switch_s"] = [group.switch_s for group in groups]
+    records["pool_units"] = records["free_units"] = [group.pool_units for group in groups]
+    for name in ("active", "last_admitted", "fresh"):
+        records[name] = NONE
+    return records
+
+
+def _engine_records(members: Sequence[tuple[int, EngineGroup, Engine]]) -> np.ndarray:
+    records = np.zeros(len(members), ENGINE)
+    rows = _rows(members)
+    for record, (g, group, engine) in zip(records, members, strict=True):
+        for name in COEFFICIENTS:
+            record[name] = getattr(engine.profile, name)
+        limits = engine.limits
+        record["group"], record["row"] = g, rows[engine.profile.coefficients]
+        record["max_tokens"], record["max_sequences"] = limits.max_num_batched_tokens, limits.max_num_seqs
+        record["block"], record["block_units"] = limits.block_size, group.block_units(engine)
+        record["chunked"] = limits.chunked_prefill
+    for name in ("waiting_head", "waiting_tail", "partial"):
+        records[name] = NONE
+    return records
+
+
+def _rows(members: Sequence[tuple[int, EngineGroup, Engine]]) -> dict[tuple[float, ...], int]:
+    """Distinct profiles by their numbers."""
+    distinct = dict.fromkeys(engine.profile.coefficients for _, _, engine in members)
+    return {coefficients: row for row, coefficients in enumerate(distinct)}
+
+
+def _roofs(members: Sequence[tuple[int, EngineGroup, Engine]]) -> np.ndarray:
+    """Of each distinct profile what depends on the new tokens alone, by tokens: float64 (R, B), seconds."""
+    most = max((engine.limits.max_num_batched_tokens for _, _, engine in members), default=0)
+    tokens = np.arange(min(ROOF_TOKENS, most) + 1)
+    profiles = {engine.profile.coefficients: engine.profile for _, _, engine in members}
+    return np.array([profiles[row].roof_s(tokens) for row in _rows(members)]).reshape(-1, tokens.size)
+
+
+def _request_records(workload: TokenWorkload) -> np.ndarray:
+    records = np.zeros(len(workload), REQUEST)
+    for name in ("arrival_s", "model", "input_tokens", "output_tokens"):
+        records[name] = getattr(workload, name)
+    for name in ("scheduled_s", "first_token_s", "last_token_s"):
+        records[name] = np.nan
+    for name in ("next", "previous", "end_step", "engine"):
+        records[name] = NONE
+    return records
+
+
+def _result(tables: Tables, dispatcher: Dispatch, workload: TokenWorkload) -> GenerationResult:
+    requests = tables.requests
+    held = np.diff(dispatcher.start)[workload.model] > 0
+    status = np.where(requests["engine"] >= 0, STATUS.index("served"),
+                      np.where(held, STATUS.index("too_long"), STATUS.index("unplaced")))  # fmt: skip
+    times = {name: requests[name].copy() for name in ("scheduled_s", "first_token_s", "last_token_s", "preemptions")}
+    return GenerationResult(workload, status.astype(np.int8), requests["engine"].astype(np.int32), **times)

@@ -1,0 +1,234 @@
+"""Token-by-token serving again, written for reading: every request is touched in every iteration.
+
+Shares no code with the kernels. Time only moves by iterations; what arrives is looked at when an iteration begins.
+"""
+
+from dataclasses import dataclass, field
+from math import ceil, inf, nan
+
+
+@dataclass
+class Request:
+    number: int
+    arrival_s: float
+    model: str
+    input_tokens: int
+    output_tokens: int
+    generated: int = 0
+    computed: int = 0
+    held_blocks: int = 0
+    decodes: bool = False  # its prompt is computed, and what it generated before it was preempted
+    engine: int = -1
+    scheduled_s: float = nan
+    first_token_s: float = nan
+    last_token_s: float = nan
+    preemptions: int = 0
+
+    @property
+    def to_compute(self):
+        return self.input_tokens + self.generated - self.computed
+
+
+@dataclass
+class TwinEngine:
+    number: int
+    spec: object
+    unit: int
+    waiting: list = field(default_factory=list)
+
+    def blocks(self, tokens):
+        return ceil(tokens / self.spec.limits.block_size)
+
+
+class TwinGroup:
+    """Engines on one group of devices; `running` is in the order of admission, over all engines."""
+
+    def __init__(self, spec, first_number):
+        self.engines = [
+            TwinEngine(first_number + i, engine, spec.block_units(engine)) for i, engine in enumerate(spec.engines)
+        ]
+        self.pool = self.free = spec.pool_units
+        self.switch_s = spec.switch_s
+        self.running = []
+        self.clock_s = 0.0
+        self.batch = None
+        self.last = self.engines[-1]
+        self.preemptions = 0
+        self.iterations = 0
+
+    @property
+    def outstanding(self):
+        return self.running + [r for engine in self.engines for r in engine.waiting]
+
+    def mine(self, engine):
+        return [r for r in self.running if r.engine == engine.number]
+
+    def advance(self, until_s):
+        """Do all that ends by until_s and begins before it."""
+        while True:
+            if self.batch is not None:
+                if self.clock_s > until_s:
+                    return
+                self.finish()
+            if self.clock_s >= until_s:
+                return
+            engine = self.whose_turn()
+            if engine is None:
+                return
+            self.begin(engine)
+
+    def whose_turn(self):
+        after = self.engines.index(self.last) + 1
+        for engine in self.engines[after:] + self.engines[:after]:
+            if self.mine(engine):
+                return engine
+            if engine.waiting and engine.blocks(self.first_chunk(engine)) * engine.unit <= self.free:
+                return engine
+        return None
+
+    def first_chunk(self, engine):
+        limits = engine.spec.limits
+        tokens = engine.waiting[0].to_compute
+        return min(tokens, limits.max_num_batched_tokens) if limits.chunked_prefill else tokens
+
+    def begin(self, engine):
+        limits = engine.spec.limits
+        switch_s = self.switch_s if engine is not self.last else 0.0
+        self.last = engine
+        self.batch = batch = []  # (request, tokens, decodes?)
+        if limits.chunked_prefill:
+            if not self.go_on(engine):
+                self.admit(engine)
+        else:
+            self.admit(engine)
+            if not batch:
+                self.go_on(engine)
+        if not batch:
+            self.batch = None
+            return
+        decoding = [r for r, _, decodes in batch if decodes]
+        chunks = [(r.computed, tokens) for r, tokens, decodes in batch if not decodes]
+        self.clock_s += switch_s + engine.spec.profile.iteration_s(
+            len(decoding), sum(r.computed for r in decoding), chunks
+        )
+        self.iterations += 1
+
+    def go_on(self, engine):
+        """Running requests first, in the order they were admitted. Returns whether one was preempted."""
+        budget, preempted = engine.spec.limits.max_num_batched_tokens, False
+        for request in self.mine(engine):
+            if request not in self.running:
+                continue
+            tokens = min(request.to_compute, budget)
+            want = engine.blocks(request.computed + tokens) - request.held_blocks
+            while want * engine.unit > self.free:
+                victim = self.running[-1]
+                self.preempt(victim)
+                preempted = True
+                if victim is request:
+                    break
+            else:
+                self.take(engine, request, want)
+                self.batch.append((request, tokens, request.decodes))
+                budget -= tokens
+        return preempted
+
+    def admit(self, engine):
+        limits = engine.spec.limits
+        budget = limits.max_num_batched_tokens - sum(tokens for _, tokens, _ in self.batch)
+        while engine.waiting and budget > 0 and len(self.mine(engine)) < limits.max_num_seqs:
+            request = engine.waiting[0]
+            tokens = request.to_compute
+            if limits.chunked_prefill:
+                tokens = min(tokens, budget)
+            elif tokens > budget and self.batch:
+                break
+            if engine.blocks(tokens) * engine.unit > self.free:
+                break
+            engine.waiting.pop(0)
+            self.running.append(request)
+            self.take(engine, request, engine.blocks(tokens))
+            if request.scheduled_s != request.scheduled_s:
+                request.scheduled_s = self.clock_s
+            self.batch.append((request, tokens, False))
+            budget -= tokens
+
+    def take(self, engine, request, blocks):
+        self.free -= blocks * engine.unit
+        request.held_blocks += blocks
+        assert self.free >= 0
+
+    def release(self, request):
+        engine = next(e for e in self.engines if e.number == request.engine)
+        self.free += request.held_blocks * engine.unit
+        request.held_blocks = 0
+        self.running.remove(request)
+        return engine
+
+    def preempt(self, request):
+        engine = self.release(request)
+        request.computed = 0
+        request.decodes = False
+        request.preemptions += 1
+        self.preemptions += 1
+        engine.waiting.insert(0, request)
+
+    def finish(self):
+        for request, tokens, _ in self.batch:
+            request.computed += tokens
+            if request.to_compute > 0:
+                continue
+            request.generated += 1
+            request.decodes = True
+            if request.generated == 1:
+                request.first_token_s = self.clock_s
+            if request.generated == request.output_tokens:
+                request.last_token_s = self.clock_s
+                self.release(request)
+        self.batch = None
+
+
+def load(group, dispatch):
+    requests = group.outstanding
+    if dispatch == "fewest_requests":
+        return len(requests)
+    if dispatch == "fewest_tokens":
+        return sum(r.input_tokens + r.output_tokens - 1 - r.computed for r in requests), len(requests)
+    return 1 - group.free / group.pool, len(requests)
+
+
+def twin_generation(specs, workload, dispatch):
+    """Simulate; returns (requests, groups)."""
+    groups, number = [], 0
+    for spec in specs:
+        groups.append(TwinGroup(spec, number))
+        number += len(spec.engines)
+    turn = dict.fromkeys(workload.models, 0)
+    requests = [
+        Request(i, float(a), workload.models[m], int(p), int(o))
+        for i, (a, m, p, o) in enumerate(
+            zip(workload.arrival_s, workload.model, workload.input_tokens, workload.output_tokens, strict=True)
+        )
+    ]
+    for request in requests:
+        for group in groups:
+            group.advance(request.arrival_s)
+        candidates = [(g, e) for g in groups for e in g.engines if e.spec.model == request.model]
+        most = request.input_tokens + request.output_tokens - 1
+        fitting = [(g, e) for g, e in candidates if e.blocks(most) * e.unit <= g.pool]
+        if not fitting:
+            continue
+        if dispatch == "round_robin":
+            while candidates[turn[request.model]] not in fitting:
+                turn[request.model] = (turn[request.model] + 1) % len(candidates)
+            group, engine = candidates[turn[request.model]]
+            turn[request.model] = (turn[request.model] + 1) % len(candidates)
+        else:
+            group, engine = min(fitting, key=lambda ge: load(ge[0], dispatch))
+        request.engine = engine.number
+        if group.batch is None:
+            group.clock_s = max(group.clock_s, request.arrival_s)
+        engine.waiting.append(request)
+    for group in groups:
+        group.advance(inf)
+    return requests, groups
