@@ -8,13 +8,16 @@ STAMP := $(VENV)/.installed
 # A browser window opens where there is a screen for one.
 HEADLESS := $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),false,true)
 
+COMPILED := $(VENV)/.compiled
+KERNELS := $(shell find planner simulator -name '*kernels.py')
+
 .PHONY: run test check browser benchmark screenshots clean
 
-run: $(STAMP)
+run: $(COMPILED)
 	$(BIN)/python -m streamlit run app/main.py --server.port $(PORT) \
 	  --server.headless $(HEADLESS) --server.showEmailPrompt false
 
-test: $(STAMP) browser check
+test: $(COMPILED) browser check
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: $(STAMP)
@@ -43,4 +46,8 @@ $(STAMP): requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(COMPILED): $(STAMP) $(KERNELS)
+	$(BIN)/python -m app.background.warm_up
 	touch $@

@@ -11,6 +11,7 @@ from app.look.style import draw_style, guarded
 from app.panels.share import draw_share_bar, open_link
 from app.state.limits import BOUNDS_IN_WORDS
 from app.state.session import current_visit
+from simulator.preparation import SIMULATING
 
 # The scripts lie in views/, because a folder called pages/ makes Streamlit run them without this file.
 VIEWS = Path(__file__).with_name("views")
@@ -34,10 +35,10 @@ st.set_page_config(
     initial_sidebar_state="expanded",
     menu_items={"About": f"What would each placement do to this traffic? {BOUNDS_IN_WORDS}"},
 )
-warming = start_warm_up()
-if warming.is_alive():
+start_warm_up()
+if not SIMULATING.is_ready:
     with st.spinner("Preparing the simulator; this takes some seconds once after the start."):
-        warming.join()
+        SIMULATING.wait()
 page = st.navigation(
     [
         st.Page(f"views/{name}.py", title=title, icon=icon, default=i == 0)

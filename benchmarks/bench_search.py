@@ -20,7 +20,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from planner.problem import Problem
-from planner.search import SearchResult, search, warm_up
+from planner.search import SEARCHING, SearchResult, search
 from simulator import Cluster, Model, Profile, serving_preset, simulate
 from simulator.arrivals import gamma_workload, split_rate
 from simulator.catalogue import builtin_catalogue, load_catalogue
@@ -155,7 +155,7 @@ def save_picture(figure: go.Figure, path: Path) -> None:
 
 
 def main() -> None:
-    warm_up()
+    SEARCHING.wait()
     if "scaling" in sys.argv[1:]:
         save_picture(build_scaling_figure(scaling()), HERE / "search_scaling.png")
     else:

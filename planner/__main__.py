@@ -8,7 +8,9 @@ import sys
 
 from planner.commands import capacity, export, plan, profile, simulate, sweep, trace, validate
 from planner.commands.interrupt import INTERRUPTED
-from simulator import InputError
+from planner.search import SEARCHING
+from simulator import Cancelled, InputError
+from simulator.preparation import BATCHING, SIMULATING
 
 COMMANDS = (simulate, plan, capacity, sweep, trace, profile, export, validate)
 
@@ -27,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Cancelled):
         print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
@@ -36,5 +38,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
 
 
+def leave(status: int) -> None:
+    """End the process; at once where kernels are being compiled, which nothing can interrupt."""
+    if SIMULATING.is_under_way or BATCHING.is_under_way or SEARCHING.is_under_way:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -20,6 +20,7 @@ from simulator import (
     measure,
     simulate,
 )
+from simulator.preparation import preparation_for
 
 # Stop reasons of a search that was cut short: if it holds no model then, that says nothing about what is possible.
 CUT_SHORT = {
@@ -147,7 +148,7 @@ def compare(
             missing.append(Missing(section.name, str(nothing)))
             stopped = nothing.found.stop_reason == "cancelled"
         except Cancelled:
-            missing.append(Missing(section.name, "The work was stopped while this placement was simulated."))
+            missing.append(Missing(section.name, "The work was stopped before this placement was simulated."))
             stopped = True
     return Comparison(scenario, inputs, tuple(outcomes), not stopped, tuple(missing))
 
@@ -197,6 +198,10 @@ def evaluate(
     def report(done: int, total: int) -> bool | None:
         return on_progress(name, f"simulating, {done:,} of {total:,} requests", None)
 
+    def report_preparing(words: str) -> bool | None:
+        return None if on_progress is None else on_progress(name, words or "simulating", None)
+
+    preparation_for(problem.serving).wait(report_preparing)
     result = simulate(
         problem.models, placement, problem.workload, problem.serving, None if on_progress is None else report
     )

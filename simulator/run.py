@@ -19,6 +19,9 @@ from simulator.transition import carry_over
 from simulator.workload import Workload
 
 CHUNK = 1 << 18
+# Read-only like those of a workload, so that the kernels are compiled for one kind of array.
+NO_DEADLINES = np.empty(0)
+NO_DEADLINES.flags.writeable = False
 
 
 def simulate(
@@ -69,7 +72,7 @@ class _Run:
         n = len(workload)
         self.models, self.workload, self.serving = tuple(models), workload, serving
         self.on_progress = on_progress
-        self.slo_s = np.empty(0) if workload.slo_s is None else workload.slo_s
+        self.slo_s = NO_DEADLINES if workload.slo_s is None else workload.slo_s
         self.rules: Rules = build_rules(serving)
         self.record = Record(
             status=np.full(n, kernels.UNPLACED, dtype=np.int8),

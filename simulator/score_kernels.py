@@ -50,7 +50,7 @@ class Traffic(NamedTuple):
     cuts: np.ndarray
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def build_layout_instance(shape, holds, catalogue):
     """The layout as the arrays that `serve` takes."""
     groups, models = holds.shape
@@ -78,7 +78,7 @@ def build_layout_instance(shape, holds, catalogue):
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def _idle(groups, models, stages, rules):
     predicted_s = np.zeros((groups, stages))
     actual_s = np.zeros((groups, stages)) if rules.start_delay_s > 0 else predicted_s
@@ -90,7 +90,7 @@ def _idle(groups, models, stages, rules):
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def _take(affected, low, high, traffic, taken, arrival_s, model, slo_s):
     """Append the requests low <= i < high of the affected models to arrays that hold `taken`; returns how many then."""
     for i in range(low, high):
@@ -132,7 +132,8 @@ def score(shape, holds, affected, catalogue, traffic, rules, control, limit, goo
     next_request = np.empty(ended_s.size, np.int32)
     good, sent, waited_s = np.zeros(models, np.int64), np.zeros(groups, np.int64), np.zeros(models)
     tally = Tally(good, sent, waited_s)
-    done = 0
+    # Not the literal 0, for which the kernels would be compiled once more.
+    done = cuts[0]
     for k in range(cuts.size - 1):
         if control[0] != 0:
             return False

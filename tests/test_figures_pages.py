@@ -15,8 +15,8 @@ from planner.parallelise.hardware import load_hardware
 from planner.parallelise.profile_model import profile_model
 from planner.scenario.schema import PlacementSection
 from planner.search.result import Alternative, SearchResult, Step
-from planner.what_if.plan import CapacityPlan, Tried
 from planner.what_if.faults import Fault
+from planner.what_if.plan import CapacityPlan, Tried
 from planner.what_if.points import Point, PointResult
 from planner.what_if.sweep import Sweep
 from simulator import (

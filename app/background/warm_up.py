@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import threading
+import sys
 
-from app.state.first_visit import first_scenario
-from planner import compare
-from simulator import build_timeline
+from planner.search import SEARCHING
+from simulator.preparation import BATCHING, SIMULATING
 
-_lock = threading.Lock()
-_started: list[threading.Thread] = []
+ALL = (SIMULATING, SEARCHING, BATCHING)
+
+
+def start_warm_up() -> None:
+    """Prepare in the background, once in the life of the server; what the first page needs comes first."""
+    for preparation in ALL:
+        preparation.start()
 
 
 def warm_up() -> None:
-    """Run every kernel that the first page needs once, on the first scenario."""
-    for result in compare(first_scenario()).results:
-        build_timeline(result, 10)
+    """Prepare everything, and say so where it takes a while."""
+    said: set[str] = set()
 
+    def say(words: str) -> None:
+        if words and not said:
+            print("Compiling the simulator and the searches, once, some 20 s ...", file=sys.stderr)
+            said.add(words)
 
-def start_warm_up() -> threading.Thread:
-    """Warm up in the background, once in the life of the server; the thread is over when it is done."""
-    with _lock:
-        if not _started:
-            _started.append(threading.Thread(target=warm_up, name="warm-up", daemon=True))
-            _started[0].start()
-        return _started[0]
+    for preparation in ALL:
+        preparation.wait(say)
 
 
 if __name__ == "__main__":

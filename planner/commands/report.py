@@ -69,15 +69,19 @@ class ProgressLine:
     def __init__(self, interrupt: Interrupt) -> None:
         self.interrupt = interrupt
         self._last_s = time.monotonic()
+        self._last_line = ""
 
     def __call__(self, name: str, phase: str, progress: Progress | None = None) -> bool:
         now_s = time.monotonic()
         if now_s - self._last_s >= REPORT_EVERY_S:
             self._last_s = now_s
             more = ""
-            if progress is not None:
+            if progress is not None and progress.evaluations > 0:
                 more = f", {progress.evaluations:,} placements tried, best {percent(progress.best_score)}"
-            print(f"{name}: {phase}{more}", file=sys.stderr)
+            line = f"{name}: {phase}{more}"
+            if line != self._last_line:
+                print(line, file=sys.stderr)
+            self._last_line = line
         return not self.interrupt.requested
 
 

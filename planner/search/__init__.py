@@ -1,14 +1,15 @@
 """Placement search: every algorithm behind one function."""
 
 from planner.search.bound import Bound, upper_bound
+from planner.search.preparation import SEARCHING
 from planner.search.registry import ALGORITHMS, Algorithm, Option, find_algorithm
 from planner.search.result import Alternative, HeldOut, Progress, SearchResult, Step
 from planner.search.search import search
 from planner.search.space import fits
-from planner.search.warm_up import warm_up
 
 __all__ = [
     "ALGORITHMS",
+    "SEARCHING",
     "Algorithm",
     "Alternative",
     "Bound",
@@ -21,5 +22,4 @@ __all__ = [
     "fits",
     "search",
     "upper_bound",
-    "warm_up",
 ]

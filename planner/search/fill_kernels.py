@@ -60,20 +60,34 @@ def normalise(shape, holds, moved):
             at -= 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def _next_replica(shape, holds, allowed, requests, good, dispatched, used_gib, catalogue):
     """The least-loaded group with any room and the most under-served model that fits it; (NONE, NONE) if none."""
-    models = requests.size
-    unserved = np.empty(models)
-    for m in range(models):
-        unserved[m] = requests[m] * (1 - good[m] / (requests[m] + 1e-6))
-    by_unserved = np.argsort(unserved, kind="mergesort")
-    for g in np.argsort(dispatched, kind="mergesort"):
-        for position in range(models - 1, -1, -1):
-            m = by_unserved[position]
-            if allowed[m] and not holds[g, m] and room_for(m, shape[g], used_gib[g], catalogue):
-                return g, m
+    groups, models = holds.shape
+    seen = np.zeros(groups, np.bool_)
+    for _ in range(groups):
+        g = NONE
+        for other in range(groups):
+            if not seen[other] and (g < 0 or dispatched[other] < dispatched[g]):
+                g = other
+        seen[g] = True
+        best, most = NONE, -1.0
+        for m in range(models):
+            unserved = requests[m] * (1 - good[m] / (requests[m] + 1e-6))
+            if unserved >= most and allowed[m] and not holds[g, m] and room_for(m, shape[g], used_gib[g], catalogue):
+                best, most = m, unserved
+        if best >= 0:
+            return g, best
     return NONE, NONE
+
+
+@njit(cache=True, nogil=True)
+def count_requests(model, models):
+    """Requests of each model: model int32 (n,) -> int64 (models,)."""
+    requests = np.zeros(models, np.int64)
+    for i in range(model.size):
+        requests[model[i]] += 1
+    return requests
 
 
 @njit(cache=True, nogil=True)
@@ -96,7 +110,7 @@ def fill(shape, holds, allowed, catalogue, traffic, rules, control, good_at, lat
         (replicas added, evaluations). If stopped, the layout is the last one that was scored to the end.
     """
     groups, models = holds.shape
-    requests = np.bincount(traffic.model, minlength=models)
+    requests = count_requests(traffic.model, models)
     good_at[:] = 0
     latency_s[:] = 0
     dispatched = np.zeros(groups, np.int64)
@@ -151,7 +165,7 @@ def score_additions(shape, holds, added, good_at, latency_s, keep, catalogue, tr
     models, cuts = holds.shape[1], traffic.cuts.size - 1
     good, total_s = np.full(added.shape[0], NONE, np.int64), np.zeros(added.shape[0])
     best = np.zeros(keep, np.int64)
-    requests = np.bincount(traffic.model, minlength=models)
+    requests = count_requests(traffic.model, models)
     # The mean latency in seconds counts a ten-thousandth, so a tie may be broken by that many requests.
     slack = np.ceil(traffic.model.size * catalogue.slo_s.max() / 10_000.0) + 1
     limit = np.empty(cuts)

@@ -60,7 +60,7 @@ class Walk(NamedTuple):
     rejected: np.ndarray
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def _scramble(x):
     """The finaliser of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -68,19 +68,19 @@ def _scramble(x):
     return x ^ (x >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def _uniform(random):
     """The next number in [0, 1)."""
     random[0] += np.uint64(0x9E3779B97F4A7C15)
     return (_scramble(random[0]) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def _below(random, n):
     return int(_uniform(random) * n)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def _hash(shape, holds):
     """The same for layouts that differ only in the order of their groups."""
     total = np.uint64(0)
@@ -93,7 +93,7 @@ def _hash(shape, holds):
     return total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def _pick(weight, random):
     """An index with probability in proportion to weight; NONE if all are 0."""
     total = weight.sum()
@@ -107,7 +107,16 @@ def _pick(weight, random):
     return NONE
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+def _pick_kind(share, random):
+    """The first kind whose cumulated probability is above a random number."""
+    at, kind = _uniform(random), 0
+    while kind < share.size and share[kind] <= at:
+        kind += 1
+    return kind
+
+
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def _pick_model(bad, random):
     """Half of the time any model, otherwise one in proportion to its requests that were not in time."""
     if _uniform(random) < 0.5:
@@ -117,7 +126,7 @@ def _pick_model(bad, random):
     return _below(random, bad.size)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def _squeeze_in(m, g, shape, holds, catalogue, random):
     """Let model m join group g; random others leave until it fits. False, with nothing changed, if it cannot."""
     if holds[g, m] or not room_for(m, shape[g], np.zeros(catalogue.weight_gib.shape[1]), catalogue):
@@ -131,7 +140,7 @@ def _squeeze_in(m, g, shape, holds, catalogue, random):
     return True
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def _fill_at_random(g, shape, holds, weight, catalogue, random):
     """Add models to group g, drawn in proportion to weight float64 (M,), until no drawn one fits."""
     used_gib = used_memory(shape[g : g + 1], holds[g : g + 1], catalogue)[0]
@@ -147,7 +156,7 @@ def _fill_at_random(g, shape, holds, weight, catalogue, random):
             used_gib += catalogue.weight_gib[catalogue.first_row[m] + shape[g]]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def _draw_shapes(free, moves, catalogue, random):
     """Random configurations for `free` devices, often several of one kind, as a list of indices with its length."""
     drawn = np.empty(max(free, 1), np.int64)
@@ -167,7 +176,7 @@ def _draw_shapes(free, moves, catalogue, random):
         free -= catalogue.devices[shape]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def _rebuild(shape, holds, bad, moves, catalogue, random):
     """Some groups, and the idle devices, become new groups; their models are dealt out anew.
 
@@ -198,7 +207,7 @@ def _rebuild(shape, holds, bad, moves, catalogue, random):
     return new_shape, new_holds, touched
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def _deal(first, shape, holds, touched, bad, catalogue, random):
     """Deal the touched models out to the groups from `first` on: each once where it fits, then more of them."""
     count = shape.size - first
@@ -223,7 +232,7 @@ def _deal(first, shape, holds, touched, bad, catalogue, random):
         _fill_at_random(g, shape, holds, others, catalogue, random)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def _change_replicas(kind, shape, holds, bad, catalogue, random, touched):
     """Change who is where, in place; touched bool (M,) receives the models concerned. False if nothing changed."""
     groups = shape.size
@@ -260,7 +269,7 @@ def _change_replicas(kind, shape, holds, bad, catalogue, random, touched):
     return True
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def _set_limits(limit, requests_at, good_at, affected, allowed_loss, patience):
     """How many bad requests of the affected models a trial may have at each cut: the current layout's and a margin
     that grows with the spread of the difference, but never more than what is allowed at the end."""
@@ -299,7 +308,7 @@ def improve(walk, moves, catalogue, traffic, requests_at, rules, control, temper
     while evaluations < budget and tries < HOPELESS_TRIES * budget and control[0] == 0:
         tries += 1
         bad = (requests_at[-1] - good_at[-1]).astype(np.float64)
-        kind = np.searchsorted(moves.share, _uniform(random), side="right")
+        kind = _pick_kind(moves.share, random)
         if kind == REBUILD or shape.size == 0:
             new_shape, new_holds, touched = _rebuild(shape, holds, bad, moves, catalogue, random)
         else:

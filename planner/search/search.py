@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import Any
 
 from planner.problem import Problem
 from planner.search.bound import upper_bound
+from planner.search.preparation import SEARCHING
 from planner.search.registry import find_algorithm
 from planner.search.result import Progress, SearchResult
 from planner.search.run import Run, Stopped
@@ -50,7 +52,34 @@ def search(
 
     Raises:
         InputError: no model fits the cluster, `start` does not fit, or an unknown algorithm or a wrong option.
+        Cancelled: `on_progress` returned False while the kernels were compiled, which no limit counts.
     """
+    began_s = time.monotonic()
+
+    def report(words: str) -> bool | None:
+        progress = Progress(words or "start", 0, 0.0, time.monotonic() - began_s, time_limit_s)
+        return None if on_progress is None else on_progress(progress)
+
+    find_algorithm(algorithm)
+    SEARCHING.wait(report)
+    return find(
+        problem, algorithm, seed, time_limit_s, on_progress, max_evaluations, executor, held_out, start, **options
+    )
+
+
+def find(
+    problem: Problem,
+    algorithm: str,
+    seed: int = 0,
+    time_limit_s: float | None = None,
+    on_progress: Callable[[Progress], bool | None] | None = None,
+    max_evaluations: int | None = None,
+    executor: Executor | None = None,
+    held_out: int = 0,
+    start: Placement | None = None,
+    **options: Any,
+) -> SearchResult:
+    """The search itself, with kernels that may still have to be compiled: see `search`."""
     chosen = find_algorithm(algorithm)
     space = Space(problem)
     with Run(space, seed, time_limit_s, max_evaluations, on_progress, executor) as run:

@@ -1,0 +1,129 @@
+"""A fresh machine gives the same answers: compiling takes none of the time of a search."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from planner.search import SEARCHING, fill_kernels, refine_kernels, search
+from simulator import Schedule, Serving, kernels, metric_kernels, score_kernels, simulate
+from simulator.errors import Cancelled
+from simulator.preparation import BATCHING, Preparation
+from simulator.timeline import build_timeline
+from tests.search_cases import random_problem
+
+SHORT = """
+version: 1
+name: short
+cluster: {devices: 4, memory_gib: 13}
+models:
+  - {name: "m{i}", profile: bert-1.3b, count: 6, slo_scale: 5}
+workload:
+  gamma: {total_rate_per_s: 20, cv: 3, duration_s: 60, seed: 1}
+placements:
+  - {name: found, search: {algorithm: alpaserve, time_limit_s: 0.3}}
+  - {name: by hand, groups: [{pp: 4, tp: 1, models: [m0, m1, m2, m3, m4, m5]}]}
+"""
+API = """
+import sys
+from planner import build_inputs, load_scenario, search
+print(search(build_inputs(load_scenario(sys.argv[1])).problem, time_limit_s=0.3).score)
+"""
+
+
+def run_fresh(cache, *arguments):
+    """Output of a fresh process with its own cache of kernels."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(cache)}
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def scenario(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cold") / "short.yaml"
+    path.write_text(SHORT, encoding="utf-8")
+    return str(path)
+
+
+def test_a_fresh_machine_plans_and_simulates_like_a_warm_one(scenario, tmp_path):
+    """The first command compiles what simulating needs, the second what searching needs; the rest find both."""
+    commands = {
+        "simulate": ("-m", "planner", "simulate", scenario, "--placement", "by hand", "--json"),
+        "plan": ("-m", "planner", "plan", scenario, "--time-limit", "0.3", "--json"),
+    }
+    for name, command in commands.items():
+        cold = run_fresh(tmp_path, *command)
+        warm = run_fresh(tmp_path, *command)
+        assert ("preparing, once" in cold.stderr) and ("preparing, once" not in warm.stderr), name
+        cold_met, warm_met = (json.loads(x.stdout)["placements"][0]["slo_attainment"] for x in (cold, warm))
+        assert cold_met > 0.1 and cold_met == pytest.approx(warm_met, abs=0.02), name
+    assert float(run_fresh(tmp_path, "-c", API, scenario).stdout) == pytest.approx(cold_met, abs=0.02)
+
+
+def test_ctrl_c_while_compiling_ends_with_a_sentence(scenario, tmp_path):
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "planner", "plan", scenario],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
+    for line in process.stderr:
+        if "preparing, once" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "Traceback" not in error and "stopped" in out
+
+
+def test_nothing_is_compiled_after_the_preparation():
+    SEARCHING.wait()
+    BATCHING.wait()
+    modules = (kernels, metric_kernels, score_kernels, fill_kernels, refine_kernels)
+    dispatchers = [x for module in modules for x in vars(module).values() if hasattr(x, "signatures")]
+    before = {x.__name__: len(x.signatures) for x in dispatchers}
+    for seed in range(4):
+        problem = random_problem(seed, models=(2, 4), devices=(2, 4))
+        for algorithm in ("alpaserve", "exhaustive", "selective_replication"):
+            found = search(problem, algorithm, max_evaluations=300)
+        build_timeline(simulate(problem.models, found.placement, problem.workload, problem.serving), 5)
+        batches = Serving(max_batch_size=2, dispatch=problem.serving.dispatch)
+        simulate(problem.models, found.placement, problem.workload, batches)
+        simulate(problem.models, Schedule(((0.0, found.placement), (1.0, found.placement))), problem.workload)
+    assert {x.__name__: len(x.signatures) for x in dispatchers} == before
+
+
+def test_waiting_can_be_given_up_and_work_is_done_once():
+    calls, released = [], []
+
+    def work():
+        calls.append(1)
+        while not released:
+            time.sleep(0.01)
+
+    preparation = Preparation(work, "words")
+    with pytest.raises(Cancelled):
+        preparation.wait(lambda words: False)
+    assert preparation.is_under_way and not preparation.is_ready
+    released.append(1)
+    preparation.wait()
+    preparation.wait()
+    assert preparation.is_ready and calls == [1]
+
+
+def test_what_failed_is_raised_and_tried_again():
+    outcomes = [OSError("no space left"), None]
+
+    def work():
+        if (failure := outcomes.pop(0)) is not None:
+            raise failure
+
+    preparation = Preparation(work, "words")
+    with pytest.raises(OSError, match="no space"):
+        preparation.wait()
+    preparation.wait()
+    assert preparation.is_ready
