@@ -1,4 +1,4 @@
-"""`python -m planner COMMAND ...` (design section 5)."""
+"""`python -m planner COMMAND ...`."""
 
 from __future__ import annotations
 

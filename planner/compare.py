@@ -96,7 +96,7 @@ class Comparison:
         return tuple(outcome.result for outcome in self.outcomes)
 
     def to_json(self) -> dict:
-        """The document that `simulate --json` prints (design section 5)."""
+        """The document that `simulate --json` prints (README.md)."""
         return self.document(outcome_json)
 
     def document(self, outcome_document: Callable[[PlacementOutcome], dict]) -> dict:

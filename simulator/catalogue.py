@@ -58,7 +58,7 @@ def load_catalogue(path: str | Path) -> dict[str, Profile]:
 def parse_catalogue(content: bytes, name: str) -> dict[str, Profile]:
     """Profiles from the bytes of a file.
 
-    Read are (design section 5): the catalogue JSON; a CSV with the columns CSV_COLUMNS and, if wanted,
+    Read are: the catalogue JSON; a CSV with the columns CSV_COLUMNS and, if wanted,
     CSV_OPTIONAL, lists written as numbers with spaces or semicolons between them or as JSON; and the authors'
     profiling TSV, whose times are seconds and weights bytes.
 

@@ -52,7 +52,7 @@ def _append(i, g, head, tail, next_request):
 
 @njit(cache=True, nogil=True, inline="always")
 def _predict(g, row, start_s, depth, predicted_s, latency_s):
-    """When the group would end what reaches it at start_s (design section 3, step 3). latency_s: (R, S)."""
+    """When the group would end what reaches it at start_s (docs/semantics.md section 2, step 3). latency_s: (R, S)."""
     t = start_s
     for k in range(depth[g]):
         t = max(t, predicted_s[g, k]) + latency_s[row, k]
@@ -145,7 +145,7 @@ def _round_robin(first, beyond, only_idle, now_s, m, group_of, actual_s, turn):
 
 @njit(cache=True, nogil=True)
 def serve(instance, rules, state, arrival_s, model, slo_s, low, high, ended_s, next_request, record, tally):
-    """Handle the requests low <= i < high one by one (design section 3).
+    """Handle the requests low <= i < high one by one (docs/semantics.md section 2).
 
     Args:
         instance, rules, state: see above; `state` is carried on.
@@ -311,7 +311,7 @@ def _let_idle_groups_act(until_s, closed, from_s, instance, rules, state, worklo
 
 @njit(cache=True, nogil=True)
 def serve_batches(instance, rules, state, workload, low, high, from_s, until_s, ended_s, links, record, tally):
-    """Handle the requests low <= i < high with batching (design section 3, "Batching"; alpaserve.md section 4).
+    """Handle the requests low <= i < high with batching (docs/semantics.md section 2, "Batching").
 
     A request waits at the controller in its model's queue until a group that holds the model is idle, that is, its
     first stage is free. An idle group takes the model whose oldest request waits longest, rejects heads that would

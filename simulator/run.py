@@ -31,7 +31,7 @@ def simulate(
     serving: Serving | None = None,
     on_progress: Callable[[int, int], bool | None] | None = None,
 ) -> SimulationResult:
-    """Simulate every request of a workload on a placement (design section 3).
+    """Simulate every request of a workload on a placement (docs/semantics.md section 2).
 
     Args:
         models: the served models; `workload.model` holds indices into them.

@@ -14,7 +14,7 @@ MAX_BATCH_SIZE = 64
 
 @dataclass(frozen=True)
 class Serving:
-    """The rules of one serving system (design section 3).
+    """The rules of one serving system (docs/semantics.md section 2).
 
     Attributes:
         dispatch: which of the groups that hold a model gets a request, one of DISPATCH_RULES.

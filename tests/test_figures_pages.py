@@ -216,7 +216,7 @@ def test_faults_are_drawn_worst_first():
     faults = [Fault("device", 0, 4, (0,), (), 0.7), Fault("node", 0, 4, (0, 1), ("m1",), 0.3)]
     figure = capacity.build_faults_figure(faults, 0.97)
     assert figure.data[0].x.tolist() == pytest.approx([30, 70])
-    assert list(figure.layout.yaxis.ticktext) == ["node 1", "a device of group 0"]
+    assert list(figure.layout.yaxis.ticktext) == ["node 0", "a device of group 0"]
     assert "30.0" in capacity.describe_faults(faults, 0.97)
 
 

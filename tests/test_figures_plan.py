@@ -83,7 +83,9 @@ def test_attainment_points_are_the_measured_shares_with_their_intervals():
     figure = build_attainment_figure(case.figures)
     points = [trace.x[0] for trace in figure.data]
     assert points == pytest.approx([100 * f.total.slo_attainment for f in case.figures])
-    assert figure.data[0].error_x.array[0] == pytest.approx(100 * case.figures[0].half_width)
+    first, bars = case.figures[0], figure.data[0].error_x
+    drawn = figure.data[0].x[0] - bars.arrayminus[0], figure.data[0].x[0] + bars.array[0]
+    assert drawn == pytest.approx(tuple(100 * end for end in first.interval))
     assert [trace.marker.color for trace in figure.data] == list(LIGHT.hues[:3])
     best = max(case.figures, key=lambda f: f.total.slo_attainment)
     assert describe_attainment(case.figures).startswith(best.name)

@@ -99,6 +99,14 @@ def test_files_and_functions_stay_short():
                     assert node.end_lineno - node.lineno < 80, f"{path}: {node.name}"
 
 
+def test_docstrings_cite_documents_that_a_clone_has():
+    for path in (path for room in (*ROOMS, "tests") for path in modules(room) if path != Path(__file__)):
+        content = path.read_text(encoding="utf-8")
+        assert not re.search(r"\bdesign( section|\.md)", content, re.IGNORECASE), path
+        for cited in re.findall(r"\bdocs/[\w/]+\.md", content):
+            assert (ROOT / cited).exists(), f"{path} cites {cited}"
+
+
 def test_page_scripts_are_recipes():
     pages = modules("app/views")
     assert pages

@@ -1,6 +1,6 @@
 """A simulator written for reading: what the kernels must match, request by request.
 
-Plain Python, objects instead of arrays, and no cleverness. It follows design section 3 sentence by sentence.
+Plain Python, objects instead of arrays, and no cleverness. It follows docs/semantics.md section 2 sentence by sentence.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from app.figures.drawing import (
     colour_bar,
     empty_figure,
+    error_bars,
     escape,
     hover_name,
     label_ends,
@@ -109,8 +110,7 @@ def build_capacity_figure(
             x=curve.value, y=100 * curve.attainment, mode="lines+markers", name=escape(words.shorten(curve.name, 30)),
             line={"color": style.colour, "dash": style.dash, "width": 2},
             marker={"color": style.colour, "symbol": style.symbol, "size": 7},
-            error_y={"type": "data", "array": 100 * np.nan_to_num(curve.half_width), "color": style.colour,
-                     "thickness": 1, "width": 3},
+            error_y=error_bars(curve.attainment, curve.half_width, style.colour, 1, 3),
             hovertemplate=f"%{{x:,.3~r}}: %{{y:.2f}} % met<extra>{name}</extra>",
         )  # fmt: skip
         known = curve.attainment[np.isfinite(curve.attainment)]
@@ -277,7 +277,7 @@ def describe_faults(faults: Sequence[Fault], healthy: float) -> str:
 
 def _fault_name(fault: Fault) -> str:
     if fault.what == "node":
-        return f"node {fault.index + 1}"
+        return f"node {fault.index}"
     return f"device {fault.index}" if fault.devices == 1 else f"a device of group {fault.groups[0]}"
 
 

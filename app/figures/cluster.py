@@ -218,7 +218,7 @@ def _name_nodes(figure: go.Figure, columns: _Columns, base_y: np.ndarray, cluste
         first = node * cluster.devices_per_node
         last = min(first + cluster.devices_per_node, cluster.devices) - 1
         last = last if columns.line[last] == columns.line[first] else first
-        names.append(((columns.x[first] + columns.x[last]) / 2, base_y[first] - 0.11, f"node {node + 1}"))
+        names.append(((columns.x[first] + columns.x[last]) / 2, base_y[first] - 0.11, f"node {node}"))
     _write(figure, names, "node names", "bottom center", theme.muted)
 
 

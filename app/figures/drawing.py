@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 
 from app.look import words
 from app.look.theme import AXIS_SIZE, TITLE_SIZE, Theme, placement_style, plotly_template
+from simulator.intervals import share_interval
 
 TITLE_CHARACTERS = 72
 # What each line of a title adds to a figure's height and top margin.
@@ -22,6 +23,14 @@ MOST_POINTS = 2_000
 # Names on the axis of a bar chart; the whole name is shown on hover.
 AXIS_CHARACTERS = 26
 _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+
+def error_bars(share: np.ndarray, half_width: np.ndarray, colour: str, thickness: float, width: float) -> dict:
+    """Plotly's error bars in per cent for shares 0..1 with their half widths, within 0 to 100; none where unknown."""
+    ends = np.array([share_interval(*pair) for pair in zip(share.tolist(), half_width.tolist(), strict=True)])
+    below, above = (100 * np.nan_to_num(gap) for gap in (share - ends[:, 0], ends[:, 1] - share))
+    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": colour,
+            "thickness": thickness, "width": width}  # fmt: skip
 
 
 def new_figure(theme: Theme, title: str, height: int, uirevision: str, subplots: go.Figure | None = None) -> go.Figure:

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from app.figures.drawing import (
     empty_figure,
+    error_bars,
     escape,
     hover_name,
     label_ends,
@@ -42,27 +43,32 @@ def build_attainment_figure(
     percent = np.array([100 * f.total.slo_attainment for f in figures])
     if not np.isfinite(percent).any():
         return empty_figure(theme, "No request arrives, so there is no deadline to meet.")
-    width = np.nan_to_num(np.array([100 * f.half_width for f in figures]))
+    below = np.nan_to_num(np.array([f.total.slo_attainment - f.interval[0] for f in figures]))
     figure = new_figure(theme, describe_attainment(figures), 40 + 42 * len(figures), "attainment")
     for i, f in enumerate(figures):
         style = placement_style(places[i], theme)
         figure.add_scatter(
             x=percent[i : i + 1], y=np.array([i]), mode="markers", name=escape(words.shorten(f.name)),
             marker={"color": style.colour, "symbol": style.symbol, "size": 11},
-            error_x={"type": "data", "array": width[i : i + 1], "color": style.colour, "thickness": 2, "width": 6},
-            hovertemplate=f"{words.share(percent[i] / 100)} {words.half_width(f.half_width)} of deadlines met"
+            error_x=error_bars(percent[i : i + 1] / 100, np.array([f.half_width]), style.colour, 2, 6),
+            hovertemplate=f"{words.share(percent[i] / 100)} of deadlines met{_interval(f)}"
             f"<extra>{hover_name(f.name)}</extra>",
         )  # fmt: skip
         figure.add_annotation(
             x=percent[i], y=i, text=words.share(percent[i] / 100), yshift=15, font_color=style.colour, showarrow=False
         )
-    low = max(0.0, float(np.nanmin(percent - width)))
+    low = max(0.0, float(np.nanmin(percent - 100 * below)))
     low = low - 0.08 * (100 - low) - 0.02
     figure.update_xaxes(title_text="deadlines met (%)", range=[low, 100 + 0.04 * (100 - low)])
     name_rows(figure, [f.name for f in figures], showgrid=True, range=[len(figures) - 0.5, -0.7])
     if target is not None:
         figure.add_vline(x=100 * target, line={"color": theme.muted, "width": 1, "dash": "dot"})
     return figure
+
+
+def _interval(figures: Figures) -> str:
+    low, high = figures.interval
+    return f"<br>95 % interval: {words.share(low)} to {words.share(high)}" if np.isfinite(low) else ""
 
 
 def describe_attainment(figures: Sequence[Figures]) -> str:

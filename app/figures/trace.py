@@ -61,7 +61,8 @@ def describe_rate(edges_s: np.ndarray, rate_per_s: np.ndarray) -> str:
     peak = int(np.argmax(rate_per_s))
     times = f", {words.number(rate_per_s[peak] / mean)} times the mean" if mean else ""
     at = f"{words.count(edges_s[peak])}{words.SPACE}s"
-    return f"{words.rate(mean)} on average; the peak is {words.rate(float(rate_per_s[peak]))} at {at}{times}"
+    width = words.span(float(edges_s[peak + 1] - edges_s[peak]))
+    return f"{words.rate(mean)} on average; the peak of {width} is {words.rate(float(rate_per_s[peak]))} at {at}{times}"
 
 
 def build_gaps_figure(arrival_s: np.ndarray, theme: Theme = LIGHT) -> go.Figure:

@@ -54,7 +54,8 @@ def draw_summary(answer: Answer) -> None:
         _NEUTRAL_PLACE,
         f"{words.count(facts['requests'])} requests are replayed in {words.span(facts['span_s'])}: "
         f"{words.rate(facts['rate_per_s'])} on average, {kind} (CV {words.number(facts['cv'])}), with "
-        f"{words.number(facts['peak_to_mean'])} times the mean in the busiest minute. {skew}.",
+        f"{words.number(facts['peak_to_mean'])} times the mean in the busiest "
+        f"{words.span(PEAK_BIN_S)}. {skew}.",
     ))  # fmt: skip
     for notice in answer.inputs.notices:
         st.caption(f":material/info: {plain_text(notice)}")

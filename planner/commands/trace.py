@@ -43,7 +43,8 @@ def _print_summary(summary: TraceSummary) -> None:
     print(f"span          {document['span_s']:,.1f} s")
     print(f"rate          {document['rate_per_s']:.4g} requests per second")
     print(f"CV            {cv}")
-    print(f"peak to mean  {document['peak_to_mean']:.3g} (busiest minute)")
+    bins = "its windows" if summary.peak_bin_s is None else f"stretches of {summary.peak_bin_s:g} s"
+    print(f"peak to mean  {document['peak_to_mean']:.3g} (the busiest of {bins})")
     sources = document["sources"]
     total = max(document["requests"], 1)
     print(f"sources       {len(sources)}\n")

@@ -105,7 +105,7 @@ def wait_s(layout: Layout, model: Model, placed: GroupLayout) -> float:
     """How long a request may wait in the queue of a group and still meet its deadline, seconds (may be negative).
 
     The deadline less the delays of the serving rules and the latency of the empty pipeline: the largest wait that
-    admission `deadline` (design section 3, step 4) accepts.
+    admission `deadline` (docs/semantics.md section 2, step 4) accepts.
     """
     serving, group = layout.serving, placed.group
     run_s = model.profile.entry(group.pp, group.tp).latency_s * serving.stage_factor(group.pp)

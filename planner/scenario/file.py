@@ -20,7 +20,7 @@ _INDEX, _STAND_IN = "{i}", "\ue000"
 
 
 def load_scenario(path: str | Path) -> Scenario:
-    """The scenario of a YAML file (design section 4).
+    """The scenario of a YAML file (README.md).
 
     Raises:
         InputError: with the file, the line, the key, what was found and what is allowed.

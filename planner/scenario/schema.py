@@ -1,6 +1,6 @@
 """A scenario: which models, on what cluster, under which traffic, with which deadlines, and which placements.
 
-The classes mirror the YAML of design section 4 key by key. They are frozen and check themselves; what spans several
+The classes mirror the YAML of a scenario file key by key. They are frozen and check themselves; what spans several
 keys (names that must be known, placements that must fit) is checked where the objects are built, in `inputs`.
 """
 

@@ -25,6 +25,7 @@ class TraceSummary:
         cv: population standard deviation / mean of the gaps of all sources together; None for counts and rates.
         peak_to_mean: busiest / mean bin of 60 s, counted from the first arrival (counts and rates: of
             their own bins).
+        peak_bin_s: how long these bins are, seconds; None for rates, whose windows differ.
         sources: (name, requests) of each, most requests first; ties in the order of the trace.
     """
 
@@ -34,6 +35,7 @@ class TraceSummary:
     rate_per_s: float
     cv: float | None
     peak_to_mean: float
+    peak_bin_s: float | None
     sources: tuple[tuple[str, int], ...]
 
     def to_json(self) -> dict:
@@ -57,15 +59,17 @@ def summarise(trace: Trace) -> TraceSummary:
     if isinstance(content, Events):
         span_s = float(content.arrival_s[-1] - content.arrival_s[0])
         cv = _cv(np.diff(content.arrival_s))
-        peak_to_mean = _peak_of_events(content.arrival_s)
+        peak_to_mean, peak_bin_s = _peak_of_events(content.arrival_s), PEAK_BIN_S
     else:
         span_s, cv = trace.end_s, None
+        peak_bin_s = float(content.bin_s) if isinstance(content, Counts) else None
         edges_s, total = _steps(content)
         mean = float(expected.sum()) / span_s
         peak_to_mean = float(total[np.diff(edges_s) > 0].max() / mean) if mean else 1.0
     order = np.argsort(-expected, kind="stable")
     sources = tuple((trace.sources[i], round(float(expected[i]))) for i in order)
-    return TraceSummary(trace.format, requests, span_s, requests / span_s if span_s else 0.0, cv, peak_to_mean, sources)
+    rate_per_s = requests / span_s if span_s else 0.0
+    return TraceSummary(trace.format, requests, span_s, rate_per_s, cv, peak_to_mean, peak_bin_s, sources)
 
 
 def requests_per_source(trace: Trace) -> np.ndarray:
