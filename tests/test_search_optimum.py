@@ -6,6 +6,8 @@ import numpy as np
 
 from planner.problem import Problem
 from planner.search import search, upper_bound
+from planner.search.bound_program import BoundProgram
+from planner.search.space import Space
 from simulator import Cluster, Model, Profile, ProfileEntry, Workload, serving_preset
 from tests.search_cases import random_problem
 
@@ -67,3 +69,43 @@ def test_the_bound_knows_that_memory_holds_one_model_only():
 
 def test_no_bound_below_one_where_everything_is_easy():
     assert upper_bound(two_equal_models(4, np.arange(10.0))).attainment == 1.0
+
+
+def test_the_program_bounds_the_optimum_and_is_never_above_the_parts():
+    below = 0
+    for seed in range(60):
+        problem = random_problem(seed, models=(2, 3), devices=(2, 3), requests=(40, 90))
+        best, parts = search(problem, "exhaustive").score, upper_bound(problem)
+        bound = upper_bound(problem, time_limit_s=0.5)
+        assert best <= bound.attainment + 1e-9
+        assert bound.attainment <= parts.attainment
+        assert parts.together is None and bound.together <= 1
+        below += bound.attainment < parts.attainment - 1e-6
+    assert below >= 2
+
+
+def test_the_slope_of_the_dual_is_that_of_its_value():
+    problem = random_problem(3, models=(3, 3), devices=(3, 3), requests=(90, 90))
+    program = BoundProgram(Space(problem), np.full(len(problem.workload), 0.8))
+    rng = np.random.default_rng(0)
+    prices = rng.uniform(0.1, 0.9, program.variables)
+    _, slope = program.evaluate(prices, 0.05)
+    for i in rng.integers(0, prices.size, 40):
+        step = np.zeros(prices.size)
+        step[i] = 1e-6
+        difference = program.evaluate(prices + step, 0.05)[0] - program.evaluate(prices - step, 0.05)[0]
+        assert np.isclose(difference / 2e-6, slope[i], rtol=1e-4, atol=1e-4)
+
+
+def test_the_smoothed_dual_is_never_below_the_dual_and_any_prices_bound():
+    problem = random_problem(5, models=(3, 3), devices=(2, 2), requests=(60, 60))
+    best = search(problem, "exhaustive").score * len(problem.workload)
+    serving = problem.serving
+    slo_s = np.array([model.slo_s for model in problem.models])[problem.workload.model]
+    waits_s = serving.client_delay_s + serving.dispatch_delay_s + serving.start_delay_s + serving.response_delay_s
+    program = BoundProgram(Space(problem), slo_s - waits_s)
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        prices = rng.exponential(0.3, program.variables)
+        exact = program.evaluate(prices, 0.0)[0]
+        assert best <= exact + 1e-9 <= program.evaluate(prices, 0.02)[0] + 2e-9

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from planner.problem import Problem
+from planner.search.bound_kernels import least_lost
+from planner.search.bound_program import BoundProgram
+from planner.search.space import Space
 from simulator import Model, ProfileEntry, Serving
 from simulator.placement import MEMORY_TOLERANCE_GIB
 
-# Windows of at least so many requests are looked at for overload; they are halved from the whole trace down.
+# Stretches that may be overloaded begin and end at every so many requests, further apart on long traces.
 LEAST_REQUESTS = 4
+MAX_CUTS = 50_000
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,8 @@ class Bound:
         deadlines: 1 - the share of requests that no configuration could finish in time even alone.
         capacity: what is left of that when bursts ask for more device time than there is before their deadlines.
         memory: what is left of `deadlines` when not all models fit the cluster at once.
+        together: what is left when deadlines, device time and memory are asked for at once by fractional groups and
+            replicas (`bound_program`); None where that was not looked for.
         reason: a sentence that says which of them limits.
     """
 
@@ -31,17 +38,25 @@ class Bound:
     capacity: float
     memory: float
     reason: str
+    together: float | None = None
 
 
-def upper_bound(problem: Problem) -> Bound:
-    """An upper bound on the SLO attainment of any placement, from deadlines, capacity and memory alone.
+def upper_bound(
+    problem: Problem, time_limit_s: float = 0.0, on_step: Callable[[float], bool | None] | None = None
+) -> Bound:
+    """An upper bound on the SLO attainment of any placement, from deadlines, capacity and memory.
 
     Deadlines: a request counts only if some configuration that fits the cluster answers it in time alone.
-    Capacity: requests that arrive within [a, b] and count run between a and the latest of their deadlines; the
-    device seconds of all devices in that time, spent on the requests that need fewest, bound how many. Losses of
-    disjoint windows add up; windows are halved, and the better of a whole and its halves is taken.
+    Capacity: requests that arrive within a stretch and count run between its first arrival and the latest of their
+    deadlines; the device seconds of all devices in that time, spent on the requests that need fewest, bound how many.
+    Losses of disjoint stretches add up; the stretches that lose most are chosen.
     Memory: every model that is served takes its smallest weights once; the fractional knapsack over requests bounds
     how many requests belong to models that fit together.
+    Together: with a time limit, the linear program of `bound_program`, tightened for so many seconds; ten do for the
+    sizes of the paper. `on_step` is told the bound, 0..1, and ends it with False.
+
+    Raises:
+        InputError: no model fits the cluster.
     """
     workload, count = problem.workload, len(problem.models)
     if not len(workload):
@@ -54,14 +69,19 @@ def upper_bound(problem: Problem) -> Bound:
     possible = fastest_s[workload.model] <= slo_s + 1e-12
     n = len(workload)
     deadlines = float(possible.mean())
-    arrival_s, cost_s = workload.arrival_s[possible], work_s[workload.model[possible]]
-    spare_s = slo_s[possible] - problem.serving.client_delay_s - problem.serving.response_delay_s
-    lost = _overload(arrival_s, cost_s, spare_s, problem.cluster.devices)
-    capacity = deadlines - lost / n
+    spare_s = slo_s - problem.serving.client_delay_s - problem.serving.response_delay_s
+    capacity = deadlines - _overload(problem, possible, work_s, spare_s) / n
     requests = np.bincount(workload.model[possible], minlength=count)
     memory = float(_in_memory(problem, requests)) / n
-    attainment = min(deadlines, capacity, memory)
-    return Bound(attainment, deadlines, capacity, memory, _reason(attainment, deadlines, capacity, memory))
+    together = None
+    if time_limit_s > 0:
+        serving = problem.serving
+        # Batches are formed when a group is idle, so only the way to the controller is certain before stage 1.
+        waits_s = 0.0 if serving.max_batch_size > 1 else serving.dispatch_delay_s + serving.start_delay_s
+        together = BoundProgram(Space(problem), spare_s - waits_s).tighten(time_limit_s, on_step)
+    attainment = min(deadlines, capacity, memory, 1.0 if together is None else together)
+    reason = _reason(attainment, deadlines, capacity, memory)
+    return Bound(attainment, deadlines, capacity, memory, reason, together)
 
 
 def _entries(model: Model, problem: Problem) -> list[ProfileEntry]:
@@ -95,34 +115,37 @@ def _cheapest(entry: ProfileEntry, serving: Serving) -> float:
     return min(per_request) * serving.stage_factor(entry.pp) * entry.tp
 
 
-def _overload(arrival_s: np.ndarray, cost_s: np.ndarray, spare_s: np.ndarray, devices: int) -> int:
-    """Requests that must be lost because windows of arrivals ask for too much device time.
+def _overload(problem: Problem, possible: np.ndarray, work_s: np.ndarray, spare_s: np.ndarray) -> int:
+    """Requests that must be lost because stretches of arrivals ask for too much device time.
 
     Args:
-        arrival_s: float64 (n,), ascending. cost_s: float64 (n,), fewest device seconds of each.
+        possible: bool (n,), requests that count. work_s: float64 (M,), fewest device seconds of a request.
         spare_s: float64 (n,), seconds from arrival to the latest end of its last stage.
     """
-    n = arrival_s.size
-    size = max(LEAST_REQUESTS, 1)
-    while size < n:
-        size *= 2
-    lost_below: np.ndarray | None = None
-    level = LEAST_REQUESTS
-    while level <= size:
-        starts = np.arange(0, n, level)
-        lost = np.zeros(starts.size, np.int64)
-        ends = np.minimum(starts + level, n)
-        until_s = np.maximum.reduceat(arrival_s + spare_s, starts) if n else np.empty(0)
-        budget_s = devices * np.maximum(until_s - arrival_s[starts], 0.0) if n else np.empty(0)
-        asked_s = np.add.reduceat(cost_s, starts) if n else np.empty(0)
-        for k in np.flatnonzero(asked_s > budget_s):
-            spent_s = np.cumsum(np.sort(cost_s[starts[k] : ends[k]]))
-            lost[k] = ends[k] - starts[k] - np.searchsorted(spent_s, budget_s[k] * (1 + 1e-9), side="right")
-        if lost_below is not None:
-            halves = np.add.reduceat(lost_below, np.arange(0, lost_below.size, 2))
-            lost = np.maximum(lost, halves)
-        lost_below, level = lost, level * 2
-    return int(lost_below.sum()) if lost_below is not None else 0
+    arrival_s, model, spare_s = (
+        problem.workload.arrival_s[possible],
+        problem.workload.model[possible],
+        spare_s[possible],
+    )
+    if not arrival_s.size:
+        return 0
+    cost_s, kind = np.unique(work_s[model], return_inverse=True)
+    longest_s = np.full(cost_s.size, -np.inf)
+    np.maximum.at(longest_s, kind, spare_s)
+    step = max(LEAST_REQUESTS, -(-arrival_s.size // MAX_CUTS))
+    cuts = np.unique(np.append(np.arange(0, arrival_s.size, step), arrival_s.size))
+    before = np.zeros((cuts.size, cost_s.size), np.int64)
+    last_s = np.full((cuts.size, cost_s.size), -np.inf)
+    for k in range(cost_s.size):
+        rows = np.flatnonzero(kind == k)
+        before[:, k] = np.searchsorted(rows, cuts)
+        some = before[:, k] > 0
+        last_s[some, k] = arrival_s[rows[before[some, k] - 1]]
+    lengths = np.unique(np.round(1.25 ** np.arange(0, np.log(cuts.size) / np.log(1.25) + 1)).astype(np.int64))
+    first_s = arrival_s[np.minimum(cuts, arrival_s.size - 1)]
+    lost = np.zeros(cuts.size)
+    least_lost(cuts, first_s, before, last_s, cost_s, longest_s, float(problem.cluster.devices), lengths, lost)
+    return int(lost[-1])
 
 
 def _in_memory(problem: Problem, requests: np.ndarray) -> float:
@@ -147,4 +170,8 @@ def _reason(attainment: float, deadlines: float, capacity: float, memory: float)
         return f"{1 - deadlines:.2%} of the requests cannot meet their deadline in any configuration."
     if attainment == memory:
         return f"The models do not fit the cluster's memory together; {memory:.2%} of the requests can be served."
-    return f"Bursts ask for more device time than there is before their deadlines; {capacity:.2%} can be served."
+    if attainment == capacity:
+        return f"Bursts ask for more device time than there is before their deadlines; {capacity:.2%} can be served."
+    return (
+        f"Memory and device time together do not suffice before the deadlines; at most {attainment:.2%} can be served."
+    )
