@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import io
-import json
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -13,10 +12,22 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from simulator.errors import InputError
-from simulator.profiles import Profile, ProfileEntry
+from simulator.files import json_document, read_small, text_of
+from simulator.profiles import Profile, ProfileEntry, ProfileSource
+from simulator.schema import (
+    Label,
+    Latency,
+    PositiveLatency,
+    ProfiledBatch,
+    Stages,
+    TensorDegree,
+    WeightGib,
+    first_problem,
+)
 
 MAX_CATALOGUE_BYTES = 20 * 1024**2
 MAX_PROFILES = 10_000
+MAX_CELL_CHARACTERS = 100_000
 CSV_COLUMNS = ("profile", "pp", "tp", "stage_latency_s", "stage_weight_gib")
 CSV_OPTIONAL = ("device", "single_device_latency_s", "batches", "source")
 TSV_COLUMNS = ("ModelName", "BS", "DP", "OP", "PP", "StageWeights(B)", "StageLatencies(s)")
@@ -24,18 +35,18 @@ TSV_COLUMNS = ("ModelName", "BS", "DP", "OP", "PP", "StageWeights(B)", "StageLat
 
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    pp: int
-    tp: int
-    stage_latency_s: list[float]
-    stage_weight_gib: list[float]
-    batches: dict[int, list[float]] = Field(default_factory=dict)
-    source: str = "measured"
+    pp: Stages
+    tp: TensorDegree
+    stage_latency_s: list[Latency]
+    stage_weight_gib: list[WeightGib]
+    batches: dict[ProfiledBatch, list[Latency]] = Field(default_factory=dict)
+    source: ProfileSource = "measured"
 
 
 class _Profile(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    device: str = ""
-    single_device_latency_s: float | None = None
+    device: Label = ""
+    single_device_latency_s: PositiveLatency | None = None
     entries: list[_Entry]
 
 
@@ -48,11 +59,7 @@ def builtin_catalogue() -> MappingProxyType[str, Profile]:
 def load_catalogue(path: str | Path) -> dict[str, Profile]:
     """Profiles of a file, by name; the format is recognised by content. Raises InputError, see parse_catalogue."""
     path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"Profiles file '{path}' cannot be read: {error.strerror or error}.") from None
-    return parse_catalogue(content, path.name)
+    return parse_catalogue(read_small(path, f"Profiles file '{path}'", MAX_CATALOGUE_BYTES), path.name)
 
 
 def parse_catalogue(content: bytes, name: str) -> dict[str, Profile]:
@@ -68,14 +75,7 @@ def parse_catalogue(content: bytes, name: str) -> dict[str, Profile]:
     Raises:
         InputError: with the file, the profile and key or the line and column, what was found and what is allowed.
     """
-    if len(content) > MAX_CATALOGUE_BYTES:
-        raise InputError(
-            f"Profiles file '{name}' has {len(content):,} bytes; at most {MAX_CATALOGUE_BYTES:,} are allowed."
-        )
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"Profiles file '{name}' is not text in UTF-8; JSON, CSV or TSV is allowed.") from None
+    text = text_of(content, f"Profiles file '{name}'", MAX_CATALOGUE_BYTES, "JSON, CSV or TSV")
     if not text.strip():
         raise InputError(f"Profiles file '{name}' is empty; JSON, CSV or TSV with at least one profile is allowed.")
     if text.lstrip().startswith(("{", "[")):
@@ -112,11 +112,7 @@ def _entry_document(entry: ProfileEntry) -> dict:
 
 
 def _from_json(text: str, name: str) -> dict[str, Profile]:
-    try:
-        document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        line = getattr(error, "lineno", 1)
-        raise InputError(f"Profiles file '{name}', line {line}: not valid JSON.") from None
+    document = json_document(text, f"Profiles file '{name}'")
     if not isinstance(document, dict) or not document:
         raise InputError(f"Profiles file '{name}' holds no profiles; an object of profile name: profile is allowed.")
     _check_count(len(document), name)
@@ -128,15 +124,7 @@ def _profile(key: str, value: object, file: str) -> Profile:
     try:
         row = _Profile.model_validate(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        at = ".".join(str(part) for part in first["loc"]) or "the profile"
-        if first["type"] == "extra_forbidden":
-            known = _Entry if "entries" in first["loc"] else _Profile
-            raise InputError(
-                f"{where}: key '{at}' is not known; {', '.join(known.model_fields)} are allowed."
-            ) from None
-        found = "" if first["type"] == "missing" else f" (found {str(first['input'])[:60]!r})"
-        raise InputError(f"{where}, key '{at}': {first['msg'].lower()}{found}.") from None
+        raise InputError(first_problem(error, value, where, _Profile)) from None
     return _checked(where, key, [ProfileEntry(**e.model_dump()) for e in _entries(where, row.entries)], row.device,
                     row.single_device_latency_s)  # fmt: skip
 
@@ -269,7 +257,8 @@ def _numbers(text: str, where: str, column: str) -> list[float]:
 
 def _json_cell(text: str, where: str) -> dict:
     try:
-        value = ast.literal_eval(text)
+        # A long cell could nest deeply enough to end the interpreter.
+        value = ast.literal_eval(text) if len(text) <= MAX_CELL_CHARACTERS else None
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         value = None
     if not isinstance(value, dict):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from simulator.errors import InputError
 from simulator.profiles import Model
+from simulator.schema import MAX_STAGES, MAX_TENSOR_DEGREE, DeviceCount, Label, MemoryGib, UsdPerHour, checked
 
-MAX_DEVICES = 4096
 # Published placements fill 13 GiB to the last byte; the sum of rounded weights may exceed it in the last digit.
 MEMORY_TOLERANCE_GIB = 1e-6
 
@@ -26,25 +26,14 @@ class Cluster:
         usd_per_device_hour: price, USD.
     """
 
-    devices: int
-    memory_gib: float = 13.0
-    devices_per_node: int = 8
-    device: str = "v100-16gb"
-    usd_per_device_hour: float = 0.0
+    devices: DeviceCount
+    memory_gib: MemoryGib = 13.0
+    devices_per_node: DeviceCount = 8
+    device: Label = "v100-16gb"
+    usd_per_device_hour: UsdPerHour = 0.0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.devices <= MAX_DEVICES:
-            raise InputError(f"cluster.devices is {self.devices}; a whole number from 1 to {MAX_DEVICES} is allowed.")
-        if not 1 <= self.devices_per_node <= MAX_DEVICES:
-            raise InputError(
-                f"cluster.devices_per_node is {self.devices_per_node}; from 1 to {MAX_DEVICES} is allowed."
-            )
-        if not (math.isfinite(self.memory_gib) and 0 < self.memory_gib <= 10_000):
-            raise InputError(f"cluster.memory_gib is {self.memory_gib}; a number above 0 and up to 10000 is allowed.")
-        if not (math.isfinite(self.usd_per_device_hour) and 0 <= self.usd_per_device_hour <= 10_000):
-            raise InputError(
-                f"cluster.usd_per_device_hour is {self.usd_per_device_hour}; a number from 0 to 10000 is allowed."
-            )
+        checked(self, "cluster")
 
     @property
     def usd_per_hour(self) -> float:
@@ -67,8 +56,12 @@ class Group:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", tuple(self.models))
-        if self.pp < 1 or self.tp < 1:
-            raise InputError(f"A group has pp {self.pp} and tp {self.tp}; whole numbers from 1 on are allowed.")
+        # Not `checked`: a search makes hundreds of thousands of groups.
+        if not (1 <= self.pp <= MAX_STAGES and 1 <= self.tp <= MAX_TENSOR_DEGREE):
+            raise InputError(
+                f"A group has pp {self.pp} and tp {self.tp}; whole numbers from 1 to {MAX_STAGES} and from 1 to "
+                f"{MAX_TENSOR_DEGREE} are allowed."
+            )
         if len(set(self.models)) != len(self.models):
             twice = next(name for name in self.models if self.models.count(name) > 1)
             raise InputError(f"A group holds model '{twice}' twice; one replica of a model per group is allowed.")

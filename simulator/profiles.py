@@ -5,12 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from simulator.errors import InputError
+from simulator.schema import (
+    Latency,
+    OneOf,
+    ProfiledBatch,
+    Stages,
+    TensorDegree,
+    WeightGib,
+    checked,
+)
 
 SOURCES = ("measured", "recovered", "estimated", "modelled")
-MAX_STAGES = 64
-MAX_TENSOR_DEGREE = 64
+ProfileSource = Annotated[str, OneOf(SOURCES)]
 
 
 @dataclass(frozen=True)
@@ -25,19 +34,16 @@ class ProfileEntry:
         source: where the numbers come from, one of SOURCES.
     """
 
-    pp: int
-    tp: int
-    stage_latency_s: tuple[float, ...]
-    stage_weight_gib: tuple[float, ...]
-    source: str = "measured"
-    batches: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    pp: Stages
+    tp: TensorDegree
+    stage_latency_s: tuple[Latency, ...]
+    stage_weight_gib: tuple[WeightGib, ...]
+    source: ProfileSource = "measured"
+    batches: dict[ProfiledBatch, tuple[Latency, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         where = f"entry (pp {self.pp}, tp {self.tp})"
-        if not (1 <= self.pp <= MAX_STAGES and 1 <= self.tp <= MAX_TENSOR_DEGREE):
-            raise InputError(f"{where}: pp from 1 to {MAX_STAGES} and tp from 1 to {MAX_TENSOR_DEGREE} are allowed.")
-        if self.source not in SOURCES:
-            raise InputError(f"{where}: source is '{self.source}'; {', '.join(SOURCES)} are allowed.")
+        checked(self, where)
         rows = {"stage_latency_s": self.stage_latency_s, "stage_weight_gib": self.stage_weight_gib}
         rows |= {f"batches.{size}": stages for size, stages in self.batches.items()}
         for name, stages in rows.items():
@@ -45,16 +51,9 @@ class ProfileEntry:
                 raise InputError(
                     f"{where}: {name} has {len(stages)} numbers; one for each of {self.pp} stages is allowed."
                 )
-            if not all(math.isfinite(x) and x >= 0 for x in stages):
-                raise InputError(f"{where}: {name} is {list(stages)}; numbers from 0 on are allowed.")
         if not sum(self.stage_latency_s) > 0:
             raise InputError(f"{where}: the stage latencies add up to 0 s; some time is needed.")
-        for size in self.batches:
-            if not (isinstance(size, int) and 2 <= size <= 1024):
-                raise InputError(f"{where}: batch size {size!r}; whole numbers from 2 to 1024 are allowed.")
-        object.__setattr__(self, "stage_latency_s", tuple(map(float, self.stage_latency_s)))
-        object.__setattr__(self, "stage_weight_gib", tuple(map(float, self.stage_weight_gib)))
-        object.__setattr__(self, "batches", {b: tuple(map(float, self.batches[b])) for b in sorted(self.batches)})
+        object.__setattr__(self, "batches", {size: self.batches[size] for size in sorted(self.batches)})
 
     @property
     def devices(self) -> int:

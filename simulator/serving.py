@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields, replace
+from typing import Annotated
 
 from simulator.errors import InputError
+from simulator.schema import BatchSize, Delay, OneOf, Overhead, checked
 
 DISPATCH_RULES = ("shortest_queue", "earliest_free", "earliest_finish", "round_robin")
 ADMISSION_RULES = ("deadline", "none")
-MAX_BATCH_SIZE = 64
+DispatchRule = Annotated[str, OneOf(DISPATCH_RULES)]
+AdmissionRule = Annotated[str, OneOf(ADMISSION_RULES)]
 
 
 @dataclass(frozen=True)
@@ -30,44 +32,25 @@ class Serving:
         forget_backlog: whether a change of placement starts with idle devices, as the authors' replay does.
     """
 
-    dispatch: str = "shortest_queue"
-    client_delay_s: float = 0.0025
-    dispatch_delay_s: float = 0.0025
-    start_delay_s: float = 0.005
-    response_delay_s: float = 0.0
-    admission: str = "deadline"
-    admission_margin_s: float = 0.004
-    stage_overhead: float = 0.009
-    max_batch_size: int = 1
-    load_s_per_gib: float = 0.0
+    dispatch: DispatchRule = "shortest_queue"
+    client_delay_s: Delay = 0.0025
+    dispatch_delay_s: Delay = 0.0025
+    start_delay_s: Delay = 0.005
+    response_delay_s: Delay = 0.0
+    admission: AdmissionRule = "deadline"
+    admission_margin_s: Delay = 0.004
+    stage_overhead: Overhead = 0.009
+    max_batch_size: BatchSize = 1
+    load_s_per_gib: Delay = 0.0
     forget_backlog: bool = False
 
     def __post_init__(self) -> None:
-        if self.dispatch not in DISPATCH_RULES:
-            raise InputError(f"serving.dispatch is '{self.dispatch}'; {_list(DISPATCH_RULES)} are allowed.")
-        if self.admission not in ADMISSION_RULES:
-            raise InputError(f"serving.admission is '{self.admission}'; {_list(ADMISSION_RULES)} are allowed.")
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name in _NUMBERS and not (math.isfinite(value) and 0 <= value <= 3600):
-                raise InputError(f"serving.{field.name} is {value}; a number from 0 to 3600 is allowed.")
-        if not 1 <= self.max_batch_size <= MAX_BATCH_SIZE:
-            raise InputError(f"serving.max_batch_size is {self.max_batch_size}; from 1 to {MAX_BATCH_SIZE} is allowed.")
+        checked(self, "serving")
 
     def stage_factor(self, pp: int) -> float:
         """What the latency of each stage of a pipeline of `pp` stages is multiplied by."""
         return 1.0 + self.stage_overhead * pp
 
-
-_NUMBERS = (
-    "client_delay_s",
-    "dispatch_delay_s",
-    "start_delay_s",
-    "response_delay_s",
-    "admission_margin_s",
-    "stage_overhead",
-    "load_s_per_gib",
-)
 
 PRESETS = {
     # The authors' controller on real devices.

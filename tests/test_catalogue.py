@@ -70,8 +70,14 @@ def test_an_slo_scale_multiplies_the_latency_alone():
         (b'{"m": {"speed": 1, "entries": []}}', "'speed' is not known"),
         (b'{"m": {"entries": [{"pp": 2, "tp": 1, "stage_latency_s": [1], "stage_weight_gib": [1]}]}}', "one for each"),
         (b'{"m": {"entries": [{"pp": 2, "tp": 1, "stage_latency_s": [1, 1], "stage_weight_gib": [1, 1]}]}}', "(pp 1"),
-        (b'{"m": {"entries": [{"pp": 1, "tp": 1, "stage_latency_s": [-1], "stage_weight_gib": [1]}]}}', "from 0 on"),
-        (b'{"m": {"entries": [{"pp": 1, "tp": 1, "stage_latency_s": [NaN], "stage_weight_gib": [1]}]}}', "from 0 on"),
+        (
+            b'{"m": {"entries": [{"pp": 1, "tp": 1, "stage_latency_s": [-1], "stage_weight_gib": [1]}]}}',
+            "a number from 0 to",
+        ),
+        (
+            b'{"m": {"entries": [{"pp": 1, "tp": 1, "stage_latency_s": [NaN], "stage_weight_gib": [1]}]}}',
+            "a number from 0 to",
+        ),
         (b'{"m": {"entries": [{"pp": 1, "tp": 1, "stage_latency_s": [0], "stage_weight_gib": [1]}]}}', "add up to 0"),
         (b"a,b\n1,2\n", "column 'profile' is missing"),
         (CSV.encode(), "no rows"),

@@ -54,7 +54,7 @@ def test_sequence_and_data_type_can_be_given():
         ({}, "none of num_hidden_layers, .* is given"),
         (LLAMA | {"kv_lora_rank": 512}, "multi-head latent attention"),
         (LLAMA | {"torch_dtype": "int3"}, "the data type is 'int3'"),
-        (LLAMA | {"num_hidden_layers": "many"}, "layers is 'many'"),
+        (LLAMA | {"num_hidden_layers": "many"}, "key 'layers' is 'many'"),
         (LLAMA | {"num_key_value_heads": 5}, "heads 32 is no multiple of kv_heads 5"),
         (LLAMA | {"hidden_size": 4095}, "hidden 4095 is no multiple of heads 32"),
         (MIXTRAL | {"num_experts_per_tok": 9}, "top_k is 9; from 1 to the 8 experts"),
@@ -114,7 +114,7 @@ def test_a_wrong_rate_of_a_device_is_named(tmp_path):
         ({"peak_tflops": {"float7": 1}}, "names 'float7'"),
         ({"peak_tflops": {"float16": -1}}, "peak_tflops of float16 is -1"),
         ({"link_gb_per_s": {"1": 5}}, "link_gb_per_s is 5.0 for 1 devices"),
-        ({"memory_gib": 0}, "memory_gib is 0; input should be greater than 0"),
+        ({"memory_gib": 0}, "key 'memory_gib' is 0; a number above 0 and up to 10,000 is allowed"),
     ):
         path.write_text(json.dumps({"mine": own | change}))
         with pytest.raises(InputError, match=message):

@@ -124,7 +124,7 @@ def test_json_that_is_no_scenario_is_refused(document):
         (token_of(b" " * (2 * MAX_SCENARIO_BYTES)), "unpacks to more than 1,048,576 bytes"),
         (token_of(b"[" * 200_000), "not JSON"),
         (token_of(b"\xff\xfe\xfd"), "not JSON"),
-        (token_of(b'{"version": 1}'), "cluster: Field required"),
+        (token_of(b'{"version": 1}'), "cluster is missing; it is needed"),
         (encode_scenario(parse_scenario(SMALL)) + "AAAA", "some characters are missing or changed"),
     ],
 )

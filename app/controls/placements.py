@@ -25,8 +25,9 @@ from app.look import words
 from app.look.style import dot
 from app.state.compute import Answer
 from app.state.session import Visit
-from planner.scenario.schema import MAX_NAME, MAX_PLACEMENTS, PlacementSection
+from planner.scenario.schema import MAX_PLACEMENTS, PlacementSection
 from planner.search import ALGORITHMS, Option
+from simulator.schema import MAX_NAME
 
 _WIDGETS = {"int": st.number_input, "float": st.number_input, "bool": st.checkbox, "choice": st.selectbox}
 _KIND = "placements.kind"

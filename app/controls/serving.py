@@ -8,7 +8,8 @@ from app.controls.fields import bound, draw_complaint
 from app.state.session import Visit, with_values
 from planner.scenario.inputs import build_serving
 from simulator import PRESETS
-from simulator.serving import ADMISSION_RULES, DISPATCH_RULES, MAX_BATCH_SIZE
+from simulator.schema import MAX_BATCH_SIZE
+from simulator.serving import ADMISSION_RULES, DISPATCH_RULES
 
 _PLACE = "serving"
 _PRESETS = {"testbed": "as on a real cluster (testbed)", "published": "as in the published simulations"}

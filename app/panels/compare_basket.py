@@ -13,7 +13,8 @@ from app.look.style import dot, plain
 from app.panels.compare_view import MOST_SHOWN
 from app.state.compute import Answer, Entry
 from app.state.session import Visit
-from planner.scenario.schema import MAX_NAME, MAX_PLACEMENTS
+from planner.scenario.schema import MAX_PLACEMENTS
+from simulator.schema import MAX_NAME
 
 _KIND = "basket.kind"
 _PLACE = "basket"

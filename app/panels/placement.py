@@ -18,8 +18,8 @@ from app.state.compute import Answer, Entry, trial
 from app.state.drafting import PLACE, Draft, draft_from, draft_of, free_name, replace_draft, saved
 from app.state.session import Visit
 from planner.by_hand.editing import Bench, placement_problems
-from planner.scenario.schema import MAX_NAME
 from simulator import Group, InputError, Placement, Schedule
+from simulator.schema import MAX_NAME
 
 GROUP, MODEL = "edit_group", "edit_model"
 _START, _PICTURE, _NAME = "draft.start", "draft.picture", "draft.name"

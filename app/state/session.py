@@ -17,6 +17,7 @@ from planner.scenario.inputs import SAMPLE_PREFIX, read_scenario_trace
 from planner.scenario.schema import Scenario
 from simulator import InputError, Profile
 from simulator.catalogue import parse_catalogue
+from simulator.schema import first_problem
 from simulator.traces import Trace, read_trace
 
 if TYPE_CHECKING:
@@ -193,12 +194,8 @@ def checked_scenario(document: dict) -> Scenario:
     try:
         return Scenario.model_validate(document)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "The scenario"
-        if first["type"] == "value_error":
-            raise InputError(f"{key}: {first['ctx']['error']}.") from None
-        rule = first["msg"].replace("Input should be", "it should be")
-        raise InputError(f"{key} is {str(first['input'])[:60]!r}; {rule[0].lower() + rule[1:]}.") from None
+        called = lambda path: ".".join(map(str, path)) or "The scenario"  # noqa: E731
+        raise InputError(first_problem(error, document, called, Scenario)) from None
 
 
 def _check_sizes(files: list[tuple[str, Any]]) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from planner.parallelise.errors import first_problem
 from simulator.errors import InputError
+from simulator.files import json_document, read_small, text_of
+from simulator.schema import Between, first_problem
 
 SHIPPED_FILE = Path(__file__).with_name("architectures.json")
+MAX_BYTES = 10 * 1024**2
 DTYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float8": 1, "int8": 1}
 
 
@@ -45,24 +46,24 @@ class Architecture(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=1)
-    layers: int = Field(ge=1, le=1024)
-    hidden: int = Field(ge=8, le=131072)
-    heads: int = Field(ge=1, le=1024)
-    kv_heads: int = Field(default=0, ge=0, le=1024)
-    head_width: int = Field(default=0, ge=0, le=8192)
-    ffn_width: int = Field(ge=1, le=1048576)
+    layers: Annotated[int, Between(1, 1024)]
+    hidden: Annotated[int, Between(8, 131072)]
+    heads: Annotated[int, Between(1, 1024)]
+    kv_heads: Annotated[int, Between(0, 1024)] = 0
+    head_width: Annotated[int, Between(0, 8192)] = 0
+    ffn_width: Annotated[int, Between(1, 1048576)]
     ffn_kind: Literal["gelu", "gated"] = "gated"
-    vocabulary: int = Field(ge=1, le=4194304)
-    sequence: int = Field(default=2048, ge=1, le=131072)
-    learned_positions: int = Field(default=0, ge=0, le=1048576)
+    vocabulary: Annotated[int, Between(1, 4194304)]
+    sequence: Annotated[int, Between(1, 131072)] = 2048
+    learned_positions: Annotated[int, Between(0, 1048576)] = 0
     tied_head: bool = False
     biases: bool = False
-    experts: int = Field(default=0, ge=0, le=4096)
-    top_k: int = Field(default=0, ge=0, le=64)
-    expert_width: int = Field(default=0, ge=0, le=1048576)
-    shared_expert_width: int = Field(default=0, ge=0, le=1048576)
-    expert_every: int = Field(default=1, ge=1, le=64)
-    expert_group: int = Field(default=0, ge=0, le=131072)
+    experts: Annotated[int, Between(0, 4096)] = 0
+    top_k: Annotated[int, Between(0, 64)] = 0
+    expert_width: Annotated[int, Between(0, 1048576)] = 0
+    shared_expert_width: Annotated[int, Between(0, 1048576)] = 0
+    expert_every: Annotated[int, Between(1, 64)] = 1
+    expert_group: Annotated[int, Between(0, 131072)] = 0
     dtype: Literal["float32", "float16", "bfloat16", "float8", "int8"] = "float16"
     source: str = ""
 
@@ -107,7 +108,7 @@ def architecture(description: Mapping[str, object], where: str = "The model desc
     try:
         return Architecture.model_validate(dict(description))
     except ValidationError as problem:
-        raise InputError(first_problem(where, problem)) from None
+        raise InputError(first_problem(problem, dict(description), where, Architecture)) from None
 
 
 def load_architectures(path: str | Path | None = None) -> dict[str, Architecture]:
@@ -126,10 +127,8 @@ def _shipped() -> dict[str, Architecture]:
 
 
 def _read(path: Path) -> dict[str, Architecture]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
-        raise InputError(f"{path.name} is not a readable JSON file of model descriptions: {problem}.") from None
+    where = f"File of model descriptions '{path.name}'"
+    document = json_document(text_of(read_small(path, where, MAX_BYTES), where, MAX_BYTES, "JSON"), where)
     if not isinstance(document, dict):
         raise InputError(
             f"{path.name} holds a {type(document).__name__}; an object of descriptions by name is allowed."

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from planner.parallelise.architectures import DTYPE_BYTES
-from planner.parallelise.errors import first_problem
 from simulator.errors import InputError
+from simulator.files import json_document, read_small, text_of
+from simulator.schema import Between, first_problem
 
 SHIPPED_FILE = Path(__file__).with_name("hardware.json")
+MAX_BYTES = 10 * 1024**2
 
 
 class Software(BaseModel):
@@ -38,17 +40,17 @@ class Software(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    matmul_efficiency: float = Field(gt=0, le=1)
-    memory_efficiency: float = Field(gt=0, le=1)
-    link_efficiency: float = Field(gt=0, le=1)
-    launch_s: float = Field(ge=0, le=0.01)
-    collective_s: float = Field(ge=0, le=0.1)
-    hop_s: float = Field(ge=0, le=0.1)
-    score_passes: float = Field(default=0.0, ge=0, le=100)
-    few_tokens: int = Field(default=0, ge=0, le=65536)
-    few_tokens_score_passes: float = Field(default=0.0, ge=0, le=100)
-    token_passes: float = Field(default=6.0, ge=0, le=100)
-    routing_passes: float = Field(default=1.0, ge=0, le=1000)
+    matmul_efficiency: Annotated[float, Between(0, 1, above=True)]
+    memory_efficiency: Annotated[float, Between(0, 1, above=True)]
+    link_efficiency: Annotated[float, Between(0, 1, above=True)]
+    launch_s: Annotated[float, Between(0, 0.01)]
+    collective_s: Annotated[float, Between(0, 0.1)]
+    hop_s: Annotated[float, Between(0, 0.1)]
+    score_passes: Annotated[float, Between(0, 100)] = 0.0
+    few_tokens: Annotated[int, Between(0, 65536)] = 0
+    few_tokens_score_passes: Annotated[float, Between(0, 100)] = 0.0
+    token_passes: Annotated[float, Between(0, 100)] = 6.0
+    routing_passes: Annotated[float, Between(0, 1000)] = 1.0
     one_hot_embedding: bool = False
     note: str = ""
 
@@ -77,15 +79,15 @@ class Device(BaseModel):
 
     name: str = Field(min_length=1)
     peak_tflops: Mapping[str, float] = Field(min_length=1)
-    processors: int = Field(ge=1, le=4096)
-    memory_gib: float = Field(gt=0, le=10000)
-    weight_memory_gib: float = Field(gt=0, le=10000)
-    memory_gb_per_s: float = Field(gt=0, le=1e6)
-    devices_per_node: int = Field(default=8, ge=1, le=4096)
+    processors: Annotated[int, Between(1, 4096)]
+    memory_gib: Annotated[float, Between(0, 10000, above=True)]
+    weight_memory_gib: Annotated[float, Between(0, 10000, above=True)]
+    memory_gb_per_s: Annotated[float, Between(0, 1e6, above=True)]
+    devices_per_node: Annotated[int, Between(1, 4096)] = 8
     link_gb_per_s: Mapping[int, float] = Field(min_length=1)
-    hop_gb_per_s: float = Field(gt=0, le=1e5)
-    node_gb_per_s: float = Field(gt=0, le=1e5)
-    usd_per_hour: float = Field(default=0.0, ge=0, le=10000)
+    hop_gb_per_s: Annotated[float, Between(0, 1e5, above=True)]
+    node_gb_per_s: Annotated[float, Between(0, 1e5, above=True)]
+    usd_per_hour: Annotated[float, Between(0, 10000)] = 0.0
     price_date: str = ""
     price_source: str = ""
     software: Software
@@ -132,7 +134,7 @@ def device(description: Mapping[str, object], where: str = "The device") -> Devi
     try:
         return Device.model_validate(dict(description))
     except ValidationError as problem:
-        raise InputError(first_problem(where, problem)) from None
+        raise InputError(first_problem(problem, dict(description), where, Device)) from None
 
 
 def load_hardware(path: str | Path | None = None) -> dict[str, Device]:
@@ -150,10 +152,8 @@ def _shipped() -> dict[str, Device]:
 
 
 def _read(path: Path) -> dict[str, Device]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
-        raise InputError(f"{path.name} is not a readable JSON file of devices: {problem}.") from None
+    where = f"File of devices '{path.name}'"
+    document = json_document(text_of(read_small(path, where, MAX_BYTES), where, MAX_BYTES, "JSON"), where)
     if not isinstance(document, dict):
         raise InputError(f"{path.name} holds a {type(document).__name__}; an object of devices by name is allowed.")
     found = {}

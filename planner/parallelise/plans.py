@@ -14,7 +14,7 @@ from planner.parallelise.hardware import Device
 from planner.parallelise.operators import GIB, Operator, build_operators
 from planner.parallelise.sharding import ShardedStage, Strategy, evaluate_stage, shard_stage
 from simulator.errors import InputError
-from simulator.profiles import MAX_STAGES, MAX_TENSOR_DEGREE
+from simulator.schema import MAX_STAGES, MAX_TENSOR_DEGREE
 
 CUTS = ("dynamic", "equal")
 

@@ -12,7 +12,8 @@ from planner.parallelise.operators import Operator
 from planner.parallelise.plans import Plan, Problem, make_plans
 from planner.parallelise.sharding import COPIED, evaluate_stage
 from simulator.errors import InputError
-from simulator.profiles import MAX_STAGES, MAX_TENSOR_DEGREE, Profile, ProfileEntry
+from simulator.profiles import Profile, ProfileEntry
+from simulator.schema import MAX_STAGES, MAX_TENSOR_DEGREE
 
 DEFAULT_BATCHES = (1, 2, 4, 8, 16)
 

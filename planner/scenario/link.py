@@ -14,6 +14,7 @@ from planner.compare import Comparison, placement_section
 from planner.scenario.inputs import SAMPLE_PREFIX
 from planner.scenario.schema import Scenario, TraceSection
 from simulator import InputError
+from simulator.schema import first_problem
 from simulator.traces import Trace
 
 # What the token begins with; a later form gets another one, and old links stay readable.
@@ -67,9 +68,8 @@ def decode_scenario(token: str) -> Scenario:
     try:
         return Scenario.model_validate(document)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the scenario"
-        raise InputError(_BROKEN.format(f"{key}: {first['msg']}")) from None
+        problem = first_problem(error, document, lambda path: ".".join(map(str, path)) or "the scenario", Scenario)
+        raise InputError(_BROKEN.format(problem.removesuffix("."))) from None
 
 
 def portable(scenario: Scenario, trace: Trace | None = None) -> Scenario:

@@ -12,19 +12,40 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from simulator.arrivals import RATE_SPLITS
-from simulator.placement import MAX_DEVICES
-from simulator.serving import ADMISSION_RULES, DISPATCH_RULES, MAX_BATCH_SIZE, PRESETS
-from simulator.traces import DEQUANTISATIONS, FORMATS, MAPPINGS, RESAMPLINGS
+from simulator.schema import (
+    MAX_DEVICES,
+    BatchSize,
+    Between,
+    Burstiness,
+    Deadline,
+    Delay,
+    DeviceCount,
+    Duration,
+    Label,
+    MemoryGib,
+    Name,
+    OneOf,
+    Overhead,
+    PositiveRate,
+    Rate,
+    Scale,
+    Seed,
+    Stages,
+    TensorDegree,
+    Time,
+    UsdPerHour,
+)
+from simulator.serving import PRESETS, AdmissionRule, DispatchRule
+from simulator.traces import FORMATS
+from simulator.traces.options import Dequantisation, MappingRule, Resampling
 
 MAX_MODELS = 1000
 MAX_PLACEMENTS = 24
-MAX_NAME = 200
-
-Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
-Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
-Positive = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-Deadline = Annotated[float, Field(gt=0)]
+MAX_EPOCHS = 10_000
+_PathText = Annotated[str, Field(min_length=1, max_length=4096)]
+_Level = Annotated[float, Between(0, 1e6)]
+# What only a program can hand to a search; a file that names one of these means something else.
+_NO_OPTIONS = ("problem", "executor", "on_progress", "start")
 
 
 class _Section(BaseModel):
@@ -34,11 +55,11 @@ class _Section(BaseModel):
 class ClusterSection(_Section):
     """`cluster`: devices of one kind."""
 
-    devices: Annotated[int, Field(ge=1, le=MAX_DEVICES)]
-    devices_per_node: Annotated[int, Field(ge=1, le=MAX_DEVICES)] = 8
-    memory_gib: Annotated[float, Field(gt=0, le=10_000)] = 13.0
-    device: Annotated[str, Field(max_length=MAX_NAME)] = "v100-16gb"
-    usd_per_device_hour: Annotated[float, Field(ge=0, le=10_000)] = 0.0
+    devices: DeviceCount
+    devices_per_node: DeviceCount = 8
+    memory_gib: MemoryGib = 13.0
+    device: Label = "v100-16gb"
+    usd_per_device_hour: UsdPerHour = 0.0
 
 
 class ModelSection(_Section):
@@ -46,7 +67,7 @@ class ModelSection(_Section):
 
     name: Name
     profile: Name
-    count: Annotated[int, Field(ge=1, le=MAX_MODELS)] = 1
+    count: Annotated[int, Between(1, MAX_MODELS)] = 1
     slo_scale: Deadline | None = None
     slo_s: Deadline | None = None
 
@@ -69,18 +90,18 @@ class TraceSection(_Section):
     A path `sample:NAME` stands for a trace that ships.
     """
 
-    path: str | Annotated[list[str], Field(min_length=1, max_length=100)]
-    format: Literal["auto", *FORMATS] = "auto"
-    start_s: NotNegative = 0.0
-    duration_s: Positive | None = None
-    map_models: Literal[MAPPINGS] | dict[str, str] = "stripe"
-    rate_scale: Positive = 1.0
-    cv_scale: Positive = 1.0
-    time_scale: Positive = 1.0
-    resample: Literal[RESAMPLINGS] = "none"
-    window_s: Positive = 60.0
+    path: _PathText | Annotated[list[_PathText], Field(min_length=1, max_length=100)]
+    format: Annotated[str, OneOf(("auto", *FORMATS))] = "auto"
+    start_s: Time = 0.0
+    duration_s: Duration | None = None
+    map_models: MappingRule | dict[str, str] = "stripe"
+    rate_scale: Scale = 1.0
+    cv_scale: Burstiness = 1.0
+    time_scale: Scale = 1.0
+    resample: Resampling = "none"
+    window_s: Duration = 60.0
     seed: Seed = 0
-    dequantise: Literal[DEQUANTISATIONS] = "none"
+    dequantise: Dequantisation = "none"
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
 
     @property
@@ -89,9 +110,9 @@ class TraceSection(_Section):
 
 
 class _Split(_Section):
-    split: Literal[RATE_SPLITS] = "uniform"
-    exponent: Annotated[float, Field(ge=0, le=10)] = 0.5
-    weights: list[NotNegative] | None = None
+    split: Annotated[str, OneOf(RATE_SPLITS)] = "uniform"
+    exponent: Annotated[float, Between(0, 10)] = 0.5
+    weights: Annotated[list[Rate], Field(max_length=MAX_MODELS)] | None = None
     seed: Seed = 0
 
     @model_validator(mode="after")
@@ -104,36 +125,36 @@ class _Split(_Section):
 class PoissonSection(_Split):
     """`workload.poisson`: Poisson arrivals made here."""
 
-    total_rate_per_s: Positive
-    duration_s: Positive
+    total_rate_per_s: PositiveRate
+    duration_s: Duration
 
 
 class GammaSection(PoissonSection):
     """`workload.gamma`: gamma arrivals made here, as the authors draw them."""
 
-    cv: Annotated[float, Field(gt=0, le=1000)]
+    cv: Burstiness
 
 
 class MarkovSection(PoissonSection):
     """`workload.markov_modulated`: the rate of each model jumps between levels (multiples of its mean)."""
 
-    levels: Annotated[list[NotNegative], Field(min_length=2, max_length=20)] = [0.25, 4.0]
-    mean_stay_s: Annotated[list[Positive], Field(min_length=2, max_length=20)] = [16.0, 4.0]
+    levels: Annotated[list[_Level], Field(min_length=2, max_length=20)] = [0.25, 4.0]
+    mean_stay_s: Annotated[list[Duration], Field(min_length=2, max_length=20)] = [16.0, 4.0]
 
 
 class DeterministicSection(_Split):
     """`workload.deterministic`: evenly spaced arrivals of each model."""
 
-    total_rate_per_s: Positive
-    duration_s: Positive
+    total_rate_per_s: PositiveRate
+    duration_s: Duration
 
 
 class WindowSection(_Section):
     """A stretch of `workload.windows` with its own rate and CV."""
 
-    duration_s: Positive
-    total_rate_per_s: NotNegative
-    cv: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    duration_s: Duration
+    total_rate_per_s: Rate
+    cv: Burstiness = 1.0
 
 
 class WindowsSection(_Split):
@@ -154,7 +175,7 @@ class WorkloadSection(_Section):
     markov_modulated: MarkovSection | None = None
     deterministic: DeterministicSection | None = None
     windows: WindowsSection | None = None
-    warmup_s: Annotated[float, Field(ge=0, le=1e9)] = 0.0
+    warmup_s: Time = 0.0
 
     @model_validator(mode="after")
     def _exactly_one(self) -> WorkloadSection:
@@ -167,32 +188,32 @@ class WorkloadSection(_Section):
 class ServingSection(_Section):
     """`serving`: a preset, and over it what differs."""
 
-    preset: Literal[tuple(PRESETS)] = "testbed"
-    dispatch: Literal[DISPATCH_RULES] | None = None
-    client_delay_s: NotNegative | None = None
-    dispatch_delay_s: NotNegative | None = None
-    start_delay_s: NotNegative | None = None
-    response_delay_s: NotNegative | None = None
-    admission: Literal[ADMISSION_RULES] | None = None
-    admission_margin_s: NotNegative | None = None
-    stage_overhead: NotNegative | None = None
-    max_batch_size: Annotated[int, Field(ge=1, le=MAX_BATCH_SIZE)] | None = None
-    load_s_per_gib: NotNegative | None = None
+    preset: Annotated[str, OneOf(tuple(PRESETS))] = "testbed"
+    dispatch: DispatchRule | None = None
+    client_delay_s: Delay | None = None
+    dispatch_delay_s: Delay | None = None
+    start_delay_s: Delay | None = None
+    response_delay_s: Delay | None = None
+    admission: AdmissionRule | None = None
+    admission_margin_s: Delay | None = None
+    stage_overhead: Overhead | None = None
+    max_batch_size: BatchSize | None = None
+    load_s_per_gib: Delay | None = None
     forget_backlog: bool | None = None
 
 
 class GroupSection(_Section):
     """One group: configuration and models."""
 
-    pp: Annotated[int, Field(ge=1, le=MAX_DEVICES)] = 1
-    tp: Annotated[int, Field(ge=1, le=MAX_DEVICES)] = 1
-    models: list[Name] = []
+    pp: Stages = 1
+    tp: TensorDegree = 1
+    models: Annotated[list[Name], Field(max_length=MAX_MODELS)] = []
 
 
 class EpochSection(_Section):
     """One stretch of a schedule."""
 
-    start_s: NotNegative
+    start_s: Time
     groups: Annotated[list[GroupSection], Field(max_length=MAX_DEVICES)]
 
 
@@ -202,8 +223,15 @@ class SearchSection(_Section):
     model_config = ConfigDict(extra="allow", frozen=True)
     algorithm: Name
     seed: Seed = 0
-    time_limit_s: Annotated[float, Field(gt=0, le=86_400)] | None = None
-    max_evaluations: Annotated[int, Field(ge=1)] | None = None
+    time_limit_s: Annotated[float, Between(0, 86_400, above=True)] | None = None
+    max_evaluations: Annotated[int, Between(1, 1e9)] | None = None
+
+    @model_validator(mode="after")
+    def _options_are_data(self) -> SearchSection:
+        for name in self.model_extra or {}:
+            if name in _NO_OPTIONS:
+                raise ValueError(f"'{name}' is no option of a search; the algorithm's own are allowed")
+        return self
 
     @property
     def options(self) -> dict:
@@ -216,7 +244,7 @@ class PlacementSection(_Section):
 
     name: Name
     groups: Annotated[list[GroupSection], Field(max_length=MAX_DEVICES)] | None = None
-    schedule: Annotated[list[EpochSection], Field(min_length=1, max_length=10_000)] | None = None
+    schedule: Annotated[list[EpochSection], Field(min_length=1, max_length=MAX_EPOCHS)] | None = None
     search: SearchSection | None = None
 
     @model_validator(mode="after")
@@ -230,9 +258,9 @@ class Scenario(_Section):
     """Everything a comparison needs."""
 
     version: Literal[1]
-    name: Annotated[str, Field(max_length=MAX_NAME)] = "scenario"
+    name: Label = "scenario"
     cluster: ClusterSection
-    profiles: str | None = None
+    profiles: _PathText | None = None
     models: Annotated[list[ModelSection], Field(min_length=1, max_length=MAX_MODELS)]
     workload: WorkloadSection
     serving: ServingSection = ServingSection()

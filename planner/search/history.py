@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
@@ -10,11 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from planner.search.result import Alternative, SearchResult, Step
 from simulator import Group, InputError, Placement
+from simulator.files import json_document, text_of
+from simulator.schema import Between, Stages, TensorDegree, Time, first_problem
 
 MAX_BYTES = 50 * 1024**2
-_Share = Annotated[float, Field(ge=0, le=1)]
-_NotNegative = Annotated[float, Field(ge=0)]
-_Count = Annotated[int, Field(ge=0)]
+_Share = Annotated[float, Between(0, 1)]
+_Count = Annotated[int, Between(0, 1e15)]
 
 
 class _Part(BaseModel):
@@ -22,8 +22,8 @@ class _Part(BaseModel):
 
 
 class _Group(_Part):
-    pp: Annotated[int, Field(ge=1, le=64)]
-    tp: Annotated[int, Field(ge=1, le=64)]
+    pp: Stages
+    tp: TensorDegree
     models: list[str]
 
 
@@ -36,7 +36,7 @@ class _Step(_Part):
     phase: str
     what: str
     score: _Share
-    seconds: _NotNegative
+    seconds: Time
     evaluations: _Count
     groups: list[_Group]
     alternatives: list[_Alternative] = []
@@ -45,7 +45,7 @@ class _Step(_Part):
 class _History(_Part):
     algorithm: str
     score: _Share
-    seconds: _NotNegative
+    seconds: Time
     evaluations: _Count
     stop_reason: str
     notes: list[str] = []
@@ -83,20 +83,12 @@ def read_history(content: bytes, name: str) -> SearchResult:
         name: of the file, for messages. Raises InputError with the key, what was found and what is allowed.
     """
     where = f"Search history '{name}'"
-    if len(content) > MAX_BYTES:
-        raise InputError(f"{where} has {len(content):,} bytes; at most {MAX_BYTES:,} are allowed.")
-    try:
-        document = json.loads(content.decode("utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise InputError(f"{where}, line {getattr(error, 'lineno', 1)}: not valid JSON.") from None
+    document = json_document(text_of(content, where, MAX_BYTES, "JSON"), where)
     try:
         history = _History.model_validate(document)
         steps = tuple(_step(row) for row in history.steps)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "the document"
-        found = "" if first["type"] == "missing" else f" (found {str(first['input'])[:60]!r})"
-        raise InputError(f"{where}, key '{key}': {first['msg'].lower()}{found}.") from None
+        raise InputError(first_problem(error, document, where, _History)) from None
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     return SearchResult(

@@ -16,7 +16,7 @@ from planner.what_if.faults import Fault, fault_what_if
 from planner.what_if.plan import CapacityPlan, Tried
 from planner.what_if.points import STOPPED, Evaluator, OnPoint, Point, PointResult, check_sections
 from simulator import Cancelled, Cluster, InputError, Profile, Schedule
-from simulator.placement import MAX_DEVICES
+from simulator.schema import MAX_DEVICES
 
 HEADROOM_LIMIT = 16.0
 HEADROOM_PRECISION = 0.01
