@@ -12,7 +12,7 @@ from planner.scenario.schema import PlacementSection, Scenario, SearchSection
 from planner.what_if.capacity import Capacity, find_capacity
 from planner.what_if.plan import CapacityPlan
 from simulator import InputError
-from simulator.placement import MAX_DEVICES
+from simulator.schema import MAX_DEVICES
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from planner.problem import Problem
 from planner.scenario.schema import Scenario
 from simulator import InputError, Model
-from simulator.placement import MAX_DEVICES
+from simulator.schema import MAX_DEVICES
 
 MAX_MEMORY_GIB = 10_000.0
 # Deadlines and multiples of the traffic beyond this say nothing any more, and products must stay finite.
