@@ -11,6 +11,8 @@ import numpy as np
 from simulator.errors import InputError
 from simulator.workload import MAX_REQUESTS, Workload, merge_arrivals
 
+MAX_JUMPS = 200_000
+MAX_WINDOWS = 500_000
 RATE_SPLITS = ("uniform", "power_law", "given")
 
 
@@ -120,6 +122,7 @@ def markov_modulated_arrivals(
         _check_process(float(rate), duration_s)
     if not (np.isfinite(stays).all() and (stays > 0).all()):
         raise InputError(f"The mean stays are {list(stays)} s; positive numbers are allowed.")
+    check_jumps(stays, duration_s)
     random = np.random.default_rng(seed)
     pieces, now, state = [], 0.0, 0
     while now < duration_s:
@@ -132,8 +135,10 @@ def markov_modulated_arrivals(
 
 def windowed_arrivals(windows: Sequence[Window], first_seed: int) -> np.ndarray:
     """Gamma arrivals of each window in turn, window k drawn with seed first_seed + k: float64, ascending."""
+    random = np.random.RandomState()
     pieces = [
-        gamma_arrivals(w.rate_per_s, w.cv, w.duration_s, first_seed + k, w.start_s) for k, w in enumerate(windows)
+        gamma_arrivals(w.rate_per_s, w.cv, w.duration_s, first_seed + k, w.start_s, random)
+        for k, w in enumerate(windows)
     ]
     return np.sort(np.concatenate(pieces)) if pieces else np.empty(0)
 
@@ -149,6 +154,29 @@ def gamma_workload(
             for i, (rate, model_cv) in enumerate(zip(rates_per_s, cvs, strict=True))
         ]
     )
+
+
+def check_jumps(mean_stay_s: Sequence[float] | np.ndarray, duration_s: float, sources: int = 1) -> None:
+    """Raise InputError if so many Markov-modulated sources are expected to change their state too often."""
+    jumps = sources * duration_s / float(np.mean(mean_stay_s))
+    if jumps > MAX_JUMPS:
+        raise InputError(
+            f"The sources would change their rate about {jumps:,.0f} times; at most {MAX_JUMPS:,} are allowed. Choose "
+            "longer stays (mean_stay_s) or a shorter duration_s."
+        )
+
+
+def check_total(requests: float, windows: int = 0) -> None:
+    """Raise InputError, before anything is drawn, if more requests or windows are asked for than can be simulated."""
+    if requests > MAX_REQUESTS:
+        raise InputError(
+            f"The workload would have about {requests:,.0f} requests; at most {MAX_REQUESTS:,} can be simulated. "
+            "Choose a shorter duration_s or a smaller rate."
+        )
+    if windows > MAX_WINDOWS:
+        raise InputError(
+            f"The windows of all models together are {windows:,}; at most {MAX_WINDOWS:,} are allowed. Choose fewer."
+        )
 
 
 def _renewal(draw_gaps, start_s: float, duration_s: float) -> np.ndarray:

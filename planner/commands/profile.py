@@ -82,8 +82,15 @@ def find_architecture(name: str) -> Architecture:
     if not isinstance(description, dict):
         raise InputError(f"Model description '{name}' holds no keys; an object is allowed.")
     if "model_type" in description or "architectures" in description:
-        return architecture_from_hf_config(description, name=path.parent.resolve().name or path.stem)
+        return architecture_from_hf_config(description, name=_name_of(description, path))
     return architecture(description, f"Model description '{name}'")
+
+
+def _name_of(description: dict, path: Path) -> str:
+    given = description.get("_name_or_path")
+    named = given.rstrip("/").rsplit("/", 1)[-1] if isinstance(given, str) else ""
+    # A file that is called like any other of its kind says nothing; its folder may.
+    return named or (path.stem if path.stem != "config" else path.parent.resolve().name) or path.stem
 
 
 def parse_batches(text: str) -> tuple[int, ...]:

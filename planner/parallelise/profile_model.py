@@ -72,7 +72,13 @@ def profile_model(
         raise InputError(f"max_tp is {max_tp}; a whole number from 1 to {MAX_TENSOR_DEGREE} is allowed.")
     calibration = calibration or UNCALIBRATED
     problem = Problem(architecture, device, tuple(batches), calibration, cut, weight_memory_gib, sequence)
-    plans, left_out = make_plans(problem, [(pp, tp) for tp in _powers(max_tp) for pp in _powers(max_pp)])
+    ways = [tp for tp in _powers(max_tp) if _divides_heads(architecture, tp)]
+    plans, left_out = make_plans(problem, [(pp, tp) for tp in ways for pp in _powers(max_pp)])
+    for tp in set(_powers(max_tp)) - set(ways):
+        reason = (
+            f"{architecture.heads} heads ({architecture.kv_heads} of keys) cannot be shared equally by {tp} devices"
+        )
+        left_out = {**left_out, **{(pp, tp): reason for pp in _powers(max_pp)}}
     if not plans:
         raise InputError(
             f"Model '{architecture.name}' fits no configuration up to pp {max_pp}, tp {max_tp} on "
@@ -97,3 +103,9 @@ def _alone_s(problem: Problem) -> float:
 def _entry(plan: Plan) -> ProfileEntry:
     batches = {batch: plan.stage_latency_s(batch) for batch in plan.stages if batch > 1}
     return ProfileEntry(plan.pp, plan.tp, plan.stage_latency_s(1), plan.weight_gib, "modelled", batches)
+
+
+def _divides_heads(architecture: Architecture, tp: int) -> bool:
+    # As serving engines ask: query heads in equal parts; heads of keys in equal parts, or each copied equally often.
+    heads, kv_heads = architecture.heads, architecture.kv_heads
+    return heads % tp == 0 and (kv_heads % tp == 0 or tp % kv_heads == 0)

@@ -14,6 +14,8 @@ from sample_traces import sample_paths
 from simulator import Cluster, InputError, Model, Profile, Serving, Workload, merge_arrivals, serving_preset
 from simulator.arrivals import (
     Window,
+    check_jumps,
+    check_total,
     deterministic_arrivals,
     gamma_workload,
     markov_modulated_arrivals,
@@ -25,6 +27,7 @@ from simulator.catalogue import builtin_catalogue, load_catalogue
 from simulator.traces import Trace, TraceOptions, build_workload, read_trace
 
 SAMPLE_PREFIX = "sample:"
+_SAME_MEMORY_GIB = 0.5
 TraceReader = Callable[[Scenario], Trace]
 
 
@@ -69,7 +72,8 @@ def build_inputs(
     trace = (read or read_scenario_trace)(scenario) if scenario.workload.trace is not None else None
     workload, notices = make_workload(scenario.workload, [m.name for m in models], trace)
     problem = Problem(models, build_cluster(scenario), workload, build_serving(scenario))
-    return Inputs(problem, scenario.workload.warmup_s, trace, tuple(trace.notices if trace else ()) + notices)
+    notices = tuple(trace.notices if trace else ()) + notices + device_notices(problem.models, problem.cluster)
+    return Inputs(problem, scenario.workload.warmup_s, trace, notices)
 
 
 def build_models(sections: Sequence[ModelSection], catalogue: Mapping[str, Profile]) -> tuple[Model, ...]:
@@ -93,6 +97,31 @@ def build_models(sections: Sequence[ModelSection], catalogue: Mapping[str, Profi
 def build_cluster(scenario: Scenario) -> Cluster:
     """The cluster of a scenario."""
     return Cluster(**scenario.cluster.model_dump())
+
+
+def device_notices(models: Sequence[Model], cluster: Cluster) -> tuple[str, ...]:
+    """Sentences where the cluster's device is not the one that profiles hold for, or its memory is another."""
+    # Here, because the cost model behind it takes long to load and few callers need it.
+    from planner.parallelise.hardware import load_hardware
+
+    notices = []
+    elsewhere: dict[str, list[str]] = {}
+    for profile in {model.profile.name: model.profile for model in models}.values():
+        if profile.device and profile.device != cluster.device:
+            elsewhere.setdefault(profile.device, []).append(profile.name)
+    for device, names in elsewhere.items():
+        listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        notices.append(
+            f"cluster.device is {cluster.device}, but the latencies of {listed} are those of {device}; the device's "
+            "name changes no figure."
+        )
+    known = load_hardware().get(cluster.device)
+    if known is not None and abs(cluster.memory_gib - known.weight_memory_gib) > _SAME_MEMORY_GIB:
+        notices.append(
+            f"cluster.memory_gib is {cluster.memory_gib:g}; a {cluster.device} has about "
+            f"{known.weight_memory_gib:g} GiB for weights."
+        )
+    return tuple(notices)
 
 
 def build_serving(scenario: Scenario) -> Serving:
@@ -137,6 +166,7 @@ def make_workload(
     count = len(model_names)
     if section.windows is not None:
         w = section.windows
+        check_total(sum(part.duration_s * part.total_rate_per_s for part in w.windows), count * len(w.windows))
         share = split_rate(1.0, count, w.split, w.exponent, w.weights)
         starts_s = np.cumsum([0.0] + [window.duration_s for window in w.windows])
         return merge_arrivals([
@@ -148,6 +178,7 @@ def make_workload(
             for i in range(count)
         ]), ()  # fmt: skip
     made = section.gamma or section.poisson or section.deterministic or section.markov_modulated
+    check_total(made.total_rate_per_s * made.duration_s)
     rates = split_rate(made.total_rate_per_s, count, made.split, made.exponent, made.weights)
     if section.gamma is not None:
         return gamma_workload(rates, made.cv, made.duration_s, made.seed), ()
@@ -155,6 +186,7 @@ def make_workload(
         return _each(rates, lambda i, rate: poisson_arrivals(rate, made.duration_s, made.seed + i)), ()
     if section.deterministic is not None:
         return _each(rates, lambda i, rate: deterministic_arrivals(rate, made.duration_s)), ()
+    check_jumps(made.mean_stay_s, made.duration_s, count)
     levels = np.array(made.levels) / np.average(made.levels, weights=_matching(made.levels, made.mean_stay_s))
     return _each(
         rates,
