@@ -5,33 +5,56 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import threading
+from importlib import import_module
 
-from planner.commands import capacity, export, plan, profile, simulate, sweep, trace, validate
 from planner.commands.interrupt import INTERRUPTED
-from planner.search import SEARCHING
-from simulator import Cancelled, InputError
-from simulator.preparation import BATCHING, SIMULATING
 
-COMMANDS = (simulate, plan, capacity, sweep, trace, profile, export, validate)
+COMMANDS = {
+    "simulate": "run every placement that is given or searched",
+    "plan": "run the searches",
+    "capacity": "fewest devices that reach a target, per algorithm",
+    "sweep": "attainment while one or two things vary",
+    "trace": "what a trace holds",
+    "profile": "make a profile from a model architecture and a device",
+    "export": "a placement as configuration of a serving system",
+    "validate": "replay the published results and print the error table",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 2 the input is wrong, 130 interrupted."""
+    try:
+        return _run(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser(asked: str | None) -> argparse.ArgumentParser:
+    # Only the command that is asked for is imported.
     parser = argparse.ArgumentParser(
         prog="python -m planner", description="What would each placement do to this traffic?"
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add_parser(commands)
-    args = parser.parse_args(arguments)
+    for name, help_text in COMMANDS.items():
+        command = commands.add_parser(name, help=help_text)
+        if name == asked:
+            import_module(f"planner.commands.{name}").add_arguments(command)
+    return parser
+
+
+def _run(arguments: list[str]) -> int:
+    args = _parser(next((a for a in arguments if not a.startswith("-")), None)).parse_args(arguments)
+    from simulator import Cancelled, InputError
+
     try:
         return args.run(args)
     except InputError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
-    except (KeyboardInterrupt, Cancelled):
-        print("Interrupted.", file=sys.stderr)
-        return INTERRUPTED
+    except Cancelled:
+        raise KeyboardInterrupt from None
     except BrokenPipeError:
         # The reader of our output has left, for example `| head`; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -40,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def leave(status: int) -> None:
     """End the process; at once where kernels are being compiled, which nothing can interrupt."""
-    if SIMULATING.is_under_way or BATCHING.is_under_way or SEARCHING.is_under_way:
+    if any(thread.name == "preparation" for thread in threading.enumerate()):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)

@@ -6,9 +6,30 @@ kernels of another file would go on with their old form after an edit there.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from contextlib import suppress
+from pathlib import Path
 from types import ModuleType
+
+from numba import config
+
+FOLDER = Path(__file__).parent
+
+
+def choose_cache_place() -> None:
+    """Keep compiled kernels in a temporary folder where neither the code's own nor the person's home can be
+    written; numba would refuse to start there."""
+    if config.CACHE_DIR or os.access(FOLDER, os.W_OK) or os.access(os.path.expanduser("~"), os.W_OK):
+        return
+    # Of this process alone: what others may write is not to be run.
+    config.CACHE_DIR = tempfile.mkdtemp(prefix="planner-kernels-")
+    atexit.register(shutil.rmtree, config.CACHE_DIR, ignore_errors=True)
+
+
+choose_cache_place()
 
 
 def follow_stamps(file: str, *modules: ModuleType) -> None:

@@ -15,6 +15,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from simulator import kernel_stamps  # noqa: F401  (chooses where compiled kernels are kept)
+
 SHORTEST_QUEUE, EARLIEST_FREE, EARLIEST_FINISH, ROUND_ROBIN = range(4)
 SERVED, LATE, REJECTED, UNPLACED = range(4)
 NONE = -1

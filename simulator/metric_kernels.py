@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from simulator import kernel_stamps  # noqa: F401  (chooses where compiled kernels are kept)
+
 # Ends that are added up in another order differ in the last digits; a shorter wait than this is none.
 ROUNDING_S = 1e-9
 

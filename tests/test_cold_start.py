@@ -9,8 +9,9 @@ import time
 
 import pytest
 
+from planner.__main__ import COMMANDS, main
 from planner.search import SEARCHING, fill_kernels, refine_kernels, search
-from simulator import Schedule, Serving, kernels, metric_kernels, score_kernels, simulate
+from simulator import Schedule, Serving, kernel_stamps, kernels, metric_kernels, score_kernels, simulate
 from simulator.errors import Cancelled
 from simulator.preparation import BATCHING, Preparation
 from simulator.timeline import build_timeline
@@ -127,3 +128,25 @@ def test_what_failed_is_raised_and_tried_again():
         preparation.wait()
     preparation.wait()
     assert preparation.is_ready
+
+
+def test_help_imports_none_of_the_commands():
+    """The help of all commands needs nothing that takes long to import."""
+    code = "import sys, planner.__main__ as m; m._parser(None); sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_of_the_help_exists(name, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    assert f"planner {name}" in capsys.readouterr().out
+
+
+def test_without_a_place_for_compiled_kernels_they_are_compiled_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(kernel_stamps.os, "access", lambda *_: False)
+    monkeypatch.setattr(kernel_stamps.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(kernel_stamps.config, "CACHE_DIR", "")
+    kernel_stamps.choose_cache_place()
+    assert kernel_stamps.config.CACHE_DIR.startswith(str(tmp_path))

@@ -15,8 +15,7 @@ from simulator import InputError
 from simulator.schema import MAX_DEVICES
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("capacity", help="fewest devices that reach a target, per algorithm")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", metavar="SCENARIO.yaml")
     parser.add_argument("--target", default="0.99", metavar="T", help="SLO attainment, 0..1 (default 0.99)")
     parser.add_argument("--algorithm", metavar="A", nargs="+", help="these instead of the file's searches")

@@ -17,8 +17,7 @@ from planner.scenario.schema import PlacementSection, Scenario
 from simulator import InputError, Placement, Schedule
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("export", help="a placement as configuration of a serving system")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", metavar="SCENARIO.yaml")
     parser.add_argument("--placement", metavar="NAME", help="which one; needed if the scenario has several")
     parser.add_argument("--to", required=True, choices=TARGETS, help="the serving system, or json")

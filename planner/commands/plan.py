@@ -23,8 +23,7 @@ from planner.scenario.inputs import SAMPLE_PREFIX, build_inputs
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("plan", help="run the searches")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", metavar="SCENARIO.yaml")
     parser.add_argument("--algorithm", metavar="A", help="this one instead of the file's")
     parser.add_argument("--seed", metavar="N", help="instead of the file's")

@@ -20,8 +20,7 @@ from planner.parallelise import (
 from simulator import InputError
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("profile", help="make a profile from a model architecture and a device")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a shipped one, or a Hugging Face config.json, or a description")
     parser.add_argument("--device", default="v100-16gb", help="a shipped device (default v100-16gb)")
     parser.add_argument("--hardware", metavar="FILE.json", help="own devices")

@@ -26,8 +26,7 @@ from planner.scenario.inputs import build_inputs
 from simulator import InputError
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("simulate", help="run every placement that is given or searched")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", metavar="SCENARIO.yaml")
     parser.add_argument("--placement", metavar="NAME", help="only this placement")
     parser.add_argument("--requests", metavar="OUT", help="one row a request, into OUT.csv or OUT.parquet")

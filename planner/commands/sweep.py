@@ -15,8 +15,7 @@ from planner.what_if.variation import VARIATIONS
 from simulator import InputError
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("sweep", help="attainment while one or two things vary")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", metavar="SCENARIO.yaml")
     parser.add_argument(
         "--over", metavar="AXIS=V,V,...", action="append", required=True,

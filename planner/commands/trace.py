@@ -12,8 +12,7 @@ from simulator.traces import FORMATS, TraceSummary, read_trace, summarise
 SOURCES_SHOWN = 20
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("trace", help="what a trace holds")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", nargs="+", help="one or several files, or sample:NAME")
     parser.add_argument("--format", default="auto", choices=("auto", *FORMATS), help="only where formats look alike")
     parser.add_argument("--json", action="store_true", help="print one JSON document")

@@ -15,8 +15,7 @@ from simulator.catalogue import builtin_catalogue, load_catalogue
 WORST_SHOWN = 5
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("validate", help="replay the published results and print the error table")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--published", metavar="FILE", nargs="+", help="other published runs (.jsonl or .csv)")
     parser.add_argument("--profiles", metavar="FILE", help="a catalogue instead of the built-in one")
     parser.add_argument("--write", action="store_true", help="keep the errors for the app to show")
