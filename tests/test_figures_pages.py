@@ -154,7 +154,7 @@ def test_the_gaps_of_gamma_arrivals_lie_on_their_fit():
     assert line.x.size <= 1000
     at = np.interp(0.2, line.x[::-1], line.y[::-1])
     assert np.interp(0.2, fit.x, fit.y) == pytest.approx(at, rel=0.1)
-    assert "bursty" in trace.describe_gaps(arrival_s)
+    assert "burstier than Poisson's" in trace.describe_gaps(arrival_s)
 
 
 def test_the_skew_bars_add_up_to_everything():

@@ -104,7 +104,7 @@ def describe_request(result: SimulationResult, request: int) -> str:
     if fate == "unplaced":
         return f"{head}; no group holds this model, so it was not served (unplaced)."
     if fate == "rejected":
-        return f"{head}; group {group} could not answer within the deadline of {words.duration(slo_s)}: rejected."
+        return f"{head}; group {group} was predicted to miss the deadline of {words.duration(slo_s)}: rejected."
     latency_s = float(result.finish_s[request]) - arrival_s
     serving = result.serving
     ready_s = arrival_s + serving.client_delay_s + serving.dispatch_delay_s + serving.start_delay_s

@@ -55,10 +55,11 @@ def describe_memory(placement: Placement, models: Sequence[Model], cluster: Clus
     used_gib = _fullest_gib(placement, models)
     if not used_gib.size:
         return "No group holds weights"
-    fullest = int(np.argmax(used_gib))
+    fullest = np.flatnonzero(used_gib >= used_gib.max() - 1e-6)
     over = int(np.sum(used_gib > cluster.memory_gib + 1e-6))
-    sentence = f"Group {fullest} is the fullest with {words.gib(used_gib[fullest])} of {words.gib(cluster.memory_gib)}"
-    return sentence + (f"; {words.plural(over, 'group')} hold too much" if over else "")
+    who = f"Group {fullest[0]} is" if fullest.size == 1 else f"{words.plural(fullest.size, 'group')} are"
+    sentence = f"{who} the fullest with {words.gib(used_gib.max())} of {words.gib(cluster.memory_gib)}"
+    return sentence + (f"; {words.plural(over, 'group')} {'holds' if over == 1 else 'hold'} too much" if over else "")
 
 
 def build_change_figure(

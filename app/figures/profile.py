@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -153,8 +154,12 @@ def describe_cut_comparison(dynamic: Mapping[int, Plan], equal: Mapping[int, Pla
         return "No number of stages was cut both ways"
     most = stages[-1]
     ours, theirs = (sum(_parts_s(plans[most])[1:]) for plans in (dynamic, equal))
-    saved = words.share(1 - ours / theirs) if theirs > 0 else words.share(0.0)
-    return f"At {words.plural(most, 'stage')} the dynamic program cuts the overhead of equal layers by {saved}"
+    where = f"At {words.plural(most, 'stage')} the dynamic program"
+    if math.isclose(ours, theirs, rel_tol=1e-9):
+        return f"{where} has the overhead of equal layers"
+    if ours > theirs:
+        return f"{where} has {words.duration(ours - theirs)} more overhead than equal layers"
+    return f"{where} cuts the overhead of equal layers by {words.share(1 - ours / theirs)}"
 
 
 def build_cut_figure(

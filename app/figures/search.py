@@ -69,9 +69,9 @@ def build_score_figure(
 
 
 def describe_score(searches: Sequence[tuple[str, SearchResult]], bound: float | None = None) -> str:
-    """The alt text: where each search ended, after how much."""
+    """The alt text: where each search ended, and how much it tried."""
     parts = [
-        f"{words.shorten(name, 30)} reaches {words.share(found.score)} after "
+        f"{words.shorten(name, 30)} reaches {words.share(found.score)}, trying "
         f"{words.plural(found.evaluations, 'placement')}"
         for name, found in searches[:3]
     ]
@@ -104,12 +104,13 @@ def build_alternatives_figure(step: Step, theme: Theme = LIGHT, place: int = 0) 
 def describe_alternatives(step: Step) -> str:
     """The alt text: what was chosen, how many others there were and how far the best of them was."""
     if not step.alternatives:
-        return f"{words.shorten(step.what, 90)}; nothing else was tried at this step"
+        return f"{words.shorten(step.what, 90)}; no alternative was kept of this step"
     best = max(step.alternatives, key=lambda a: a.score)
     gap = words.points_difference(best.score, step.score)
     others = words.plural(len(step.alternatives), "alternative")
-    worth = "is as good" if gap == "same" else f"gives {gap}"
-    return f"{words.shorten(step.what, 90)}; the best of {others} {worth}"
+    near = "is as good" if best.score == step.score else "is hardly different"
+    worth = near if gap == "same" else f"gives {gap}"
+    return f"{words.shorten(step.what, 90)}; the best of {others} kept {worth}"
 
 
 def _point_at(figure: go.Figure, step: Step, over: str, theme: Theme) -> None:

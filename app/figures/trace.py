@@ -103,9 +103,9 @@ def describe_gaps(arrival_s: np.ndarray) -> str:
         return "Fewer than three requests, so there are no gaps"
     shape, _ = _fit(gaps_s)
     cv = float(gaps_s.std() / gaps_s.mean())
-    kind = "as regular as clockwork" if cv < 0.5 else "about Poisson" if cv < 1.5 else "bursty"
+    kind = "steadier than Poisson's" if cv < 0.9 else "much like Poisson's" if cv <= 1.1 else "burstier than Poisson's"
     fitted = words.number(1 / np.sqrt(shape))
-    return f"Arrivals are {kind}: the gaps have CV {words.number(cv)}, the gamma fit {fitted}"
+    return f"Gaps are {kind} (CV 1): they have CV {words.number(cv)}, the gamma fit {fitted}"
 
 
 def build_skew_figure(sources: Sequence[tuple[str, float]], theme: Theme = LIGHT) -> go.Figure:

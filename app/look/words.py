@@ -121,6 +121,22 @@ def shorten(name: str, longest: int = MAX_NAME) -> str:
     return name[: longest - 1 - tail] + "…" + name[len(name) - tail :]
 
 
+STOP_REASONS = {
+    "done": "it came to its end",
+    "time limit": "the time was up",
+    "evaluation limit": "the allowed number of placements was tried",
+    "no improvement": "nothing it tried improved it any more",
+    "bound met": "no placement can be better",
+    "cancelled": "it was stopped",
+}
+
+
+def search_took(seconds: float, evaluations: int, best_after_s: float | None) -> str:
+    """What a search took, and when it had what it found: "searched for 11 s, 300 placements tried, ..."."""
+    first = f"searched for {span(seconds)}, {plural(evaluations, 'placement')} tried"
+    return first if best_after_s is None else f"{first}, the best after {span(best_after_s)}"
+
+
 def join(parts: Sequence[str]) -> str:
     """An enumeration: "a", "a and b", "a, b and c"."""
     if len(parts) < 2:

@@ -120,7 +120,7 @@ def _draw_one_moment(entry: Entry, now: Moment) -> None:
     lines = [f"- {plain_text(describe_group_moment(result, group))}" for group in busiest]
     rest = len(now.groups) - len(busiest)
     if rest > 0:
-        lines.append(f"- {words.plural(rest, 'group')} with less to do: see the table below.")
+        lines.append(f"- {words.plural(rest, 'more group', 'more groups')}, none with more to do: see the table below.")
     st.markdown("\n".join(lines))
 
 

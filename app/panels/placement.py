@@ -90,6 +90,8 @@ def draw_verdict(visit: Visit, answer: Answer, draft: Draft, tried: Entry | None
     difference = words.points_difference(figures.total.slo_attainment, before.total.slo_attainment)
     edits = describe_change(draft.start, draft.now)
     change = "the same as before" if difference == "same" else f"{difference} against {name} as it was"
+    if difference != "same" and not verdict.paired(start, tried, answer).is_clear:
+        change += ", no difference that this run can tell"
     st.html(
         verdict_html(
             tried.place,

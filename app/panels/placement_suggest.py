@@ -13,6 +13,7 @@ from app.state.session import Visit
 from planner.by_hand.suggest import MOST_CHANGES, Suggestion, Suggestions, suggest_changes
 
 _DESK = "draft.suggestions"
+_MOST_LOSERS = 3
 
 
 def draw_suggestions(visit: Visit, answer: Answer, draft: Draft) -> None:
@@ -37,11 +38,23 @@ def draw_suggestions(visit: Visit, answer: Answer, draft: Draft) -> None:
         return
     st.caption(f"The best of {count} tried, each with all requests. Click one to apply it.")
     for place, suggestion in enumerate(found.best):
-        gain = words.points_difference(suggestion.slo_attainment, suggestion.slo_attainment - suggestion.gain)
         st.button(
-            f"**{gain}**: {plain_text(suggestion.what)}, then {words.share(suggestion.slo_attainment)}",
+            plain_text(suggestion_sentence(suggestion)),
             key=f"draft.apply.{place}", on_click=_apply, args=(visit, suggestion), width="stretch",
         )  # fmt: skip
+
+
+def suggestion_sentence(suggestion: Suggestion) -> str:
+    """What the change does, what it brings, whether that is more than chance, and which models lose by it."""
+    gain = words.points_difference(suggestion.slo_attainment, suggestion.slo_attainment - suggestion.gain)
+    sure = "" if suggestion.is_clear else ", no difference that this run can tell"
+    sentence = f"{gain}: {suggestion.what}, then {words.share(suggestion.slo_attainment)}{sure}"
+    if not suggestion.losers:
+        return sentence
+    named, rest = suggestion.losers[:_MOST_LOSERS], len(suggestion.losers) - _MOST_LOSERS
+    parts = [f"{words.shorten(name, 30)} {words.points_difference(-fall, 0.0)}" for name, fall in named]
+    more = [words.plural(rest, "other model")] if rest > 0 else []
+    return f"{sentence}; at the expense of {words.join(parts + more)}"
 
 
 def _look(task: Task, draft: Draft, answer: Answer) -> Suggestions:

@@ -70,26 +70,16 @@ def draw_result(chosen: Chosen) -> None:
     found = chosen.found
     title = ALGORITHMS[found.algorithm].title if found.algorithm in ALGORITHMS else found.algorithm
     sentence = (
-        f"{words.shorten(chosen.name)}: found in {words.span(found.seconds)} after "
-        f"{words.plural(found.evaluations, 'placement')}, meeting {words.share(found.score)} of deadlines."
+        f"{words.shorten(chosen.name)} meets {words.share(found.score)} of the deadlines it was planned for: "
+        f"{words.search_took(found.seconds, found.evaluations, found.steps[-1].seconds)}."
     )
     st.html(verdict_html(chosen.place, sentence))
     st.html(facts_html([("algorithm", title), ("steps that improved it", words.count(len(found.steps))),
-                        ("ended because", _REASONS.get(found.stop_reason, found.stop_reason))]))  # fmt: skip
+                        ("ended because", words.STOP_REASONS.get(found.stop_reason, found.stop_reason))]))  # fmt: skip
     if title != found.algorithm:
         st.caption(plain_text(ALGORITHMS[found.algorithm].description))
     for note in found.notes:
         st.caption(f":material/info: {plain_text(note)}")
-
-
-_REASONS = {
-    "done": "all was tried",
-    "time limit": "the time was up",
-    "evaluation limit": "the allowed number of placements was tried",
-    "no improvement": "nothing improved it any more",
-    "bound met": "no placement can be better",
-    "cancelled": "it was stopped",
-}
 
 
 def draw_replay(visit: Visit, answer: Answer, chosen: Chosen) -> None:

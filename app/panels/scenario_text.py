@@ -7,10 +7,11 @@ from pathlib import Path
 import streamlit as st
 
 from app.look.style import plain_text
+from app.report.build import MAX_REPORT_BYTES, scenario_of_report
 from app.state.scenario_text import forget, write, written
 from app.state.session import Visit
 from planner.scenario.examples import examples
-from planner.scenario.file import MAX_SCENARIO_BYTES
+from planner.scenario.file import MAX_SCENARIO_BYTES, dump_scenario
 from simulator import InputError
 
 _TEXT, _UPLOAD, _EXAMPLE = "scenario.editor", "upload:scenario", "scenario.example"
@@ -32,9 +33,10 @@ def draw_beginnings(visit: Visit) -> None:
                       args=(visit, example.text, example.file_name), help="Replaces the text below.")  # fmt: skip
         st.caption(plain_text(example.about))
     with right:
-        st.file_uploader("or with a file (YAML)", key=_UPLOAD, on_change=_take_upload, args=(visit,),
-                         max_upload_size=max(MAX_SCENARIO_BYTES // 1024**2, 1),
-                         help="A scenario that was downloaded here or written by hand.")  # fmt: skip
+        st.file_uploader("or with a file (YAML or report)", key=_UPLOAD, on_change=_take_upload, args=(visit,),
+                         max_upload_size=MAX_REPORT_BYTES // 1024**2,
+                         help="A scenario that was downloaded here or written by hand, or a report made here "
+                         "(HTML).")  # fmt: skip
         if visit.complaints.get(_UPLOAD):
             st.error(plain_text(visit.complaints[_UPLOAD]))
 
@@ -92,6 +94,8 @@ def _take_upload(visit: Visit) -> None:
 
 
 def _decoded(content: bytes, name: str) -> str:
+    if content[:15].lower() == b"<!doctype html>":
+        return dump_scenario(scenario_of_report(content))
     if len(content) > MAX_SCENARIO_BYTES:
         raise InputError(f"Scenario '{name}' has {len(content):,} bytes; at most {MAX_SCENARIO_BYTES:,} are allowed.")
     try:

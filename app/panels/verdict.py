@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import streamlit as st
 
 from app.look import words
 from app.look.style import tile_html, verdict_html
-from app.state.compute import Answer, Entry
+from app.state.compute import Answer, Entry, kept
+from planner.explain import PairedDifference, paired_difference
 from simulator import Figures, Schedule
 
 
@@ -22,7 +24,24 @@ def draw_verdict(answer: Answer) -> None:
         [f.half_width for f in figures],
         [answer.inputs.problem.cluster.devices] * len(ranked),
     )
-    st.html(verdict_html(ranked[0].place, sentences))
+    st.html(verdict_html(ranked[0].place, f"{sentences} {undecided(ranked, answer)}".rstrip()))
+
+
+def undecided(ranked: Sequence[Entry], answer: Answer) -> str:
+    """Which of the others this run cannot tell from the best one; empty if there is none."""
+    best, *others = ranked
+    # Results of earlier settings may be of other requests.
+    if not answer.is_current or not math.isfinite(best.outcome.figures.total.slo_attainment):
+        return ""
+    near = [words.shorten(e.section.name) for e in others if not paired(e, best, answer).is_clear]
+    return f"That is no difference that this run can tell from {words.join(near)}." if near else ""
+
+
+def paired(first: Entry, second: Entry, answer: Answer) -> PairedDifference:
+    """By how much the second attains more than the first, and how sure that is."""
+    warmup_s = answer.inputs.warmup_s
+    key = ("paired difference", first.outcome_key, second.outcome_key, warmup_s)
+    return kept(key, lambda: paired_difference(first.outcome.result, second.outcome.result, warmup_s))
 
 
 def draw_tiles(entry: Entry, answer: Answer) -> None:

@@ -128,9 +128,10 @@ def how_found(outcome: PlacementOutcome) -> str:
     found = outcome.search
     if found is None:
         return '<p class="quiet">Given by hand.</p>'
+    best_after_s = found.steps[-1].seconds if found.steps else None
     sentence = (
-        f"Found by {found.algorithm} in {words.duration(found.seconds)}, after "
-        f"{words.plural(found.evaluations, 'evaluation')}; it stopped because: {found.stop_reason}."
+        f"Found by {found.algorithm}: {words.search_took(found.seconds, found.evaluations, best_after_s)}; "
+        f"{words.STOP_REASONS.get(found.stop_reason, found.stop_reason)}."
     )
     return f'<p class="quiet">{text(" ".join([sentence, *found.notes]))}</p>'
 
@@ -202,7 +203,8 @@ def reopening(yaml: str) -> str:
     opened = " open" if yaml.count("\n") <= MOST_LINES_OPEN else ""
     return (
         "<h2>Open it again</h2><p>This file holds its scenario, with searched placements filled in as found: open it "
-        "on the page Scenario, or save the YAML below as scenario.yaml, put an uploaded trace beside it, and run "
+        "on the page Scenario, which asks for an uploaded trace, or save the YAML below as scenario.yaml, put "
+        "the trace beside it, and run "
         "<code>python -m planner simulate scenario.yaml --json</code>. Both give the same numbers to the last digit; "
         "they stand in full in this file, in the script with the id <code>figures</code>.</p>"
         f'<details{opened}><summary>Scenario (YAML)</summary><pre id="yaml">{html.escape(yaml)}</pre></details>'

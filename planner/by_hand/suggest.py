@@ -18,8 +18,9 @@ from planner.by_hand.editing import (
     reshape_group,
     split_group,
 )
+from planner.explain import paired_difference
 from planner.scenario.inputs import Inputs
-from simulator import Figures, InputError, Placement, measure, simulate
+from simulator import Figures, InputError, Placement, SimulationResult, measure, simulate
 
 MOST_CHANGES = 300
 MOST_SUGGESTIONS = 5
@@ -39,12 +40,20 @@ class Change:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A change that was simulated; `slo_attainment` is 0..1, `gain` the difference to before."""
+    """A change that was simulated.
+
+    Attributes:
+        slo_attainment: with it, 0..1; gain: the difference to before.
+        is_clear: whether the gain is larger than the uncertainty of the paired difference; False with few requests.
+        losers: models that meet fewer deadlines with it: name, and by how much its attainment falls, most first.
+    """
 
     what: str
     placement: Placement
     slo_attainment: float
     gain: float
+    is_clear: bool
+    losers: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -81,15 +90,14 @@ def suggest_changes(
     """
     problem = inputs.problem
     placement.check(problem.models, problem.cluster)
-    before = _figures(placement, inputs)
-    start = before.total.slo_attainment
+    start = _run(placement, inputs)
+    before = measure(start, inputs.warmup_s)
     changes = list(islice(single_changes(placement, Bench(problem.models, problem.cluster), before), most))
     scored: list[Suggestion] = []
-    best_so_far, complete = start, True
+    best_so_far, complete = before.total.slo_attainment, True
     for done, change in enumerate(changes, start=1):
-        attainment = _figures(change.placement, inputs).total.slo_attainment
-        scored.append(Suggestion(change.what, change.placement, attainment, attainment - start))
-        best_so_far = max(best_so_far, attainment)
+        scored.append(_score(change, start, before, inputs))
+        best_so_far = max(best_so_far, scored[-1].slo_attainment)
         if on_change is not None and on_change(done, len(changes), best_so_far) is False:
             complete = done == len(changes)
             break
@@ -232,7 +240,19 @@ def _key(placement: Placement) -> tuple:
     return tuple(sorted((g.pp, g.tp, tuple(sorted(g.models))) for g in placement.groups))
 
 
-def _figures(placement: Placement, inputs: Inputs) -> Figures:
+def _score(change: Change, start: SimulationResult, before: Figures, inputs: Inputs) -> Suggestion:
+    result = _run(change.placement, inputs)
+    after = measure(result, inputs.warmup_s)
+    attainment = after.total.slo_attainment
+    pairs = zip(before.models, after.models, strict=True)
+    falls = [(name, old.slo_attainment - new.slo_attainment) for (name, old), (_, new) in pairs if old.requests]
+    losers = sorted(((name, fall) for name, fall in falls if fall > 0), key=lambda item: -item[1])
+    is_clear = paired_difference(start, result, inputs.warmup_s).is_clear
+    return Suggestion(
+        change.what, change.placement, attainment, attainment - before.total.slo_attainment, is_clear, tuple(losers)
+    )
+
+
+def _run(placement: Placement, inputs: Inputs) -> SimulationResult:
     problem = inputs.problem
-    result = simulate(problem.models, replace(placement, name="change"), problem.workload, problem.serving)
-    return measure(result, inputs.warmup_s)
+    return simulate(problem.models, replace(placement, name="change"), problem.workload, problem.serving)
