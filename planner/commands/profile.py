@@ -17,7 +17,9 @@ from planner.parallelise import (
     load_hardware,
     profile_command,
 )
+from planner.parallelise.architectures import MAX_BYTES
 from simulator import InputError
+from simulator.files import json_document, read_small, text_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,10 +76,8 @@ def find_architecture(name: str) -> Architecture:
     path = Path(name)
     if not path.is_file():
         raise InputError(f"Model '{name}' is neither a file nor one of {', '.join(shipped)}.")
-    try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise InputError(f"Model description '{name}' is not JSON; a Hugging Face config.json is allowed.") from None
+    where = f"Model description '{name}'"
+    description = json_document(text_of(read_small(path, where, MAX_BYTES), where, MAX_BYTES, "JSON"), where)
     if not isinstance(description, dict):
         raise InputError(f"Model description '{name}' holds no keys; an object is allowed.")
     if "model_type" in description or "architectures" in description:
@@ -113,7 +113,10 @@ def parse_measurement(text: str) -> Measurement:
 
 
 def _print_profile(document: dict) -> None:
-    print(f"{document['model']} on {document['device']}, {document['weight_gib']:.2f} GiB of weights (modelled)\n")
+    print(
+        f"{document['model']} on {document['device']}, {document['weight_gib']:.2f} GiB of weights (modelled),"
+        f" for requests of {document['sequence']:,} tokens (--sequence)\n"
+    )
     print_table(
         ("pp x tp", "devices", "latency", "slowest stage", "per second", "GiB a device", "communication", "imbalance"),
         [

@@ -27,7 +27,7 @@ def profile_command(
 ) -> dict:
     """The JSON document of a modelled profile, calibrated if measurements are given.
 
-    Arguments and errors as in `profile_model` and `calibrate`. Keys: model, device, weight_gib, calibration
+    Arguments and errors as in `profile_model` and `calibrate`. Keys: model, device, sequence, weight_gib, calibration
     (null, or factors and checks), configurations (one row each, see `configuration_row`), left_out, catalogue
     (in the form that a scenario's `profiles` reads).
     """
@@ -38,6 +38,7 @@ def profile_command(
     return {
         "model": architecture.name,
         "device": device.name,
+        "sequence": sequence or architecture.sequence,
         "weight_gib": total_weight_bytes(modelled.operators) / GIB,
         "calibration": _calibration_document(calibrated) if calibrated else None,
         "configurations": [configuration_row(modelled, pp, tp) for pp, tp in sorted(modelled.plans)],
