@@ -37,8 +37,8 @@ OnProgress = Callable[[str, str, Progress | None], bool | None]
 class NothingFound(InputError):
     """A search was cut short before it had a placement, so there is no figure. `found` is what the search gave."""
 
-    def __init__(self, name: str, found: SearchResult) -> None:
-        super().__init__(f"{name}: the search {CUT_SHORT[found.stop_reason]}.")
+    def __init__(self, found: SearchResult) -> None:
+        super().__init__(f"The search {CUT_SHORT[found.stop_reason]}.")
         self.found = found
 
 
@@ -182,7 +182,7 @@ def place(
         **wanted.options,
     )
     if found.stop_reason in CUT_SHORT and not _holds_a_model(found.placement):
-        raise NothingFound(section.name, found)
+        raise NothingFound(found)
     return replace(found.placement, name=section.name), found
 
 

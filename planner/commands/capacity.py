@@ -88,7 +88,7 @@ def _print_plans(capacity: Capacity) -> None:
     print_table(
         ("algorithm", "devices", "deadlines met", "+-", "USD/h", "headroom", "misses most", "worst device lost"), rows
     )
-    print_remarks((p.name, f"{key}: {reason}") for p in capacity.plans for key, reason in _said(p))
+    print_remarks((f"{p.name}, {key}", reason) for p in capacity.plans for key, reason in _said(p))
 
 
 def _said(plan: CapacityPlan) -> list[tuple[str, str]]:

@@ -47,14 +47,15 @@ def run(args: argparse.Namespace) -> int:
     for outcome in comparison.outcomes:
         print_notices(outcome.search.notes)
     check_any(comparison)
-    if args.out is not None:
-        write_scenario(with_found(scenario, comparison), args.out)
-        left = ", ".join(missing.name for missing in comparison.missing)
-        print_notices([f"'{args.out}' still has as searches, because nothing was found: {left}."] if left else [])
     if args.json:
         print_json(comparison.document(planned_json))
     else:
         _print_plans(comparison)
+    # Last, so that a full disk does not take the plans along.
+    if args.out is not None:
+        write_scenario(with_found(scenario, comparison), args.out)
+        left = ", ".join(missing.name for missing in comparison.missing)
+        print_notices([f"'{args.out}' still has as searches, because nothing was found: {left}."] if left else [])
     return 0 if comparison.complete else INTERRUPTED
 
 

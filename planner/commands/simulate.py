@@ -46,21 +46,22 @@ def run(args: argparse.Namespace) -> int:
     for outcome in comparison.outcomes:
         print_notices(outcome.search.notes if outcome.search else ())
     check_any(comparison)
-    if args.requests is not None and comparison.complete:
-        write_requests(comparison, args.requests)
-    elif args.requests is not None:
-        print_notices([f"Interrupted, so '{args.requests}' was not written."])
     if args.json:
         print_json(comparison.to_json())
     else:
         _print_comparison(comparison)
+    # Last, so that a full disk does not take the figures along.
+    if args.requests is not None and comparison.complete:
+        write_requests(comparison, args.requests)
+    elif args.requests is not None:
+        print_notices([f"Interrupted, so '{args.requests}' was not written."])
     return 0 if comparison.complete else INTERRUPTED
 
 
 def check_any(comparison: Comparison) -> None:
     """Raises InputError with the reasons where the work came to its end and not one placement has figures."""
     if comparison.complete and not comparison.outcomes:
-        raise InputError(" ".join(missing.reason for missing in comparison.missing))
+        raise InputError(" ".join(f"{missing.name}: {missing.reason}" for missing in comparison.missing))
 
 
 def write_requests(comparison: Comparison, path: str | Path) -> None:
