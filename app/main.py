@@ -10,7 +10,7 @@ from app.background.warm_up import start_warm_up
 from app.look.style import draw_style, guarded
 from app.panels.share import draw_share_bar, open_link
 from app.state.limits import BOUNDS_IN_WORDS
-from app.state.session import current_visit
+from app.state.session import current_session
 from simulator.preparation import SIMULATING
 
 # The scripts lie in views/, because a folder called pages/ makes Streamlit run them without this file.
@@ -48,9 +48,9 @@ page = st.navigation(
     position="top",
 )
 draw_style()
-visit = current_visit()
+session = current_session()
 bar = st.container()
-open_link(visit)
+open_link(session)
 guarded(page.run)()
 with bar:
-    draw_share_bar(visit)
+    draw_share_bar(session)

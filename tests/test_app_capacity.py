@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 from app.background.tasks import Task, desk_of, start_task
 from app.panels.capacity import plan_table, sentence_of, use_plan, why_not
 from app.panels.capacity_sweeps import rate_map, sweep_table
-from app.state.first_visit import first_scenario
-from app.state.session import Visit, with_values
+from app.state.first_scenario import first_scenario
+from app.state.session import Session, with_values
 from planner.scenario.inputs import build_inputs
 from planner.scenario.schema import PlacementSection
 from planner.what_if.capacity import find_capacity
@@ -38,20 +38,26 @@ def capacity(scenario):
 @pytest.fixture
 def view(scenario):
     at = AppTest.from_file(PAGE, default_timeout=120).run()
-    visit = at.session_state["visit"]
-    visit.scenario = scenario
-    visit.views |= {"target": 95.0, "from": 4, "to": 24, "step": 4, "algorithms": ["uniform", "selective_replication"]}
+    session = at.session_state["session"]
+    session.scenario = scenario
+    session.views |= {
+        "target": 95.0,
+        "from": 4,
+        "to": 24,
+        "step": 4,
+        "algorithms": ["uniform", "selective_replication"],
+    }
     at.run()
     assert not at.exception and not at.error
     return at
 
 
 def wait(at, place):
-    desk = desk_of(at.session_state["visit"], place)
+    desk = desk_of(at.session_state["session"], place)
     desk.task.wait(60)
     at.run()
     assert not at.exception and not at.error
-    return desk_of(at.session_state["visit"], place).result
+    return desk_of(at.session_state["session"], place).result
 
 
 def verdicts(at):
@@ -61,7 +67,7 @@ def verdicts(at):
 def test_the_page_finds_the_numbers_of_devices_that_the_planner_finds(view, scenario):
     view.button(key="capacity.go").click().run()
     found, _ = wait(view, "capacity")
-    sections = view.session_state["visit"].desks["capacity"].last.result[0]
+    sections = view.session_state["session"].desks["capacity"].last.result[0]
     again = find_capacity(
         scenario, 0.95,
         [PlacementSection(name=n, search={"algorithm": a, "time_limit_s": 2.0})
@@ -76,7 +82,7 @@ def test_the_result_stays_with_a_warning_when_the_question_changes(view):
     view.button(key="capacity.go").click().run()
     found, _ = wait(view, "capacity")
     view.number_input(key="target").set_value(90.0).run()
-    assert desk_of(view.session_state["visit"], "capacity").result[0] is found
+    assert desk_of(view.session_state["session"], "capacity").result[0] is found
     assert any("changed" in warning.value for warning in view.warning)
 
 
@@ -113,17 +119,17 @@ def test_the_table_has_cost_and_worst_failures_of_every_plan(capacity, scenario)
 
 def test_using_a_plan_puts_the_very_placement_into_the_basket(capacity, scenario, monkeypatch):
     monkeypatch.setattr("streamlit.toast", lambda *_: None)
-    visit = Visit(scenario=with_values(scenario, "cluster", devices=2))
-    use_plan(visit, capacity.best)
-    added = visit.scenario.placements[-1]
+    session = Session(scenario=with_values(scenario, "cluster", devices=2))
+    use_plan(session, capacity.best)
+    added = session.scenario.placements[-1]
     assert [(g.pp, g.tp, list(g.models)) for g in added.groups] == [
         (g.pp, g.tp, list(g.models)) for g in capacity.best.outcome.placement.groups
     ]
-    assert visit.scenario.cluster.devices == capacity.best.devices
+    assert session.scenario.cluster.devices == capacity.best.devices
 
 
 def test_failures_are_those_of_the_planner(view, scenario):
-    answer = view.session_state["visit"].answer
+    answer = view.session_state["session"].answer
     inputs = build_inputs(scenario)
     for entry in answer.entries:
         worst = min(f.slo_attainment for f in fault_what_if(entry.outcome.placement, inputs.problem))
@@ -156,14 +162,14 @@ def test_a_sweep_keeps_figures_but_not_a_million_requests(scenario):
 
 
 def test_work_that_fails_says_so_and_keeps_the_last_result():
-    visit = Visit()
+    session = Session()
 
     def refuse(task):
         raise InputError("too few devices")
 
-    start_task(visit, "x", "1", lambda task: 42).task.wait(10)
-    start_task(visit, "x", "2", refuse).task.wait(10)
-    desk = desk_of(visit, "x")
+    start_task(session, "x", "1", lambda task: 42).task.wait(10)
+    start_task(session, "x", "2", refuse).task.wait(10)
+    desk = desk_of(session, "x")
     assert (desk.result, desk.task.problem, desk.last.key) == (42, "too few devices", "1")
 
 

@@ -31,12 +31,12 @@ def shown():
     return opened()
 
 
-def visit(at):
-    return at.session_state["visit"]
+def session(at):
+    return at.session_state["session"]
 
 
 def view(at):
-    return current_view(visit(at), visit(at).answer)
+    return current_view(session(at), session(at).answer)
 
 
 def written(at):
@@ -50,7 +50,7 @@ def choose_rows(at, key, rows):
 
 
 def test_the_difference_and_the_pairs_are_those_of_the_comparison(shown):
-    results = {r.name: r for r in compare(visit(shown).scenario).results}
+    results = {r.name: r for r in compare(session(shown).scenario).results}
     first, second = results["Single-device replication"], results["8-stage groups"]
     gap = paired_difference(first, second)
     assert f"meets {100 * gap.difference:.1f} points" in written(shown)
@@ -61,7 +61,7 @@ def test_the_difference_and_the_pairs_are_those_of_the_comparison(shown):
 
 def test_a_model_filters_every_number(shown):
     shown.selectbox(key="compare.model").set_value("model-16").run()
-    result = compare(visit(shown).scenario).results[0]
+    result = compare(session(shown).scenario).results[0]
     mine = result.workload.model == 16
     assert f"meets {words.share(float(result.in_slo[mine].mean()))} of deadlines" in written(shown)
     assert "only model model-16" in written(shown)
@@ -72,7 +72,7 @@ def test_a_model_filters_every_number(shown):
 
 def test_a_group_in_the_address_filters_to_the_requests_it_was_sent():
     shown = opened(**{"in": "8-stage groups", "group": "1"})
-    result = compare(visit(shown).scenario).results[0]
+    result = compare(session(shown).scenario).results[0]
     mine = result.group == 1
     assert "sent to group 1" in written(shown)
     assert f"meets {words.share(float(result.in_slo[mine].mean()))} of deadlines" in written(shown)
@@ -112,7 +112,7 @@ def test_views_that_do_not_fit_the_answer_are_ignored():
 
 def test_a_copy_joins_the_basket_and_its_pair_does_not_differ(shown):
     shown.button(key="basket.0.copy").click().run()
-    assert [s.name for s in visit(shown).scenario.placements][-1] == "8-stage groups (2)"
+    assert [s.name for s in session(shown).scenario.placements][-1] == "8-stage groups (2)"
     shown.selectbox(key="compare.first").set_value("8-stage groups").run()
     shown.selectbox(key="compare.second").set_value("8-stage groups (2)").run()
     assert "8-stage groups (2) meets as many deadlines as 8-stage groups" in written(shown)
@@ -138,7 +138,7 @@ def test_one_placement_alone_says_what_to_do(shown):
 
 
 def test_the_tables_hold_every_model_and_every_group(shown):
-    results = compare(visit(shown).scenario).results
+    results = compare(session(shown).scenario).results
     tables = [frame.value for frame in shown.dataframe]
     models = next(t for t in tables if "difference" in t and "model" in t)
     groups = next(t for t in tables if "max_queue" in t)

@@ -22,12 +22,12 @@ def page():
     return at
 
 
-def visit(at):
-    return at.session_state["visit"]
+def session(at):
+    return at.session_state["session"]
 
 
 def draft(at):
-    return visit(at).views["draft"]
+    return session(at).views["draft"]
 
 
 def verdict(at):
@@ -55,10 +55,10 @@ def test_dropping_models_changes_the_attainment_to_what_the_planner_says(page):
     page.multiselect(key="draft.models").set_value(held[:9]).run()
     assert "As edited it meets" in verdict(page) and "against 8-stage groups" in verdict(page)
     page.button(key="draft.save").click().run()
-    outcomes = {o.name: o.figures.total.slo_attainment for o in compare(visit(page).scenario).outcomes}
+    outcomes = {o.name: o.figures.total.slo_attainment for o in compare(session(page).scenario).outcomes}
     assert list(outcomes)[-1] == "8-stage groups, edited"
     assert tile(page) == f"{100 * outcomes['8-stage groups, edited']:.1f} %" != before
-    assert visit(page).looked_at == draft(page).start_name == "8-stage groups, edited"
+    assert session(page).looked_at == draft(page).start_name == "8-stage groups, edited"
 
 
 def test_undo_and_redo_go_through_every_edit(page):
@@ -97,7 +97,7 @@ def test_a_shape_is_refused_unless_misfits_may_be_left_out(page):
     page.selectbox(key="draft.new.shape").set_value((2, 1)).run()
     page.button(key="draft.new").click().run()
     assert (draft(page).now.groups[-1].pp, draft(page).now.groups[-1].models) == (2, ())
-    assert visit(page).views["edit_group"] == 2
+    assert session(page).views["edit_group"] == 2
 
 
 def test_a_model_moves_and_groups_merge(page):
@@ -120,11 +120,11 @@ def test_a_model_moves_and_groups_merge(page):
 def test_overwriting_keeps_name_and_place(page):
     page.button(key="draft.remove").click().run()
     page.button(key="draft.overwrite").click().run()
-    first = visit(page).scenario.placements[0]
+    first = session(page).scenario.placements[0]
     assert first.name == "8-stage groups" and len(first.groups) == 1 and first.search is None
-    assert len(visit(page).scenario.placements) == 2
+    assert len(session(page).scenario.placements) == 2
     page.button(key="undo").click().run()
-    assert visit(page).scenario.placements[0].search is not None
+    assert session(page).scenario.placements[0].search is not None
 
 
 def test_a_draft_that_no_longer_fits_says_everything_that_is_wrong_and_can_be_mended(page):
@@ -138,9 +138,9 @@ def test_a_draft_that_no_longer_fits_says_everything_that_is_wrong_and_can_be_me
 def test_suggestions_are_applied_by_a_click(page):
     page.segmented_control(key="draft.start").set_value("Single-device replication").run()
     page.button(key="draft.suggest").click().run()
-    visit(page).desks["draft.suggestions"].task.wait(60)
+    session(page).desks["draft.suggestions"].task.wait(60)
     page.run()
-    found = visit(page).desks["draft.suggestions"].result
+    found = session(page).desks["draft.suggestions"].result
     assert found.best and found.best[0].gain > 0
     page.button(key="draft.apply.0").click().run()
     assert draft(page).now.groups == found.best[0].placement.groups

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.controls.models import edited_rows
 from app.look.style import OUR_FAULT
-from app.state.first_visit import first_scenario
+from app.state.first_scenario import first_scenario
 from app.state.limits import MAX_DEVICES, MAX_MODELS
 from app.state.session import with_values
 from planner import compare, dump_scenario, parse_scenario
@@ -24,16 +24,16 @@ def plan():
     at = AppTest.from_file(MAIN, default_timeout=60).run()
     assert not at.exception
     yield at
-    for job in visit(at).jobs.values():
+    for job in session(at).jobs.values():
         job.stop()
 
 
-def visit(at):
-    return at.session_state["visit"]
+def session(at):
+    return at.session_state["session"]
 
 
 def attainments(at):
-    return [entry.outcome.figures.total.slo_attainment for entry in visit(at).answer.entries]
+    return [entry.outcome.figures.total.slo_attainment for entry in session(at).answer.entries]
 
 
 def verdict(at):
@@ -41,7 +41,7 @@ def verdict(at):
 
 
 def upload(at, *files):
-    at.file_uploader(key=f"upload:trace:{visit(at).refused}").set_value(
+    at.file_uploader(key=f"upload:trace:{session(at).refused}").set_value(
         [(name, data, "text/csv") for name, data in files]
     ).run()
     assert not at.exception
@@ -69,7 +69,7 @@ def test_the_page_and_the_command_line_say_the_same(plan):
 def test_a_group_size_changes_the_attainment_and_the_name(plan):
     before = attainments(plan)
     plan.selectbox(key="placement.0.size").set_value((2, 1)).run()
-    assert visit(plan).scenario.placements[0].name == "2-stage groups"
+    assert session(plan).scenario.placements[0].name == "2-stage groups"
     assert attainments(plan)[0] != before[0]
     assert attainments(plan)[1] == before[1]
 
@@ -94,22 +94,22 @@ def test_undo_brings_the_earlier_numbers_back(plan):
 
 def test_an_uploaded_trace_is_simulated_and_named_with_its_digest(plan):
     upload(plan, ("mine.csv", GOOD))
-    section = visit(plan).scenario.workload.trace
+    section = session(plan).scenario.workload.trace
     assert section.path == "mine.csv" and len(section.sha256) == 64
-    assert len(visit(plan).answer.inputs.problem.workload) == 2000
+    assert len(session(plan).answer.inputs.problem.workload) == 2000
 
 
 def test_several_files_at_once_are_one_model_each(plan):
     rows = b"TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:45:10.1,10,5\n2023-11-16 18:45:11.1,10,5\n"
     upload(plan, ("chat.csv", rows), ("code.csv", rows))
-    assert visit(plan).answer.inputs.trace.sources == ("chat", "code")
+    assert session(plan).answer.inputs.trace.sources == ("chat", "code")
 
 
 def test_one_model_for_each_source_maps_by_name(plan):
     upload(plan, ("mine.csv", GOOD))
     plan.button(key="traffic.per_source").click().run()
-    assert [model.name for model in visit(plan).answer.inputs.problem.models] == ["m0", "m1", "m2"]
-    assert visit(plan).scenario.workload.trace.map_models == "by_name"
+    assert [model.name for model in session(plan).answer.inputs.problem.models] == ["m0", "m1", "m2"]
+    assert session(plan).scenario.workload.trace.map_models == "by_name"
 
 
 @pytest.mark.parametrize(
@@ -131,11 +131,11 @@ def test_one_model_for_each_source_maps_by_name(plan):
     ],
 )
 def test_a_wrong_upload_shows_one_sentence_and_keeps_the_result(plan, name, data, said):
-    before, scenario = attainments(plan), visit(plan).scenario
+    before, scenario = attainments(plan), session(plan).scenario
     upload(plan, (name, data))
     (sentence,) = errors(plan)
     assert said in sentence and sentence.endswith(".") and "Traceback" not in sentence
-    assert attainments(plan) == before and visit(plan).scenario == scenario
+    assert attainments(plan) == before and session(plan).scenario == scenario
     assert "96" in verdict(plan)
 
 
@@ -156,7 +156,7 @@ def test_settings_that_cannot_be_simulated_keep_the_last_result_and_say_so(plan)
 def test_a_group_larger_than_the_cluster_is_said_at_its_placement(plan):
     plan.number_input(key="cluster.devices").set_value(4).run()
     assert len(errors(plan)) == 1 and "8" in errors(plan)[0]
-    assert not visit(plan).answer.entries[0].is_current and visit(plan).answer.entries[1].is_current
+    assert not session(plan).answer.entries[0].is_current and session(plan).answer.entries[1].is_current
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_a_group_larger_than_the_cluster_is_said_at_its_placement(plan):
     ],
 )
 def test_what_the_page_does_not_take_is_refused_in_a_sentence(plan, section, values, said):
-    visit(plan).replace("traffic", with_values(first_scenario(), section, **values))
+    session(plan).replace("traffic", with_values(first_scenario(), section, **values))
     plan.run()
     assert not plan.exception
     assert any(said in sentence for sentence in errors(plan))
@@ -204,14 +204,14 @@ def test_wrong_text_by_hand_is_said_with_its_line(plan, text, said):
     plan.text_area(key="placement.2.text").set_value(text).run()
     (sentence,) = errors(plan)
     assert said in sentence and "by hand" in sentence
-    assert {"8-stage groups", "Single-device replication"} <= {e.section.name for e in visit(plan).answer.shown}
+    assert {"8-stage groups", "Single-device replication"} <= {e.section.name for e in session(plan).answer.shown}
 
 
 def test_a_duplicate_name_is_refused_and_nothing_changes(plan):
-    scenario = visit(plan).scenario
+    scenario = session(plan).scenario
     plan.text_input(key="placement.0.name").set_value("Single-device replication").run()
     assert "every name may occur once" in errors(plan)[0]
-    assert visit(plan).scenario == scenario
+    assert session(plan).scenario == scenario
 
 
 def test_without_placements_the_page_says_what_to_do(plan):
@@ -241,7 +241,7 @@ def add(plan, kind):
 
 def after_jobs(plan):
     until = time.monotonic() + 60
-    while any(not job.is_done for job in visit(plan).jobs.values()):
+    while any(not job.is_done for job in session(plan).jobs.values()):
         assert time.monotonic() < until
         time.sleep(0.05)
     return plan.run()
@@ -249,16 +249,16 @@ def after_jobs(plan):
 
 def test_a_long_search_runs_beside_the_page_and_its_result_appears(plan):
     add(plan, "greedy")
-    assert len(visit(plan).answer.shown) == 2 and visit(plan).answer.entries[2].outcome is None
+    assert len(session(plan).answer.shown) == 2 and session(plan).answer.entries[2].outcome is None
     plan.number_input(key="placement.2.time_limit_s").set_value(1.0).run()
     after_jobs(plan)
-    assert not plan.exception and visit(plan).answer.entries[2].is_current
+    assert not plan.exception and session(plan).answer.entries[2].is_current
     assert 0 < attainments(plan)[2] < 1
 
 
 def test_a_stopped_search_gives_its_best_so_far_and_says_so(plan):
     add(plan, "greedy")
-    (job,) = visit(plan).jobs.values()
+    (job,) = session(plan).jobs.values()
     job.stop()
     after_jobs(plan)
     assert any("was stopped" in info.value for info in plan.info)
@@ -272,17 +272,17 @@ def test_results_of_different_settings_are_never_shown_beside_each_other(plan):
     plan.button(key="placement.0.remove").click().run()
     assert verdict(plan) == before
     assert any("earlier settings" in info.value for info in plan.info)
-    assert not any(entry.is_current for entry in visit(plan).answer.shown)
-    next(iter(visit(plan).jobs.values())).stop()
+    assert not any(entry.is_current for entry in session(plan).answer.shown)
+    next(iter(session(plan).jobs.values())).stop()
     after_jobs(plan)
-    assert [entry.section.name for entry in visit(plan).answer.shown] == ["Greedy (Algorithm 1)"]
+    assert [entry.section.name for entry in session(plan).answer.shown] == ["Greedy (Algorithm 1)"]
 
 
 def test_a_search_that_nobody_wants_any_more_is_stopped(plan):
     add(plan, "greedy")
-    (job,) = visit(plan).jobs.values()
+    (job,) = session(plan).jobs.values()
     plan.button(key="placement.2.remove").click().run()
-    assert job.is_stopped and not visit(plan).jobs
+    assert job.is_stopped and not session(plan).jobs
 
 
 def test_names_from_outside_are_never_markup(plan):
@@ -305,12 +305,12 @@ def test_the_real_traces_upload_and_simulate(plan):
         pytest.skip("../shared/traces is not there")
     files = [folder / "azure_llm_2023" / f"AzureLLMInferenceTrace_{name}.csv" for name in ("code", "conv")]
     upload(plan, *((file.name, file.read_bytes()) for file in files))
-    assert len(visit(plan).answer.inputs.problem.workload) == 3719 + 9612
+    assert len(session(plan).answer.inputs.problem.workload) == 3719 + 9612
     table = folder / "azure_functions_2019" / "invocations_500f_min480-719.csv"
     upload(plan, (table.name, table.read_bytes()))
-    assert visit(plan).scenario.workload.trace.resample == "gamma"
+    assert session(plan).scenario.workload.trace.resample == "gamma"
     assert not plan.error
 
 
 def _downloaded(at):
-    return dump_scenario(visit(at).scenario)
+    return dump_scenario(session(at).scenario)

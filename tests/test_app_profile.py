@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from app.look import words
 from app.panels.profile import OWN_FILE, Made, stage_table, use_profile
 from app.panels.profile_inputs import Question, read_config
-from app.state.session import Visit
+from app.state.session import Session
 from planner.parallelise import (
     Measurement,
     architecture_from_hf_config,
@@ -40,7 +40,7 @@ def view():
 
 
 def finished(at):
-    at.session_state["visit"].desks["profile"].task.wait(60)
+    at.session_state["session"].desks["profile"].task.wait(60)
     at.run()
     assert not at.exception
     return at
@@ -60,20 +60,20 @@ def test_the_page_says_the_latency_that_the_model_gives(view, modelled):
 def test_another_device_makes_another_profile(view):
     view.selectbox(key="profile.device").set_value("h100-80gb").run()
     finished(view)
-    fast = view.session_state["visit"].desks["profile"].result
+    fast = view.session_state["session"].desks["profile"].result
     assert fast.modelled.device.name == "h100-80gb"
     assert words.duration(fast.modelled.profile.single_device_latency_s) in said(view)
 
 
 def test_a_model_that_fits_nowhere_says_so_and_the_last_profile_stays(view):
-    before = view.session_state["visit"].desks["profile"].result
+    before = view.session_state["session"].desks["profile"].result
     view.selectbox(key="profile.model").set_value("bert-104b").run()
     view.selectbox(key="profile.pp").set_value(1).run()
     view.selectbox(key="profile.tp").set_value(1).run()
-    view.session_state["visit"].desks["profile"].task.wait(60)
+    view.session_state["session"].desks["profile"].task.wait(60)
     view.run()
     assert any("bert-104b" in error.value and "larger limits" in error.value for error in view.error)
-    assert view.session_state["visit"].desks["profile"].result is not None and before is not None
+    assert view.session_state["session"].desks["profile"].result is not None and before is not None
 
 
 def test_a_config_from_hugging_face_is_read_by_its_sizes():
@@ -104,14 +104,14 @@ def test_an_uploaded_config_is_profiled_and_a_wrong_one_keeps_it(view):
 def test_a_profile_that_is_used_becomes_a_model_of_the_scenario(modelled, monkeypatch):
     monkeypatch.setattr("streamlit.toast", lambda *_: None)
     question = Question(modelled.architecture, modelled.device, 2048, 8, 8, 13.0, ())
-    visit = Visit()
-    use_profile(visit, Made(question, modelled, {}, None), "my bert")
-    assert visit.scenario.profiles == OWN_FILE
-    assert visit.scenario.models[-1].profile == "my bert"
-    kept = visit.own_profiles(visit.scenario).profiles["my bert"]
+    session = Session()
+    use_profile(session, Made(question, modelled, {}, None), "my bert")
+    assert session.scenario.profiles == OWN_FILE
+    assert session.scenario.models[-1].profile == "my bert"
+    kept = session.own_profiles(session.scenario).profiles["my bert"]
     assert kept.entry(4, 1).stage_latency_s == modelled.profile.entry(4, 1).stage_latency_s
-    use_profile(visit, Made(question, modelled, {}, None), "my other")
-    assert set(visit.own_profiles(visit.scenario).profiles) == {"my bert", "my other"}
+    use_profile(session, Made(question, modelled, {}, None), "my other")
+    assert set(session.own_profiles(session.scenario).profiles) == {"my bert", "my other"}
 
 
 def test_measured_latencies_scale_the_profile():

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.state.first_visit import first_scenario
-from app.state.session import Visit
+from app.state.first_scenario import first_scenario
+from app.state.session import Session
 from app.state.sharing import is_local, make_link, scenario_to_share, take_link
 from planner import compare, dump_scenario, parse_scenario
 from planner.scenario.examples import examples
@@ -46,8 +46,8 @@ def page():
     return opened()
 
 
-def visit(at):
-    return at.session_state["visit"]
+def session(at):
+    return at.session_state["session"]
 
 
 def errors(at):
@@ -59,7 +59,7 @@ def text(at):
 
 
 def attainments(at):
-    return [entry.outcome.figures.total.slo_attainment for entry in visit(at).answer.entries]
+    return [entry.outcome.figures.total.slo_attainment for entry in session(at).answer.entries]
 
 
 def test_the_text_is_the_scenario_in_force(page):
@@ -70,17 +70,17 @@ def test_the_text_is_the_scenario_in_force(page):
 def test_a_good_text_comes_into_force_and_keeps_its_comments(page):
     written = text(page).value.replace("devices: 16", "devices: 8") + "# my note\n"
     text(page).set_value(written).run()
-    assert visit(page).scenario.cluster.devices == 8
+    assert session(page).scenario.cluster.devices == 8
     assert text(page).value == written
     assert attainments(page) == [r.slo_attainment for r in compare(parse_scenario(written)).results]
 
 
 def test_a_wrong_text_is_said_with_its_line_and_the_last_good_scenario_stays(page):
-    before = visit(page).scenario
+    before = session(page).scenario
     wrong = text(page).value.replace("devices: 16", "devises: 16")
     text(page).set_value(wrong).run()
     assert any("line 3" in s and "cluster.devises" in s and "devices" in s for s in errors(page))
-    assert visit(page).scenario == before and text(page).value == wrong
+    assert session(page).scenario == before and text(page).value == wrong
     page.switch_page("views/plan.py").run()
     assert not page.error and len(attainments(page)) == 2
     page.switch_page("views/scenario.py").run()
@@ -93,10 +93,10 @@ def test_a_wrong_text_is_said_with_its_line_and_the_last_good_scenario_stays(pag
     "wrong", ["", "- a\n- b\n", "version: 1\n", "a: [", "version: 2\n", "x: &a 1\ny: *a\n", "\x00"]
 )
 def test_no_text_breaks_the_page(page, wrong):
-    before = visit(page).scenario
+    before = session(page).scenario
     text(page).set_value(wrong).run()
     assert len(errors(page)) == 1 and not page.exception
-    assert visit(page).scenario == before
+    assert session(page).scenario == before
 
 
 def test_a_change_elsewhere_is_in_the_text(page):
@@ -121,7 +121,7 @@ def test_every_example_is_a_scenario_that_can_be_built_and_says_what_it_is_about
 def test_an_example_is_loaded_with_its_comments_and_answered(page):
     page.selectbox(key="scenario.example").select_index(1).run()
     page.button(key="scenario.load").click().run()
-    assert visit(page).scenario == examples()[1].scenario
+    assert session(page).scenario == examples()[1].scenario
     assert text(page).value == examples()[1].text
     assert attainments(page) == [r.slo_attainment for r in compare(examples()[1].scenario).results]
 
@@ -139,10 +139,10 @@ def upload(at, key, name, content):
 
 def test_a_file_is_loaded_and_a_wrong_one_is_said_and_shown(page):
     upload(page, "upload:scenario", "mine.yaml", examples()[0].text.encode())
-    assert visit(page).scenario == examples()[0].scenario
+    assert session(page).scenario == examples()[0].scenario
     upload(page, "upload:scenario", "picture.png", b"\x89PNG\xff\xfe")
     assert any("'picture.png' is not text in UTF-8" in s for s in errors(page))
-    assert visit(page).scenario == examples()[0].scenario
+    assert session(page).scenario == examples()[0].scenario
 
 
 def test_a_scenario_waits_for_its_trace_and_then_gives_the_numbers_of_the_command_line(page, tmp_path):
@@ -155,7 +155,7 @@ def test_a_scenario_waits_for_its_trace_and_then_gives_the_numbers_of_the_comman
     (tmp_path / "runs" / "mine.csv").write_bytes(TRACE)
     expected = compare(parse_scenario(WITH_TRACE).in_folder(tmp_path))
     assert attainments(page) == [r.slo_attainment for r in expected.results]
-    assert visit(page).scenario.workload.trace.duration_s == 60
+    assert session(page).scenario.workload.trace.duration_s == 60
 
 
 def test_another_trace_than_the_one_the_scenario_was_made_with_is_refused(page):
@@ -182,28 +182,28 @@ def test_a_scenario_waits_for_its_profiles(page):
 def test_a_link_shows_the_same_numbers_and_the_same_view():
     first = opened("plan")
     first.number_input(key="cluster.devices").set_value(12).run()
-    visit(first).looked_at = "Single-device replication"
-    link = make_link(visit(first), "https://planner.example/placement", {"edit_group": "1", "s": "old"})
+    session(first).looked_at = "Single-device replication"
+    link = make_link(session(first), "https://planner.example/placement", {"edit_group": "1", "s": "old"})
     parameters = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
     second = opened("placement", **parameters)
-    assert visit(second).scenario == visit(first).scenario
+    assert session(second).scenario == session(first).scenario
     assert attainments(second) == attainments(first)
-    assert visit(second).looked_at == "Single-device replication"
+    assert session(second).looked_at == "Single-device replication"
     assert second.selectbox(key="edit_group").value == 1
 
 
 def test_a_link_is_taken_once_and_later_edits_stay():
     at = opened("plan", s=encode_scenario(examples()[0].scenario))
-    assert visit(at).scenario == examples()[0].scenario
+    assert session(at).scenario == examples()[0].scenario
     at.number_input(key="cluster.devices").set_value(4).run()
     at.run()
-    assert visit(at).scenario.cluster.devices == 4
+    assert session(at).scenario.cluster.devices == 4
 
 
 @pytest.mark.parametrize("token", ["", "nonsense", "s1.AAAA", "s1." + "A" * MAX_TOKEN_CHARACTERS])
 def test_a_damaged_link_is_said_and_the_first_scenario_stays(token):
     at = opened("plan", s=token)
-    assert visit(at).scenario == first_scenario()
+    assert session(at).scenario == first_scenario()
     assert len(attainments(at)) == 2
     assert len(errors(at)) == 1 and "link" in errors(at)[0].lower()
 
@@ -212,15 +212,15 @@ def test_a_link_to_an_uploaded_trace_names_its_digest_and_asks_for_the_file():
     first = opened()
     text(first).set_value(WITH_TRACE).run()
     upload(first, "upload:missing-trace", "mine.csv", TRACE)
-    shared = scenario_to_share(visit(first))
+    shared = scenario_to_share(session(first))
     assert shared.workload.trace.sha256 == hashlib.sha256(TRACE).hexdigest()
     assert shared.workload.trace.path == "mine.csv"
     second = opened("plan", s=encode_scenario(shared))
     assert any("needs the trace mine.csv" in s for s in errors(second))
     # The usual upload does as well, and does not put the window and the mapping away.
-    upload(second, f"upload:trace:{visit(second).refused}", "renamed.csv", TRACE)
+    upload(second, f"upload:trace:{session(second).refused}", "renamed.csv", TRACE)
     assert attainments(second) == attainments(first)
-    assert visit(second).scenario.workload.trace.duration_s == 60
+    assert session(second).scenario.workload.trace.duration_s == 60
 
 
 def test_what_a_search_under_a_time_limit_found_is_in_the_link():
@@ -228,11 +228,11 @@ def test_what_a_search_under_a_time_limit_found_is_in_the_link():
     scenario["workload"]["gamma"]["duration_s"] = 30
     scenario["placements"] = [{"name": "found", "search": {"algorithm": "alpaserve", "time_limit_s": 1}}]
     at = opened("plan", s=encode_scenario(parse_scenario(str(scenario).replace("None", "null"))))
-    for job in visit(at).jobs.values():
+    for job in session(at).jobs.values():
         while not job.is_done:
             pass
     at.run()
-    shared = scenario_to_share(visit(at))
+    shared = scenario_to_share(session(at))
     assert shared.placements[0].search is None and shared.placements[0].name == "found"
     assert [r.slo_attainment for r in compare(shared).results] == attainments(at)
 
@@ -252,9 +252,9 @@ def test_the_share_button_gives_a_link_that_decodes(page):
     page.button(key="share").click().run()
     assert not page.exception
     link = next(c.value for c in page.code if "?s=" in c.value)
-    other = Visit()
+    other = Session()
     take_link(other, {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()})
-    assert other.scenario == visit(page).scenario
+    assert other.scenario == session(page).scenario
 
 
 def test_addresses_of_this_machine_are_told_from_others():

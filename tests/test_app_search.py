@@ -66,9 +66,9 @@ def test_what_is_no_json_is_refused_with_its_line():
 
 
 def test_the_page_opens_at_the_last_step_and_goes_to_the_one_that_is_chosen(view):
-    visit = view.session_state["visit"]
+    session = view.session_state["session"]
     slider = view.slider[0]
-    steps = next(e for e in visit.answer.entries if e.section.name in slider.key).outcome.search.steps
+    steps = next(e for e in session.answer.entries if e.section.name in slider.key).outcome.search.steps
     assert slider.value == slider.max == len(steps)
     view.slider(key=slider.key).set_value(2).run()
     assert not view.exception
@@ -77,10 +77,10 @@ def test_the_page_opens_at_the_last_step_and_goes_to_the_one_that_is_chosen(view
 
 
 def test_play_goes_on_from_the_start(view):
-    visit = view.session_state["visit"]
+    session = view.session_state["session"]
     view.button(key="replay.play").click().run()
     assert not view.exception
-    assert visit.views["replay_playing"]
+    assert session.views["replay_playing"]
 
 
 def test_an_uploaded_history_can_be_replayed_and_a_wrong_one_says_why(view, found):

@@ -28,7 +28,7 @@ def shown():
 
 
 def result_of(at, index=0):
-    return compare(at.session_state["visit"].scenario).results[index]
+    return compare(at.session_state["session"].scenario).results[index]
 
 
 def written(at):

@@ -38,11 +38,11 @@ def test_the_page_says_what_the_trace_command_says(view):
 
 
 def test_a_window_changes_what_is_replayed_and_not_what_the_file_holds(view):
-    visit = view.session_state["visit"]
-    before = len(visit.answer.inputs.problem.workload)
+    session = view.session_state["session"]
+    before = len(session.answer.inputs.problem.workload)
     view.number_input(key="trace.duration_s").set_value(300.0).run()
     assert not view.exception
-    after = len(visit.answer.inputs.problem.workload)
+    after = len(session.answer.inputs.problem.workload)
     assert after == 100 < before == 600
     assert "600" in said(view) and "100 requests are replayed" in said(view)
 

@@ -78,7 +78,7 @@ class Task:
 
 @dataclass
 class Desk:
-    """What is worked on at one place of the page, and the last result there."""
+    """What is worked on at one area of the page, and the last result there."""
 
     task: Task | None = None
     last: Task | None = None
@@ -99,38 +99,38 @@ class Desk:
         return self.task is not None and not self.task.is_done
 
 
-def desk_of(visit: Any, place: str) -> Desk:
-    """The desk at a place, up to date."""
-    desk = visit.desks.setdefault(place, Desk())
+def desk_of(session: Any, area: str) -> Desk:
+    """The desk at a area, up to date."""
+    desk = session.desks.setdefault(area, Desk())
     desk.refresh()
     return desk
 
 
-def start_task(visit: Any, place: str, key: str, work: Callable[[Task], Any]) -> Desk:
+def start_task(session: Any, area: str, key: str, work: Callable[[Task], Any]) -> Desk:
     """Put new work on a desk; what was worked on there is stopped, its last result stays until there is a new one."""
-    desk = desk_of(visit, place)
+    desk = desk_of(session, area)
     if desk.task is not None:
         desk.task.stop()
     desk.task = Task(key, work)
-    shared_workers().submit(visit.name, desk.task)
+    shared_workers().submit(session.name, desk.task)
     desk.task.wait(PATIENCE_S)
     desk.refresh()
     return desk
 
 
-def draw_task(visit: Any, place: str, doing: str) -> None:
+def draw_task(session: Any, area: str, doing: str) -> None:
     """Progress with Stop while there is work, and the sentence if it could not be done. doing: a few words."""
-    desk = desk_of(visit, place)
+    desk = desk_of(session, area)
     if desk.is_working:
-        _watch(visit, place, doing)
+        _watch(session, area, doing)
     elif desk.task is not None and desk.task.problem:
         st.error(plain_text(desk.task.problem))
 
 
 @st.fragment(run_every=POLL_S)
 @guarded
-def _watch(visit: Any, place: str, doing: str) -> None:
-    desk = desk_of(visit, place)
+def _watch(session: Any, area: str, doing: str) -> None:
+    desk = desk_of(session, area)
     if not desk.is_working:
         st.rerun()
     task = desk.task
@@ -141,4 +141,4 @@ def _watch(visit: Any, place: str, doing: str) -> None:
     share = min(task.done / task.total, 1.0) if task.total else 0.0
     with left:
         st.progress(share, text=plain_text(f"{doing}: {state}"))
-    right.button("Stop", key=f"stop-task:{place}", on_click=task.stop, disabled=task.is_stopped)
+    right.button("Stop", key=f"stop-task:{area}", on_click=task.stop, disabled=task.is_stopped)

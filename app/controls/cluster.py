@@ -6,18 +6,18 @@ import streamlit as st
 
 from app.controls.fields import bound, draw_complaint
 from app.state.limits import MAX_DEVICES
-from app.state.session import Visit, with_values
+from app.state.session import Session, with_values
 
-_PLACE = "cluster"
+_AREA = "cluster"
 
 
-def draw_cluster_controls(visit: Visit, problem: str | None) -> None:
+def draw_cluster_controls(session: Session, problem: str | None) -> None:
     """Devices, memory, nodes and price."""
-    cluster = visit.scenario.cluster
+    cluster = session.scenario.cluster
     st.markdown("##### Cluster")
 
     def field(label: str, name: str, **options) -> None:
-        bound(visit, _PLACE, st.number_input, label, f"cluster.{name}", getattr(cluster, name),
+        bound(session, _AREA, st.number_input, label, f"cluster.{name}", getattr(cluster, name),
               lambda scenario, value: with_values(scenario, "cluster", **{name: value}), **options)  # fmt: skip
 
     left, right = st.columns(2)
@@ -44,4 +44,4 @@ def draw_cluster_controls(visit: Visit, problem: str | None) -> None:
         )
         field("$ an hour each", "usd_per_device_hour", min_value=0.0, max_value=10_000.0, step=0.1, format="%g",
               help="The price of one device for one hour, in US dollars.")  # fmt: skip
-    draw_complaint(visit, _PLACE, problem)
+    draw_complaint(session, _AREA, problem)

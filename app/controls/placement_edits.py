@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from app.state.compute import QUICK_ALGORITHMS, Entry
-from app.state.first_visit import group_size_name, uniform_section
+from app.state.first_scenario import group_size_name, uniform_section
 from app.state.session import with_values
 from planner import Problem, dump_scenario, parse_scenario
 from planner.compare import placement_section

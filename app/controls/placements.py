@@ -24,7 +24,7 @@ from app.controls.placement_edits import (
 from app.look import words
 from app.look.style import dot
 from app.state.compute import Answer
-from app.state.session import Visit
+from app.state.session import Session
 from planner.scenario.schema import MAX_PLACEMENTS, PlacementSection
 from planner.search import ALGORITHMS, Option
 from simulator.schema import MAX_NAME
@@ -33,48 +33,48 @@ _WIDGETS = {"int": st.number_input, "float": st.number_input, "bool": st.checkbo
 _KIND = "placements.kind"
 
 
-def draw_placement_controls(visit: Visit, answer: Answer) -> None:
+def draw_placement_controls(session: Session, answer: Answer) -> None:
     """Every placement of the basket with its own settings, and adding one."""
     st.markdown("##### Placements to compare")
-    for index, section in enumerate(visit.scenario.placements):
-        place = f"placement:{section.name}"
+    for index, section in enumerate(session.scenario.placements):
+        area = f"placement:{section.name}"
         name, settings, remove = st.columns([6, 2, 1], vertical_alignment="center")
-        name.html(f"<b>{dot(visit.place_of(section.name))}{html.escape(words.shorten(section.name, 40))}</b>")
+        name.html(f"<b>{dot(session.hue_of(section.name))}{html.escape(words.shorten(section.name, 40))}</b>")
         with settings.popover("", icon=":material/tune:", type="tertiary", key=f"placement.{index}.settings",
                               help=f"Name and settings of placement {index + 1}"):  # fmt: skip
-            _draw_details(visit, index, section, place)
+            _draw_details(session, index, section, area)
         remove.button("", icon=":material/close:", key=f"placement.{index}.remove", type="tertiary",
-                      help=f"Take out placement {index + 1}", on_click=_take_out, args=(visit, index))  # fmt: skip
-        _draw_settings(visit, answer, index, section, place)
-        draw_complaint(visit, place, answer.problems.get(place))
-    if len(visit.scenario.placements) < MAX_PLACEMENTS:
+                      help=f"Take out placement {index + 1}", on_click=_take_out, args=(session, index))  # fmt: skip
+        _draw_settings(session, answer, index, section, area)
+        draw_complaint(session, area, answer.problems.get(area))
+    if len(session.scenario.placements) < MAX_PLACEMENTS:
         with st.popover("Add a placement", icon=":material/add:", width="stretch"):
             st.selectbox("Kind", list(kinds()), key=_KIND, format_func=kind_title)
             kind = st.session_state[_KIND]
             st.caption(kinds()[kind])
-            st.button("Add", key="placements.add", type="primary", on_click=_add, args=(visit, answer, kind))
-    draw_complaint(visit, "placements")
+            st.button("Add", key="placements.add", type="primary", on_click=_add, args=(session, answer, kind))
+    draw_complaint(session, "placements")
 
 
-def _draw_settings(visit: Visit, answer: Answer, index: int, section: PlacementSection, place: str) -> None:
+def _draw_settings(session: Session, answer: Answer, index: int, section: PlacementSection, area: str) -> None:
     if section.groups is not None:
         with st.expander("Groups as text"):
-            bound(visit, place, st.text_area, "Groups (YAML)", f"placement.{index}.text", groups_text(section),
+            bound(session, area, st.text_area, "Groups (YAML)", f"placement.{index}.text", groups_text(section),
                   lambda scenario, text: with_groups_text(scenario, index, text), height=200,
                   help="One line a group: pp stages, tp devices a stage, and the models it holds.")  # fmt: skip
     elif section.search is not None and answer.inputs is not None and is_uniform(section):
-        _draw_group_size(visit, answer, index, section, place)
+        _draw_group_size(session, answer, index, section, area)
 
 
-def _draw_details(visit: Visit, index: int, section: PlacementSection, place: str) -> None:
-    bound(visit, place, st.text_input, "Name", f"placement.{index}.name", section.name,
+def _draw_details(session: Session, index: int, section: PlacementSection, area: str) -> None:
+    bound(session, area, st.text_input, "Name", f"placement.{index}.name", section.name,
           lambda scenario, name: with_name(scenario, index, name), max_chars=MAX_NAME)  # fmt: skip
     if section.search is not None and section.search.algorithm in ALGORITHMS:
         st.caption(ALGORITHMS[section.search.algorithm].description)
-        _draw_options(visit, index, section, place)
+        _draw_options(session, index, section, area)
 
 
-def _draw_group_size(visit: Visit, answer: Answer, index: int, section: PlacementSection, place: str) -> None:
+def _draw_group_size(session: Session, answer: Answer, index: int, section: PlacementSection, area: str) -> None:
     sizes = group_sizes(answer.inputs.problem)
     options = section.search.options
     mine = (options.get("pp"), options.get("tp"))
@@ -91,21 +91,21 @@ def _draw_group_size(visit: Visit, answer: Answer, index: int, section: Placemen
         lacks = f"; {words.plural(missing, 'model')} not" if missing else ""
         return words.group_size(*size) + lacks
 
-    bound(visit, place, st.selectbox, "Group size", f"placement.{index}.size", mine,
+    bound(session, area, st.selectbox, "Group size", f"placement.{index}.size", mine,
           lambda scenario, size: with_group_size(scenario, index, size), options=choices, format_func=title,
           help="How many devices work together on a request, and how a model is cut over them: pp stages one after "
           "the other, tp devices at once. Listed is what the chosen models have profiles for.")  # fmt: skip
 
 
-def _draw_options(visit: Visit, index: int, section: PlacementSection, place: str) -> None:
+def _draw_options(session: Session, index: int, section: PlacementSection, area: str) -> None:
     algorithm = ALGORITHMS[section.search.algorithm]
     given = section.search.options
     options = [o for o in algorithm.options if o.kind in _WIDGETS and o.name not in ("pp", "tp")]
-    bound(visit, place, st.number_input, "Time limit (s)", f"placement.{index}.time_limit_s",
+    bound(session, area, st.number_input, "Time limit (s)", f"placement.{index}.time_limit_s",
           section.search.time_limit_s, lambda s, v: with_option(s, index, "time_limit_s", v), min_value=1.0,
           max_value=3600.0, step=5.0, format="%g", help="The best placement found by then counts.")  # fmt: skip
     for option in options:
-        bound(visit, place, _WIDGETS[option.kind], option.name.replace("_", " ").capitalize(),
+        bound(session, area, _WIDGETS[option.kind], option.name.replace("_", " ").capitalize(),
               f"placement.{index}.{option.name}", given.get(option.name, option.default),
               lambda s, v, name=option.name: with_option(s, index, name, v), help=option.help,
               **_bounds(option))  # fmt: skip
@@ -121,11 +121,11 @@ def _bounds(option: Option) -> dict:
     return {"min_value": kind(low), "max_value": kind(high)}
 
 
-def _add(visit: Visit, answer: Answer, kind: str) -> None:
-    looked_at = answer.entry(visit.looked_at) if answer.shown else None
+def _add(session: Session, answer: Answer, kind: str) -> None:
+    looked_at = answer.entry(session.looked_at) if answer.shown else None
     problem = answer.inputs.problem if answer.inputs else None
-    visit.edit("placements", lambda scenario: added(scenario, kind, problem, looked_at if kind == BY_HAND else None))
+    session.edit("placements", lambda scenario: added(scenario, kind, problem, looked_at if kind == BY_HAND else None))
 
 
-def _take_out(visit: Visit, index: int) -> None:
-    visit.edit("placements", lambda scenario: removed(scenario, index))
+def _take_out(session: Session, index: int) -> None:
+    session.edit("placements", lambda scenario: removed(scenario, index))

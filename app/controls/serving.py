@@ -5,13 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from app.controls.fields import bound, draw_complaint
-from app.state.session import Visit, with_values
+from app.state.session import Session, with_values
 from planner.scenario.inputs import build_serving
 from simulator import PRESETS
 from simulator.schema import MAX_BATCH_SIZE
 from simulator.serving import ADMISSION_RULES, DISPATCH_RULES
 
-_PLACE = "serving"
+_AREA = "serving"
 _PRESETS = {"testbed": "as on a real cluster (testbed)", "published": "as in the published simulations"}
 _DISPATCH = {
     "shortest_queue": "the shortest queue",
@@ -31,18 +31,18 @@ _DELAYS = {
 }
 
 
-def draw_serving_controls(visit: Visit, problem: str | None) -> None:
+def draw_serving_controls(session: Session, problem: str | None) -> None:
     """Preset, dispatch, admission, batching and delays."""
     with st.expander("Serving details"):
-        section = visit.scenario.serving
-        bound(visit, _PLACE, st.selectbox, "Rules", "serving.preset", section.preset,
+        section = session.scenario.serving
+        bound(session, _AREA, st.selectbox, "Rules", "serving.preset", section.preset,
               lambda scenario, value: with_values(scenario, "", serving={"preset": value}),
               options=list(PRESETS), format_func=lambda p: _PRESETS.get(p, p),
               help="A set of delays and rules; choosing one puts the fields below back to it.")  # fmt: skip
-        rules = build_serving(visit.scenario) if problem is None else PRESETS[section.preset]
+        rules = build_serving(session.scenario) if problem is None else PRESETS[section.preset]
 
         def field(widget, label: str, name: str, **options) -> None:
-            bound(visit, _PLACE, widget, label, f"serving.{name}", getattr(rules, name),
+            bound(session, _AREA, widget, label, f"serving.{name}", getattr(rules, name),
                   lambda scenario, value: with_values(scenario, "serving", **{name: value}), **options)  # fmt: skip
 
         field(st.selectbox, "A request goes to", "dispatch", options=list(DISPATCH_RULES),
@@ -59,4 +59,4 @@ def draw_serving_controls(visit: Visit, problem: str | None) -> None:
               help="1 serves requests one by one; larger batches need profiles with batch sizes.")  # fmt: skip
         for name, label in _DELAYS.items():
             field(st.number_input, label, name, min_value=0.0, max_value=3600.0, step=0.001, format="%g")
-        draw_complaint(visit, _PLACE, problem)
+        draw_complaint(session, _AREA, problem)

@@ -12,18 +12,18 @@ from app.controls.traffic import draw_traffic_controls
 from app.look.style import guarded
 from app.state.compute import Answer
 from app.state.limits import BOUNDS_IN_WORDS
-from app.state.session import Visit
+from app.state.session import Session
 
 
 @guarded
-def draw_sidebar(visit: Visit, answer: Answer) -> None:
+def draw_sidebar(session: Session, answer: Answer) -> None:
     """Every control with its complaint beside it."""
     problems = answer.problems
-    draw_traffic_controls(visit, answer, problems.get("traffic"))
-    draw_model_controls(visit, problems.get("models"))
-    draw_cluster_controls(visit, problems.get("cluster"))
-    draw_placement_controls(visit, answer)
-    draw_serving_controls(visit, problems.get("serving"))
-    st.button("Undo", icon=":material/undo:", on_click=visit.step_back, disabled=not visit.undo, key="undo",
+    draw_traffic_controls(session, answer, problems.get("traffic"))
+    draw_model_controls(session, problems.get("models"))
+    draw_cluster_controls(session, problems.get("cluster"))
+    draw_placement_controls(session, answer)
+    draw_serving_controls(session, problems.get("serving"))
+    st.button("Undo", icon=":material/undo:", on_click=session.step_back, disabled=not session.undo, key="undo",
               help="Back to the settings before the last change.")  # fmt: skip
     st.caption(BOUNDS_IN_WORDS)

@@ -7,12 +7,12 @@ from typing import Any
 import streamlit as st
 
 from app.controls.fields import Edit, bound
-from app.state.session import Visit, with_values
+from app.state.session import Session, with_values
 from planner.scenario.schema import Scenario
 from simulator.arrivals import RATE_SPLITS
 from simulator.traces import DEQUANTISATIONS, MAPPINGS, RESAMPLINGS
 
-_PLACE = "traffic"
+_AREA = "traffic"
 _TRACE, _GAMMA = "workload.trace", "workload.gamma"
 _MAPPINGS = {
     "stripe": "dealt out in turn (stripe)",
@@ -29,31 +29,33 @@ _SEED = {"min_value": 0, "max_value": 2**31 - 1, "step": 1, "help": "The same se
 _CV = {"min_value": 0.01, "max_value": 1000.0, "step": 0.5, "format": "%g"}
 
 
-def draw_trace_options(visit: Visit) -> None:
+def draw_trace_options(session: Session) -> None:
     """Rate and burstiness of a trace, and behind a fold its window, mapping and resampling."""
-    section = visit.scenario.workload.trace
+    section = session.scenario.workload.trace
     left, right = st.columns(2)
     with left:
         help_ = "2 makes twice as many requests in the same time; bursts stay where they are."
-        _field(visit, st.number_input, "Rate, times", "rate_scale", section.rate_scale, **_FACTOR, help=help_)
+        _field(session, st.number_input, "Rate, times", "rate_scale", section.rate_scale, **_FACTOR, help=help_)
     with right:
         help_ = "Burstiness. Only where arrivals are drawn anew, see below. Of counts per minute it is the CV itself."
         is_fixed = section.resample != "gamma"
-        _field(visit, st.number_input, "CV, times", "cv_scale", section.cv_scale, **_CV, disabled=is_fixed, help=help_)
+        _field(
+            session, st.number_input, "CV, times", "cv_scale", section.cv_scale, **_CV, disabled=is_fixed, help=help_
+        )
     with st.expander("Which part, on which models"):
-        _draw_part(visit)
-        _draw_arrivals(visit)
+        _draw_part(session)
+        _draw_arrivals(session)
 
 
-def draw_gamma_options(visit: Visit) -> None:
+def draw_gamma_options(session: Session) -> None:
     """Rate, burstiness and split of arrivals made here."""
-    section = visit.scenario.workload.gamma
+    section = session.scenario.workload.gamma
 
     def field(widget: Any, label: str, name: str, **options: Any) -> None:
         def edit(scenario: Scenario, value: Any) -> Scenario:
             return with_values(scenario, _GAMMA, **{name: value})
 
-        bound(visit, _PLACE, widget, label, f"gamma.{name}", getattr(section, name), edit, **options)
+        bound(session, _AREA, widget, label, f"gamma.{name}", getattr(section, name), edit, **options)
 
     left, right = st.columns(2)
     with left:
@@ -72,50 +74,50 @@ def draw_gamma_options(visit: Visit) -> None:
 
 
 def _field(
-    visit: Visit, widget: Any, label: str, name: str, value: Any, edit: Edit | None = None, **options: Any
+    session: Session, widget: Any, label: str, name: str, value: Any, edit: Edit | None = None, **options: Any
 ) -> None:
     def edit_this(scenario: Scenario, changed: Any) -> Scenario:
         return with_values(scenario, _TRACE, **{name: changed})
 
-    bound(visit, _PLACE, widget, label, f"trace.{name}", value, edit or edit_this, **options)
+    bound(session, _AREA, widget, label, f"trace.{name}", value, edit or edit_this, **options)
 
 
-def _draw_part(visit: Visit) -> None:
-    section = visit.scenario.workload.trace
+def _draw_part(session: Session) -> None:
+    section = session.scenario.workload.trace
     help_ = "Where in the trace the replay begins."
-    _field(visit, st.number_input, "From (s)", "start_s", section.start_s, **_SECONDS, help=help_)
+    _field(session, st.number_input, "From (s)", "start_s", section.start_s, **_SECONDS, help=help_)
     _field(
-        visit, st.number_input, "For (s, 0 = to the end)", "duration_s", section.duration_s or 0.0, _with_duration,
+        session, st.number_input, "For (s, 0 = to the end)", "duration_s", section.duration_s or 0.0, _with_duration,
         **_SECONDS, help="How much of the trace is replayed.",
     )  # fmt: skip
     is_named = isinstance(section.map_models, str)
     _field(
-        visit, st.selectbox, "Sources go to models", "map_models", section.map_models if is_named else _AS_GIVEN,
+        session, st.selectbox, "Sources go to models", "map_models", section.map_models if is_named else _AS_GIVEN,
         _with_mapping, options=[*MAPPINGS, *([] if is_named else [_AS_GIVEN])],
         format_func=lambda mapping: _MAPPINGS.get(mapping, mapping),
         help="Which model serves the requests of which function, client or file of the trace.",
     )  # fmt: skip
 
 
-def _draw_arrivals(visit: Visit) -> None:
-    section = visit.scenario.workload.trace
+def _draw_arrivals(session: Session) -> None:
+    section = session.scenario.workload.trace
     _field(
-        visit, st.selectbox, "Arrivals are", "resample", section.resample, _with_resampling,
+        session, st.selectbox, "Arrivals are", "resample", section.resample, _with_resampling,
         options=list(RESAMPLINGS), format_func=_RESAMPLINGS.get,
         help="Drawn anew: each model and window keeps its rate and CV, the instants are new. Counts need it.",
     )  # fmt: skip
     _field(
-        visit, st.number_input, "Window of the drawing (s)", "window_s", section.window_s,
+        session, st.number_input, "Window of the drawing (s)", "window_s", section.window_s,
         **_SECONDS | {"min_value": 1.0}, disabled=section.resample != "gamma",
         help="Rate and burstiness are taken from windows of this length.",
     )  # fmt: skip
     help_ = "0.5 replays everything twice as fast."
-    _field(visit, st.number_input, "Times are stretched by", "time_scale", section.time_scale, **_FACTOR, help=help_)
+    _field(session, st.number_input, "Times are stretched by", "time_scale", section.time_scale, **_FACTOR, help=help_)
     _field(
-        visit, st.selectbox, "Requests of one tick are", "dequantise", section.dequantise,
+        session, st.selectbox, "Requests of one tick are", "dequantise", section.dequantise,
         options=list(DEQUANTISATIONS), format_func=_DEQUANTISATIONS.get, help="For traces whose clock is coarse.",
     )  # fmt: skip
-    _field(visit, st.number_input, "Seed", "seed", section.seed, **_SEED)
+    _field(session, st.number_input, "Seed", "seed", section.seed, **_SEED)
 
 
 def _with_duration(scenario: Scenario, value: float) -> Scenario:

@@ -8,16 +8,16 @@ from app.controls.fields import bound, draw_complaint
 from app.controls.trace_options import draw_gamma_options, draw_trace_options
 from app.look import words
 from app.state.compute import Answer
-from app.state.first_visit import sample_section
+from app.state.first_scenario import sample_section
 from app.state.limits import MAX_MODELS, MAX_UPLOAD_BYTES
-from app.state.session import Visit, with_values
+from app.state.session import Session, with_values
 from planner.scenario.inputs import SAMPLE_PREFIX
 from planner.scenario.schema import ARRIVALS, Scenario
 from sample_traces import SAMPLES
 from simulator import InputError
 from simulator.traces import Counts, Events, Trace
 
-_PLACE = "traffic"
+_AREA = "traffic"
 _UPLOAD = "upload:trace:"
 _UPLOADED = "upload:"
 _MADE = {"gamma": "Arrivals made here (gamma)"}
@@ -26,32 +26,32 @@ _GAMMA = {"total_rate_per_s": 40.0, "cv": 4.0, "duration_s": 600.0}
 FIRST_REQUESTS = 200_000
 
 
-def draw_traffic_controls(visit: Visit, answer: Answer, problem: str | None) -> None:
+def draw_traffic_controls(session: Session, answer: Answer, problem: str | None) -> None:
     """The choice of the traffic, the upload, and how it is replayed."""
     st.markdown("##### Traffic")
     titles = {f"{SAMPLE_PREFIX}{sample.key}": f"Sample: {sample.title}" for sample in SAMPLES}
-    titles |= {_UPLOADED + ", ".join(names): f"Yours: {', '.join(names)}" for names in visit.traces} | _MADE
-    chosen = _chosen(visit.scenario)
+    titles |= {_UPLOADED + ", ".join(names): f"Yours: {', '.join(names)}" for names in session.traces} | _MADE
+    chosen = _chosen(session.scenario)
     titles.setdefault(chosen, f"As in the scenario: {chosen.removeprefix(_UPLOADED)}")
-    bound(visit, _PLACE, st.selectbox, "What arrives", "traffic.source", chosen,
-          lambda scenario, value: _with_source(visit, scenario, value),
+    bound(session, _AREA, st.selectbox, "What arrives", "traffic.source", chosen,
+          lambda scenario, value: _with_source(session, scenario, value),
           options=list(titles), format_func=lambda value: words.shorten(titles[value], 48))  # fmt: skip
     sample = next((s for s in SAMPLES if chosen == f"{SAMPLE_PREFIX}{s.key}"), None)
     if sample is not None:
         st.caption(sample.description)
-    with st.expander("Upload your own", expanded=_PLACE in visit.complaints):
+    with st.expander("Upload your own", expanded=_AREA in session.complaints):
         st.file_uploader(
-            "Trace files", key=f"{_UPLOAD}{visit.refused}", accept_multiple_files=True,
-            on_change=_take_upload, args=(visit,), max_upload_size=MAX_UPLOAD_BYTES // 1024**2,
+            "Trace files", key=f"{_UPLOAD}{session.refused}", accept_multiple_files=True,
+            on_change=_take_upload, args=(session,), max_upload_size=MAX_UPLOAD_BYTES // 1024**2,
             help="CSV with arrival_s and model, Azure Functions and LLM traces, BurstGPT, Mooncake, Qwen, ServeGen and "
             "others; recognised by content. Several files at once are one model each.",
         )  # fmt: skip
-        _draw_model_per_source(visit, answer)
-    draw_complaint(visit, _PLACE, problem)
-    if visit.scenario.workload.trace is not None:
-        draw_trace_options(visit)
-    elif visit.scenario.workload.gamma is not None:
-        draw_gamma_options(visit)
+        _draw_model_per_source(session, answer)
+    draw_complaint(session, _AREA, problem)
+    if session.scenario.workload.trace is not None:
+        draw_trace_options(session)
+    elif session.scenario.workload.gamma is not None:
+        draw_gamma_options(session)
 
 
 def upload_section(names: tuple[str, ...], trace: Trace, model_names: list[str]) -> dict:
@@ -89,45 +89,45 @@ def _chosen(scenario: Scenario) -> str:
     return _UPLOADED + ", ".join(section.paths)
 
 
-def _with_source(visit: Visit, scenario: Scenario, value: str) -> Scenario:
+def _with_source(session: Session, scenario: Scenario, value: str) -> Scenario:
     workload: dict = {"warmup_s": scenario.workload.warmup_s}
     if value == _chosen(scenario):
         return scenario
     if value.startswith(SAMPLE_PREFIX):
         workload["trace"] = sample_section(next(s for s in SAMPLES if f"{SAMPLE_PREFIX}{s.key}" == value))
     elif value.startswith(_UPLOADED):
-        names = next(names for names in visit.traces if _UPLOADED + ", ".join(names) == value)
-        workload["trace"] = upload_section(names, visit.traces[names], _model_names(scenario))
+        names = next(names for names in session.traces if _UPLOADED + ", ".join(names) == value)
+        workload["trace"] = upload_section(names, session.traces[names], _model_names(scenario))
     else:
         workload["gamma"] = _GAMMA
     return with_values(scenario, "", workload=workload)
 
 
-def _take_upload(visit: Visit) -> None:
-    files = st.session_state[f"{_UPLOAD}{visit.refused}"]
+def _take_upload(session: Session) -> None:
+    files = st.session_state[f"{_UPLOAD}{session.refused}"]
     if not files:
         return
     try:
-        trace = visit.add_trace([(file.name, file) for file in files])
+        trace = session.add_trace([(file.name, file) for file in files])
     except InputError as error:
-        visit.refuse(_PLACE, error)
+        session.refuse(_AREA, error)
         return
-    waiting_for = visit.scenario.workload.trace
+    waiting_for = session.scenario.workload.trace
     if waiting_for is not None and waiting_for.sha256 == trace.digest:
         return  # The scenario came without its trace; its window and mapping stay.
     names = tuple(file.name for file in files)
-    section = upload_section(names, trace, _model_names(visit.scenario))
-    warmup_s = visit.scenario.workload.warmup_s
-    visit.edit(_PLACE, lambda s: with_values(s, "", workload={"trace": section, "warmup_s": warmup_s}))
+    section = upload_section(names, trace, _model_names(session.scenario))
+    warmup_s = session.scenario.workload.warmup_s
+    session.edit(_AREA, lambda s: with_values(s, "", workload={"trace": section, "warmup_s": warmup_s}))
 
 
-def _draw_model_per_source(visit: Visit, answer: Answer) -> None:
+def _draw_model_per_source(session: Session, answer: Answer) -> None:
     trace = answer.inputs.trace if answer.inputs is not None and not answer.problems else None
-    if trace is None or len(trace.sources) > MAX_MODELS or list(trace.sources) == _model_names(visit.scenario):
+    if trace is None or len(trace.sources) > MAX_MODELS or list(trace.sources) == _model_names(session.scenario):
         return
     st.button(
         f"Serve one model for each of {words.plural(len(trace.sources), 'source')}", key="traffic.per_source",
-        on_click=lambda: visit.edit(_PLACE, lambda scenario: _with_model_per_source(scenario, trace)),
+        on_click=lambda: session.edit(_AREA, lambda scenario: _with_model_per_source(scenario, trace)),
         help="Makes the models anew: one for each source of the trace, all of the first model's kind and deadline.",
     )  # fmt: skip
 

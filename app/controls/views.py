@@ -7,29 +7,29 @@ from typing import Any
 
 import streamlit as st
 
-from app.state.session import Visit
+from app.state.session import Session
 
 
-def kept(visit: Visit, widget: Callable[..., Any], label: str, key: str, default: Any, **options: Any) -> Any:
-    """A widget that begins with what was chosen last in this visit, else with the address (?key=...), else `default`.
+def kept(session: Session, widget: Callable[..., Any], label: str, key: str, default: Any, **options: Any) -> Any:
+    """A widget that begins with what was chosen last in this session, else with the address (?key=...), else `default`.
 
     A choice other than the default stands in the address, so that a link shows the same view.
 
     Args:
         widget: such as st.number_input. key: of the widget, and of the value in the address. options: of the widget.
     """
-    if key not in visit.views:
-        visit.views[key] = _from_address(key, default, options)
-    value = visit.views[key]
+    if key not in session.views:
+        session.views[key] = _from_address(key, default, options)
+    value = session.views[key]
     if "options" in options and not isinstance(value, list) and value not in options["options"]:
-        value = visit.views[key] = default
+        value = session.views[key] = default
     st.session_state[key] = value
-    widget(label, key=key, on_change=_keep, args=(visit, key, default), **options)
-    return visit.views[key]
+    widget(label, key=key, on_change=_keep, args=(session, key, default), **options)
+    return session.views[key]
 
 
-def _keep(visit: Visit, key: str, default: Any) -> None:
-    value = visit.views[key] = st.session_state[key]
+def _keep(session: Session, key: str, default: Any) -> None:
+    value = session.views[key] = st.session_state[key]
     if value == default or not isinstance(value, (str, int, float)):
         st.query_params.pop(key, None)
     else:

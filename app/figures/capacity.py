@@ -92,19 +92,19 @@ def build_capacity_figure(
     target: float,
     theme: Theme = LIGHT,
     axis: str = "devices",
-    places: Sequence[int] | None = None,
+    hues: Sequence[int] | None = None,
 ) -> go.Figure:
     """Deadlines met over devices (or another axis of AXIS_TITLES), the target as a rule, its crossings marked.
 
-    places: places in the basket, if not all of it is drawn. target: 0..1.
+    hues: numbers of the hues, if not all of the basket is drawn. target: 0..1.
     """
-    places = range(len(curves)) if places is None else places
+    hues = range(len(curves)) if hues is None else hues
     if not any(np.isfinite(curve.attainment).any() for curve in curves):
         return empty_figure(theme, "No point could be computed, so there is nothing to draw.")
     figure = new_figure(theme, describe_capacity(curves, target, axis), _HEIGHT, "capacity")
     ends = []
-    for curve, place in zip(curves, places, strict=True):
-        style = placement_style(place, theme)
+    for curve, hue in zip(curves, hues, strict=True):
+        style = placement_style(hue, theme)
         name = hover_name(curve.name)
         figure.add_scatter(
             x=curve.value, y=100 * curve.attainment, mode="lines+markers", name=escape(words.shorten(curve.name, 30)),
@@ -133,8 +133,8 @@ def build_capacity_figure(
     figure.update_xaxes(title_text=AXIS_TITLES[axis], tickformat=",~r", nticks=9)
     figure.update_yaxes(title_text="deadlines met (%)", range=[bottom, 101.5])
     drawn = [
-        (curve.name, placement_style(place, theme).colour, end)
-        for curve, place, end in zip(curves, places, ends, strict=True)
+        (curve.name, placement_style(hue, theme).colour, end)
+        for curve, hue, end in zip(curves, hues, ends, strict=True)
         if math.isfinite(end)
     ]
     label_ends(figure, *zip(*drawn, strict=True), (bottom, 101.5), _HEIGHT)
@@ -207,17 +207,17 @@ def describe_rate_map(devices: np.ndarray, rate: np.ndarray, attainment: np.ndar
 
 def build_cost_figure(
     curves: Sequence[Curve], usd_per_device_hour: float, target: float, theme: Theme = LIGHT,
-    places: Sequence[int] | None = None,
+    hues: Sequence[int] | None = None,
 ) -> go.Figure:  # fmt: skip
     """What the target costs with every algorithm, USD per hour; those that do not reach it have no bar."""
-    places = range(len(curves)) if places is None else places
+    hues = range(len(curves)) if hues is None else hues
     usd = np.array([math.nan if c.crossing is None else c.crossing * usd_per_device_hour for c in curves])
     if not np.isfinite(usd).any():
         return empty_figure(theme, describe_cost(curves, usd_per_device_hour, target))
     figure = new_figure(theme, describe_cost(curves, usd_per_device_hour, target), 44 + 34 * len(curves), "cost")
     figure.add_bar(
         x=usd, y=np.arange(len(curves)), orientation="h", name="cost",
-        marker={"color": [placement_style(place, theme).colour for place in places]},
+        marker={"color": [placement_style(hue, theme).colour for hue in hues]},
         text=[words.usd_per_hour(v) if math.isfinite(v) else "" for v in usd], textposition="outside",
         cliponaxis=False, hovertext=np.array([hover_name(c.name) for c in curves]),
         hovertemplate="%{hovertext}: $ %{x:,.2f} / h<extra></extra>",
@@ -238,17 +238,17 @@ def describe_cost(curves: Sequence[Curve], usd_per_device_hour: float, target: f
     return f"{goal} costs {words.join(parts)}"
 
 
-def build_faults_figure(faults: Sequence[Fault], healthy: float, theme: Theme = LIGHT, place: int = 0) -> go.Figure:
+def build_faults_figure(faults: Sequence[Fault], healthy: float, theme: Theme = LIGHT, hue: int = 0) -> go.Figure:
     """Deadlines met when a device or a node dies, worst first, against the healthy cluster; the worst MOST_FAULTS.
 
     Args:
-        healthy: attainment without a fault, 0..1. place: the placement's place in the basket.
+        healthy: attainment without a fault, 0..1. hue: the number of the placement's hue.
     """
     if not faults:
         return empty_figure(theme, "No device is in use, so none can be missed.")
     rows = sorted(faults, key=lambda fault: fault.slo_attainment)[:MOST_FAULTS]
     figure = new_figure(theme, describe_faults(faults, healthy), 60 + 20 * len(rows), "faults")
-    style = placement_style(place, theme)
+    style = placement_style(hue, theme)
     percent = 100 * np.array([fault.slo_attainment for fault in rows])
     gone = np.array([f"{'group' if len(f.groups) == 1 else 'groups'} {words.join([str(g) for g in f.groups[:8]])} gone"
                      for f in rows])  # fmt: skip

@@ -47,7 +47,7 @@ def build_cluster_figure(
     models: Sequence[Model],
     cluster: Cluster,
     theme: Theme = LIGHT,
-    place: int = 0,
+    hue: int = 0,
     requests: Sequence[float] | None = None,
 ) -> go.Figure:
     """Every device as a bar, filled with the weights of its models up to memory_gib; groups framed in the hue.
@@ -57,7 +57,7 @@ def build_cluster_figure(
     click says what was meant.
 
     Args:
-        place: the placement's place in the basket. requests: of each model, for the order of the ramp.
+        hue: the number of the placement's hue. requests: of each model, for the order of the ramp.
     """
     columns = _lay_out(placement, cluster)
     lines = int(columns.line.max()) + 1
@@ -65,7 +65,7 @@ def build_cluster_figure(
     base_y = (lines - 1 - columns.line) * _LINE
     _draw_outlines(figure, columns, base_y, theme)
     _draw_weights(figure, columns, base_y, placement, models, cluster, theme, requests)
-    _draw_frames(figure, columns, base_y, placement, theme, place)
+    _draw_frames(figure, columns, base_y, placement, theme, hue)
     if columns.what == "device":
         _name_nodes(figure, columns, base_y, cluster, theme)
     ticks = np.concatenate([[y, y + 1] for y in (np.arange(lines) * _LINE)])
@@ -179,9 +179,9 @@ def _pieces(group, stage, by_name, rank, most) -> list[tuple[str, float, int]]:
     return pieces
 
 
-def _draw_frames(figure, columns, base_y, placement, theme, place) -> None:
+def _draw_frames(figure, columns, base_y, placement, theme, hue) -> None:
     """One line trace for all frames: a rectangle for each piece of a group that stands on one line."""
-    style = placement_style(place, theme)
+    style = placement_style(hue, theme)
     xs, ys, names = [], [], []
     for g in range(len(placement.groups)):
         mine = np.flatnonzero(columns.group == g)

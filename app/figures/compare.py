@@ -22,11 +22,11 @@ _CELL_PX = 22
 
 
 def build_differences_figure(
-    first: Figures, second: Figures, theme: Theme = LIGHT, places: tuple[int, int] = (0, 1)
+    first: Figures, second: Figures, theme: Theme = LIGHT, hues: tuple[int, int] = (0, 1)
 ) -> go.Figure:
     """Deadlines met by every model with both placements, sorted by the gain of the second; the largest differences.
 
-    places: of both placements in the basket.
+    hues: numbers of both placements' hues.
     """
     shown = largest_differences(first, second)
     if not shown:
@@ -41,8 +41,8 @@ def build_differences_figure(
     )  # fmt: skip
     names = np.array([hover_name(row[0]) for row in shown], dtype=object)
     changes = np.array([words.points_difference(row[2], row[1]) for row in shown], dtype=object)
-    for figures, x, place in ((first, before, places[0]), (second, after, places[1])):
-        style = placement_style(place, theme)
+    for figures, x, hue in ((first, before, hues[0]), (second, after, hues[1])):
+        style = placement_style(hue, theme)
         figure.add_scatter(
             x=x, y=y, mode="markers", marker={"color": style.colour, "symbol": style.symbol, "size": 9},
             name=escape(words.shorten(figures.name, 24)), customdata=np.column_stack((names, changes)),
@@ -83,12 +83,12 @@ def describe_differences(first: Figures, second: Figures) -> str:
 
 
 def build_paired_figure(
-    paired: PairedOutcomes, names: tuple[str, str], theme: Theme = LIGHT, places: tuple[int, int] = (0, 1)
+    paired: PairedOutcomes, names: tuple[str, str], theme: Theme = LIGHT, hues: tuple[int, int] = (0, 1)
 ) -> go.Figure:
     """Every request counted once: met by both placements, by one alone, by none, as one stacked bar."""
     total = paired.both + paired.only_first + paired.only_second + paired.neither
     figure = new_figure(theme, describe_paired(paired, names), 140, "paired")
-    first, second = (placement_style(place, theme) for place in places)
+    first, second = (placement_style(hue, theme) for hue in hues)
     pieces = (
         ("both", paired.both, mix(theme.background, theme.text, 0.22)),
         (f"only {words.shorten(names[0], 20)}", paired.only_first, first.colour),
@@ -118,11 +118,11 @@ def describe_paired(paired: PairedOutcomes, names: tuple[str, str]) -> str:
     )
 
 
-def build_moment_figure(result: SimulationResult, now: Moment, theme: Theme = LIGHT, place: int = 0) -> go.Figure:
+def build_moment_figure(result: SimulationResult, now: Moment, theme: Theme = LIGHT, hue: int = 0) -> go.Figure:
     """All groups at one moment: on the left what each stage computes, on the right who waits, by model.
 
     Those between stages are hatched.
-    At most MOST_GROUPS groups are drawn, those with the most to do. place: the placement's place in the basket.
+    At most MOST_GROUPS groups are drawn, those with the most to do. hue: the number of the placement's hue.
     """
     groups = sorted(now.groups, key=lambda g: -(len(g.queue) + g.busy))[:MOST_GROUPS]
     groups.sort(key=lambda g: g.index)
@@ -130,7 +130,7 @@ def build_moment_figure(result: SimulationResult, now: Moment, theme: Theme = LI
         return empty_figure(theme, "No group is in use at this moment.")
     figure = make_subplots(1, 2, shared_yaxes=True, column_widths=[0.55, 0.45], horizontal_spacing=0.03)
     new_figure(theme, _moment_title(result, now), 60 + _CELL_PX * len(groups), "moment", figure)
-    _draw_stages(figure, result, groups, theme, place)
+    _draw_stages(figure, result, groups, theme, hue)
     _draw_waiting(figure, result, groups, theme)
     name_rows(figure, [f"group {g.index}" for g in groups])
     if len(groups) < len(now.groups):
@@ -167,8 +167,8 @@ def describe_group_moment(result: SimulationResult, group: GroupMoment) -> str:
         f"stage {k + 1} computes {_by_model(result, requests)}" for k, requests in enumerate(group.stages) if requests
     ]
     does = words.join(parts) if parts else "no stage computes"
-    places = (("before stage 1", group.waiting), ("between stages", group.between_stages))
-    waits = [f"waiting {where}: {_by_model(result, requests)}" for where, requests in places if requests]
+    hues = (("before stage 1", group.waiting), ("between stages", group.between_stages))
+    waits = [f"waiting {where}: {_by_model(result, requests)}" for where, requests in hues if requests]
     return f"Group {group.index}: {does}; {'; '.join(waits) or 'nobody waits'}."
 
 
@@ -197,11 +197,11 @@ def _by_model(result: SimulationResult, requests: Sequence[int], most: int = 3) 
     return words.join(parts + ([f"{words.count(rest)} of other models"] if rest else []))
 
 
-def _draw_stages(figure, result, groups, theme, place) -> None:
+def _draw_stages(figure, result, groups, theme, hue) -> None:
     x = np.array([k + 1 for g in groups for k in range(len(g.stages))])
     y = np.array([row for row, g in enumerate(groups) for _ in g.stages])
     busy = [requests for g in groups for requests in g.stages]
-    style = placement_style(place, theme)
+    style = placement_style(hue, theme)
     texts = [f"computes {_by_model(result, r)}" if r else "idle" for r in busy]
     figure.add_bar(
         x=np.full(x.size, 0.9), y=y, base=x - 0.45, orientation="h", width=0.7, name="stages",

@@ -144,9 +144,9 @@ def label_ends(
     figure.update_layout(margin_r=max(figure.layout.margin.r, 18 + 7 * longest))
 
 
-def line_of(place: int, theme: Theme, width: float = 2.0) -> dict:
+def line_of(hue: int, theme: Theme, width: float = 2.0) -> dict:
     """The line of a placement."""
-    style = placement_style(place, theme)
+    style = placement_style(hue, theme)
     return {"color": style.colour, "dash": style.dash, "width": width}
 
 

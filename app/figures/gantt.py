@@ -24,7 +24,7 @@ def build_gantt_figure(
     start_s: float,
     end_s: float,
     theme: Theme = LIGHT,
-    place: int = 0,
+    hue: int = 0,
     groups: Sequence[int] | None = None,
 ) -> go.Figure:
     """What every stage computed from start_s to end_s, one bar an execution; rejected requests at their arrival.
@@ -32,7 +32,7 @@ def build_gantt_figure(
     A window with more than MOST_BARS bars is not drawn: the figure says so and names a window that fits.
 
     Args:
-        spans: stage_spans(result). place: the placement's place in the basket. groups: numbers of those to draw.
+        spans: stage_spans(result). hue: the number of the placement's hue. groups: numbers of those to draw.
     """
     groups = list(range(len(result.groups))) if groups is None else list(groups)
     if not groups:
@@ -51,7 +51,7 @@ def build_gantt_figure(
     height = int(np.clip(16 * rows, 120, 1100)) + 50
     title = describe_gantt(result, spans, start_s, end_s, groups)
     figure = new_figure(theme, title, height, "gantt")
-    _draw_executions(figure, result, spans, row, stage, first_row, theme, place)
+    _draw_executions(figure, result, spans, row, stage, first_row, theme, hue)
     _draw_rejected(figure, result, start_s, end_s, first_row, theme)
     figure.update_xaxes(title_text="time (s)", range=[start_s, end_s], tickformat=",~r")
     ticks = [(first_row[g], f"group {g}") for g in groups]
@@ -141,8 +141,8 @@ def _rejected(result, start_s, end_s, groups) -> np.ndarray:
     return inside[np.isin(result.group[inside], list(groups))]
 
 
-def _draw_executions(figure, result, spans, row, stage, first_row, theme, place) -> None:
-    style = placement_style(place, theme)
+def _draw_executions(figure, result, spans, row, stage, first_row, theme, hue) -> None:
+    style = placement_style(hue, theme)
     request = spans.request[row]
     y = np.array([first_row[g] for g in result.group[request].tolist()], dtype=np.int64) + stage
     names = np.array([hover_name(model.name) for model in result.models], dtype=object)

@@ -15,12 +15,12 @@ _ROW_PX = 22
 
 
 def build_life_figure(
-    result: SimulationResult, spans: StageSpans, request: int, theme: Theme = LIGHT, place: int = 0
+    result: SimulationResult, spans: StageSpans, request: int, theme: Theme = LIGHT, hue: int = 0
 ) -> go.Figure | None:
     """What happened to one request after its arrival, one row a step, against its deadline; None if it never ran.
 
     Args:
-        spans: stage_spans(result). request: its number in the workload. place: the placement's place in the basket.
+        spans: stage_spans(result). request: its number in the workload. hue: the number of the placement's hue.
     """
     steps = request_steps(result, spans, request)
     if not steps:
@@ -30,7 +30,7 @@ def build_life_figure(
     height = 40 + _ROW_PX * len(steps)
     figure = new_figure(theme, _title(result, request, deadline_s), height, "life")
     colours = [
-        placement_style(place, theme).colour if is_stage else mix(theme.background, theme.text, 0.3)
+        placement_style(hue, theme).colour if is_stage else mix(theme.background, theme.text, 0.3)
         for _, _, _, is_stage in steps
     ]
     figure.add_bar(

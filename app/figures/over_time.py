@@ -35,7 +35,7 @@ class _Row(NamedTuple):
     kind: str
     name: str
     timeline: Timeline
-    place: int
+    hue: int
     as_lines: bool
     highest: float
 
@@ -45,7 +45,7 @@ def build_over_time_figure(
     timelines: Sequence[Timeline],
     theme: Theme = LIGHT,
     rows: Sequence[str] = ("arrivals", "attainment", "queue"),
-    places: Sequence[int] | None = None,
+    hues: Sequence[int] | None = None,
     title: str | None = None,
     heatmaps: bool = False,
 ) -> go.Figure:
@@ -54,10 +54,10 @@ def build_over_time_figure(
     Args:
         names, timelines: of the placements to draw, all with the same edges. rows: kinds of rows from ROWS, in order;
             "queue" and "utilization" give one row a placement: lines up to MOST_LINES groups, else a heatmap.
-        places: places in the basket, if not all of it is drawn. title: a sentence; found from the data if not given.
+        hues: numbers of the hues, if not all is drawn. title: a sentence; found from the data if not given.
         heatmaps: whether few groups are a heatmap too.
     """
-    places = range(len(names)) if places is None else places
+    hues = range(len(names)) if hues is None else hues
     kinds = [(kind, i) for kind in rows for i in (range(len(names)) if kind in ("queue", "utilization") else (0,))]
     heights = [_HEIGHT[kind] for kind, _ in kinds]
     total = sum(heights) + _GAP * (len(kinds) - 1)
@@ -73,12 +73,12 @@ def build_over_time_figure(
         if kind == "arrivals":
             _draw_arrivals(figure, row, timelines[0], theme)
         elif kind == "attainment":
-            _draw_attainment(figure, row, axis, names, timelines, places, theme)
+            _draw_attainment(figure, row, axis, names, timelines, hues, theme)
         elif kind == "rejected":
-            _draw_rejected(figure, row, axis, names, timelines, places, theme)
+            _draw_rejected(figure, row, axis, names, timelines, hues, theme)
         else:
             highest = 100.0 if kind == "utilization" else longest
-            _draw_groups(figure, _Row(row, axis, kind, names[i], timelines[i], places[i], lined[i], highest), theme)
+            _draw_groups(figure, _Row(row, axis, kind, names[i], timelines[i], hues[i], lined[i], highest), theme)
     figure.update_xaxes(range=[timelines[0].edges_s[0], timelines[0].edges_s[-1]], tickformat=",~r")
     figure.update_xaxes(title_text="time (s)", row=len(kinds), col=1)
     return figure
@@ -152,13 +152,13 @@ def _draw_arrivals(figure: go.Figure, row: int, timeline: Timeline, theme: Theme
     figure.update_yaxes(title_text="arrivals<br>(req/s)", rangemode="tozero", nticks=4, row=row, col=1)
 
 
-def _draw_attainment(figure, row, axis, names, timelines, places, theme) -> None:
+def _draw_attainment(figure, row, axis, names, timelines, hues, theme) -> None:
     ends = []
-    for name, timeline, place in zip(names, timelines, places, strict=True):
+    for name, timeline, hue in zip(names, timelines, hues, strict=True):
         x, percent = _coarse_attainment(timeline)
         y = np.append(percent, percent[-1])
         figure.add_scatter(
-            x=x, y=y, mode="lines", line=line_of(place, theme) | {"shape": "hv"}, name=escape(words.shorten(name, 30)),
+            x=x, y=y, mode="lines", line=line_of(hue, theme) | {"shape": "hv"}, name=escape(words.shorten(name, 30)),
             connectgaps=True, hovertemplate=f"%{{x:,.1f}} s: %{{y:.1f}} % met<extra>{hover_name(name)}</extra>",
             row=row, col=1,
         )  # fmt: skip
@@ -166,16 +166,16 @@ def _draw_attainment(figure, row, axis, names, timelines, places, theme) -> None
         ends.append(known[-1] if known.size else 0.0)
     figure.update_yaxes(title_text="deadlines<br>met (%)", range=[-3, 104], tickvals=[0, 50, 100], row=row, col=1)
     if len(names) > 1:
-        colours = [placement_style(place, theme).colour for place in places]
+        colours = [placement_style(hue, theme).colour for hue in hues]
         label_ends(figure, names, colours, ends, (0, 100), _HEIGHT["attainment"], f"y{axis}")
 
 
-def _draw_rejected(figure, row, axis, names, timelines, places, theme) -> None:
+def _draw_rejected(figure, row, axis, names, timelines, hues, theme) -> None:
     ends, highest = [], 1e-9
-    for name, timeline, place in zip(names, timelines, places, strict=True):
+    for name, timeline, hue in zip(names, timelines, hues, strict=True):
         x, y = _steps(timeline, timeline.rejected.sum(axis=0) / np.diff(timeline.edges_s))
         figure.add_scatter(
-            x=x, y=y, mode="lines", line=line_of(place, theme, 1.6) | {"shape": "hv"}, meta="rejected",
+            x=x, y=y, mode="lines", line=line_of(hue, theme, 1.6) | {"shape": "hv"}, meta="rejected",
             name=escape(words.shorten(name, 30)), showlegend=False, row=row, col=1,
             hovertemplate=f"%{{x:,.1f}} s: %{{y:,.1f}} rejected/s<extra>{hover_name(name)}</extra>",
         )  # fmt: skip
@@ -183,7 +183,7 @@ def _draw_rejected(figure, row, axis, names, timelines, places, theme) -> None:
         highest = max(highest, float(y.max()))
     figure.update_yaxes(title_text="rejected<br>(req/s)", rangemode="tozero", nticks=4, row=row, col=1)
     if len(names) > 1:
-        colours = [placement_style(place, theme).colour for place in places]
+        colours = [placement_style(hue, theme).colour for hue in hues]
         # Beside more names than fit the attainment has the legend already.
         if len(names) <= MOST_LABELLED:
             label_ends(figure, names, colours, ends, (0, highest), _HEIGHT["rejected"], f"y{axis}")
@@ -206,7 +206,7 @@ def _draw_group_lines(figure: go.Figure, row: _Row, theme: Theme) -> None:
     """A line a group, the mean of each bin; for queues a band from there to the most that waited in the bin."""
     means = row.timeline.mean_queue if row.kind == "queue" else 100 * row.timeline.utilization
     groups = means.shape[0]
-    colours = tints(placement_style(row.place, theme).colour, groups, theme)
+    colours = tints(placement_style(row.hue, theme).colour, groups, theme)
     for group in range(groups):
         x, y = _steps(row.timeline, means[group])
         line = {"color": colours[group], "shape": "hv"}
@@ -256,5 +256,5 @@ def _row_name(row: _Row, theme: Theme) -> str:
     what = "How busy each group is"
     if row.kind == "queue":
         what = "Waiting at each group (line: mean, band: to the most)" if row.as_lines else "Most waiting at each group"
-    colour = placement_style(row.place, theme).colour
+    colour = placement_style(row.hue, theme).colour
     return f"{what}, <span style='color:{colour}'>{escape(words.shorten(row.name, 40))}</span>"

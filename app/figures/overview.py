@@ -28,7 +28,7 @@ def build_overview_figure(
 
     Args:
         timeline: of the whole run. window_s: start and end of the window. at_s: a moment to mark.
-        queues: (place in the basket, timeline with the same edges) of placements whose waiting requests are drawn too,
+        queues: (number of the hue, timeline with the same edges) of placements whose waiting requests are drawn too,
             scaled to the highest rate, because only when they grow is to be seen.
     """
     figure = new_figure(theme, describe_overview(timeline, window_s), _STRIP_PX, "overview")
@@ -39,13 +39,13 @@ def build_overview_figure(
         x=edges_s, y=np.append(rate, rate[-1]), mode="lines", name="arrivals", fill="tozeroy", fillcolor=theme.grid,
         line={"color": theme.muted, "width": 1.2, "shape": "hv"}, hoverinfo="skip",
     )  # fmt: skip
-    waiting = [(place, t.mean_queue.sum(axis=0)) for place, t in queues]
+    waiting = [(hue, t.mean_queue.sum(axis=0)) for hue, t in queues]
     longest = max([float(w.max()) for _, w in waiting if w.size], default=0.0)
-    for place, queue in waiting:
+    for hue, queue in waiting:
         if longest > 0:
             y = queue * top / longest
             figure.add_scatter(
-                x=edges_s, y=np.append(y, y[-1]), mode="lines", line=line_of(place, theme, 1.4) | {"shape": "hv"},
+                x=edges_s, y=np.append(y, y[-1]), mode="lines", line=line_of(hue, theme, 1.4) | {"shape": "hv"},
                 name="waiting", hoverinfo="skip",
             )  # fmt: skip
     figure.add_bar(

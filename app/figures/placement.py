@@ -20,18 +20,18 @@ _KEPT, _DROPPED, _ADDED = 1, 2, 3
 
 
 def build_memory_figure(
-    placement: Placement, models: Sequence[Model], cluster: Cluster, theme: Theme = LIGHT, place: int = 0
+    placement: Placement, models: Sequence[Model], cluster: Cluster, theme: Theme = LIGHT, hue: int = 0
 ) -> go.Figure:
     """Weights on the fullest device of every group against what a device may hold; the fullest MOST_GROUPS groups.
 
-    place: the placement's place in the basket.
+    hue: the number of the placement's hue.
     """
     if not placement.groups:
         return empty_figure(theme, "The placement has no groups, so no weights are held.")
     used_gib = _fullest_gib(placement, models)
     shown = np.sort(np.argsort(-used_gib, kind="stable")[:MOST_GROUPS])
     figure = new_figure(theme, describe_memory(placement, models, cluster), 60 + 20 * shown.size, "memory")
-    style = placement_style(place, theme)
+    style = placement_style(hue, theme)
     replicas = np.array([len(placement.groups[g].models) for g in shown])
     sizes = np.array([words.group_size(placement.groups[g].pp, placement.groups[g].tp) for g in shown], dtype=object)
     figure.add_bar(
@@ -63,12 +63,12 @@ def describe_memory(placement: Placement, models: Sequence[Model], cluster: Clus
 
 
 def build_change_figure(
-    before: Placement, after: Placement, models: Sequence[Model], theme: Theme = LIGHT, place: int = 0
+    before: Placement, after: Placement, models: Sequence[Model], theme: Theme = LIGHT, hue: int = 0
 ) -> go.Figure:
     """Which model sits in which group before and after an edit: kept, dropped, added.
 
     Groups are numbered as after the edit, those that are gone come last. Models without a change are left out where
-    more than MOST_MODELS would be drawn. place: in the basket, of `after`.
+    more than MOST_MODELS would be drawn. hue: the number of the hue, of `after`.
     """
     was = aligned(before, after)
     groups = max(len(was.groups), len(after.groups))
@@ -83,7 +83,7 @@ def build_change_figure(
         rows = np.concatenate((np.flatnonzero(changed), np.setdiff1d(rows, np.flatnonzero(changed))))[:MOST_MODELS]
         rows.sort()
     figure = new_figure(theme, describe_change(before, after), 70 + 16 * rows.size, "change")
-    style = placement_style(place, theme)
+    style = placement_style(hue, theme)
     what = np.array(["not there", "kept", "dropped", "added"], dtype=object)
     names = np.array([hover_name(models[m].name) for m in rows], dtype=object)
     colours = (theme.background, theme.models[1], style.tint, style.colour)

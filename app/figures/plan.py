@@ -32,21 +32,21 @@ def build_attainment_figure(
     figures: Sequence[Figures],
     theme: Theme = LIGHT,
     target: float | None = None,
-    places: Sequence[int] | None = None,
+    hues: Sequence[int] | None = None,
 ) -> go.Figure:
     """Deadlines met by every placement: a point with its 95 % interval.
 
     Args:
-        target: a share 0..1 to mark. places: places in the basket, if not all of it is drawn.
+        target: a share 0..1 to mark. hues: numbers of the hues, if not all of the basket is drawn.
     """
-    places = range(len(figures)) if places is None else places
+    hues = range(len(figures)) if hues is None else hues
     percent = np.array([100 * f.total.slo_attainment for f in figures])
     if not np.isfinite(percent).any():
         return empty_figure(theme, "No request arrives, so there is no deadline to meet.")
     below = np.nan_to_num(np.array([f.total.slo_attainment - f.interval[0] for f in figures]))
     figure = new_figure(theme, describe_attainment(figures), 40 + 42 * len(figures), "attainment")
     for i, f in enumerate(figures):
-        style = placement_style(places[i], theme)
+        style = placement_style(hues[i], theme)
         figure.add_scatter(
             x=percent[i : i + 1], y=np.array([i]), mode="markers", name=escape(words.shorten(f.name)),
             marker={"color": style.colour, "symbol": style.symbol, "size": 11},
@@ -84,16 +84,16 @@ def build_latency_figure(
     results: Sequence[SimulationResult],
     theme: Theme = LIGHT,
     warmup_s: float = 0.0,
-    places: Sequence[int] | None = None,
+    hues: Sequence[int] | None = None,
     model: int | None = None,
 ) -> go.Figure:
     """Latency of what was answered, as cumulative shares, one line a placement, deadlines marked.
 
     Args:
-        warmup_s: left out at both ends. places: places in the basket, if not all of it is drawn.
+        warmup_s: left out at both ends. hues: numbers of the hues, if not all of the basket is drawn.
         model: index of the one model to draw.
     """
-    places = range(len(results)) if places is None else places
+    hues = range(len(results)) if hues is None else hues
     latencies = [_answered_s(result, warmup_s, model) for result in results]
     if not any(latency_s.size for latency_s in latencies):
         return empty_figure(theme, "No request was answered, so there is no latency to show.")
@@ -102,15 +102,15 @@ def build_latency_figure(
     longest = max(float(latency_s[-1]) for latency_s in latencies if latency_s.size)
     models = results[0].models if model is None else results[0].models[model : model + 1]
     mark_deadline(figure, [m.slo_s for m in models], theme, max(longest, max(m.slo_s for m in models)))
-    for result, latency_s, place in zip(results, latencies, places, strict=True):
+    for result, latency_s, hue in zip(results, latencies, hues, strict=True):
         x, y = thin(latency_s, 100 * np.arange(1, latency_s.size + 1) / max(latency_s.size, 1))
         figure.add_scatter(
-            x=x, y=y, mode="lines", line=line_of(place, theme), name=escape(words.shorten(result.name, 30)),
+            x=x, y=y, mode="lines", line=line_of(hue, theme), name=escape(words.shorten(result.name, 30)),
             hovertemplate="%{y:.1f} % within %{x:.3~r} s" + f"<extra>{hover_name(result.name)}</extra>",
         )  # fmt: skip
     figure.update_xaxes(title_text="latency (s)", range=[0, 1.05 * max(longest, max(m.slo_s for m in models))])
     figure.update_yaxes(title_text="of answered requests (%)", range=[-2, 103], tickvals=[0, 25, 50, 75, 100])
-    colours = [placement_style(place, theme).colour for place in places]
+    colours = [placement_style(hue, theme).colour for hue in hues]
     # All lines end at 100 %, so their names are ordered by the median instead: the fastest on top.
     medians = np.array([np.median(latency_s) if latency_s.size else np.inf for latency_s in latencies])
     heights = np.empty(len(results))
@@ -129,10 +129,10 @@ def describe_latency(results: Sequence[SimulationResult], warmup_s: float = 0.0,
     return f"99 of 100 answers come within {words.join(parts)}"
 
 
-def build_missers_figure(figures: Figures, theme: Theme = LIGHT, place: int = 0) -> go.Figure:
+def build_missers_figure(figures: Figures, theme: Theme = LIGHT, hue: int = 0) -> go.Figure:
     """Who misses: models by missed deadlines, late, rejected and unplaced stacked; the first MOST_MODELS and the rest.
 
-    place: the placement's place in the basket.
+    hue: the number of the placement's hue.
     """
     missing = [(name, f) for name, f in figures.models if f.late + f.rejected + f.unplaced]
     if not missing:
@@ -148,7 +148,7 @@ def build_missers_figure(figures: Figures, theme: Theme = LIGHT, place: int = 0)
     requests = np.array([row[4] for row in rows], dtype=np.int64)
     figure = new_figure(theme, describe_missers(figures), 52 + 22 * len(rows), "missers")
     names = np.array([hover_name(label) for label in labels], dtype=object)
-    colours = (placement_style(place, theme).tint, theme.missed, theme.unplaced)
+    colours = (placement_style(hue, theme).tint, theme.missed, theme.unplaced)
     for fate, colour, values in zip(("late", "rejected", "unplaced"), colours, fates.T, strict=True):
         if values.any():
             figure.add_bar(

@@ -21,23 +21,23 @@ def build_score_figure(
     theme: Theme = LIGHT,
     over: str = "evaluations",
     bound: float | None = None,
-    places: Sequence[int] | None = None,
+    hues: Sequence[int] | None = None,
     step: int | None = None,
 ) -> go.Figure:
     """The score after every step of one or several searches.
 
     Args:
         searches: name and result of each. over: a key of OVER. bound: an upper bound on any attainment, 0..1.
-        places: places in the basket, if not all of it is drawn. step: the step of the first search to point at.
+        hues: numbers of the hues, if not all of the basket is drawn. step: the step of the first search to point at.
     """
-    places = range(len(searches)) if places is None else places
-    drawn = [(name, found, place) for (name, found), place in zip(searches, places, strict=True) if found.steps]
+    hues = range(len(searches)) if hues is None else hues
+    drawn = [(name, found, hue) for (name, found), hue in zip(searches, hues, strict=True) if found.steps]
     if not drawn:
         return empty_figure(theme, "These searches kept no steps to replay.")
     figure = new_figure(theme, describe_score([(name, found) for name, found, _ in drawn], bound), _HEIGHT, "score")
     ends, lowest = [], 1.0
-    for name, found, place in drawn:
-        style = placement_style(place, theme)
+    for name, found, hue in drawn:
+        style = placement_style(hue, theme)
         x = np.array([float(getattr(s, over)) for s in found.steps])
         y = 100 * np.array([s.score for s in found.steps])
         what = np.array([escape(words.shorten(f"{s.phase}: {s.what}", 90)) for s in found.steps])
@@ -63,7 +63,7 @@ def build_score_figure(
     limits = (100 * lowest - room, top + room)
     figure.update_xaxes(title_text=OVER[over], tickformat=",~r", rangemode="tozero", nticks=8)
     figure.update_yaxes(title_text="deadlines met when planning (%)", range=limits)
-    colours = [placement_style(place, theme).colour for _, _, place in drawn]
+    colours = [placement_style(hue, theme).colour for _, _, hue in drawn]
     label_ends(figure, [name for name, _, _ in drawn], colours, ends, limits, _HEIGHT)
     return figure
 
@@ -79,12 +79,12 @@ def describe_score(searches: Sequence[tuple[str, SearchResult]], bound: float | 
     return words.join(parts) + more
 
 
-def build_alternatives_figure(step: Step, theme: Theme = LIGHT, place: int = 0) -> go.Figure:
-    """What was chosen at one step and what else was tried, by score. place: the placement's place in the basket."""
+def build_alternatives_figure(step: Step, theme: Theme = LIGHT, hue: int = 0) -> go.Figure:
+    """What was chosen at one step and what else was tried, by score. hue: the number of the placement's hue."""
     rows = [("chosen: " + step.what, step.score)]
     rows += sorted(((a.what, a.score) for a in step.alternatives), key=lambda row: -row[1])
     figure = new_figure(theme, describe_alternatives(step), 56 + 26 * len(rows), "alternatives")
-    style = placement_style(place, theme)
+    style = placement_style(hue, theme)
     percent = 100 * np.array([score for _, score in rows])
     colours = [style.colour] + [theme.muted] * (len(rows) - 1)
     figure.add_scatter(

@@ -61,22 +61,22 @@ def draw_style() -> None:
     st.html(_CSS.format(background=theme.background, muted=theme.muted, grid=theme.grid))
 
 
-def dot(place: int) -> str:
+def dot(hue: int) -> str:
     """A dot in the hue of a placement."""
-    return f'<span class="dot" style="background:{placement_style(place, current_theme()).colour}"></span>'
+    return f'<span class="dot" style="background:{placement_style(hue, current_theme()).colour}"></span>'
 
 
-def verdict_html(place: int, sentences: str) -> str:
+def verdict_html(hue: int, sentences: str) -> str:
     """The answer in large type: its first sentence, and the others in smaller type beneath."""
     first, _, rest = sentences.partition(". ")
     more = f'<p class="verdict-more">{html.escape(rest)}</p>' if rest else ""
     first = first if first.endswith(".") else first + "."
-    return f'<p class="verdict" role="status">{dot(place)}{html.escape(first)}</p>{more}'
+    return f'<p class="verdict" role="status">{dot(hue)}{html.escape(first)}</p>{more}'
 
 
 def tile_html(label: str, value: str, side: str = "", differences: Sequence[tuple[int, str]] = ()) -> str:
     """A headline number: its label, the value with a smaller side remark, and differences with their placements."""
-    lines = "".join(f'<div class="tile-more">{dot(place)}{html.escape(text)}</div>' for place, text in differences)
+    lines = "".join(f'<div class="tile-more">{dot(hue)}{html.escape(text)}</div>' for hue, text in differences)
     small = f" <small>{html.escape(side)}</small>" if side else ""
     return (
         f'<div><div class="tile-label">{html.escape(label)}</div>'

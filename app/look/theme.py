@@ -82,19 +82,19 @@ class PlacementStyle:
     symbol: str
 
 
-def placement_style(place: int, theme: Theme) -> PlacementStyle:
-    """The style of the placement at this place of the basket, 0 first; after six they come round again."""
-    colour = theme.hues[place % len(theme.hues)]
+def placement_style(hue: int, theme: Theme) -> PlacementStyle:
+    """The style of the placement with this hue, 0 first; after six they come round again."""
+    colour = theme.hues[hue % len(theme.hues)]
     return PlacementStyle(
-        colour, mix(colour, theme.background, 0.55), DASHES[place % len(DASHES)], SYMBOLS[place % len(SYMBOLS)]
+        colour, mix(colour, theme.background, 0.55), DASHES[hue % len(DASHES)], SYMBOLS[hue % len(SYMBOLS)]
     )
 
 
-def neutral_style(place: int, theme: Theme, count: int = 3) -> PlacementStyle:
+def neutral_style(hue: int, theme: Theme, count: int = 3) -> PlacementStyle:
     """The style of one of `count` series that are no placements: greys, told apart by dash and shape as well."""
-    colour = mix(theme.text, theme.background, 0.55 * place / max(count - 1, 1))
+    colour = mix(theme.text, theme.background, 0.55 * hue / max(count - 1, 1))
     return PlacementStyle(
-        colour, mix(colour, theme.background, 0.55), DASHES[place % len(DASHES)], SYMBOLS[place % len(SYMBOLS)]
+        colour, mix(colour, theme.background, 0.55), DASHES[hue % len(DASHES)], SYMBOLS[hue % len(SYMBOLS)]
     )
 
 

@@ -1,4 +1,4 @@
-"""How a page looks at things, kept in the visit and standing in the address, so that a link shows the same view."""
+"""How a page looks at things, kept in the session and standing in the address, so that a link shows the same view."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app.state.session import Visit
+from app.state.session import Session
 
 
 @dataclass(frozen=True)
@@ -17,28 +17,28 @@ class Address:
     page: str
     keys: tuple[str, ...]
 
-    def given(self, visit: Visit) -> dict[str, str]:
-        """What was chosen in this visit; at first what the address says."""
-        if self.page not in visit.views:
-            visit.views[self.page] = {key: st.query_params[key] for key in self.keys if key in st.query_params}
-        return visit.views[self.page]
+    def given(self, session: Session) -> dict[str, str]:
+        """What was chosen in this session; at first what the address says."""
+        if self.page not in session.views:
+            session.views[self.page] = {key: st.query_params[key] for key in self.keys if key in st.query_params}
+        return session.views[self.page]
 
-    def change(self, visit: Visit, **values: str | float | None) -> None:
+    def change(self, session: Session, **values: str | float | None) -> None:
         """Look at something else; None takes a part of the view back to what it begins with.
 
         A key that is a word of Python is given with an underscore behind it.
         """
-        given = self.given(visit)
+        given = self.given(session)
         for key, value in values.items():
             key = key.rstrip("_")
             given.pop(key, None)
             if value is not None:
                 given[key] = str(round(value, 4)) if isinstance(value, float) else str(value)
-        self.write(visit)
+        self.write(session)
 
-    def write(self, visit: Visit) -> None:
+    def write(self, session: Session) -> None:
         """Put the view into the address."""
-        given = self.given(visit)
+        given = self.given(session)
         for key in self.keys:
             if key not in given:
                 st.query_params.pop(key, None)

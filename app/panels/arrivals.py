@@ -23,7 +23,7 @@ from app.look.style import current_theme, facts_html, plain_text, verdict_html
 from app.panels.keep import draw_chart, draw_table
 from app.state import compute
 from app.state.compute import Answer, trace_facts
-from app.state.session import Visit
+from app.state.session import Session
 from simulator import Workload
 from simulator.traces import FORMATS, Events, Trace
 from simulator.traces.bursts import Burst, find_bursts
@@ -78,7 +78,7 @@ def workload_numbers(workload: Workload) -> tuple[tuple[str, float], ...]:
     )
 
 
-def draw_file(visit: Visit, answer: Answer) -> None:
+def draw_file(session: Session, answer: Answer) -> None:
     """The trace as it is in the file."""
     st.subheader("In the file", anchor=False)
     trace = answer.inputs.trace
@@ -97,7 +97,9 @@ def draw_file(visit: Visit, answer: Answer) -> None:
     ]))  # fmt: skip
     section = answer.scenario.workload.trace
     end_s = trace.end_s if section.duration_s is None else min(section.start_s + section.duration_s, trace.end_s)
-    figure = build_rate_figure(edges_s, rate_per_s, current_theme(), bursts_of(visit, trace), (section.start_s, end_s))
+    figure = build_rate_figure(
+        edges_s, rate_per_s, current_theme(), bursts_of(session, trace), (section.start_s, end_s)
+    )
     draw_chart(figure, "file-rate", describe_rate(edges_s, rate_per_s))
     st.caption("The frame is the part that is replayed, shaded are bursts.")
     if isinstance(trace.content, Events):
@@ -152,21 +154,21 @@ def changes(answer: Answer) -> list[str]:
     return done
 
 
-def bursts_of(visit: Visit, trace: Trace) -> tuple[Burst, ...]:
+def bursts_of(session: Session, trace: Trace) -> tuple[Burst, ...]:
     """The bursts of a trace at the chosen height."""
-    times = float(visit.views.get("burst_times", 2.0))
+    times = float(session.views.get("burst_times", 2.0))
     return compute.kept(("bursts", trace.digest, times), lambda: find_bursts(trace, times))
 
 
-def draw_bursts(visit: Visit, answer: Answer) -> None:
+def draw_bursts(session: Session, answer: Answer) -> None:
     """The bursts as a table, with the height above which one counts."""
     trace = answer.inputs.trace
     if trace is None:
         return
     st.subheader("When did it burst?", anchor=False)
-    kept(visit, st.slider, "A burst has at least so many times the mean rate", "burst_times", 2.0, min_value=1.25,
+    kept(session, st.slider, "A burst has at least so many times the mean rate", "burst_times", 2.0, min_value=1.25,
          max_value=10.0, step=0.25, help="Neighbouring intervals above this rate make one burst.")  # fmt: skip
-    bursts = bursts_of(visit, trace)
+    bursts = bursts_of(session, trace)
     if not bursts:
         st.info("No interval is that far above the mean; a lower height finds more.")
         return

@@ -24,7 +24,7 @@ from app.look.style import current_theme, plain, plain_text, tile_html, verdict_
 from app.panels.keep import draw_chart, draw_table
 from app.state.compute import Answer
 from app.state.limits import MAX_DEVICES
-from app.state.session import Visit, with_values
+from app.state.session import Session, with_values
 from planner.compare import placement_section
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import ALGORITHMS
@@ -32,7 +32,7 @@ from planner.what_if.capacity import Capacity, find_capacity
 from planner.what_if.plan import CapacityPlan
 from simulator import Schedule
 
-PLACE = "capacity"
+AREA = "capacity"
 # These start from a placement instead of the models, so they cannot plan for another number of devices.
 NEEDS_PLACEMENT = ("refine",)
 FIRST_ALGORITHMS = ("alpaserve", "selective_replication")
@@ -64,33 +64,33 @@ def algorithm_choices() -> dict[str, str]:
     return {name: a.title for name, a in ALGORITHMS.items() if name not in NEEDS_PLACEMENT}
 
 
-def draw_question(visit: Visit, answer: Answer) -> Question | None:
+def draw_question(session: Session, answer: Answer) -> Question | None:
     """The controls; None where the traffic is too much, or nothing can be asked."""
-    devices = visit.scenario.cluster.devices
+    devices = session.scenario.cluster.devices
     titles = algorithm_choices()
     first, second, third, fourth = st.columns(4)
     with first:
-        target = kept(visit, st.number_input, "Deadlines to meet (%)", "target", 99.0, min_value=1.0, max_value=100.0,
+        target = kept(session, st.number_input, "Deadlines to meet (%)", "target", 99.0, min_value=1.0, max_value=100.0,
                       step=0.5, format="%g", help="The target SLO attainment, of all requests.")  # fmt: skip
     with second:
-        lowest = kept(visit, st.number_input, "Devices from", "from", 1, min_value=1, max_value=MAX_DEVICES, step=1,
+        lowest = kept(session, st.number_input, "Devices from", "from", 1, min_value=1, max_value=MAX_DEVICES, step=1,
                       help="The fewest that are tried.")  # fmt: skip
     with third:
-        highest = kept(visit, st.number_input, "Devices to", "to", min(4 * devices, MAX_DEVICES), min_value=1,
+        highest = kept(session, st.number_input, "Devices to", "to", min(4 * devices, MAX_DEVICES), min_value=1,
                        max_value=MAX_DEVICES, step=1, help="The most that are tried.")  # fmt: skip
     with fourth:
-        step = kept(visit, st.number_input, "In steps of", "step", 1, min_value=1, max_value=64, step=1,
+        step = kept(session, st.number_input, "In steps of", "step", 1, min_value=1, max_value=64, step=1,
                     help="8 tries whole nodes of 8 only.")  # fmt: skip
     left, middle, right = st.columns([5, 2, 3], vertical_alignment="bottom")
     with left:
-        algorithms = kept(visit, st.multiselect, "Placed by", "algorithms", list(FIRST_ALGORITHMS),
+        algorithms = kept(session, st.multiselect, "Placed by", "algorithms", list(FIRST_ALGORITHMS),
                           options=list(titles), format_func=titles.get,
                           help="Each finds a placement for every number of devices that is tried.")  # fmt: skip
     with middle:
-        limit_s = kept(visit, st.number_input, "Seconds a search", "limit", 2.0, min_value=0.5, max_value=600.0,
+        limit_s = kept(session, st.number_input, "Seconds a search", "limit", 2.0, min_value=0.5, max_value=600.0,
                        step=1.0, format="%g", help="More time finds better placements.")  # fmt: skip
     with right:
-        confident = kept(visit, st.checkbox, "Be sure: with the 95 % interval", "sure", False,
+        confident = kept(session, st.checkbox, "Be sure: with the 95 % interval", "sure", False,
                          help="The lower end of the interval must reach the target, not only its middle.")  # fmt: skip
     sections = tuple(
         PlacementSection(name=titles[a], search={"algorithm": a, "time_limit_s": limit_s}) for a in algorithms
@@ -115,21 +115,21 @@ def _can_be_asked(question: Question, answer: Answer) -> bool:
     return not sentences
 
 
-def place_of(section: PlacementSection, visit: Visit, index: int) -> int:
+def hue_of(section: PlacementSection, session: Session, index: int) -> int:
     """The hue: that of the basket's placement with the same algorithm, else one that the basket does not use."""
-    for mine in visit.scenario.placements:
+    for mine in session.scenario.placements:
         if mine.search is not None and mine.search.algorithm == section.search.algorithm:
-            return visit.place_of(mine.name)
-    return visit.place_of("") + index
+            return session.hue_of(mine.name)
+    return session.hue_of("") + index
 
 
-def draw_plans(visit: Visit, answer: Answer, question: Question) -> None:
+def draw_plans(session: Session, answer: Answer, question: Question) -> None:
     """Run the search for the number of devices, and its answer."""
-    scenario, key = visit.scenario, question.key(visit.scenario)
-    desk = desk_of(visit, PLACE)
+    scenario, key = session.scenario, question.key(session.scenario)
+    desk = desk_of(session, AREA)
     if st.button("Find the number of devices", type="primary", disabled=desk.is_working, key="capacity.go"):
-        desk = start_task(visit, PLACE, key, _work(visit, scenario, question))
-    draw_task(visit, PLACE, "Trying numbers of devices")
+        desk = start_task(session, AREA, key, _work(session, scenario, question))
+    draw_task(session, AREA, "Trying numbers of devices")
     if desk.result is None:
         if not desk.is_working:
             st.info("Press the button: every algorithm is tried on more and fewer devices until the fewest that reach "
@@ -138,11 +138,11 @@ def draw_plans(visit: Visit, answer: Answer, question: Question) -> None:
     if desk.last.key != key:
         st.warning("The question or the scenario has changed since; press the button to answer it anew.")
     capacity: Capacity = desk.result[0]
-    _draw_capacity(visit, capacity, desk.result[1])
+    _draw_capacity(session, capacity, desk.result[1])
 
 
-def _work(visit: Visit, scenario: Scenario, question: Question):
-    own = visit.own_profiles(scenario)
+def _work(session: Session, scenario: Scenario, question: Question):
+    own = session.own_profiles(scenario)
 
     def work(task: Task) -> tuple[Capacity, Scenario]:
         def report(done: int, total: int, what: str) -> bool:
@@ -150,24 +150,24 @@ def _work(visit: Visit, scenario: Scenario, question: Question):
 
         found = find_capacity(
             scenario, question.target, question.sections, question.lowest, question.highest, question.step,
-            question.confident, report, read=visit.read_trace, profiles=own.profiles if own else {},
+            question.confident, report, read=session.read_trace, profiles=own.profiles if own else {},
         )  # fmt: skip
         return found, scenario
 
     return work
 
 
-def _draw_capacity(visit: Visit, capacity: Capacity, scenario: Scenario) -> None:
+def _draw_capacity(session: Session, capacity: Capacity, scenario: Scenario) -> None:
     plans, target = list(capacity.plans), capacity.best.target
     if not capacity.complete:
         st.info("This was stopped: shown is what had been tried by then, so fewer devices may do.")
-    places = [place_of(_section(plan), visit, i) for i, plan in enumerate(plans)]
-    st.html(verdict_html(places[0], sentence_of(plans)))
+    hues = [hue_of(_section(plan), session, i) for i, plan in enumerate(plans)]
+    st.html(verdict_html(hues[0], sentence_of(plans)))
     _draw_tiles(plans[0], plans)
     curves = [curve_of_plan(plan) for plan in plans]
     left, right = st.columns([3, 2], gap="large")
     with left:
-        draw_chart(build_capacity_figure(curves, target, current_theme(), "devices", places), "capacity-curves",
+        draw_chart(build_capacity_figure(curves, target, current_theme(), "devices", hues), "capacity-curves",
                    describe_capacity(curves, target))  # fmt: skip
         st.caption("Bars at the points are 95 % intervals. Each search begins with the best placement for fewer "
                    "devices, which also runs on more, so a line never falls; numbers that could not be computed have "
@@ -175,7 +175,7 @@ def _draw_capacity(visit: Visit, capacity: Capacity, scenario: Scenario) -> None
     with right:
         price = scenario.cluster.usd_per_device_hour
         if price > 0:
-            draw_chart(build_cost_figure(curves, price, target, current_theme(), places), "capacity-cost",
+            draw_chart(build_cost_figure(curves, price, target, current_theme(), hues), "capacity-cost",
                         describe_cost(curves, price, target))  # fmt: skip
             st.caption(f"Devices × {words.usd_per_hour(price)}, the price of a device under Cluster. Power, network "
                        "and people are not in it.".replace("$", "\\$"))  # fmt: skip
@@ -189,7 +189,7 @@ def _draw_capacity(visit: Visit, capacity: Capacity, scenario: Scenario) -> None
                 st.caption(plain_text(f"{plan.name}, {_COLUMN_OF[key]}: {plan.reasons[key]}"))
     draw_table(plan_table(plans), "capacity-plans", "Devices, cost, headroom and limits of every algorithm",
                column_config=_COLUMNS)  # fmt: skip
-    _draw_use(visit, plans)
+    _draw_use(session, plans)
 
 
 def sentence_of(plans: list[CapacityPlan]) -> str:
@@ -285,16 +285,16 @@ def plan_table(plans: list[CapacityPlan]) -> pd.DataFrame:
     ).astype({"devices": "Int64"})  # fmt: skip
 
 
-def _draw_use(visit: Visit, plans: list[CapacityPlan]) -> None:
+def _draw_use(session: Session, plans: list[CapacityPlan]) -> None:
     usable = [p for p in plans if p.outcome is not None and not isinstance(p.outcome.placement, Schedule)]
     with st.container(horizontal=True):
         for plan in usable:
             st.button(
-                plain(use_label(plan, visit.scenario)), key=f"capacity.use:{plan.name}", on_click=use_plan,
-                args=(visit, plan), icon=":material/add:", help=_use_help(plan, visit.scenario),
+                plain(use_label(plan, session.scenario)), key=f"capacity.use:{plan.name}", on_click=use_plan,
+                args=(session, plan), icon=":material/add:", help=_use_help(plan, session.scenario),
             )  # fmt: skip
-    if visit.complaints.get(PLACE):
-        st.error(plain_text(visit.complaints[PLACE]))
+    if session.complaints.get(AREA):
+        st.error(plain_text(session.complaints[AREA]))
 
 
 def devices_of(plan: CapacityPlan) -> int:
@@ -319,7 +319,7 @@ def _use_help(plan: CapacityPlan, scenario: Scenario) -> str:
     return f"Puts this very placement into the basket and gives the scenario's cluster as many devices.{anew}"
 
 
-def use_plan(visit: Visit, plan: CapacityPlan) -> None:
+def use_plan(session: Session, plan: CapacityPlan) -> None:
     """Put the plan's placement into the basket, and give the scenario the plan's cluster where it has a smaller one."""
     used = plan.outcome.placement.devices
     section = placement_section(plan.outcome.placement)
@@ -329,6 +329,6 @@ def use_plan(visit: Visit, plan: CapacityPlan) -> None:
         larger = with_values(scenario, "cluster", devices=max(scenario.cluster.devices, devices_of(plan)))
         return added_section(larger, named)
 
-    if visit.edit(PLACE, change):
-        visit.edition += 1
+    if session.edit(AREA, change):
+        session.edition += 1
         st.toast(f"{named.name} is in the basket now.")

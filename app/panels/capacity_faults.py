@@ -12,7 +12,7 @@ from app.look.style import current_theme, plain, verdict_html
 from app.panels.keep import draw_chart, draw_table
 from app.state import compute
 from app.state.compute import Answer, Entry
-from app.state.session import Visit
+from app.state.session import Session
 from planner.what_if.faults import Fault, fault_what_if
 from simulator import Schedule
 
@@ -20,14 +20,14 @@ from simulator import Schedule
 QUICK_WORK = 3_000_000
 
 
-def draw_faults(visit: Visit, answer: Answer) -> None:
+def draw_faults(session: Session, answer: Answer) -> None:
     """The worst failure of every placement in a sentence, and each failure drawn."""
     entries = [e for e in answer.shown if not isinstance(e.outcome.placement, Schedule)]
     if not entries:
         st.info("There is no simulated placement without replanning in the basket; add one under Placements.")
         return
-    found = {entry.place: _faults(visit, answer, entry) for entry in entries}
-    known = [(entry, found[entry.place]) for entry in entries if found[entry.place] is not None]
+    found = {entry.hue: _faults(session, answer, entry) for entry in entries}
+    known = [(entry, found[entry.hue]) for entry in entries if found[entry.hue] is not None]
     in_use = [(entry, faults) for entry, faults in known if faults]
     if in_use:
         st.html(verdict_html(*_sentence(in_use)))
@@ -35,15 +35,15 @@ def draw_faults(visit: Visit, answer: Answer) -> None:
     for entry, faults in known:
         healthy = entry.outcome.figures.total.slo_attainment
         st.markdown(f"**{plain(entry.section.name)}**")
-        draw_chart(build_faults_figure(faults, healthy, current_theme(), entry.place), f"faults-{entry.place}",
+        draw_chart(build_faults_figure(faults, healthy, current_theme(), entry.hue), f"faults-{entry.hue}",
                    describe_faults(faults, healthy))  # fmt: skip
     st.caption("The group of a dead device serves no more, the other groups go on, nothing is moved. "
                "Models without a replica left miss all their deadlines.")  # fmt: skip
 
 
-def _faults(visit: Visit, answer: Answer, entry: Entry) -> tuple[Fault, ...] | None:
+def _faults(session: Session, answer: Answer, entry: Entry) -> tuple[Fault, ...] | None:
     """The failures of a placement, or None while they are being simulated in the background."""
-    place, key = f"faults:{entry.section.name}", f"faults:{entry.outcome_key}"
+    area, key = f"faults:{entry.section.name}", f"faults:{entry.outcome_key}"
 
     def work(task: Task | None = None) -> tuple[Fault, ...]:
         return fault_what_if(entry.outcome.placement, answer.inputs.problem, answer.inputs.warmup_s)
@@ -51,10 +51,10 @@ def _faults(visit: Visit, answer: Answer, entry: Entry) -> tuple[Fault, ...] | N
     groups = len(entry.outcome.placement.groups)
     if len(answer.inputs.problem.workload) * 2 * groups <= QUICK_WORK:
         return compute.kept(key, work)
-    desk = desk_of(visit, place)
+    desk = desk_of(session, area)
     if desk.task is None or desk.task.key != key:
-        desk = start_task(visit, place, key, work)
-    draw_task(visit, place, f"Failures of {entry.section.name}")
+        desk = start_task(session, area, key, work)
+    draw_task(session, area, f"Failures of {entry.section.name}")
     return desk.result if desk.last is not None and desk.last.key == key else None
 
 
@@ -66,7 +66,7 @@ def _sentence(known: list[tuple[Entry, tuple[Fault, ...]]]) -> tuple[int, str]:
 
     ranked = sorted(known, key=lambda pair: -worst(pair[1]))
     parts = [f"{words.shorten(e.section.name)} still meets {words.share(worst(faults))}" for e, faults in ranked]
-    return ranked[0][0].place, f"After its worst device dies, {words.join(parts)} of deadlines."
+    return ranked[0][0].hue, f"After its worst device dies, {words.join(parts)} of deadlines."
 
 
 def fault_table(known: list[tuple[Entry, tuple[Fault, ...]]]) -> pd.DataFrame:

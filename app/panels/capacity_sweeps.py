@@ -20,10 +20,10 @@ from app.figures.capacity import (
 )
 from app.look import words
 from app.look.style import current_theme, plain_text, verdict_html
-from app.panels.capacity import Question, place_of
+from app.panels.capacity import Question, hue_of
 from app.panels.keep import draw_chart, draw_table
 from app.state.compute import Answer
-from app.state.session import Visit
+from app.state.session import Session
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import ALGORITHMS
 from planner.what_if.sweep import Sweep, sweep
@@ -42,28 +42,28 @@ _RANGES = {"rate_scale": (0.25, 2.0, 8), "cv_scale": (0.5, 4.0, 8), "slo_scale":
 MOST_SIMULATED = 400_000_000
 
 
-def draw_rate_map(visit: Visit, answer: Answer, question: Question) -> None:
+def draw_rate_map(session: Session, answer: Answer, question: Question) -> None:
     """Traffic against devices for one algorithm, with the line on which the target is reached."""
     st.subheader("How much traffic do how many devices bear?", anchor=False)
     names = [section.name for section in question.sections]
     columns = st.columns([3, 2, 2, 2, 2], vertical_alignment="bottom")
     with columns[0]:
-        name = kept(visit, st.selectbox, "Placed by", "map_by", names[0], options=names)
+        name = kept(session, st.selectbox, "Placed by", "map_by", names[0], options=names)
     with columns[1]:
-        low = kept(visit, st.number_input, "Traffic from (×)", "map_low", 0.25, min_value=0.01, max_value=16.0,
+        low = kept(session, st.number_input, "Traffic from (×)", "map_low", 0.25, min_value=0.01, max_value=16.0,
                    step=0.25, format="%g", help="1 is the scenario's own traffic.")  # fmt: skip
     with columns[2]:
-        high = kept(visit, st.number_input, "Traffic to (×)", "map_high", 2.0, min_value=0.01, max_value=16.0,
+        high = kept(session, st.number_input, "Traffic to (×)", "map_high", 2.0, min_value=0.01, max_value=16.0,
                     step=0.25, format="%g")  # fmt: skip
     with columns[3]:
-        rows = kept(visit, st.number_input, "Steps of traffic", "map_rows", 6, min_value=2, max_value=20, step=1)
+        rows = kept(session, st.number_input, "Steps of traffic", "map_rows", 6, min_value=2, max_value=20, step=1)
     with columns[4]:
-        count = kept(visit, st.number_input, "Steps of devices", "map_columns", 6, min_value=2, max_value=20, step=1)
+        count = kept(session, st.number_input, "Steps of devices", "map_columns", 6, min_value=2, max_value=20, step=1)
     section = next(s for s in question.sections if s.name == name)
     devices = np.unique(np.linspace(question.lowest, question.highest, count).round())
     axes = (("devices", tuple(devices)), ("rate_scale", tuple(_spread(low, high, rows))))
-    _draw_start(visit, answer, MAP, "Draw the map", axes, (section,))
-    desk = desk_of(visit, MAP)
+    _draw_start(session, answer, MAP, "Draw the map", axes, (section,))
+    desk = desk_of(session, MAP)
     if desk.result is None:
         if not desk.is_working:
             st.info("Press the button: each field of the map is one search and one simulation.")
@@ -88,51 +88,51 @@ def rate_map(swept: Sweep, target: float) -> tuple:
     return figure, "rate-map", describe_rate_map(devices, rates, met, target)
 
 
-def draw_sweep(visit: Visit, answer: Answer, question: Question) -> None:
+def draw_sweep(session: Session, answer: Answer, question: Question) -> None:
     """One thing varied, the basket or the algorithms compared, and where the target is crossed."""
     st.subheader("What if traffic, burstiness or deadlines change?", anchor=False)
     columns = st.columns([3, 3, 2, 2, 2], vertical_alignment="bottom")
     with columns[0]:
-        axis = kept(visit, st.selectbox, "Change", "axis", "rate_scale", options=list(AXES), format_func=AXES.get)
+        axis = kept(session, st.selectbox, "Change", "axis", "rate_scale", options=list(AXES), format_func=AXES.get)
     with columns[1]:
-        what = kept(visit, st.selectbox, "Of", "sweep_of", "the basket", options=["the basket", "the algorithms"],
+        what = kept(session, st.selectbox, "Of", "sweep_of", "the basket", options=["the basket", "the algorithms"],
                     help="Placements by hand stay as they are; searched ones are searched anew.")  # fmt: skip
     low, high, count = _RANGES.get(axis, (question.lowest, question.highest, 8))
     with columns[2]:
-        low = kept(visit, st.number_input, "From", f"{axis}_from", float(low), min_value=0.01, max_value=4096.0,
+        low = kept(session, st.number_input, "From", f"{axis}_from", float(low), min_value=0.01, max_value=4096.0,
                    format="%g")  # fmt: skip
     with columns[3]:
-        high = kept(visit, st.number_input, "To", f"{axis}_to", float(high), min_value=0.01, max_value=4096.0,
+        high = kept(session, st.number_input, "To", f"{axis}_to", float(high), min_value=0.01, max_value=4096.0,
                     format="%g")  # fmt: skip
     with columns[4]:
-        count = kept(visit, st.number_input, "Points", f"{axis}_points", count, min_value=2, max_value=40, step=1)
+        count = kept(session, st.number_input, "Points", f"{axis}_points", count, min_value=2, max_value=40, step=1)
     values = _spread(low, high, count)
     if axis == "devices":
         values = np.unique(np.maximum(np.round(values), 1))
-    sections = question.sections if what != "the basket" else _limited(visit.scenario, question)
+    sections = question.sections if what != "the basket" else _limited(session.scenario, question)
     if not sections:
         st.error("The basket is empty; add a placement on the left, or sweep the algorithms.")
         return
-    _draw_start(visit, answer, SWEEP, "Sweep", ((axis, tuple(values)),), sections)
-    desk = desk_of(visit, SWEEP)
+    _draw_start(session, answer, SWEEP, "Sweep", ((axis, tuple(values)),), sections)
+    desk = desk_of(session, SWEEP)
     if desk.result is None:
         if not desk.is_working:
             st.info("Press the button: everything else stays as it is, and each point is searched and simulated.")
         return
-    _draw_swept(visit, desk.result[0], question.target)
+    _draw_swept(session, desk.result[0], question.target)
 
 
-def _draw_swept(visit: Visit, swept: Sweep, target: float) -> None:
+def _draw_swept(session: Session, swept: Sweep, target: float) -> None:
     axis = swept.axes[0][0]
     curves = curves_of_sweep(swept, target)
     sections = {r.point.section.name: r.point.section for r in swept.results}
-    names = [section.name for section in visit.scenario.placements]
-    places = [
-        visit.place_of(c.name) if c.name in names else place_of(sections[c.name], visit, i)
+    names = [section.name for section in session.scenario.placements]
+    hues = [
+        session.hue_of(c.name) if c.name in names else hue_of(sections[c.name], session, i)
         for i, c in enumerate(curves)
     ]
-    st.html(verdict_html(places[0], describe_capacity(curves, target, axis) + "."))
-    draw_chart(build_capacity_figure(curves, target, current_theme(), axis, places), "sweep",
+    st.html(verdict_html(hues[0], describe_capacity(curves, target, axis) + "."))
+    draw_chart(build_capacity_figure(curves, target, current_theme(), axis, hues), "sweep",
                describe_capacity(curves, target, axis))  # fmt: skip
     st.caption("Rings mark the last value, from the easy end on, at which the target is still reached: the paper's "
                "figures count in this way. Gaps could not be computed. A searched placement is never worse than that "
@@ -157,19 +157,19 @@ def sweep_table(swept: Sweep) -> pd.DataFrame:
     ).astype({"deadlines_met_percent": float, "half_width_points": float})
 
 
-def _draw_start(visit: Visit, answer: Answer, place: str, label: str, axes, sections) -> Desk:
+def _draw_start(session: Session, answer: Answer, area: str, label: str, axes, sections) -> Desk:
     """The button that starts a sweep, its progress, and that the picture is an older one."""
-    scenario = visit.scenario
+    scenario = session.scenario
     parts = [scenario.model_dump(mode="json", exclude={"placements", "name"}), axes,
              [s.model_dump(mode="json") for s in sections]]  # fmt: skip
     key = hashlib.sha256(json.dumps(parts, sort_keys=True, default=float).encode()).hexdigest()
-    desk = desk_of(visit, place)
-    if st.button(label, type="primary", disabled=desk.is_working, key=f"{place}.go"):
+    desk = desk_of(session, area)
+    if st.button(label, type="primary", disabled=desk.is_working, key=f"{area}.go"):
         if (sentence := _too_much(answer, axes, sections)) is not None:
             st.error(sentence)
         else:
-            desk = start_task(visit, place, key, _work(visit, scenario, axes, sections))
-    draw_task(visit, place, "Simulating points")
+            desk = start_task(session, area, key, _work(session, scenario, axes, sections))
+    draw_task(session, area, "Simulating points")
     if desk.last is not None and desk.last.key != key and not desk.is_working:
         st.warning("The settings have changed since; press the button to draw it anew.")
     if desk.result is not None and not desk.result[0].complete:
@@ -189,14 +189,14 @@ def _too_much(answer: Answer, axes, sections) -> str | None:
     )
 
 
-def _work(visit: Visit, scenario: Scenario, axes, sections):
-    own = visit.own_profiles(scenario)
+def _work(session: Session, scenario: Scenario, axes, sections):
+    own = session.own_profiles(scenario)
 
     def work(task: Task) -> tuple[Sweep, Scenario]:
         def report(done: int, total: int, what: str) -> bool:
             return task.report(done, total, what)
 
-        swept = sweep(scenario, axes, sections, report, read=visit.read_trace, profiles=own.profiles if own else {})
+        swept = sweep(scenario, axes, sections, report, read=session.read_trace, profiles=own.profiles if own else {})
         return swept, scenario
 
     return work

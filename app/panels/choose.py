@@ -6,23 +6,23 @@ import streamlit as st
 
 from app.look import words
 from app.state.compute import Answer, Entry
-from app.state.session import Visit
+from app.state.session import Session
 
 _KEY = "looked_at"
 
 
-def choose_placement(visit: Visit, answer: Answer) -> Entry:
+def choose_placement(session: Session, answer: Answer) -> Entry:
     """A row of the placements; the one that is chosen, the best one before anything is chosen."""
-    entry = answer.entry(visit.looked_at)
+    entry = answer.entry(session.looked_at)
     if len(answer.shown) > 1:
         st.session_state[_KEY] = entry.section.name
         st.segmented_control(
             "Look at", [e.section.name for e in answer.shown], key=_KEY, required=True,
-            format_func=lambda name: words.shorten(name, 40), on_change=_chosen, args=(visit,),
+            format_func=lambda name: words.shorten(name, 40), on_change=_chosen, args=(session,),
             help="The tiles, the cluster and the tables below are about this placement.",
         )  # fmt: skip
     return entry
 
 
-def _chosen(visit: Visit) -> None:
-    visit.looked_at = st.session_state[_KEY]
+def _chosen(session: Session) -> None:
+    session.looked_at = st.session_state[_KEY]

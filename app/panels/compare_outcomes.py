@@ -22,14 +22,14 @@ from app.panels.compare_view import View, change_view, figures_in_view, result_i
 from app.panels.keep import draw_table
 from app.panels.reasons import describe_reasons
 from app.state.compute import Answer, kept
-from app.state.session import Visit
+from app.state.session import Session
 from planner.explain import PairedDifference, explain_difference, paired_difference
 from simulator.pairs import pair_outcomes
 
 _DIFFERENCES, _MODELS, _GROUPS = "compare-differences", "compare-models", "compare-groups"
 
 
-def draw_filter(visit: Visit, view: View, answer: Answer) -> None:
+def draw_filter(session: Session, view: View, answer: Answer) -> None:
     """What everything is filtered to, with a way back; or how to filter."""
     sentence = view.filter_in_words(answer)
     names = [model.name for model in answer.inputs.problem.models]
@@ -37,17 +37,17 @@ def draw_filter(visit: Visit, view: View, answer: Answer) -> None:
     key = "compare.model"
     st.session_state[key] = None if view.model is None else names[view.model]
     left.selectbox("Look at one model", names, key=key, placeholder="all models", on_change=_choose_model,
-                   args=(visit,), format_func=lambda name: words.shorten(name, 48),
+                   args=(session,), format_func=lambda name: words.shorten(name, 48),
                    help="Everything below then counts only the requests of this model.")  # fmt: skip
     with right:
         if sentence:
-            st.button(sentence, key="compare.clear", icon=":material/close:", on_click=_clear, args=(visit,),
+            st.button(sentence, key="compare.clear", icon=":material/close:", on_click=_clear, args=(session,),
                       help="Counts every request again.")  # fmt: skip
         else:
             st.caption("Click a model or a group in a picture or table below, and everything counts only its requests.")
 
 
-def draw_pair(visit: Visit, view: View) -> None:
+def draw_pair(session: Session, view: View) -> None:
     """Which two placements are set against each other, where there are more than two."""
     if len(view.shown) < 3:
         return
@@ -57,7 +57,7 @@ def draw_pair(visit: Visit, view: View) -> None:
         (left, "Gains and losses of", "second", view.second), (right, "against", "first", view.first)
     ):  # fmt: skip
         st.session_state[f"compare.{key}"] = entry.section.name
-        column.selectbox(label, names, key=f"compare.{key}", on_change=_choose_pair, args=(visit, key, view),
+        column.selectbox(label, names, key=f"compare.{key}", on_change=_choose_pair, args=(session, key, view),
                          format_func=lambda name: words.shorten(name, 48))  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def draw_verdict(view: View, answer: Answer) -> None:
     sentence, counted = difference_in_words(gap, view), view.filter_in_words(answer)
     if counted:
         sentence += f" Counted: {counted}."
-    st.html(verdict_html(view.second.place, sentence))
+    st.html(verdict_html(view.second.hue, sentence))
     spans = (spans_of(view.first), spans_of(view.second))
     reasons = kept(("reasons", key), lambda: explain_difference(
         view.first.outcome.result, view.second.outcome.result, answer.inputs.warmup_s, spans,
@@ -101,19 +101,19 @@ def difference_in_words(gap: PairedDifference, view: View) -> str:
 def draw_attainment(view: View, answer: Answer) -> None:
     """Deadlines met by all, with intervals."""
     figures = [figures_in_view(entry, view, answer) for entry in view.shown]
-    places = [entry.place for entry in view.shown]
+    hues = [entry.hue for entry in view.shown]
     draw_kept("compare-attainment", _identity(view, answer), lambda theme: (
-        build_attainment_figure(figures, theme, places=places), describe_attainment(figures)
+        build_attainment_figure(figures, theme, hues=hues), describe_attainment(figures)
     ))  # fmt: skip
 
 
 def draw_paired(view: View, answer: Answer) -> None:
     """Every request once: met by both, by one, by none."""
     first, second = (result_in_view(entry, view, answer) for entry in (view.first, view.second))
-    names, places = (view.first.section.name, view.second.section.name), (view.first.place, view.second.place)
+    names, hues = (view.first.section.name, view.second.section.name), (view.first.hue, view.second.hue)
     paired = pair_outcomes(first, second)
     draw_kept("compare-paired", (*_identity(view, answer), names), lambda theme: (
-        build_paired_figure(paired, names, theme, places), describe_paired(paired, names)
+        build_paired_figure(paired, names, theme, hues), describe_paired(paired, names)
     ))  # fmt: skip
     table = pd.DataFrame({
         "request": ["met by both", f"only {names[0]}", f"only {names[1]}", "met by none"],
@@ -127,14 +127,14 @@ def draw_paired(view: View, answer: Answer) -> None:
 def draw_latency(view: View, answer: Answer) -> None:
     """Latency of what was answered, all on one axis."""
     results = [result_in_view(entry, view, answer) for entry in view.shown]
-    places = [entry.place for entry in view.shown]
+    hues = [entry.hue for entry in view.shown]
     draw_kept("compare-latency", _identity(view, answer), lambda theme: (
-        build_latency_figure(results, theme, places=places, model=view.model),
+        build_latency_figure(results, theme, hues=hues, model=view.model),
         describe_latency(results, model=view.model),
     ))  # fmt: skip
 
 
-def draw_differences(visit: Visit, view: View, answer: Answer) -> None:
+def draw_differences(session: Session, view: View, answer: Answer) -> None:
     """Every model with both placements of the pair; a click on one filters everything to it."""
     first, second = (figures_in_view(entry, view, answer) for entry in (view.first, view.second))
     rows = largest_differences(first, second)
@@ -142,15 +142,15 @@ def draw_differences(visit: Visit, view: View, answer: Answer) -> None:
     def choose() -> None:
         points = clicked_points(_DIFFERENCES)
         if points and 0 <= round(points[0]["y"]) < len(rows):
-            change_view(visit, model=rows[round(points[0]["y"])][0], in_=None, group=None)
+            change_view(session, model=rows[round(points[0]["y"])][0], in_=None, group=None)
 
     draw_kept(_DIFFERENCES, (*_identity(view, answer), view.first.outcome_key, view.second.outcome_key), lambda theme: (
-        _clickable(build_differences_figure(first, second, theme, (view.first.place, view.second.place))),
+        _clickable(build_differences_figure(first, second, theme, (view.first.hue, view.second.hue))),
         describe_differences(first, second),
     ), on_select=choose, selection_mode="points")  # fmt: skip
 
 
-def draw_models(visit: Visit, view: View, answer: Answer) -> None:
+def draw_models(session: Session, view: View, answer: Answer) -> None:
     """The figures behind the dumbbells; choosing a row filters everything to the model."""
     columns = {}
     for entry in view.shown:
@@ -168,7 +168,7 @@ def draw_models(visit: Visit, view: View, answer: Answer) -> None:
     def choose() -> None:
         rows = st.session_state[_MODELS]["selection"]["rows"]
         if rows:
-            change_view(visit, model=str(table["model"][rows[0]]), in_=None, group=None)
+            change_view(session, model=str(table["model"][rows[0]]), in_=None, group=None)
 
     draw_table(
         table, _MODELS, "Deadlines met by every model with every placement", on_select=choose,
@@ -178,7 +178,7 @@ def draw_models(visit: Visit, view: View, answer: Answer) -> None:
     )  # fmt: skip
 
 
-def draw_groups(visit: Visit, view: View, answer: Answer) -> None:
+def draw_groups(session: Session, view: View, answer: Answer) -> None:
     """Every group of every placement; choosing a row filters everything to its requests."""
     rows = [
         (entry.section.name, group.index, f"pp {group.pp}, tp {group.tp}", len(group.models),
@@ -205,7 +205,7 @@ def draw_groups(visit: Visit, view: View, answer: Answer) -> None:
         chosen = st.session_state[_GROUPS]["selection"]["rows"]
         if chosen:
             row = table.iloc[chosen[0]]
-            change_view(visit, model=None, in_=str(row["placement"]), group=int(row["group"]))
+            change_view(session, model=None, in_=str(row["placement"]), group=int(row["group"]))
 
     draw_table(
         table, _GROUPS, "Requests, deadlines met, utilisation and queue of every group", on_select=choose,
@@ -221,7 +221,7 @@ def draw_groups(visit: Visit, view: View, answer: Answer) -> None:
 
 
 def _identity(view: View, answer: Answer) -> tuple:
-    shown = tuple((entry.outcome_key, entry.place, entry.section.name) for entry in view.shown)
+    shown = tuple((entry.outcome_key, entry.hue, entry.section.name) for entry in view.shown)
     pair = view.first.outcome_key, view.second.outcome_key
     return shown, pair, view.filter_key, answer.inputs.warmup_s
 
@@ -232,19 +232,19 @@ def _clickable(figure):
     return figure.update_layout(clickmode="event+select", dragmode="zoom", hovermode="closest")
 
 
-def _choose_model(visit: Visit) -> None:
-    change_view(visit, model=st.session_state["compare.model"], in_=None, group=None)
+def _choose_model(session: Session) -> None:
+    change_view(session, model=st.session_state["compare.model"], in_=None, group=None)
 
 
-def _choose_pair(visit: Visit, key: str, view: View) -> None:
+def _choose_pair(session: Session, key: str, view: View) -> None:
     chosen = st.session_state[f"compare.{key}"]
     other_key, other = ("first", view.first) if key == "second" else ("second", view.second)
     values = {key: chosen, other_key: other.section.name}
     if chosen == other.section.name:
         # Choosing the other one turns the pair round.
         values[other_key] = (view.second if key == "second" else view.first).section.name
-    change_view(visit, **values)
+    change_view(session, **values)
 
 
-def _clear(visit: Visit) -> None:
-    change_view(visit, model=None, in_=None, group=None)
+def _clear(session: Session) -> None:
+    change_view(session, model=None, in_=None, group=None)

@@ -17,7 +17,7 @@ from app.panels.compare_draw import clicked_points, dragged_stretch, draw_kept
 from app.panels.compare_view import BINS, View, change_view, shown_window, spans_of, timeline_in_view
 from app.panels.keep import draw_table
 from app.state.compute import Answer, Entry
-from app.state.session import Visit
+from app.state.session import Session
 from simulator import InputError
 from simulator.moment import Moment, moment
 
@@ -30,7 +30,7 @@ MOST_SENTENCES = 6
 MOST_WITH_ALL_ROWS = 3
 
 
-def draw_window(visit: Visit, view: View) -> None:
+def draw_window(session: Session, view: View) -> None:
     """The whole run, to drag over; and the stretch in numbers."""
     whole = timeline_in_view(view.first, view, view.run_s)
 
@@ -39,7 +39,7 @@ def draw_window(visit: Visit, view: View) -> None:
         if stretch and stretch[1] > stretch[0]:
             low, high = max(stretch[0], view.run_s[0]), min(stretch[1], view.run_s[1])
             if high > low:
-                change_view(visit, **shown_window(low, high, view.run_s))
+                change_view(session, **shown_window(low, high, view.run_s))
 
     identity = (view.first.outcome_key, view.filter_key, view.window_s, view.at_s)
     draw_kept(_OVERVIEW, identity, lambda theme: (
@@ -51,11 +51,18 @@ def draw_window(visit: Visit, view: View) -> None:
     ):  # fmt: skip
         st.session_state[key] = round(value, 3)
         column.number_input(label, min_value=0.0, step=1.0, format="%.3f", key=key, on_change=_take_window,
-                            args=(visit, view))  # fmt: skip
-    right.button("Whole run", key="compare.whole", icon=":material/zoom_out_map:", on_click=change_view, args=(visit,),
-                 kwargs={"from_": None, "to": None}, disabled=view.window_s == view.run_s)  # fmt: skip
-    if "compare.window" in visit.complaints:
-        st.error(plain_text(visit.complaints["compare.window"]))
+                            args=(session, view))  # fmt: skip
+    right.button(
+        "Whole run",
+        key="compare.whole",
+        icon=":material/zoom_out_map:",
+        on_click=change_view,
+        args=(session,),
+        kwargs={"from_": None, "to": None},
+        disabled=view.window_s == view.run_s,
+    )
+    if "compare.window" in session.complaints:
+        st.error(plain_text(session.complaints["compare.window"]))
 
 
 def _first_rows(view: View) -> str:
@@ -63,16 +70,16 @@ def _first_rows(view: View) -> str:
     return "waiting and busy" if len(view.shown) <= MOST_WITH_ALL_ROWS else "only waiting"
 
 
-def draw_over_time(visit: Visit, view: View) -> None:
+def draw_over_time(session: Session, view: View) -> None:
     """Arrivals, deadlines met, rejections, queues and utilisation on one axis; a click chooses the moment."""
-    chosen = kept_choice(visit, st.segmented_control, "Of every group show", "groups_show", _first_rows(view),
+    chosen = kept_choice(session, st.segmented_control, "Of every group show", "groups_show", _first_rows(view),
                          options=list(_GROUP_ROWS), required=True)  # fmt: skip
     rows = ("arrivals", "attainment", "rejected", *_GROUP_ROWS[chosen])
-    names, places = [e.section.name for e in view.shown], [e.place for e in view.shown]
+    names, hues = [e.section.name for e in view.shown], [e.hue for e in view.shown]
     timelines = [timeline_in_view(entry, view, view.window_s) for entry in view.shown]
 
     def make(theme):
-        figure = build_over_time_figure(names, timelines, theme, rows=rows, places=places)
+        figure = build_over_time_figure(names, timelines, theme, rows=rows, hues=hues)
         add_click_columns(figure, names, timelines, rows, theme)
         if view.mark_s is not None:
             mark_moment(figure, view.mark_s, theme)
@@ -81,9 +88,9 @@ def draw_over_time(visit: Visit, view: View) -> None:
     def choose() -> None:
         points = clicked_points(_OVER_TIME)
         if points:
-            change_view(visit, at=float(points[0]["x"]), clicked="yes")
+            change_view(session, at=float(points[0]["x"]), clicked="yes")
 
-    identity = (tuple((e.outcome_key, e.place, e.section.name) for e in view.shown), view.filter_key, view.window_s)
+    identity = (tuple((e.outcome_key, e.hue, e.section.name) for e in view.shown), view.filter_key, view.window_s)
     cost = BINS * sum(timeline.mean_queue.shape[0] + 4 for timeline in timelines)
     draw_kept(_OVER_TIME, (identity, rows, view.mark_s), make, cost, on_select=choose, selection_mode="points")
     st.caption(
@@ -92,14 +99,14 @@ def draw_over_time(visit: Visit, view: View) -> None:
     )
 
 
-def draw_moment(visit: Visit, view: View, answer: Answer) -> None:
+def draw_moment(session: Session, view: View, answer: Answer) -> None:
     """What every group of every placement was doing at the moment."""
     st.markdown(f"##### What was every group doing at {view.at_s:,.2f} s?".replace(",", words.THIN))
     low_s, high_s = view.window_s
     key = "compare.at"
     st.session_state[key] = float(min(max(view.at_s, low_s), high_s))
     st.slider("Moment (s)", low_s, high_s, key=key, step=max((high_s - low_s) / 1000, 1e-4), format="%.2f",
-              on_change=_take_moment, args=(visit,),
+              on_change=_take_moment, args=(session,),
               help="Or click into the chart above. Requests of all models are shown here.")  # fmt: skip
     moments = [(entry, moment(entry.outcome.result, view.at_s, spans_of(entry))) for entry in view.shown]
     for pair in (moments[i : i + 2] for i in range(0, len(moments), 2)):
@@ -113,8 +120,8 @@ def draw_moment(visit: Visit, view: View, answer: Answer) -> None:
 
 def _draw_one_moment(entry: Entry, now: Moment) -> None:
     result = entry.outcome.result
-    draw_kept(f"compare-moment-{entry.place}", (entry.outcome_key, entry.place, now.at_s), lambda theme: (
-        build_moment_figure(result, now, theme, entry.place), describe_moment(result, now)
+    draw_kept(f"compare-moment-{entry.hue}", (entry.outcome_key, entry.hue, now.at_s), lambda theme: (
+        build_moment_figure(result, now, theme, entry.hue), describe_moment(result, now)
     ))  # fmt: skip
     busiest = sorted(now.groups, key=lambda group: -(len(group.queue) + group.busy))[:MOST_SENTENCES]
     lines = [f"- {plain_text(describe_group_moment(result, group))}" for group in busiest]
@@ -147,13 +154,15 @@ def _moment_rows(entry: Entry, now: Moment) -> list[dict]:
     ]
 
 
-def _take_window(visit: Visit, view: View) -> None:
-    visit.complaints.pop("compare.window", None)
+def _take_window(session: Session, view: View) -> None:
+    session.complaints.pop("compare.window", None)
     try:
-        change_view(visit, **shown_window(st.session_state["compare.from"], st.session_state["compare.to"], view.run_s))
+        change_view(
+            session, **shown_window(st.session_state["compare.from"], st.session_state["compare.to"], view.run_s)
+        )
     except InputError as error:
-        visit.complaints["compare.window"] = str(error)
+        session.complaints["compare.window"] = str(error)
 
 
-def _take_moment(visit: Visit) -> None:
-    change_view(visit, at=float(st.session_state["compare.at"]))
+def _take_moment(session: Session) -> None:
+    change_view(session, at=float(st.session_state["compare.at"]))

@@ -1,6 +1,6 @@
 """How one looks at a comparison: the pair, what everything is filtered to, the stretch of time and the moment.
 
-Kept in the visit and written into the address, so that a link shows the same view. Whatever no longer fits the answer
+Kept in the session and written into the address, so that a link shows the same view. Whatever no longer fits the answer
 (another trace, a placement taken out) is ignored.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from app.look import words
 from app.panels.address import Address, finite
 from app.state.compute import Answer, Entry, kept
-from app.state.session import Visit
+from app.state.session import Session
 from simulator import Figures, InputError, SimulationResult, Timeline, build_timeline, measure, stage_spans
 from simulator.loads import StageSpans
 from simulator.metrics import counted_arrivals_s, counted_rows
@@ -65,9 +65,9 @@ class View:
         return ""
 
 
-def current_view(visit: Visit, answer: Answer) -> View:
-    """The view of this visit, as far as it fits the answer, which shows at least two placements."""
-    given = _ADDRESS.given(visit)
+def current_view(session: Session, answer: Answer) -> View:
+    """The view of this session, as far as it fits the answer, which shows at least two placements."""
+    given = _ADDRESS.given(session)
     shown = tuple(answer.shown[:MOST_SHOWN])
     by_name = {entry.section.name: entry for entry in shown}
     ranked = sorted(shown, key=lambda e: -np.nan_to_num(e.outcome.figures.total.slo_attainment))
@@ -95,15 +95,15 @@ def current_view(visit: Visit, answer: Answer) -> View:
     )
 
 
-def change_view(visit: Visit, **values: str | float | None) -> None:
+def change_view(session: Session, **values: str | float | None) -> None:
     """Look at something else, see Address.change; a moment that was clicked is forgotten."""
-    _ADDRESS.given(visit).pop("clicked", None)
-    _ADDRESS.change(visit, **values)
+    _ADDRESS.given(session).pop("clicked", None)
+    _ADDRESS.change(session, **values)
 
 
-def write_address(visit: Visit) -> None:
+def write_address(session: Session) -> None:
     """Put the view into the address, so that a link shows it."""
-    _ADDRESS.write(visit)
+    _ADDRESS.write(session)
 
 
 def rows_in_view(view: View) -> np.ndarray | None:

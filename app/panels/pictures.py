@@ -43,7 +43,7 @@ def draw_cluster(entry: Entry, answer: Answer) -> None:
         return
     models, requests = entry.outcome.result.models, entry.outcome.result.workload.requests_per_model()
     _draw("cluster", [entry], lambda theme: (
-        build_cluster_figure(placement, models, problem.cluster, theme, entry.place, requests),
+        build_cluster_figure(placement, models, problem.cluster, theme, entry.hue, requests),
         describe_cluster(placement, problem.cluster),
     ))  # fmt: skip
 
@@ -52,12 +52,12 @@ def draw_over_time(entry: Entry, answer: Answer) -> None:
     """Arrivals, deadlines met and queues on one time axis: this placement and the best of the others."""
     others = [other for other in answer.shown if other is not entry]
     rival = max(others, key=lambda other: other.outcome.figures.total.slo_attainment, default=None)
-    drawn = sorted((e for e in (entry, rival) if e), key=lambda e: e.place)
-    names, places = [e.section.name for e in drawn], [e.place for e in drawn]
+    drawn = sorted((e for e in (entry, rival) if e), key=lambda e: e.hue)
+    names, hues = [e.section.name for e in drawn], [e.hue for e in drawn]
 
     def make(theme) -> tuple[go.Figure, str]:
         timelines = [timeline(e, answer) for e in drawn]
-        figure = build_over_time_figure(names, timelines, theme, places=places)
+        figure = build_over_time_figure(names, timelines, theme, hues=hues)
         return figure, describe_over_time(names, timelines)
 
     _draw("over-time", drawn, make)
@@ -66,9 +66,9 @@ def draw_over_time(entry: Entry, answer: Answer) -> None:
 def draw_latency(answer: Answer) -> None:
     """Latency of what was answered, every placement on one axis."""
     results, warmup_s = [e.outcome.result for e in answer.shown], answer.inputs.warmup_s
-    places = [e.place for e in answer.shown]
+    hues = [e.hue for e in answer.shown]
     _draw("latency", answer.shown, lambda theme: (
-        build_latency_figure(results, theme, warmup_s, places), describe_latency(results, warmup_s)
+        build_latency_figure(results, theme, warmup_s, hues), describe_latency(results, warmup_s)
     ))  # fmt: skip
 
 
@@ -76,13 +76,13 @@ def draw_missers(entry: Entry) -> None:
     """Models by missed deadlines."""
     figures = entry.outcome.figures
     _draw("missers", [entry], lambda theme: (
-        build_missers_figure(figures, theme, entry.place), describe_missers(figures)
+        build_missers_figure(figures, theme, entry.hue), describe_missers(figures)
     ))  # fmt: skip
 
 
 def _draw(what: str, entries: Sequence[Entry], make: Callable[..., tuple[go.Figure, str]]) -> None:
     theme = current_theme()
-    identity = tuple((entry.outcome_key, entry.place, entry.section.name) for entry in entries)
+    identity = tuple((entry.outcome_key, entry.hue, entry.section.name) for entry in entries)
 
     def made() -> tuple[str, go.Figure, str]:
         figure, alt = make(theme)

@@ -15,8 +15,8 @@ from app.look.style import current_theme, plain_text, title_apart, verdict_html
 from app.panels import verdict
 from app.panels.keep import draw_chart, draw_table
 from app.state.compute import Answer, Entry, trial
-from app.state.drafting import PLACE, Draft, draft_from, draft_of, free_name, replace_draft, saved
-from app.state.session import Visit
+from app.state.drafting import AREA, Draft, draft_from, draft_of, free_name, replace_draft, saved
+from app.state.session import Session
 from planner.by_hand.editing import Bench, placement_problems
 from simulator import Group, InputError, Placement, Schedule
 from simulator.schema import MAX_NAME
@@ -30,50 +30,57 @@ def bench_of(answer: Answer) -> Bench:
     return Bench(answer.inputs.problem.models, answer.inputs.problem.cluster)
 
 
-def draw_start(visit: Visit, answer: Answer) -> None:
+def draw_start(session: Session, answer: Answer) -> None:
     """The choice of the placement of the basket that the draft begins as."""
-    draft = draft_of(visit, answer)
+    draft = draft_of(session, answer)
     st.session_state[_START] = draft.start_name
     st.segmented_control(
         "Begin with", [entry.section.name for entry in answer.shown], key=_START, required=True,
-        format_func=lambda name: words.shorten(name, 40), on_change=_begin, args=(visit, answer),
+        format_func=lambda name: words.shorten(name, 40), on_change=_begin, args=(session, answer),
         help="The placement of the basket whose copy is edited here. Choosing another one puts the edits away.",
     )  # fmt: skip
     if isinstance(answer.entry(draft.start_name).outcome.placement, Schedule):
         st.caption("This one changes over time; its first placement is edited.")
 
 
-def draw_steps(visit: Visit, answer: Answer) -> Draft:
+def draw_steps(session: Session, answer: Answer) -> Draft:
     """Undo, redo, begin again and save; gives the draft as it stands."""
-    draft = draft_of(visit, answer)
+    draft = draft_of(session, answer)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Undo", icon=":material/undo:", key="draft.undo", disabled=draft.at == 0, on_click=replace_draft,
-                  args=(visit, draft.back()), help=f"Take back: {plain_text(draft.last or 'nothing yet')}")  # fmt: skip
+        st.button(
+            "Undo",
+            icon=":material/undo:",
+            key="draft.undo",
+            disabled=draft.at == 0,
+            on_click=replace_draft,
+            args=(session, draft.back()),
+            help=f"Take back: {plain_text(draft.last or 'nothing yet')}",
+        )
         st.button("Redo", icon=":material/redo:", key="draft.redo", disabled=not draft.undone, on_click=replace_draft,
-                  args=(visit, draft.forth()), help=f"Do again: {plain_text(draft.undone or 'nothing')}")  # fmt: skip
+                  args=(session, draft.forth()), help=f"Do again: {plain_text(draft.undone or 'nothing')}")  # fmt: skip
         st.button("Begin again", icon=":material/restart_alt:", key="draft.again", disabled=not draft.sentences,
-                  on_click=_begin, args=(visit, answer), help="Put all edits away.")  # fmt: skip
+                  on_click=_begin, args=(session, answer), help="Put all edits away.")  # fmt: skip
         with st.popover("Save", icon=":material/save:", type="primary" if draft.is_changed else "secondary"):
-            _draw_save(visit, draft)
+            _draw_save(session, draft)
         if draft.last:
             st.markdown(f"Last edit: {plain_text(draft.last)}.")
     return draft
 
 
-def try_draft(visit: Visit, answer: Answer, draft: Draft) -> Entry | None:
+def try_draft(session: Session, answer: Answer, draft: Draft) -> Entry | None:
     """The draft simulated; None where it does not fit."""
     try:
-        return trial(draft.now, visit.place_of(""), answer)
+        return trial(draft.now, session.hue_of(""), answer)
     except InputError:
         return None
 
 
-def draw_verdict(visit: Visit, answer: Answer, draft: Draft, tried: Entry | None) -> None:
+def draw_verdict(session: Session, answer: Answer, draft: Draft, tried: Entry | None) -> None:
     """What the draft meets and how that differs from its start, or what keeps it from being simulated."""
     start = answer.entry(draft.start_name)
     name = words.shorten(draft.start_name, 40)
-    if visit.complaints.get(PLACE):
-        st.error(plain_text(visit.complaints[PLACE]))
+    if session.complaints.get(AREA):
+        st.error(plain_text(session.complaints[AREA]))
     if tried is None:
         st.warning("The placement no longer fits the scenario, so it is not simulated until this is mended:")
         for problem in placement_problems(draft.now, bench_of(answer)):
@@ -84,7 +91,7 @@ def draw_verdict(visit: Visit, answer: Answer, draft: Draft, tried: Entry | None
     interval = words.half_width(figures.half_width)
     meets += f" ({interval})" if interval else ""
     if not draft.is_changed:
-        st.html(verdict_html(start.place, f"{name} {meets}. Change something below and see what it does."))
+        st.html(verdict_html(start.hue, f"{name} {meets}. Change something below and see what it does."))
         verdict.draw_tiles(start, replace(answer, entries=(start,)))
         return
     difference = words.points_difference(figures.total.slo_attainment, before.total.slo_attainment)
@@ -94,22 +101,22 @@ def draw_verdict(visit: Visit, answer: Answer, draft: Draft, tried: Entry | None
         change += ", no difference that this run can tell"
     st.html(
         verdict_html(
-            tried.place,
+            tried.hue,
             f"As edited it {meets}, {change}. {edits}.",
         )
     )
     verdict.draw_tiles(tried, replace(answer, entries=(start, tried)))
 
 
-def draw_picture(visit: Visit, answer: Answer, draft: Draft, bench: Bench) -> None:
+def draw_picture(session: Session, answer: Answer, draft: Draft, bench: Bench) -> None:
     """Nodes, devices and their memory; a click on a model chooses it and its group."""
     placement = _drawable(draft.now, bench)
     if not placement.groups:
         st.info("The placement has no groups; add one below.")
         return
     requests = answer.inputs.problem.workload.requests_per_model()
-    place = visit.place_of("") if draft.is_changed else answer.entry(draft.start_name).place
-    figure = build_cluster_figure(placement, bench.models, bench.cluster, current_theme(), place, requests)
+    hue = session.hue_of("") if draft.is_changed else answer.entry(draft.start_name).hue
+    figure = build_cluster_figure(placement, bench.models, bench.cluster, current_theme(), hue, requests)
     figure.update_layout(clickmode="event+select")
     written = title_apart(figure)
     st.html(f'<div class="chart-title">{written}</div>')
@@ -130,10 +137,10 @@ def draw_differences(answer: Answer, draft: Draft, tried: Entry | None) -> None:
     before, after = start.outcome.figures, tried.outcome.figures
     left, right = st.columns([1, 1], gap="large")
     with left:
-        figure = build_differences_figure(before, after, current_theme(), (start.place, tried.place))
+        figure = build_differences_figure(before, after, current_theme(), (start.hue, tried.hue))
         draw_chart(figure, "draft-differences", describe_differences(before, after))
     if all(_known(draft.start, models)):
-        figure = build_change_figure(draft.start, draft.now, models, current_theme(), tried.place)
+        figure = build_change_figure(draft.start, draft.now, models, current_theme(), tried.hue)
         with right:
             draw_chart(figure, "draft-change", describe_change(draft.start, draft.now))
 
@@ -170,35 +177,35 @@ def draw_groups(draft: Draft, bench: Bench, tried: Entry | None) -> None:
     draw_table(pd.DataFrame(rows), "groups", "Shape, memory and load of every group", column_config=columns)
 
 
-def _draw_save(visit: Visit, draft: Draft) -> None:
-    suggested = free_name(visit.scenario, f"{words.shorten(draft.start_name, 150)}, edited")
+def _draw_save(session: Session, draft: Draft) -> None:
+    suggested = free_name(session.scenario, f"{words.shorten(draft.start_name, 150)}, edited")
     name = st.text_input("Name", suggested, key=f"{_NAME}:{suggested}", max_chars=MAX_NAME)
     if st.button("Save as a new placement", key="draft.save", type="primary", icon=":material/add:"):
-        taken = {section.name for section in visit.scenario.placements}
-        _save(visit, draft, free_name(visit.scenario, name.strip()) if name.strip() in taken else name)
+        taken = {section.name for section in session.scenario.placements}
+        _save(session, draft, free_name(session.scenario, name.strip()) if name.strip() in taken else name)
     if st.button(f"Overwrite {words.shorten(draft.start_name, 40)}", key="draft.overwrite"):
-        _save(visit, draft, draft.start_name)
+        _save(session, draft, draft.start_name)
 
 
-def _save(visit: Visit, draft: Draft, name: str) -> None:
+def _save(session: Session, draft: Draft, name: str) -> None:
     """Put the draft into the basket, look at it there, and go on with it as the start."""
-    if visit.edit(PLACE, lambda scenario: saved(scenario, draft, name)):
-        visit.looked_at = name.strip()
-        replace_draft(visit, Draft(name.strip(), (replace(draft.now, name=f"{name.strip()}, edited"),)))
+    if session.edit(AREA, lambda scenario: saved(scenario, draft, name)):
+        session.looked_at = name.strip()
+        replace_draft(session, Draft(name.strip(), (replace(draft.now, name=f"{name.strip()}, edited"),)))
         st.toast(f"Saved as {plain_text(words.shorten(name, 40))}.")
     st.rerun()
 
 
-def _begin(visit: Visit, answer: Answer) -> None:
-    replace_draft(visit, draft_from(answer.entry(st.session_state[_START])))
+def _begin(session: Session, answer: Answer) -> None:
+    replace_draft(session, draft_from(answer.entry(st.session_state[_START])))
 
 
 def _picked() -> None:
     points = st.session_state[_PICTURE].selection.points
     picked = next((point["customdata"] for point in points if point.get("customdata")), None)
     if picked is not None:
-        st.session_state["visit"].views[GROUP] = int(picked[0])
-        st.session_state["visit"].views[MODEL] = str(picked[1])
+        st.session_state["session"].views[GROUP] = int(picked[0])
+        st.session_state["session"].views[MODEL] = str(picked[1])
 
 
 def _drawable(placement: Placement, bench: Bench) -> Placement:

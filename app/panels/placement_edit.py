@@ -9,7 +9,7 @@ from app.look import words
 from app.panels.placement import GROUP, MODEL
 from app.state.compute import Entry
 from app.state.drafting import Draft, edit_draft
-from app.state.session import Visit
+from app.state.session import Session
 from planner.by_hand.editing import (
     Bench,
     add_group,
@@ -26,34 +26,34 @@ from simulator import Group, Placement
 _MODELS, _SHAPE, _MISFITS = "draft.models", "draft.shape", "draft.misfits"
 
 
-def draw_edits(visit: Visit, draft: Draft, bench: Bench, tried: Entry | None) -> None:
+def draw_edits(session: Session, draft: Draft, bench: Bench, tried: Entry | None) -> None:
     """The group that is chosen and all that can be done with it; then a group more."""
     st.markdown("##### Edit by hand")
     if draft.now.groups:
         busy = {load.index: load.utilization for load in tried.outcome.figures.groups} if tried else {}
         options = list(range(len(draft.now.groups)))
-        index = kept(visit, st.selectbox, "Group", GROUP, 0, options=options,
+        index = kept(session, st.selectbox, "Group", GROUP, 0, options=options,
                      format_func=lambda g: _title(draft.now.groups[g], g, bench, busy))  # fmt: skip
-        _draw_models(visit, draft.now, index, bench)
-        _draw_shape(visit, draft.now, index, bench)
+        _draw_models(session, draft.now, index, bench)
+        _draw_shape(session, draft.now, index, bench)
         with st.container(horizontal=True):
-            _draw_move(visit, draft.now, index, bench)
-            _draw_split(visit, draft.now, index, bench)
-            _draw_merge(visit, draft.now, index, bench)
+            _draw_move(session, draft.now, index, bench)
+            _draw_split(session, draft.now, index, bench)
+            _draw_merge(session, draft.now, index, bench)
             st.button("Remove", icon=":material/delete:", key="draft.remove", on_click=edit_draft,
-                      args=(visit, f"removed group {index}", lambda p: remove_group(p, index)),
+                      args=(session, f"removed group {index}", lambda p: remove_group(p, index)),
                       help="Its devices become spare.")  # fmt: skip
-    _draw_new_group(visit, draft.now, bench)
+    _draw_new_group(session, draft.now, bench)
 
 
-def _draw_models(visit: Visit, placement: Placement, index: int, bench: Bench) -> None:
+def _draw_models(session: Session, placement: Placement, index: int, bench: Bench) -> None:
     held = placement.groups[index].models
     names = [model.name for model in bench.models]
     st.session_state[_MODELS] = list(held)
 
     def apply() -> None:
         wanted = st.session_state[_MODELS]
-        edit_draft(visit, _change_of_models(held, wanted, index), lambda p: set_models(p, index, wanted, bench))
+        edit_draft(session, _change_of_models(held, wanted, index), lambda p: set_models(p, index, wanted, bench))
 
     options = [*names, *(name for name in held if name not in names)]
     st.multiselect(
@@ -62,7 +62,7 @@ def _draw_models(visit: Visit, placement: Placement, index: int, bench: Bench) -
     )  # fmt: skip
 
 
-def _draw_shape(visit: Visit, placement: Placement, index: int, bench: Bench) -> None:
+def _draw_shape(session: Session, placement: Placement, index: int, bench: Bench) -> None:
     group = placement.groups[index]
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     drop = right.checkbox("Leave out what does not fit", key=_MISFITS,
@@ -74,37 +74,37 @@ def _draw_shape(visit: Visit, placement: Placement, index: int, bench: Bench) ->
     def apply() -> None:
         pp, tp = st.session_state[_SHAPE]
         sentence = f"cut group {index} into {pp} × {tp}"
-        edit_draft(visit, sentence, lambda p: reshape_group(p, index, pp, tp, bench, drop_misfits=drop))
+        edit_draft(session, sentence, lambda p: reshape_group(p, index, pp, tp, bench, drop_misfits=drop))
 
     left.selectbox("Cut into", shapes if mine in shapes else [mine, *shapes], key=_SHAPE, on_change=apply,
                    format_func=lambda shape: words.group_size(*shape),
                    help="How many devices work together: pp stages in a row, tp devices at once.")  # fmt: skip
 
 
-def _draw_move(visit: Visit, placement: Placement, index: int, bench: Bench) -> None:
+def _draw_move(session: Session, placement: Placement, index: int, bench: Bench) -> None:
     others = [g for g in range(len(placement.groups)) if g != index]
     held = placement.groups[index].models
     with st.popover("Move a model", icon=":material/move_item:", disabled=not (others and held)):
         if not (others and held):
             return
-        name = kept(visit, st.selectbox, "Model", MODEL, held[0], options=list(held))
+        name = kept(session, st.selectbox, "Model", MODEL, held[0], options=list(held))
         target = st.selectbox("To group", others, key="draft.move.target",
                               format_func=lambda g: _title(placement.groups[g], g, bench, {}))  # fmt: skip
         st.button("Move", key="draft.move", type="primary", on_click=edit_draft,
-                  args=(visit, f"moved {name} from group {index} to group {target}",
+                  args=(session, f"moved {name} from group {index} to group {target}",
                         lambda p: move_replica(p, name, index, target, bench)))  # fmt: skip
 
 
-def _draw_split(visit: Visit, placement: Placement, index: int, bench: Bench) -> None:
+def _draw_split(session: Session, placement: Placement, index: int, bench: Bench) -> None:
     half = half_shapes(placement.groups[index].pp, placement.groups[index].tp)
     st.button(
         "Split in two", icon=":material/call_split:", key="draft.split", disabled=half is None, on_click=edit_draft,
-        args=(visit, f"split group {index} in two", lambda p: split_group(p, index, half, half, bench)),
+        args=(session, f"split group {index} in two", lambda p: split_group(p, index, half, half, bench)),
         help="Two groups of half the devices; its models are dealt out to them in turn.",
     )  # fmt: skip
 
 
-def _draw_merge(visit: Visit, placement: Placement, index: int, bench: Bench) -> None:
+def _draw_merge(session: Session, placement: Placement, index: int, bench: Bench) -> None:
     others = [g for g in range(len(placement.groups)) if g != index]
     with st.popover("Merge", icon=":material/call_merge:", disabled=not others):
         if not others:
@@ -115,16 +115,16 @@ def _draw_merge(visit: Visit, placement: Placement, index: int, bench: Bench) ->
         shapes = [shape for shape in bench.shapes() if shape[0] * shape[1] <= devices]
         shape = st.selectbox("Into", shapes[::-1], key="draft.merge.shape", format_func=lambda s: words.group_size(*s))
         st.button("Merge", key="draft.merge", type="primary", on_click=_merge,
-                  args=(visit, index, other, shape, bench), help="Models of both come together.")  # fmt: skip
+                  args=(session, index, other, shape, bench), help="Models of both come together.")  # fmt: skip
 
 
-def _merge(visit: Visit, index: int, other: int, shape: tuple[int, int], bench: Bench) -> None:
+def _merge(session: Session, index: int, other: int, shape: tuple[int, int], bench: Bench) -> None:
     sentence = f"merged groups {index} and {other} into {shape[0]} × {shape[1]}"
-    edit_draft(visit, sentence, lambda p: merge_groups(p, index, other, *shape, bench))
-    visit.views[GROUP] = index - (other < index)
+    edit_draft(session, sentence, lambda p: merge_groups(p, index, other, *shape, bench))
+    session.views[GROUP] = index - (other < index)
 
 
-def _draw_new_group(visit: Visit, placement: Placement, bench: Bench) -> None:
+def _draw_new_group(session: Session, placement: Placement, bench: Bench) -> None:
     spare = bench.spare_devices(placement)
     shapes = [shape for shape in bench.shapes() if shape[0] * shape[1] <= spare]
     if not shapes:
@@ -134,12 +134,12 @@ def _draw_new_group(visit: Visit, placement: Placement, bench: Bench) -> None:
     shape = left.selectbox(f"New group on {words.plural(spare, 'spare device')}", shapes, key="draft.new.shape",
                            format_func=lambda s: words.group_size(*s))  # fmt: skip
     right.button("Add group", icon=":material/add:", key="draft.new", on_click=_add, width="stretch",
-                 args=(visit, placement, shape, bench))  # fmt: skip
+                 args=(session, placement, shape, bench))  # fmt: skip
 
 
-def _add(visit: Visit, placement: Placement, shape: tuple[int, int], bench: Bench) -> None:
-    edit_draft(visit, f"added a group of {shape[0]} × {shape[1]}", lambda p: add_group(p, *shape, bench))
-    visit.views[GROUP] = len(placement.groups)
+def _add(session: Session, placement: Placement, shape: tuple[int, int], bench: Bench) -> None:
+    edit_draft(session, f"added a group of {shape[0]} × {shape[1]}", lambda p: add_group(p, *shape, bench))
+    session.views[GROUP] = len(placement.groups)
 
 
 def _title(group: Group, index: int, bench: Bench, busy: dict[int, float]) -> str:

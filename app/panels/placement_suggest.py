@@ -9,24 +9,24 @@ from app.look import words
 from app.look.style import plain_text
 from app.state.compute import Answer
 from app.state.drafting import Draft, edit_draft
-from app.state.session import Visit
+from app.state.session import Session
 from planner.by_hand.suggest import MOST_CHANGES, Suggestion, Suggestions, suggest_changes
 
 _DESK = "draft.suggestions"
 _MOST_LOSERS = 3
 
 
-def draw_suggestions(visit: Visit, answer: Answer, draft: Draft) -> None:
+def draw_suggestions(session: Session, answer: Answer, draft: Draft) -> None:
     """A button that looks for the best next change, and the changes found for the draft as it stands."""
     st.markdown("##### Best next change")
     key = f"{answer.inputs_key}:{[(g.pp, g.tp, g.models) for g in draft.now.groups]}"
-    desk = desk_of(visit, _DESK)
+    desk = desk_of(session, _DESK)
     st.button(
         "Find the best next change", icon=":material/lightbulb:", key="draft.suggest", on_click=start_task,
-        args=(visit, _DESK, key, lambda task: _look(task, draft, answer)), disabled=desk.is_working,
+        args=(session, _DESK, key, lambda task: _look(task, draft, answer)), disabled=desk.is_working,
         help=f"Tries up to {MOST_CHANGES} single edits, replays all requests on each, and shows the five best.",
     )  # fmt: skip
-    draw_task(visit, _DESK, "Trying single changes")
+    draw_task(session, _DESK, "Trying single changes")
     found: Suggestions | None = desk.result
     if found is None or desk.last.key != key:
         if found is not None and not desk.is_working:
@@ -37,10 +37,10 @@ def draw_suggestions(visit: Visit, answer: Answer, draft: Draft) -> None:
         st.info(f"None of {count} tried meets more deadlines.")
         return
     st.caption(f"The best of {count} tried, each with all requests. Click one to apply it.")
-    for place, suggestion in enumerate(found.best):
+    for number, suggestion in enumerate(found.best):
         st.button(
             plain_text(suggestion_sentence(suggestion)),
-            key=f"draft.apply.{place}", on_click=_apply, args=(visit, suggestion), width="stretch",
+            key=f"draft.apply.{number}", on_click=_apply, args=(session, suggestion), width="stretch",
         )  # fmt: skip
 
 
@@ -65,5 +65,5 @@ def _look(task: Task, draft: Draft, answer: Answer) -> Suggestions:
     return suggest_changes(draft.now, answer.inputs, report)
 
 
-def _apply(visit: Visit, suggestion: Suggestion) -> None:
-    edit_draft(visit, suggestion.what, lambda _: suggestion.placement)
+def _apply(session: Session, suggestion: Suggestion) -> None:
+    edit_draft(session, suggestion.what, lambda _: suggestion.placement)

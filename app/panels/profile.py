@@ -25,15 +25,15 @@ from app.look import words
 from app.look.style import current_theme, plain_text, tile_html, verdict_html
 from app.panels.keep import draw_chart, draw_table
 from app.panels.profile_inputs import Question
-from app.state.session import Visit, with_values
+from app.state.session import Session, with_values
 from planner.parallelise import CalibrationResult, ModelledProfile, Plan, calibrate, configuration_row, profile_model
 from planner.parallelise.operators import GIB, total_weight_bytes
 from planner.scenario.schema import Scenario
 from simulator import InputError
 from simulator.catalogue import catalogue_document
 
-PLACE = "profile"
-OWN_FILE = "profiles of this visit.json"
+AREA = "profile"
+OWN_FILE = "profiles of this session.json"
 _NEUTRAL_PLACE = 5
 _WAY_TITLES = {True: "dynamic program", False: "equal layers"}
 
@@ -51,17 +51,17 @@ class Made:
     calibrated: CalibrationResult | None
 
 
-def make(visit: Visit, question: Question) -> Made | None:
+def make(session: Session, question: Question) -> Made | None:
     """The profile of a question; None until it is made. What takes less than a second appears at once."""
-    desk, key = desk_of(visit, PLACE), question.key()
+    desk, key = desk_of(session, AREA), question.key()
     if desk.task is None or desk.task.key != key:
-        desk = start_task(visit, PLACE, key, lambda task: _profile(question, task))
+        desk = start_task(session, AREA, key, lambda task: _profile(question, task))
     return desk.result
 
 
-def last(visit: Visit) -> Made | None:
+def last(session: Session) -> Made | None:
     """The last good profile."""
-    return desk_of(visit, PLACE).result
+    return desk_of(session, AREA).result
 
 
 def _profile(question: Question, task: Task) -> Made:
@@ -155,13 +155,13 @@ def draw_cuts(made: Made) -> None:
     st.caption("Cut so that the slowest stage is fastest, against equally many layers a stage (the paper's figure 16).")
 
 
-def draw_stages(visit: Visit, made: Made) -> None:
+def draw_stages(session: Session, made: Made) -> None:
     """The cut of one configuration over the layers, and how its operators are shared."""
     st.subheader("How are the layers cut and shared?", anchor=False)
     keys = sorted(made.modelled.plans, key=lambda key: (key[0] * key[1], key[1]))
     titles = {f"{pp}x{tp}": (pp, tp) for pp, tp in keys}
     first = next((t for t in ("4x1", "8x1", "2x1") if t in titles), next(iter(titles)))
-    chosen = kept(visit, st.selectbox, "Configuration", "profile.shape", first, options=list(titles),
+    chosen = kept(session, st.selectbox, "Configuration", "profile.shape", first, options=list(titles),
                   format_func=lambda t: words.group_size(*titles[t]) if t in titles else t)  # fmt: skip
     pp, tp = titles[chosen]
     rows = [(_WAY_TITLES[True], made.modelled.plans[pp, tp])]
@@ -205,34 +205,39 @@ def draw_configurations(made: Made) -> None:
         st.caption(plain_text(f"pp {pp}, tp {tp} is left out: {reason}."))
 
 
-def draw_use(visit: Visit, made: Made) -> None:
+def draw_use(session: Session, made: Made) -> None:
     """Take the profile over into the scenario, or away as a file."""
     name, button, file = st.columns([3, 2, 3], vertical_alignment="bottom")
     default = f"{made.question.architecture.name} on {made.question.device.name}"[:60]
     with name:
-        called = kept(visit, st.text_input, "Name of the profile", f"profile.name:{default}", default, max_chars=60)
-    button.button("Use this profile", type="primary", key="profile.use", on_click=use_profile,
-                  args=(visit, made, called or default),
-                  help="Joins the profiles of this visit, and one model of this kind joins the scenario.")  # fmt: skip
+        called = kept(session, st.text_input, "Name of the profile", f"profile.name:{default}", default, max_chars=60)
+    button.button(
+        "Use this profile",
+        type="primary",
+        key="profile.use",
+        on_click=use_profile,
+        args=(session, made, called or default),
+        help="Joins the profiles of this session, and one model of this kind joins the scenario.",
+    )
     file.download_button(
         "Catalogue (JSON)", lambda: json.dumps(_document(made, called or default), indent=1), "profiles.json",
         "application/json", key="download:profile", on_click="ignore", icon=":material/download:",
         help="In the form that a scenario's key `profiles` reads.",
     )  # fmt: skip
-    if PLACE in visit.complaints:
-        st.error(plain_text(visit.complaints[PLACE]))
+    if AREA in session.complaints:
+        st.error(plain_text(session.complaints[AREA]))
 
 
 def _document(made: Made, name: str) -> dict:
     return catalogue_document({name: replace(made.modelled.profile, name=name)})
 
 
-def use_profile(visit: Visit, made: Made, name: str) -> None:
-    """Add the profile to this visit's own ones and a model of this kind to the scenario."""
-    before = visit.profiles.get(visit.scenario.profiles or "")
+def use_profile(session: Session, made: Made, name: str) -> None:
+    """Add the profile to this session's own ones and a model of this kind to the scenario."""
+    before = session.profiles.get(session.scenario.profiles or "")
     profiles = dict(before.profiles) if before else {}
     profiles[name] = replace(made.modelled.profile, name=name)
-    visit.add_profiles(OWN_FILE, json.dumps(catalogue_document(profiles)).encode())
+    session.add_profiles(OWN_FILE, json.dumps(catalogue_document(profiles)).encode())
 
     def change(scenario: Scenario) -> Scenario:
         models = [section.model_dump() for section in scenario.models]
@@ -242,6 +247,6 @@ def use_profile(visit: Visit, made: Made, name: str) -> None:
             models.append({"name": free, "profile": name, "slo_scale": 5.0})
         return with_values(scenario, "", profiles=OWN_FILE, models=models)
 
-    if visit.edit(PLACE, change):
-        visit.edition += 1
+    if session.edit(AREA, change):
+        session.edition += 1
         st.toast(f"{name} is a model of the scenario now; set its traffic and deadline on the Plan page.")

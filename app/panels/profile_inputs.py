@@ -11,7 +11,7 @@ import streamlit as st
 from app.controls.views import kept
 from app.look import words
 from app.look.style import plain_text
-from app.state.session import Visit
+from app.state.session import Session
 from planner.parallelise import (
     Architecture,
     Device,
@@ -26,7 +26,7 @@ from planner.parallelise.architectures import DTYPE_BYTES
 from simulator import InputError
 
 OWN = "own values"
-PLACE = "profile:inputs"
+AREA = "profile:inputs"
 _CONFIG, _MEASURED, _MODELS = "upload:config", "profile.measured", "profile.configs"
 _ARCHITECTURE_FIELDS = {
     "layers": ("Layers", 1, 1024),
@@ -60,19 +60,19 @@ class Question:
                      self.measurements))  # fmt: skip
 
 
-def draw_question(visit: Visit) -> Question | None:
+def draw_question(session: Session) -> Question | None:
     """The controls with complaints beside them; None while something is wrong."""
     wrong = False
     try:
-        chosen = _draw_model(visit)
-        tokens = kept(visit, st.number_input, "Tokens of a request", f"profile.tokens:{chosen.name}", chosen.sequence,
+        chosen = _draw_model(session)
+        tokens = kept(session, st.number_input, "Tokens of a request", f"profile.tokens:{chosen.name}", chosen.sequence,
                       min_value=1, max_value=131072, step=256,
                       help="One forward pass over so many tokens is one request.")  # fmt: skip
     except InputError as error:
         st.error(plain_text(str(error)))
         wrong = True
     try:
-        accelerator = _draw_device(visit)
+        accelerator = _draw_device(session)
     except InputError as error:
         st.error(plain_text(str(error)))
         wrong = True
@@ -80,11 +80,11 @@ def draw_question(visit: Visit) -> Question | None:
     left, right = st.columns(2)
     degrees = [1, 2, 4, 8, 16, 32]
     with left:
-        max_pp = kept(visit, st.selectbox, "Most stages (pp)", "profile.pp", 8, options=degrees)
+        max_pp = kept(session, st.selectbox, "Most stages (pp)", "profile.pp", 8, options=degrees)
     with right:
-        max_tp = kept(visit, st.selectbox, "Most devices a stage (tp)", "profile.tp", 8, options=degrees[:5])
+        max_tp = kept(session, st.selectbox, "Most devices a stage (tp)", "profile.tp", 8, options=degrees[:5])
     try:
-        measurements = _draw_measurements(visit)
+        measurements = _draw_measurements(session)
     except InputError as error:
         st.error(plain_text(str(error)))
         wrong = True
@@ -94,53 +94,60 @@ def draw_question(visit: Visit) -> Question | None:
     return Question(chosen, accelerator, tokens, max_pp, max_tp, memory_gib, measurements)
 
 
-def _draw_model(visit: Visit) -> Architecture:
+def _draw_model(session: Session) -> Architecture:
     st.markdown("##### Model")
-    uploaded: dict[str, Architecture] = visit.views.setdefault(_MODELS, {})
+    uploaded: dict[str, Architecture] = session.views.setdefault(_MODELS, {})
     shipped = load_architectures()
-    name = kept(visit, st.selectbox, "Architecture", "profile.model", "bert-1.3b",
+    name = kept(session, st.selectbox, "Architecture", "profile.model", "bert-1.3b",
                 options=[*shipped, *uploaded, OWN], format_func=_title)  # fmt: skip
-    st.file_uploader("or a config.json from Hugging Face", key=_CONFIG, type="json", on_change=_take_config,
-                     args=(visit,), max_upload_size=2, help="Read for its sizes; weights are not needed.")  # fmt: skip
-    if PLACE in visit.complaints:
-        st.error(plain_text(visit.complaints[PLACE]))
+    st.file_uploader(
+        "or a config.json from Hugging Face",
+        key=_CONFIG,
+        type="json",
+        on_change=_take_config,
+        args=(session,),
+        max_upload_size=2,
+        help="Read for its sizes; weights are not needed.",
+    )
+    if AREA in session.complaints:
+        st.error(plain_text(session.complaints[AREA]))
     chosen = (shipped | uploaded).get(name)
-    return chosen if chosen is not None else _draw_own_model(visit)
+    return chosen if chosen is not None else _draw_own_model(session)
 
 
 def _title(name: str) -> str:
     return "own values ..." if name == OWN else name
 
 
-def _draw_own_model(visit: Visit) -> Architecture:
+def _draw_own_model(session: Session) -> Architecture:
     start = load_architectures()["llama-3.1-8b"]
-    values = {"name": kept(visit, st.text_input, "Name", "own.name", "my-model", max_chars=60) or "my-model"}
+    values = {"name": kept(session, st.text_input, "Name", "own.name", "my-model", max_chars=60) or "my-model"}
     left, right = st.columns(2)
     for i, (field, (label, low, high)) in enumerate(_ARCHITECTURE_FIELDS.items()):
         with (left, right)[i % 2]:
-            values[field] = kept(visit, st.number_input, label, f"own.{field}", getattr(start, field), min_value=low,
+            values[field] = kept(session, st.number_input, label, f"own.{field}", getattr(start, field), min_value=low,
                                  max_value=high, step=1)  # fmt: skip
     with left:
-        values["dtype"] = kept(visit, st.selectbox, "Number type", "own.dtype", "float16", options=list(DTYPE_BYTES))
+        values["dtype"] = kept(session, st.selectbox, "Number type", "own.dtype", "float16", options=list(DTYPE_BYTES))
     with right:
-        values["ffn_kind"] = kept(visit, st.selectbox, "Feed-forward", "own.ffn", "gated", options=["gated", "gelu"],
+        values["ffn_kind"] = kept(session, st.selectbox, "Feed-forward", "own.ffn", "gated", options=["gated", "gelu"],
                                   help="Gated has three matrices (SwiGLU), gelu two.")  # fmt: skip
     return architecture(values, "Own model")
 
 
-def _take_config(visit: Visit) -> None:
+def _take_config(session: Session) -> None:
     file = st.session_state[_CONFIG]
-    visit.complaints.pop(PLACE, None)
+    session.complaints.pop(AREA, None)
     if file is None:
         return
     try:
         found = read_config(file.name, file.getvalue())
     except InputError as error:
-        visit.complaints[PLACE] = str(error)
+        session.complaints[AREA] = str(error)
         return
-    models = {n: a for n, a in visit.views.get(_MODELS, {}).items() if n != found.name}
-    visit.views[_MODELS] = dict([*models.items()][1 - _MOST_CONFIGS :]) | {found.name: found}
-    visit.views["profile.model"] = found.name
+    models = {n: a for n, a in session.views.get(_MODELS, {}).items() if n != found.name}
+    session.views[_MODELS] = dict([*models.items()][1 - _MOST_CONFIGS :]) | {found.name: found}
+    session.views["profile.model"] = found.name
 
 
 def read_config(file_name: str, content: bytes) -> Architecture:
@@ -157,14 +164,14 @@ def read_config(file_name: str, content: bytes) -> Architecture:
     return architecture_from_hf_config(config, named.rstrip("/").rsplit("/", 1)[-1][:60] or "imported")
 
 
-def _draw_device(visit: Visit) -> Device:
+def _draw_device(session: Session) -> Device:
     st.markdown("##### Device")
     shipped = load_hardware()
-    name = kept(visit, st.selectbox, "Accelerator", "profile.device", "v100-16gb", options=list(shipped))
+    name = kept(session, st.selectbox, "Accelerator", "profile.device", "v100-16gb", options=list(shipped))
     found = shipped[name]
     with st.expander("Own device"):
         st.caption("Begins with the one above; what is changed here makes a device of your own.")
-        changed = _draw_own_device(visit, found)
+        changed = _draw_own_device(session, found)
     own = device(changed, "Own device")
     if own == found:
         st.caption(f"{words.gib(found.weight_memory_gib)} for weights, {words.count(found.memory_gb_per_s)} GB/s, "
@@ -173,11 +180,11 @@ def _draw_device(visit: Visit) -> Device:
     return device(changed | {"name": f"{name}, changed", "source": "own values"}, "Own device")
 
 
-def _draw_own_device(visit: Visit, start: Device) -> dict:
+def _draw_own_device(session: Session, start: Device) -> dict:
     dtype = "float16" if "float16" in start.peak_tflops else next(iter(start.peak_tflops))
 
     def number(label: str, field: str, value: float, low: float, high: float) -> float:
-        return kept(visit, st.number_input, label, f"device.{start.name}.{field}", float(value), min_value=low,
+        return kept(session, st.number_input, label, f"device.{start.name}.{field}", float(value), min_value=low,
                     max_value=high, format="%g")  # fmt: skip
 
     changed = start.model_dump()
@@ -195,18 +202,18 @@ def _draw_own_device(visit: Visit, start: Device) -> dict:
     return changed
 
 
-def _draw_measurements(visit: Visit) -> tuple[Measurement, ...]:
+def _draw_measurements(session: Session) -> tuple[Measurement, ...]:
     with st.expander("Measured latencies (calibration)"):
         st.caption("Latencies that you measured scale the model to your software. Untick Fit to only compare.")
-        kept_rows = visit.views.setdefault(_MEASURED, [])
+        kept_rows = session.views.setdefault(_MEASURED, [])
         columns = ["pp", "tp", "batch", "latency_ms", "fit"]
         table = pd.DataFrame(kept_rows, columns=columns).astype(
             {"pp": "float64", "tp": "float64", "batch": "float64", "latency_ms": "float64", "fit": "bool"}
         )
-        if "profile.measured.start" not in visit.views:
-            visit.views["profile.measured.start"] = table
+        if "profile.measured.start" not in session.views:
+            session.views["profile.measured.start"] = table
         edited = st.data_editor(
-            visit.views["profile.measured.start"], num_rows="dynamic", hide_index=True, key="profile.measured.table",
+            session.views["profile.measured.start"], num_rows="dynamic", hide_index=True, key="profile.measured.table",
             alt="Measured latencies: stages, devices a stage, batch size, milliseconds, whether to fit",
             column_config={
                 "pp": st.column_config.NumberColumn("pp", min_value=1, max_value=64, step=1, default=1),
@@ -217,8 +224,8 @@ def _draw_measurements(visit: Visit) -> tuple[Measurement, ...]:
             },
         )  # fmt: skip
     rows = edited.dropna(subset=["pp", "tp", "batch", "latency_ms"])
-    visit.views[_MEASURED] = rows.to_dict("records")
+    session.views[_MEASURED] = rows.to_dict("records")
     return tuple(
         Measurement(int(r["pp"]), int(r["tp"]), int(r["batch"]), float(r["latency_ms"]) / 1000, bool(r["fit"]))
-        for r in visit.views[_MEASURED]
+        for r in session.views[_MEASURED]
     )

@@ -10,10 +10,10 @@ from app.look import words
 from app.look.style import plain_text
 from app.panels.keep import draw_table
 from app.panels.profile import Made
-from app.state.session import Visit
+from app.state.session import Session
 from planner.parallelise import evidence
 
-PLACE = "profile:evidence"
+AREA = "profile:evidence"
 _TABLES = {
     "recovered latencies of the paper's six models, 2048 tokens": evidence.compare_recovered,
     "measured grid of BERT-1.3B, 1024 tokens": evidence.compare_grid,
@@ -21,7 +21,7 @@ _TABLES = {
 }
 
 
-def draw_evidence(visit: Visit, made: Made | None) -> None:
+def draw_evidence(session: Session, made: Made | None) -> None:
     """The sources of model and device, and the errors against known numbers."""
     st.subheader("Where do these numbers come from?", anchor=False)
     if made is not None:
@@ -36,11 +36,11 @@ def draw_evidence(visit: Visit, made: Made | None) -> None:
             st.markdown(f"**{what}:** {plain_text(source or 'own values')}")
     st.markdown("A roofline cost model gives each operator's time, an integer program shares the operators of a stage, "
                 "a dynamic program cuts the layers into stages. docs/parallelisation.md tells how.")  # fmt: skip
-    desk = desk_of(visit, PLACE)
+    desk = desk_of(session, AREA)
     if st.button("Hold the model against known numbers", key="evidence.go", disabled=desk.is_working,
                  help="Computes the known latencies anew and lists every miss; takes a second or two."):  # fmt: skip
-        desk = start_task(visit, PLACE, "evidence", _compare)
-    draw_task(visit, PLACE, "Comparing with known numbers")
+        desk = start_task(session, AREA, "evidence", _compare)
+    draw_task(session, AREA, "Comparing with known numbers")
     if desk.result is None:
         return
     for title, rows in desk.result.items():

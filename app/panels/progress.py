@@ -8,12 +8,12 @@ from app.background.work import Job, unfinished
 from app.look import words
 from app.look.style import guarded, plain
 from app.state.compute import Answer
-from app.state.session import Visit
+from app.state.session import Session
 
 POLL_S = 0.25
 
 
-def draw_progress(visit: Visit, answer: Answer) -> None:
+def draw_progress(session: Session, answer: Answer) -> None:
     """Sentences about problems and running searches, above the answer."""
     if answer.problems and answer.shown and not answer.best.is_current:
         st.warning("These settings cannot be simulated, see the message beside the control. Shown is the last result.")
@@ -21,11 +21,11 @@ def draw_progress(visit: Visit, answer: Answer) -> None:
         st.info("Shown is the result of the earlier settings, until there is a new one.")
     # A job may have ended since the answer was made; the watch then asks for the new answer.
     if any(entry.job is not None and entry.problem is None for entry in answer.waiting):
-        _watch(visit)
+        _watch(session)
     for entry in answer.waiting:
         if entry.problem is not None and entry.job is not None:
             st.button(f"Search {plain(entry.section.name)} again", key=f"again:{entry.section.name}",
-                      icon=":material/refresh:", on_click=visit.jobs.pop, args=(entry.outcome_key, None))  # fmt: skip
+                      icon=":material/refresh:", on_click=session.jobs.pop, args=(entry.outcome_key, None))  # fmt: skip
     for entry in answer.shown:
         if entry.job is not None and entry.job.is_stopped and entry.is_current:
             st.info(f"{plain(entry.section.name)} was stopped; its best placement so far is shown.")
@@ -42,8 +42,8 @@ def draw_nothing_yet(answer: Answer) -> None:
 
 @st.fragment(run_every=POLL_S)
 @guarded
-def _watch(visit: Visit) -> None:
-    running = unfinished(visit.jobs)
+def _watch(session: Session) -> None:
+    running = unfinished(session.jobs)
     if not running:
         st.rerun()
     for job in running:

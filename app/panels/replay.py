@@ -22,14 +22,14 @@ from app.look.style import current_theme, facts_html, guarded, plain_text, verdi
 from app.panels.keep import draw_chart, draw_table
 from app.state import compute
 from app.state.compute import Answer
-from app.state.session import Visit
+from app.state.session import Session
 from planner.search import ALGORITHMS, SearchResult
 from planner.search.bound import upper_bound
 from planner.search.history import MAX_BYTES, history_document, read_history
 from planner.search.result import Step
 from simulator import InputError, Placement
 
-PLACE = "history"
+AREA = "history"
 _UPLOAD = "upload:history"
 _PLAYING, _STEP = "replay_playing", "replay_step"
 TICK_S = 0.7
@@ -39,20 +39,20 @@ MOST_FOR_BOUND = 500_000
 
 @dataclass(frozen=True)
 class Chosen:
-    """The search that is replayed: its name, its place in the basket, and whether it belongs to this scenario."""
+    """The search that is replayed: its name, the number of its hue, and whether it belongs to this scenario."""
 
     name: str
-    place: int
+    hue: int
     found: SearchResult
     is_mine: bool
 
 
-def choose_search(visit: Visit, answer: Answer) -> Chosen | None:
+def choose_search(session: Session, answer: Answer) -> Chosen | None:
     """A row of the searches: those of the basket and uploaded ones."""
-    mine = [Chosen(e.section.name, e.place, e.outcome.search, True) for e in answer.shown
+    mine = [Chosen(e.section.name, e.hue, e.outcome.search, True) for e in answer.shown
             if e.outcome.search is not None and e.outcome.search.steps]  # fmt: skip
-    uploaded: dict[str, SearchResult] = visit.views.get(PLACE, {})
-    loaded = [Chosen(name, visit.place_of("") + i, found, False)
+    uploaded: dict[str, SearchResult] = session.views.get(AREA, {})
+    loaded = [Chosen(name, session.hue_of("") + i, found, False)
               for i, (name, found) in enumerate(uploaded.items())]  # fmt: skip
     choices = {chosen.name: chosen for chosen in [*mine, *loaded]}
     if not choices:
@@ -60,7 +60,7 @@ def choose_search(visit: Visit, answer: Answer) -> Chosen | None:
                 "the left, or load a history below.")  # fmt: skip
         return None
     longest = max(choices.values(), key=lambda chosen: len(chosen.found.steps)).name
-    name = kept(visit, st.segmented_control, "Replay", "replay_of", longest, options=list(choices), required=True,
+    name = kept(session, st.segmented_control, "Replay", "replay_of", longest, options=list(choices), required=True,
                 format_func=lambda n: words.shorten(n, 40))  # fmt: skip
     return choices.get(name, choices[longest])
 
@@ -73,7 +73,7 @@ def draw_result(chosen: Chosen) -> None:
         f"{words.shorten(chosen.name)} meets {words.share(found.score)} of the deadlines it was planned for: "
         f"{words.search_took(found.seconds, found.evaluations, found.steps[-1].seconds)}."
     )
-    st.html(verdict_html(chosen.place, sentence))
+    st.html(verdict_html(chosen.hue, sentence))
     st.html(facts_html([("algorithm", title), ("steps that improved it", words.count(len(found.steps))),
                         ("ended because", words.STOP_REASONS.get(found.stop_reason, found.stop_reason))]))  # fmt: skip
     if title != found.algorithm:
@@ -82,21 +82,21 @@ def draw_result(chosen: Chosen) -> None:
         st.caption(f":material/info: {plain_text(note)}")
 
 
-def draw_replay(visit: Visit, answer: Answer, chosen: Chosen) -> None:
+def draw_replay(session: Session, answer: Answer, chosen: Chosen) -> None:
     """Step through the search by hand, or let it play."""
-    playing = visit.views.get(_PLAYING) == chosen.name
-    st.fragment(_draw_steps, run_every=TICK_S if playing else None)(visit, answer, chosen)
+    playing = session.views.get(_PLAYING) == chosen.name
+    st.fragment(_draw_steps, run_every=TICK_S if playing else None)(session, answer, chosen)
 
 
 @guarded
-def _draw_steps(visit: Visit, answer: Answer, chosen: Chosen) -> None:
+def _draw_steps(session: Session, answer: Answer, chosen: Chosen) -> None:
     steps, key = chosen.found.steps, f"{_STEP}:{chosen.name}"
-    playing = visit.views.get(_PLAYING) == chosen.name
-    at = min(visit.views.get(key, len(steps) - 1), len(steps) - 1)
+    playing = session.views.get(_PLAYING) == chosen.name
+    at = min(session.views.get(key, len(steps) - 1), len(steps) - 1)
     if playing:
-        at = visit.views[key] = min(at + 1, len(steps) - 1)
+        at = session.views[key] = min(at + 1, len(steps) - 1)
         if at == len(steps) - 1:
-            visit.views.pop(_PLAYING)
+            session.views.pop(_PLAYING)
             st.rerun()
     if len(steps) > 1:
         play, slider, over = st.columns([1, 6, 2], vertical_alignment="bottom")
@@ -104,13 +104,13 @@ def _draw_steps(visit: Visit, answer: Answer, chosen: Chosen) -> None:
             label, icon = ("Pause", "pause") if playing else ("Play", "play_arrow")
             if st.button(label, icon=f":material/{icon}:", key="replay.play",
                          help="One step after the other; from the start if it stands at the end."):  # fmt: skip
-                _toggle(visit, chosen.name, key, at == len(steps) - 1)
+                _toggle(session, chosen.name, key, at == len(steps) - 1)
                 st.rerun()
         with slider:
             st.session_state[key] = at + 1
-            st.slider("Step", 1, len(steps), key=key, on_change=_moved, args=(visit, key), disabled=playing)
+            st.slider("Step", 1, len(steps), key=key, on_change=_moved, args=(session, key), disabled=playing)
         with over:
-            axis = kept(visit, st.selectbox, "Drawn over", "replay_over", "evaluations", options=list(OVER),
+            axis = kept(session, st.selectbox, "Drawn over", "replay_over", "evaluations", options=list(OVER),
                         format_func=OVER.get)  # fmt: skip
     else:
         axis = "evaluations"
@@ -130,13 +130,13 @@ def _draw_step(answer: Answer, chosen: Chosen, step: Step, at: int, axis: str) -
     score, others = st.columns([3, 2], gap="large") if step.alternatives else (st.container(), None)
     with score:
         pairs, most = [(chosen.name, chosen.found)], bound[0] if bound else None
-        figure = build_score_figure(pairs, theme, axis, most, [chosen.place], at)
+        figure = build_score_figure(pairs, theme, axis, most, [chosen.hue], at)
         draw_chart(figure, "search-score", describe_score(pairs, most))
         if bound:
             st.caption(plain_text(f"The dotted line is an upper bound for every placement. {bound[1]}"))
     if others is not None:
         with others:
-            figure = build_alternatives_figure(step, theme, chosen.place)
+            figure = build_alternatives_figure(step, theme, chosen.hue)
             draw_chart(figure, "search-alternatives", describe_alternatives(step))
     else:
         st.caption("This step has no alternatives: nothing else that was scored with it was kept.")
@@ -155,7 +155,7 @@ def _draw_placement(answer: Answer, chosen: Chosen, placement: Placement) -> Non
     except InputError as error:
         st.info(plain_text(f"The placement of this step is not drawn: {error}"))
         return
-    figure = build_cluster_figure(placement, problem.models, problem.cluster, current_theme(), chosen.place,
+    figure = build_cluster_figure(placement, problem.models, problem.cluster, current_theme(), chosen.hue,
                                   problem.workload.requests_per_model())  # fmt: skip
     draw_chart(figure, "search-cluster", describe_cluster(placement, problem.cluster))
 
@@ -197,43 +197,43 @@ def step_table(found: SearchResult) -> pd.DataFrame:
     )
 
 
-def draw_upload(visit: Visit) -> None:
+def draw_upload(session: Session) -> None:
     """Load a history that was saved."""
-    with st.expander("Load a saved history", expanded=PLACE in visit.complaints):
-        st.file_uploader("History (JSON)", key=_UPLOAD, on_change=_take_upload, args=(visit,),
+    with st.expander("Load a saved history", expanded=AREA in session.complaints):
+        st.file_uploader("History (JSON)", key=_UPLOAD, on_change=_take_upload, args=(session,),
                          max_upload_size=MAX_BYTES // 1024**2)  # fmt: skip
-        if PLACE in visit.complaints:
-            st.error(plain_text(visit.complaints[PLACE]))
+        if AREA in session.complaints:
+            st.error(plain_text(session.complaints[AREA]))
 
 
-def _take_upload(visit: Visit) -> None:
+def _take_upload(session: Session) -> None:
     file = st.session_state[_UPLOAD]
-    visit.complaints.pop(PLACE, None)
+    session.complaints.pop(AREA, None)
     if file is None:
         return
     try:
         found = read_history(file.getvalue(), file.name)
     except InputError as error:
-        visit.complaints[PLACE] = str(error)
+        session.complaints[AREA] = str(error)
         return
     name = f"{file.name} (loaded)"
     # Only the last few stay, so that a visitor's memory stays bounded.
-    others = {n: f for n, f in visit.views.get(PLACE, {}).items() if n != name}
-    visit.views[PLACE] = dict([*others.items()][-3:]) | {name: found}
-    visit.views["replay_of"] = name
+    others = {n: f for n, f in session.views.get(AREA, {}).items() if n != name}
+    session.views[AREA] = dict([*others.items()][-3:]) | {name: found}
+    session.views["replay_of"] = name
 
 
-def _toggle(visit: Visit, name: str, key: str, at_end: bool) -> None:
-    if visit.views.get(_PLAYING) == name:
-        visit.views.pop(_PLAYING)
+def _toggle(session: Session, name: str, key: str, at_end: bool) -> None:
+    if session.views.get(_PLAYING) == name:
+        session.views.pop(_PLAYING)
         return
-    visit.views[_PLAYING] = name
+    session.views[_PLAYING] = name
     if at_end:
-        visit.views[key] = -1
+        session.views[key] = -1
 
 
-def _moved(visit: Visit, key: str) -> None:
-    visit.views[key] = st.session_state[key] - 1
+def _moved(session: Session, key: str) -> None:
+    session.views[key] = st.session_state[key] - 1
 
 
 def _html(text: str) -> str:

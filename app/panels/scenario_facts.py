@@ -8,17 +8,17 @@ from app.background.work import unfinished
 from app.look import words
 from app.look.style import facts_html, plain_text
 from app.state.compute import Answer
-from app.state.session import Visit
+from app.state.session import Session
 from planner.scenario.schema import ARRIVALS, Scenario
 
 
-def draw_state(visit: Visit, answer: Answer) -> None:
+def draw_state(session: Session, answer: Answer) -> None:
     """One line: answered, being worked on, or what is in the way."""
     if answer.problems:
         for sentence in answer.problems.values():
             st.error(plain_text(sentence))
         st.caption("Until this is mended the pages show the last scenario that could be simulated.")
-    elif unfinished(visit.jobs):
+    elif unfinished(session.jobs):
         st.info("This scenario is in force; a search for it is under way, see Plan for its progress.")
     elif answer.entries:
         st.success("This scenario is in force, and every page answers it.")
@@ -26,9 +26,9 @@ def draw_state(visit: Visit, answer: Answer) -> None:
         st.info("This scenario is in force, but lists no placements; add one under the key placements.")
 
 
-def draw_summary(visit: Visit, answer: Answer) -> None:
+def draw_summary(session: Session, answer: Answer) -> None:
     """The scenario in words: what arrives, for which models, on what, and what each placement meets."""
-    scenario = visit.scenario
+    scenario = session.scenario
     st.markdown(f"##### {plain_text(words.shorten(scenario.name or 'scenario', 60))}")
     cluster = scenario.cluster
     facts = [
@@ -51,11 +51,11 @@ def draw_summary(visit: Visit, answer: Answer) -> None:
         st.html(facts_html(lines))
 
 
-def draw_command(visit: Visit) -> None:
+def draw_command(session: Session) -> None:
     """How to get the same from the command line."""
     st.markdown("##### The same from the command line")
     st.code("python -m planner simulate scenario.yaml", language="bash")
-    section = visit.scenario.workload.trace
+    section = session.scenario.workload.trace
     if section is not None and not all(path.startswith("sample:") for path in section.paths):
         st.caption(f"With {plain_text(words.join(section.paths))} beside it.")
 

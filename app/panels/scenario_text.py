@@ -9,7 +9,7 @@ import streamlit as st
 from app.look.style import plain_text
 from app.report.build import MAX_REPORT_BYTES, scenario_of_report
 from app.state.scenario_text import forget, write, written
-from app.state.session import Visit
+from app.state.session import Session
 from planner.scenario.examples import examples
 from planner.scenario.file import MAX_SCENARIO_BYTES, dump_scenario
 from simulator import InputError
@@ -21,7 +21,7 @@ _EDITOR = st.components.v2.component(
 )
 
 
-def draw_beginnings(visit: Visit) -> None:
+def draw_beginnings(session: Session) -> None:
     """Examples to load, and a scenario file to upload; undo brings back what was there before."""
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -30,67 +30,67 @@ def draw_beginnings(visit: Visit) -> None:
         name = row.selectbox("Begin with an example", list(shipped), key=_EXAMPLE)
         example = shipped[name]
         button.button("Load", key="scenario.load", width="stretch", on_click=write,
-                      args=(visit, example.text, example.file_name), help="Replaces the text below.")  # fmt: skip
+                      args=(session, example.text, example.file_name), help="Replaces the text below.")  # fmt: skip
         st.caption(plain_text(example.about))
     with right:
-        st.file_uploader("or with a file (YAML or report)", key=_UPLOAD, on_change=_take_upload, args=(visit,),
+        st.file_uploader("or with a file (YAML or report)", key=_UPLOAD, on_change=_take_upload, args=(session,),
                          max_upload_size=MAX_REPORT_BYTES // 1024**2,
                          help="A scenario that was downloaded here or written by hand, or a report made here "
                          "(HTML).")  # fmt: skip
-        if visit.complaints.get(_UPLOAD):
-            st.error(plain_text(visit.complaints[_UPLOAD]))
+        if session.complaints.get(_UPLOAD):
+            st.error(plain_text(session.complaints[_UPLOAD]))
 
 
-def draw_editor(visit: Visit) -> None:
+def draw_editor(session: Session) -> None:
     """The text; the wrong line is marked in it."""
-    now = written(visit)
+    now = written(session)
     # Only another text is handed over, so that nothing typed in the meantime is lost.
     if st.session_state.get(_TEXT) != now.text:
         st.session_state[_TEXT] = now.text
     st.text_area(
-        "Scenario (YAML)", key=_TEXT, height=_HEIGHT_PX, on_change=_take_text, args=(visit,),
+        "Scenario (YAML)", key=_TEXT, height=_HEIGHT_PX, on_change=_take_text, args=(session,),
         help="Models, cluster, traffic, serving rules and placements. Read as you type; every other page then answers "
         "this scenario.",
     )  # fmt: skip
     _EDITOR(key="scenario.as-typed", data={"key": _TEXT.replace(".", "-"), "line": now.line}, height=1)
     with st.container(horizontal=True):
-        st.button("Undo", icon=":material/undo:", key="scenario.undo", on_click=_step_back, args=(visit,),
-                  disabled=not visit.undo, help="Back to the scenario before the last change.")  # fmt: skip
+        st.button("Undo", icon=":material/undo:", key="scenario.undo", on_click=_step_back, args=(session,),
+                  disabled=not session.undo, help="Back to the scenario before the last change.")  # fmt: skip
         st.download_button("Download", lambda: now.text, "scenario.yaml", "text/yaml", key="scenario.download",
                            icon=":material/download:", on_click="ignore")  # fmt: skip
 
 
-def draw_complaint(visit: Visit) -> bool:
+def draw_complaint(session: Session) -> bool:
     """Why the text cannot be read, beside it, and the way back to the last good scenario. True if it can be read."""
-    now = written(visit)
+    now = written(session)
     if not now.complaint:
         return True
     st.error(plain_text(now.complaint))
     st.caption("The last good scenario stays in force until this is mended.")
-    st.button("Back to the scenario in force", key="scenario.forget", on_click=forget, args=(visit,))
+    st.button("Back to the scenario in force", key="scenario.forget", on_click=forget, args=(session,))
     return False
 
 
-def _take_text(visit: Visit) -> None:
-    write(visit, st.session_state[_TEXT])
+def _take_text(session: Session) -> None:
+    write(session, st.session_state[_TEXT])
 
 
-def _step_back(visit: Visit) -> None:
-    forget(visit)
-    visit.step_back()
+def _step_back(session: Session) -> None:
+    forget(session)
+    session.step_back()
 
 
-def _take_upload(visit: Visit) -> None:
+def _take_upload(session: Session) -> None:
     file = st.session_state[_UPLOAD]
-    visit.complaints.pop(_UPLOAD, None)
+    session.complaints.pop(_UPLOAD, None)
     if file is None:
         return
     try:
         text = _decoded(file.getvalue(), file.name)
     except InputError as error:
-        visit.complaints[_UPLOAD] = str(error)
+        session.complaints[_UPLOAD] = str(error)
         return
-    write(visit, text, file.name)
+    write(session, text, file.name)
 
 
 def _decoded(content: bytes, name: str) -> str:

@@ -9,9 +9,9 @@ import streamlit as st
 from app.look import words
 from app.look.style import guarded, plain_text
 from app.panels.missing import draw_missing
-from app.state.drafting import PLACE as DRAFT
-from app.state.session import Visit
-from app.state.sharing import PLACE, has_uploaded_trace, is_local, make_link, report_of, scenario_to_share, take_link
+from app.state.drafting import AREA as DRAFT
+from app.state.session import Session
+from app.state.sharing import AREA, has_uploaded_trace, is_local, make_link, report_of, scenario_to_share, take_link
 from planner import dump_scenario
 from simulator import InputError
 
@@ -32,58 +32,58 @@ _CSS = """
 """
 
 
-def open_link(visit: Visit) -> None:
+def open_link(session: Session) -> None:
     """Take the link that the page was opened with, and ask for the files that it needs."""
-    take_link(visit, st.query_params)
-    if visit.complaints.get(PLACE):
-        st.error(plain_text(visit.complaints[PLACE]))
-    guarded(draw_missing)(visit)
+    take_link(session, st.query_params)
+    if session.complaints.get(AREA):
+        st.error(plain_text(session.complaints[AREA]))
+    guarded(draw_missing)(session)
 
 
 @st.fragment
 @guarded
-def draw_share_bar(visit: Visit) -> None:
+def draw_share_bar(session: Session) -> None:
     """Share and Report, for the page as it stands when they are clicked."""
     st.html(_CSS)
     with st.container(horizontal=True, horizontal_alignment="right", key="share-bar", gap="small"):
         if st.button("Share", icon=":material/link:", key="share", type="tertiary",
                      help="A link that shows others what you see."):  # fmt: skip
-            _show_link(visit)
-        answer = visit.answer
-        ready = answer is not None and bool(answer.shown) and answer.is_current and answer.scenario == visit.scenario
+            _show_link(session)
+        answer = session.answer
+        ready = answer is not None and bool(answer.shown) and answer.is_current and answer.scenario == session.scenario
         st.download_button(
-            "Report", lambda: report_of(visit, answer), "report.html", "text/html", key="report", type="tertiary",
+            "Report", lambda: report_of(session, answer), "report.html", "text/html", key="report", type="tertiary",
             icon=":material/article:", on_click="ignore", disabled=not ready,
             help="The whole comparison as one HTML file with the scenario in it; it needs no network.",
         )  # fmt: skip
 
 
 @st.dialog("Share what you see", width="medium")
-def _show_link(visit: Visit) -> None:
+def _show_link(session: Session) -> None:
     try:
-        link = make_link(visit, st.context.url, st.query_params)
+        link = make_link(session, st.context.url, st.query_params)
     except InputError as error:
         st.warning(plain_text(str(error)))
         st.download_button(
-            "Scenario (YAML)", lambda: dump_scenario(scenario_to_share(visit)), "scenario.yaml", "text/yaml",
+            "Scenario (YAML)", lambda: dump_scenario(scenario_to_share(session)), "scenario.yaml", "text/yaml",
             key="share.yaml", on_click="ignore", icon=":material/download:", type="primary",
         )  # fmt: skip
         return
     st.markdown("Whoever opens this link sees this page with the same scenario and the same numbers.")
     st.code(link, language=None, wrap_lines=True)
     _COPY(key="share.copy", data=link)
-    for note in _notes(visit):
+    for note in _notes(session):
         st.caption(note)
 
 
-def _notes(visit: Visit) -> list[str]:
-    scenario, notes = visit.scenario, []
+def _notes(session: Session) -> list[str]:
+    scenario, notes = session.scenario, []
     if has_uploaded_trace(scenario):
         names = plain_text(words.join(scenario.workload.trace.paths))
         notes.append(f"Your trace is not in the link: send {names} along. The page asks for it and checks its SHA-256.")
     if scenario.profiles is not None:
         notes.append(f"Your profiles are not in the link: send {plain_text(scenario.profiles)} along.")
-    draft = visit.views.get(DRAFT)
+    draft = session.views.get(DRAFT)
     if draft is not None and draft.is_changed:
         notes.append("Edits on the page Placement are in the link once they are saved.")
     if is_local(st.context.url):

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app.state.compute import Answer, Entry
-from app.state.session import Visit
+from app.state.session import Session
 from planner import dump_scenario
 from planner.compare import outcome_json, placement_section
 
@@ -59,13 +59,13 @@ def model_table(entry: Entry) -> pd.DataFrame:
     )
 
 
-def draw_downloads(visit: Visit, answer: Answer) -> None:
+def draw_downloads(session: Session, answer: Answer) -> None:
     """The scenario, the figures and every request as files."""
     st.markdown("##### Take it with you")
     st.caption(
         "`python -m planner simulate scenario.yaml --json` prints the same figures; put an uploaded trace beside it."
     )
-    files = [("Scenario (YAML)", "scenario.yaml", "text/yaml", lambda: dump_scenario(visit.scenario))]
+    files = [("Scenario (YAML)", "scenario.yaml", "text/yaml", lambda: dump_scenario(session.scenario))]
     if answer.shown and answer.is_current:
         files += [
             ("Scenario with found placements", "scenario-found.yaml", "text/yaml", lambda: _found_yaml(answer)),

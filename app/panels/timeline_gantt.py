@@ -16,25 +16,25 @@ from app.panels.compare_view import spans_of
 from app.panels.keep import draw_table
 from app.panels.timeline_view import COMFORTABLE, GanttView, busiest, change_gantt_view, most_that_fits, next_of
 from app.state.compute import Answer, timeline
-from app.state.session import Visit
+from app.state.session import Session
 from simulator import STATUS
 
 _OVERVIEW, _GANTT = "timeline-overview", "timeline-gantt"
-_PLACE = "timeline.window"
+_AREA = "timeline.window"
 MOST_ROWS = 5_000
 
 
-def draw_window(visit: Visit, view: GanttView, answer: Answer) -> None:
+def draw_window(session: Session, view: GanttView, answer: Answer) -> None:
     """The whole run with arrivals and waiting requests, to drag over; and the stretch in numbers."""
     whole = timeline(view.entry, answer)
 
     def choose() -> None:
         stretch = dragged_stretch(_OVERVIEW)
         if stretch and stretch[1] > stretch[0]:
-            _show(visit, *stretch)
+            _show(session, *stretch)
 
-    draw_kept(_OVERVIEW, (view.entry.outcome_key, view.entry.place, view.window_s), lambda theme: (
-        build_overview_figure(whole, view.window_s, theme, queues=[(view.entry.place, whole)]),
+    draw_kept(_OVERVIEW, (view.entry.outcome_key, view.entry.hue, view.window_s), lambda theme: (
+        build_overview_figure(whole, view.window_s, theme, queues=[(view.entry.hue, whole)]),
         describe_overview(whole, view.window_s),
     ), on_select=choose, selection_mode=["box"])  # fmt: skip
     st.caption("Grey: arrivals; coloured: requests that wait, highest where the queues are longest.")
@@ -46,7 +46,7 @@ def draw_window(visit: Visit, view: GanttView, answer: Answer) -> None:
     ):  # fmt: skip
         st.session_state[key] = round(value, 4)
         column.number_input(label, min_value=0.0, step=max(round(length_s / 2, 3), 0.001), format="%.3f", key=key,
-                            on_change=_take_numbers, args=(visit,))  # fmt: skip
+                            on_change=_take_numbers, args=(session,))  # fmt: skip
     with right, st.container(horizontal=True, gap="small"):
         moves = (
             ("Earlier", ":material/chevron_left:", start_s - length_s / 2, end_s - length_s / 2),
@@ -55,28 +55,40 @@ def draw_window(visit: Visit, view: GanttView, answer: Answer) -> None:
             ("Wider", ":material/zoom_out:", start_s - length_s / 2, end_s + length_s / 2),
         )
         for label, icon, low, high in moves:
-            st.button(label, key=f"timeline.{label}", icon=icon, on_click=_show, args=(visit, low, high))
-        st.button("Busiest", key="timeline.busiest", icon=":material/local_fire_department:", on_click=_show_busiest,
-                  args=(visit, view, COMFORTABLE), help="The shortest stretch in which as many stages begin as can be "
-                  "told apart.")  # fmt: skip
-    if _PLACE in visit.complaints:
-        st.error(plain_text(visit.complaints[_PLACE]))
+            st.button(label, key=f"timeline.{label}", icon=icon, on_click=_show, args=(session, low, high))
+        st.button(
+            "Busiest",
+            key="timeline.busiest",
+            icon=":material/local_fire_department:",
+            on_click=_show_busiest,
+            args=(session, view, COMFORTABLE),
+            help="The shortest stretch in which as many stages begin as can be told apart.",
+        )
+    if _AREA in session.complaints:
+        st.error(plain_text(session.complaints[_AREA]))
 
 
-def draw_groups(visit: Visit, view: GanttView) -> None:
+def draw_groups(session: Session, view: GanttView) -> None:
     """Which groups are drawn."""
     groups = list(range(len(view.result.groups)))
     if len(groups) < 2:
         return
     key = "timeline.groups"
     st.session_state[key] = list(view.groups)
-    st.multiselect("Groups", groups, key=key, on_change=_take_groups, args=(visit,), format_func=lambda g: f"group {g}",
-                   help="A group is devices that work together. Empty shows the busiest ones again.")  # fmt: skip
+    st.multiselect(
+        "Groups",
+        groups,
+        key=key,
+        on_change=_take_groups,
+        args=(session,),
+        format_func=lambda g: f"group {g}",
+        help="A group is devices that work together. Empty shows the busiest ones again.",
+    )
     if len(view.groups) < len(groups):
         st.caption(f"{len(view.groups)} of {len(groups)} groups are drawn; others can be chosen here.")
 
 
-def draw_gantt(visit: Visit, view: GanttView) -> None:
+def draw_gantt(session: Session, view: GanttView) -> None:
     """Every execution in the stretch; a click on one chooses its request. Says so where there are too many."""
     spans = spans_of(view.entry)
     bars = executions(view)
@@ -86,11 +98,11 @@ def draw_gantt(visit: Visit, view: GanttView) -> None:
             "drawn. Choose a shorter stretch or fewer groups."
         )
         st.button("Show the busiest stretch that fits", key="timeline.fit", type="primary", on_click=_show_busiest,
-                  args=(visit, view, most_that_fits(view.groups, view.result)))  # fmt: skip
+                  args=(session, view, most_that_fits(view.groups, view.result)))  # fmt: skip
         return
 
     def make(theme):
-        figure = build_gantt_figure(view.result, spans, *view.window_s, theme, view.entry.place, view.groups)
+        figure = build_gantt_figure(view.result, spans, *view.window_s, theme, view.entry.hue, view.groups)
         figure.update_traces(selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0.4}})
         figure.update_layout(clickmode="event+select", dragmode="zoom")
         return figure, describe_gantt(view.result, spans, *view.window_s, view.groups)
@@ -98,35 +110,35 @@ def draw_gantt(visit: Visit, view: GanttView) -> None:
     def choose() -> None:
         points = clicked_points(_GANTT)
         if points and "customdata" in points[0]:
-            change_gantt_view(visit, request=int(_first(points[0]["customdata"])))
+            change_gantt_view(session, request=int(_first(points[0]["customdata"])))
 
-    identity = (view.entry.outcome_key, view.entry.place, view.window_s, view.groups)
+    identity = (view.entry.outcome_key, view.entry.hue, view.window_s, view.groups)
     draw_kept(_GANTT, identity, make, 10 * bars + 1_000, on_select=choose, selection_mode="points")
     st.caption("One bar is one stage computing one request. Click a bar or a red cross, and its life is told below.")
 
 
-def draw_request(visit: Visit, view: GanttView) -> None:
+def draw_request(session: Session, view: GanttView) -> None:
     """The life of one request in words and as a picture."""
     st.markdown("##### What happened to one request?")
     key, total = "timeline.request", len(view.result.workload)
     left, right = st.columns([2, 5], vertical_alignment="bottom")
     st.session_state[key] = view.request
     left.number_input("Request", min_value=0, max_value=total - 1, step=1, key=key, on_change=_take_request,
-                      args=(visit,), help=f"Numbers from 0 to {total - 1}, in order of arrival.")  # fmt: skip
+                      args=(session,), help=f"Numbers from 0 to {total - 1}, in order of arrival.")  # fmt: skip
     with right, st.container(horizontal=True, gap="small"):
         for fate in STATUS:
             following = next_of(view.result, view.request, fate)
             st.button(f"Next {fate}", key=f"timeline.next.{fate}", disabled=following is None, on_click=_show_request,
-                      args=(visit, view, following))  # fmt: skip
+                      args=(session, view, following))  # fmt: skip
     st.markdown(f"**{plain_text(describe_request(view.result, view.request))}**")
     arrival_s = float(view.result.workload.arrival_s[view.request])
     if not view.window_s[0] <= arrival_s <= view.window_s[1]:
         st.button("Show its arrival in the picture above", key="timeline.goto", on_click=_show_request,
-                  args=(visit, view, view.request))  # fmt: skip
+                  args=(session, view, view.request))  # fmt: skip
     spans = spans_of(view.entry)
     if view.result.ran[view.request]:
-        draw_kept("timeline-life", (view.entry.outcome_key, view.entry.place, view.request), lambda theme: (
-            build_life_figure(view.result, spans, view.request, theme, view.entry.place),
+        draw_kept("timeline-life", (view.entry.outcome_key, view.entry.hue, view.request), lambda theme: (
+            build_life_figure(view.result, spans, view.request, theme, view.entry.hue),
             describe_request(view.result, view.request),
         ))  # fmt: skip
 
@@ -170,39 +182,39 @@ def _first(customdata) -> object:
     return customdata[0] if isinstance(customdata, list | tuple) else customdata["0"]
 
 
-def _show(visit: Visit, start_s: float, end_s: float) -> None:
-    visit.complaints.pop(_PLACE, None)
-    change_gantt_view(visit, start=max(float(start_s), 0.0), end=float(end_s))
+def _show(session: Session, start_s: float, end_s: float) -> None:
+    session.complaints.pop(_AREA, None)
+    change_gantt_view(session, start=max(float(start_s), 0.0), end=float(end_s))
 
 
-def _show_busiest(visit: Visit, view: GanttView, count: int) -> None:
+def _show_busiest(session: Session, view: GanttView, count: int) -> None:
     window_s = busiest(view.entry, view.groups, count)
     if window_s is None:
-        visit.complaints[_PLACE] = "Nothing ran on these groups, so no stretch is busier than another."
+        session.complaints[_AREA] = "Nothing ran on these groups, so no stretch is busier than another."
     else:
-        _show(visit, *window_s)
+        _show(session, *window_s)
 
 
-def _show_request(visit: Visit, view: GanttView, request: int) -> None:
-    change_gantt_view(visit, request=request)
+def _show_request(session: Session, view: GanttView, request: int) -> None:
+    change_gantt_view(session, request=request)
     arrival_s = float(view.result.workload.arrival_s[request])
     length_s = view.window_s[1] - view.window_s[0]
     if not view.window_s[0] <= arrival_s <= view.window_s[1]:
-        _show(visit, arrival_s - length_s / 4, arrival_s + 3 * length_s / 4)
+        _show(session, arrival_s - length_s / 4, arrival_s + 3 * length_s / 4)
 
 
-def _take_numbers(visit: Visit) -> None:
+def _take_numbers(session: Session) -> None:
     start_s, length_s = st.session_state["timeline.start"], st.session_state["timeline.length"]
     if length_s <= 0:
-        visit.complaints[_PLACE] = f"A stretch of {length_s:g} s has nothing in it; more than 0 s are allowed."
+        session.complaints[_AREA] = f"A stretch of {length_s:g} s has nothing in it; more than 0 s are allowed."
     else:
-        _show(visit, start_s, start_s + length_s)
+        _show(session, start_s, start_s + length_s)
 
 
-def _take_groups(visit: Visit) -> None:
+def _take_groups(session: Session) -> None:
     chosen = st.session_state["timeline.groups"]
-    change_gantt_view(visit, groups=",".join(map(str, sorted(chosen))) or None)
+    change_gantt_view(session, groups=",".join(map(str, sorted(chosen))) or None)
 
 
-def _take_request(visit: Visit) -> None:
-    change_gantt_view(visit, request=int(st.session_state["timeline.request"]))
+def _take_request(session: Session) -> None:
+    change_gantt_view(session, request=int(st.session_state["timeline.request"]))

@@ -10,7 +10,7 @@ from app.figures.gantt import MOST_BARS, MOST_NAMED_STAGES
 from app.panels.address import Address, finite
 from app.panels.compare_view import spans_of
 from app.state.compute import Answer, Entry, kept
-from app.state.session import Visit
+from app.state.session import Session
 from simulator import STATUS, SimulationResult
 from simulator.metrics import counted_arrivals_s
 from simulator.windows import busiest_window_s, most_waiting_at_s
@@ -40,9 +40,9 @@ class GanttView:
         return self.entry.outcome.result
 
 
-def current_gantt_view(visit: Visit, answer: Answer, entry: Entry) -> GanttView:
-    """The view of this visit as far as it fits the placement; else its busiest moments and a request that is missed."""
-    given, result = _ADDRESS.given(visit), entry.outcome.result
+def current_gantt_view(session: Session, answer: Answer, entry: Entry) -> GanttView:
+    """The view of this session as far as it fits the placement, else its busiest moments and a missed request."""
+    given, result = _ADDRESS.given(session), entry.outcome.result
     run_s = counted_arrivals_s(answer.inputs.problem.workload, answer.inputs.warmup_s)
     numbers = [finite(part) for part in given.get("groups", "").split(",")]
     groups = tuple(sorted({int(g) for g in numbers if g is not None and 0 <= g < len(result.groups)}))
@@ -57,14 +57,14 @@ def current_gantt_view(visit: Visit, answer: Answer, entry: Entry) -> GanttView:
     return GanttView(entry, run_s, (start_s, end_s), groups, int(request))
 
 
-def change_gantt_view(visit: Visit, **values: str | float | None) -> None:
+def change_gantt_view(session: Session, **values: str | float | None) -> None:
     """Look at something else, see Address.change."""
-    _ADDRESS.change(visit, **values)
+    _ADDRESS.change(session, **values)
 
 
-def write_gantt_address(visit: Visit) -> None:
+def write_gantt_address(session: Session) -> None:
     """Put the view into the address, so that a link shows it."""
-    _ADDRESS.write(visit)
+    _ADDRESS.write(session)
 
 
 def busiest(entry: Entry, groups: tuple[int, ...], executions: int) -> tuple[float, float] | None:

@@ -24,7 +24,7 @@ def draw_verdict(answer: Answer) -> None:
         [f.half_width for f in figures],
         [answer.inputs.problem.cluster.devices] * len(ranked),
     )
-    st.html(verdict_html(ranked[0].place, f"{sentences} {undecided(ranked, answer)}".rstrip()))
+    st.html(verdict_html(ranked[0].hue, f"{sentences} {undecided(ranked, answer)}".rstrip()))
 
 
 def undecided(ranked: Sequence[Entry], answer: Answer) -> str:
@@ -50,7 +50,7 @@ def draw_tiles(entry: Entry, answer: Answer) -> None:
 
     def against(difference) -> list[tuple[int, str]]:
         return [
-            (other.place, f"{difference(other.outcome.figures)} against {words.shorten(other.section.name, 26)}")
+            (other.hue, f"{difference(other.outcome.figures)} against {words.shorten(other.section.name, 26)}")
             for other in others
         ]
 
@@ -68,9 +68,7 @@ def draw_tiles(entry: Entry, answer: Answer) -> None:
     ]  # fmt: skip
     if price > 0:
         devices = words.plural(answer.inputs.problem.cluster.devices, "device")
-        tiles.append(
-            tile_html(f"price of {devices}", words.usd_per_hour(price), "", [(e.place, "same") for e in others])
-        )
+        tiles.append(tile_html(f"price of {devices}", words.usd_per_hour(price), "", [(e.hue, "same") for e in others]))
     st.html(f'<div class="tiles">{"".join(tiles)}</div>')
 
 

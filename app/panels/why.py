@@ -22,7 +22,7 @@ from app.look.style import current_theme, tile_html, verdict_html
 from app.panels.keep import draw_chart, draw_table
 from app.panels.why_words import burst_sentence, kingman_sentence, overload_sentence, traffic_sentence
 from app.state import compute
-from app.state.session import Visit
+from app.state.session import Session
 from planner.theory.queueing import bursty_waiting_s, dedicated_latency_s, pipeline_latency_s
 from planner.theory.two_models import LATENCY_S, TwoWays, serve_burst, serve_traffic
 
@@ -52,17 +52,17 @@ class Settings:
         return self.rate_per_s * LATENCY_S
 
 
-def draw_burst(visit: Visit) -> None:
+def draw_burst(session: Session) -> None:
     """Step 1: one burst for one model."""
     st.subheader("1. A burst for one model", anchor=False)
     left, middle, right = st.columns(3, vertical_alignment="bottom")
     with left:
-        count = kept(visit, st.slider, "Requests at once", "burst_size", 4, min_value=1, max_value=8, step=1)
+        count = kept(session, st.slider, "Requests at once", "burst_size", 4, min_value=1, max_value=8, step=1)
     with middle:
-        hop = kept(visit, st.slider, "Overhead of cutting (%)", "hop", 10, min_value=0, max_value=60, step=5,
+        hop = kept(session, st.slider, "Overhead of cutting (%)", "hop", 10, min_value=0, max_value=60, step=5,
                    help="The hop between the halves, as a share of a request's time alone.")  # fmt: skip
     with right:
-        turn = kept(visit, st.selectbox, "They ask for", "burst_for", "model 1 only",
+        turn = kept(session, st.selectbox, "They ask for", "burst_for", "model 1 only",
                     options=["model 1 only", "both models in turn"])  # fmt: skip
     both = serve_burst(count, hop / 100, (0,) if turn == "model 1 only" else (0, 1))
     dedicated, shared = both.mean_latency_s()
@@ -85,27 +85,27 @@ def burst_table(both: TwoWays) -> pd.DataFrame:
     )
 
 
-def draw_traffic(visit: Visit) -> Settings:
+def draw_traffic(session: Session) -> Settings:
     """Step 2: the same two ways under traffic that the sliders make."""
     st.subheader("2. Traffic that never stops", anchor=False)
     st.markdown(f"A request takes {words.duration(LATENCY_S)} alone (BERT-6.7B). There are no deadlines here yet: what "
                 "counts is the mean latency.")  # fmt: skip
     with st.container(horizontal=True):
         for name, case in CASES.items():
-            st.button(name, key=f"case:{name}", on_click=_take_case, args=(visit, case))
+            st.button(name, key=f"case:{name}", on_click=_take_case, args=(session, case))
     first = CASES[_FIRST_CASE]
     columns = st.columns(4)
     with columns[0]:
-        rate = kept(visit, st.slider, "Requests a second, both models", "why_rate", first[0], min_value=0.1,
+        rate = kept(session, st.slider, "Requests a second, both models", "why_rate", first[0], min_value=0.1,
                     max_value=MOST_RATE, step=0.1)  # fmt: skip
     with columns[1]:
-        cv = kept(visit, st.slider, "Burstiness (CV)", "why_cv", first[1], min_value=0.25, max_value=6.0, step=0.25,
+        cv = kept(session, st.slider, "Burstiness (CV)", "why_cv", first[1], min_value=0.25, max_value=6.0, step=0.25,
                   help="1 is Poisson.")  # fmt: skip
     with columns[2]:
-        share = kept(visit, st.slider, "Share of model 1 (%)", "why_share", int(100 * first[2]), min_value=0,
+        share = kept(session, st.slider, "Share of model 1 (%)", "why_share", int(100 * first[2]), min_value=0,
                      max_value=100, step=5)  # fmt: skip
     with columns[3]:
-        alpha = kept(visit, st.slider, "Pipeline overhead (alpha)", "why_alpha", 1.0, min_value=1.0, max_value=1.6,
+        alpha = kept(session, st.slider, "Pipeline overhead (alpha)", "why_alpha", 1.0, min_value=1.0, max_value=1.6,
                      step=0.01, help="1.1: both stages take 10 % longer than half a request.")  # fmt: skip
     settings = Settings(rate, cv, share / 100, alpha)
     both = simulate_settings(settings)
@@ -184,6 +184,6 @@ def _draw_cases() -> None:
     draw_table(pd.DataFrame(rows), "cases", "Mean latencies of the paper's three cases both ways")
 
 
-def _take_case(visit: Visit, case: tuple[float, float, float]) -> None:
+def _take_case(session: Session, case: tuple[float, float, float]) -> None:
     rate, cv, share = case
-    visit.views |= {"why_rate": rate, "why_cv": cv, "why_share": round(100 * share), "why_alpha": 1.0}
+    session.views |= {"why_rate": rate, "why_cv": cv, "why_share": round(100 * share), "why_alpha": 1.0}

@@ -19,7 +19,7 @@ from app.panels.keep import draw_chart, draw_table
 from app.panels.why import Settings, simulate_settings
 from app.panels.why_words import attainment_title, traffic_sentence
 from app.state import compute
-from app.state.session import Visit
+from app.state.session import Session
 from planner.explain import paired_difference
 from planner.theory.queueing import most_tolerant_load
 from planner.theory.two_models import LATENCY_S, serve_with_memory
@@ -30,7 +30,7 @@ _ROOM = 2
 _SCALE = 5.0
 
 
-def draw_limits(visit: Visit, settings: Settings) -> None:
+def draw_limits(session: Session, settings: Settings) -> None:
     """Overhead, memory and deadlines: where dedicated devices or replicas win."""
     st.subheader("3. When sharing loses", anchor=False)
     load, alpha = most_tolerant_load()
@@ -48,7 +48,7 @@ def draw_limits(visit: Visit, settings: Settings) -> None:
     )
     st.markdown(f"**Plenty of memory, or loose deadlines.** Now {MODELS} models on {MODELS} devices with deadlines: "
                 "replicas on single devices against pipelines that hold all models.")  # fmt: skip
-    rate, cv, alpha = _draw_settings(visit)
+    rate, cv, alpha = _draw_settings(session)
     left, right = st.columns(2, gap="large")
     with left:
         _draw_memory(rate, cv, alpha)
@@ -59,17 +59,17 @@ def draw_limits(visit: Visit, settings: Settings) -> None:
                 "is bursty or skewed, or deadlines are tight.")  # fmt: skip
 
 
-def _draw_settings(visit: Visit) -> tuple[float, float, float]:
+def _draw_settings(session: Session) -> tuple[float, float, float]:
     first, second, third = st.columns(3)
     most = MODELS / LATENCY_S
     with first:
-        rate = kept(visit, st.slider, "Requests a second, all models", "why8_rate", 17.0, min_value=1.0,
+        rate = kept(session, st.slider, "Requests a second, all models", "why8_rate", 17.0, min_value=1.0,
                     max_value=float(int(most)), step=0.5,
                     help=f"{MODELS} devices can answer {words.number(most)} a second at most.")  # fmt: skip
     with second:
-        cv = kept(visit, st.slider, "Burstiness (CV)", "why8_cv", 3.0, min_value=0.25, max_value=6.0, step=0.25)
+        cv = kept(session, st.slider, "Burstiness (CV)", "why8_cv", 3.0, min_value=0.25, max_value=6.0, step=0.25)
     with third:
-        alpha = kept(visit, st.slider, "Pipeline overhead (alpha)", "why8_alpha", 1.3, min_value=1.0, max_value=1.6,
+        alpha = kept(session, st.slider, "Pipeline overhead (alpha)", "why8_alpha", 1.3, min_value=1.0, max_value=1.6,
                      step=0.05)  # fmt: skip
     return rate, cv, alpha
 

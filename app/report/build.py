@@ -72,7 +72,7 @@ def build_report(comparison: Comparison, made_on: str = "") -> str:
         *_overview(comparison, best),
         *_one_against_another(comparison, best),
         "<h2>Placement by placement</h2>",
-        *(_placement(comparison, place) for place in range(len(comparison.outcomes))),
+        *(_placement(comparison, hue) for hue in range(len(comparison.outcomes))),
         parts.sources(comparison),
         parts.reopening(yaml),
         _data(_SCENARIO_ID, "application/yaml", html.escape(yaml, quote=False)),
@@ -139,10 +139,10 @@ def _overview(comparison: Comparison, best: PlacementOutcome) -> list[str]:
     drawn.append(
         _figure("latency", build_latency_figure(results, warmup_s=warmup_s), describe_latency(results, warmup_s))
     )
-    place = outcomes.index(best)
+    hue = outcomes.index(best)
     drawn.append(
-        f"<h2>Who misses with {dot(place)}{text(words.shorten(best.name))}</h2>"
-        + _figure("missers", build_missers_figure(best.figures, place=place), describe_missers(best.figures))
+        f"<h2>Who misses with {dot(hue)}{text(words.shorten(best.name))}</h2>"
+        + _figure("missers", build_missers_figure(best.figures, hue=hue), describe_missers(best.figures))
     )
     return drawn
 
@@ -161,23 +161,23 @@ def _one_against_another(comparison: Comparison, best: PlacementOutcome) -> list
     if not others:
         return []
     rival = max(others, key=lambda o: parts.attainment(o.figures))
-    places = outcomes.index(rival), outcomes.index(best)
+    hues = outcomes.index(rival), outcomes.index(best)
     names = rival.name, best.name
     paired = pair_outcomes(rival.result, best.result, comparison.inputs.warmup_s)
     return [
-        f"<h2>{dot(places[1])}{text(words.shorten(best.name))} against "
-        f"{dot(places[0])}{text(words.shorten(rival.name))}</h2>",
-        _figure("paired", build_paired_figure(paired, names, places=places), describe_paired(paired, names)),
+        f"<h2>{dot(hues[1])}{text(words.shorten(best.name))} against "
+        f"{dot(hues[0])}{text(words.shorten(rival.name))}</h2>",
+        _figure("paired", build_paired_figure(paired, names, hues=hues), describe_paired(paired, names)),
         _figure(
             "differences",
-            build_differences_figure(rival.figures, best.figures, places=places),
+            build_differences_figure(rival.figures, best.figures, hues=hues),
             describe_differences(rival.figures, best.figures),
         ),
     ]
 
 
-def _placement(comparison: Comparison, place: int) -> str:
-    outcome, problem = comparison.outcomes[place], comparison.inputs.problem
+def _placement(comparison: Comparison, hue: int) -> str:
+    outcome, problem = comparison.outcomes[hue], comparison.inputs.problem
     placement, remark = outcome.placement, ""
     if isinstance(placement, Schedule):
         remark = f"<p>It changes over time: {len(placement.epochs)} placements, the first is drawn.</p>"
@@ -185,11 +185,11 @@ def _placement(comparison: Comparison, place: int) -> str:
     picture = "<p>It has no groups, so no request is served.</p>"
     if placement.groups:
         figure = build_cluster_figure(
-            placement, problem.models, problem.cluster, place=place, requests=problem.workload.requests_per_model()
+            placement, problem.models, problem.cluster, hue=hue, requests=problem.workload.requests_per_model()
         )
-        picture = _figure(f"cluster-{place}", figure, describe_cluster(placement, problem.cluster))
+        picture = _figure(f"cluster-{hue}", figure, describe_cluster(placement, problem.cluster))
     return (
-        f"<h3>{dot(place)}<bdi>{text(outcome.name)}</bdi></h3>"
+        f"<h3>{dot(hue)}<bdi>{text(outcome.name)}</bdi></h3>"
         + parts.how_found(outcome)
         + remark
         + picture

@@ -31,9 +31,9 @@ def text(value: object) -> str:
     return html.escape(calm(str(value)))
 
 
-def dot(place: int) -> str:
+def dot(hue: int) -> str:
     """A dot in the hue of a placement."""
-    return f'<span class="dot" style="background:{placement_style(place, LIGHT).colour}"></span>'
+    return f'<span class="dot" style="background:{placement_style(hue, LIGHT).colour}"></span>'
 
 
 def attainment(figures: Figures) -> float:
@@ -72,14 +72,14 @@ def verdict(comparison: Comparison) -> str:
 def tiles(comparison: Comparison, best: PlacementOutcome) -> str:
     """Headline numbers of the best placement, with the differences against three others."""
     outcomes, mine = comparison.outcomes, best.figures
-    others = [(place, o) for place, o in enumerate(outcomes) if o is not best][:3]
+    others = [(hue, o) for hue, o in enumerate(outcomes) if o is not best][:3]
     total, price = mine.total, comparison.inputs.problem.cluster.usd_per_hour
 
     def tile(label: str, value: str, side: str, difference: Callable[[Figures], str] | None) -> str:
         lines = "".join(
-            f'<div class="tile-more">{dot(place)}'
+            f'<div class="tile-more">{dot(hue)}'
             f"{text(f'{difference(o.figures)} against {words.shorten(o.name, 26)}')}</div>"
-            for place, o in others
+            for hue, o in others
             if difference
         )
         small = f" <small>{text(side)}</small>" if side else ""
@@ -109,11 +109,11 @@ def comparison_table(comparison: Comparison) -> str:
     header = ("placement", "deadlines met", "requests", "served", "late", "rejected", "unplaced", "goodput (req/s)",
               "mean", "p50", "p90", "p95", "p99", "devices busy")  # fmt: skip
     rows = []
-    for place, outcome in enumerate(comparison.outcomes):
+    for hue, outcome in enumerate(comparison.outcomes):
         f, latency_s = outcome.figures, outcome.figures.total.latency_s
         met = f"{words.share(f.total.slo_attainment)} {words.half_width(f.half_width)}".rstrip()
         rows.append(
-            [f"{dot(place)}<bdi>{text(outcome.name)}</bdi>", text(met), *_counts(f.total),
+            [f"{dot(hue)}<bdi>{text(outcome.name)}</bdi>", text(met), *_counts(f.total),
              text(words.number(f.goodput_per_s)),
              *(text(words.duration(x)) for x in (latency_s.mean, latency_s.p50, latency_s.p90, latency_s.p95,
                                                 latency_s.p99)),

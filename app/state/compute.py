@@ -1,4 +1,4 @@
-"""From a visit to its answer: each workload, placement and timeline is computed once and kept."""
+"""From a session to its answer: each workload, placement and timeline is computed once and kept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import streamlit as st
 
 from app.background.work import Job, shared_workers
 from app.state.limits import MAX_REQUESTS, check_cluster, check_models, check_requests
-from app.state.session import Visit
+from app.state.session import Session
 from app.state.shelf import Shelf
 from planner import Inputs, PlacementOutcome, Problem, Scenario
 from planner.compare import OnProgress, evaluate, place, placement_section
@@ -39,14 +39,14 @@ class Entry:
     """One placement of the basket and what is known of it.
 
     Attributes:
-        section: as in the scenario; place: its place among the hues.
+        section: as in the scenario; hue: the number of its hue.
         outcome_key: of the placement and all that its result follows from; outcome: its result, None if there is none.
         job: the search for it, if one runs or was stopped; problem: why it cannot be done.
         is_earlier: whether the result belongs to earlier settings.
     """
 
     section: PlacementSection
-    place: int
+    hue: int
     outcome_key: str
     outcome: PlacementOutcome | None
     job: Job | None = None
@@ -68,7 +68,7 @@ class Answer:
         entries: one a placement, in the order of the basket.
         waiting: placements of the scenario as it stands that have no result, because they are still being searched or
             because of a problem.
-        problems: what is wrong with the scenario as it stands, by the place of the control; the inputs and outcomes
+        problems: what is wrong with the scenario as it stands, by area of the page; the inputs and outcomes
             are then those of the last scenario without problems.
     """
 
@@ -104,35 +104,35 @@ def _shelf() -> Shelf:
     return Shelf(SHELF_CAPACITY)
 
 
-def answer(visit: Visit) -> Answer:
-    """The answer to the visit's scenario; never raises InputError, its problems hold the sentences.
+def answer(session: Session) -> Answer:
+    """The answer to the session's scenario; never raises InputError, its problems hold the sentences.
 
     Placements that are given or found quickly are computed here; other searches are handed to the pool and appear
     in a later answer.
     """
-    visit.answer = _answer(visit, visit.answer)
-    return visit.answer
+    session.answer = _answer(session, session.answer)
+    return session.answer
 
 
-def _answer(visit: Visit, last: Answer | None) -> Answer:
-    scenario, problems = visit.scenario, {}
-    inputs, key = _inputs(visit, problems)
+def _answer(session: Session, last: Answer | None) -> Answer:
+    scenario, problems = session.scenario, {}
+    inputs, key = _inputs(session, problems)
     if inputs is None:
         return _earlier(last, problems) if last else Answer(scenario, None, "", (), problems)
     keys = [_digest(key, section.model_dump(mode="json")) for section in scenario.placements]
-    found, quick_problems = _quick_outcomes(inputs, dict(zip(keys, scenario.placements, strict=True)), visit)
+    found, quick_problems = _quick_outcomes(inputs, dict(zip(keys, scenario.placements, strict=True)), session)
     entries = tuple(
         _entry(
-            visit,
+            session,
             inputs,
-            Entry(section, visit.place_of(section.name), keys[i], found.get(keys[i])),
+            Entry(section, session.hue_of(section.name), keys[i], found.get(keys[i])),
             quick_problems.get(keys[i]),
         )
         for i, section in enumerate(scenario.placements)
     )
     wanted = {entry.outcome_key for entry in entries}
-    for job_key in [k for k in visit.jobs if k not in wanted]:
-        visit.jobs.pop(job_key).stop()
+    for job_key in [k for k in session.jobs if k not in wanted]:
+        session.jobs.pop(job_key).stop()
     problems |= {f"placement:{e.section.name}": e.problem for e in entries if e.problem}
     fresh = Answer(scenario, inputs, key, entries, problems, tuple(e for e in entries if e.outcome is None))
     if entries and not fresh.shown and last and last.shown:
@@ -154,15 +154,15 @@ def kept(key: Hashable, make: Callable[[], Any], cost: int = 10_000) -> Any:
     return _shelf().get(key, make, lambda _: cost)
 
 
-def trial(placement: Placement, place: int, answer: Answer) -> Entry:
-    """A placement that is not in the basket, simulated as if it stood at this place of it.
+def trial(placement: Placement, hue: int, answer: Answer) -> Entry:
+    """A placement that is not in the basket, simulated as if it stood there with this hue.
 
     Raises InputError if it does not fit.
     """
     section = placement_section(placement)
     key = _digest(answer.inputs_key, section.model_dump(mode="json"))
     outcome = _shelf().get(key, lambda: _work(section, answer.inputs)(None), _outcome_cost)
-    return Entry(section, place, key, outcome)
+    return Entry(section, hue, key, outcome)
 
 
 def timeline(entry: Entry, answer: Answer, bins: int = TIMELINE_BINS) -> Timeline:
@@ -178,11 +178,11 @@ def trace_facts(trace: Trace) -> tuple[TraceSummary, tuple]:
     return _shelf().get(key, lambda: (summarise(trace), rate_over_time(trace)), lambda _: len(trace.sources))
 
 
-def _inputs(visit: Visit, problems: dict[str, str]) -> tuple[Inputs | None, str]:
-    scenario, trace, own = visit.scenario, None, None
+def _inputs(session: Session, problems: dict[str, str]) -> tuple[Inputs | None, str]:
+    scenario, trace, own = session.scenario, None, None
     with _noted(problems, "models"):
         check_models(scenario)
-        own = visit.own_profiles(scenario)
+        own = session.own_profiles(scenario)
         models = build_models(scenario.models, builtin_catalogue() | (own.profiles if own else {}))
     with _noted(problems, "cluster"):
         check_cluster(scenario)
@@ -192,7 +192,7 @@ def _inputs(visit: Visit, problems: dict[str, str]) -> tuple[Inputs | None, str]
     if problems:
         return None, ""
     with _noted(problems, "traffic"):
-        trace = _trace(visit)
+        trace = _trace(session)
         check_requests(scenario, trace)
         workload, notices, workload_key = _workload(scenario, models, trace)
         inputs = Inputs(Problem(models, cluster, workload, serving), scenario.workload.warmup_s, trace,
@@ -209,14 +209,14 @@ def _inputs(visit: Visit, problems: dict[str, str]) -> tuple[Inputs | None, str]
     return inputs, key
 
 
-def _trace(visit: Visit) -> Trace | None:
-    section = visit.scenario.workload.trace
+def _trace(session: Session) -> Trace | None:
+    section = session.scenario.workload.trace
     if section is None:
         return None
     if all(path.startswith(SAMPLE_PREFIX) for path in section.paths):
         key = ("trace", *section.paths, section.format, section.sha256)
-        return _shelf().get(key, lambda: visit.read_trace(visit.scenario), lambda _: 100_000)
-    return visit.read_trace(visit.scenario)
+        return _shelf().get(key, lambda: session.read_trace(session.scenario), lambda _: 100_000)
+    return session.read_trace(session.scenario)
 
 
 def _workload(
@@ -234,13 +234,13 @@ def _workload(
 
 
 def _quick_outcomes(
-    inputs: Inputs, sections: dict[str, PlacementSection], visit: Visit
+    inputs: Inputs, sections: dict[str, PlacementSection], session: Session
 ) -> tuple[dict[str, PlacementOutcome], dict[str, str]]:
     """What is known of the placements or quickly computed, several at a time; and what is wrong with them, by key."""
-    last = {entry.outcome_key: entry.outcome for entry in visit.answer.entries} if visit.answer else {}
+    last = {entry.outcome_key: entry.outcome for entry in session.answer.entries} if session.answer else {}
     found = {key: last.get(key) or _shelf().peek(key) for key in sections}
     found = {key: outcome for key, outcome in found.items() if outcome is not None}
-    missing = [k for k, s in sections.items() if k not in found and k not in visit.jobs and _is_quick(s, inputs)]
+    missing = [k for k, s in sections.items() if k not in found and k not in session.jobs and _is_quick(s, inputs)]
     problems: dict[str, str] = {}
 
     def compute(key: str) -> None:
@@ -255,11 +255,11 @@ def _quick_outcomes(
     return found, problems
 
 
-def _entry(visit: Visit, inputs: Inputs, entry: Entry, problem: str | None) -> Entry:
-    job, outcome = visit.jobs.get(entry.outcome_key), entry.outcome
+def _entry(session: Session, inputs: Inputs, entry: Entry, problem: str | None) -> Entry:
+    job, outcome = session.jobs.get(entry.outcome_key), entry.outcome
     if outcome is None and job is None and problem is None:
-        job = visit.jobs[entry.outcome_key] = Job(entry.section.name, _work(entry.section, inputs))
-        shared_workers().submit(visit.name, job)
+        job = session.jobs[entry.outcome_key] = Job(entry.section.name, _work(entry.section, inputs))
+        shared_workers().submit(session.name, job)
     if job is not None and job.is_done:
         outcome, problem = job.outcome or outcome, job.problem
         if outcome is not None and not job.is_stopped:
@@ -287,11 +287,11 @@ def _outcome_cost(outcome: PlacementOutcome) -> int:
 
 
 @contextmanager
-def _noted(problems: dict[str, str], place: str) -> Iterator[None]:
+def _noted(problems: dict[str, str], area: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        problems[place] = str(error)
+        problems[area] = str(error)
 
 
 def _digest(*parts: object) -> str:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from app.panels.verdict import placement_now
 from app.state.compute import Answer, Entry
-from app.state.session import Visit, with_values
+from app.state.session import Session, with_values
 from planner.compare import placement_section
 from planner.scenario.schema import MAX_PLACEMENTS, Scenario
 from simulator import InputError, Placement
 
-PLACE = "draft"
+AREA = "draft"
 MOST_STEPS = 200
 
 
@@ -79,31 +79,31 @@ def draft_from(entry: Entry) -> Draft:
     return Draft(entry.section.name, (replace(placement_now(entry), name=f"{entry.section.name}, edited"),))
 
 
-def draft_of(visit: Visit, answer: Answer) -> Draft:
-    """The visit's draft; a new one where there is none, its start is gone, or nothing was edited yet."""
-    draft: Draft | None = visit.views.get(PLACE)
+def draft_of(session: Session, answer: Answer) -> Draft:
+    """The session's draft; a new one where there is none, its start is gone, or nothing was edited yet."""
+    draft: Draft | None = session.views.get(AREA)
     names = [entry.section.name for entry in answer.shown]
     if draft is None or draft.start_name not in names or not draft.sentences:
-        wanted = draft.start_name if draft is not None else visit.looked_at
+        wanted = draft.start_name if draft is not None else session.looked_at
         draft = draft_from(answer.entry(wanted))
-        visit.views[PLACE] = draft
+        session.views[AREA] = draft
     return draft
 
 
-def edit_draft(visit: Visit, sentence: str, edit: Callable[[Placement], Placement]) -> None:
-    """Apply an edit to the draft; if it cannot be, the draft stays and the sentence stands at the place."""
-    visit.complaints.pop(PLACE, None)
-    draft: Draft = visit.views[PLACE]
+def edit_draft(session: Session, sentence: str, edit: Callable[[Placement], Placement]) -> None:
+    """Apply an edit to the draft; if it cannot be, the draft stays and the sentence is noted."""
+    session.complaints.pop(AREA, None)
+    draft: Draft = session.views[AREA]
     try:
-        visit.views[PLACE] = draft.then(sentence, edit(draft.now))
+        session.views[AREA] = draft.then(sentence, edit(draft.now))
     except InputError as error:
-        visit.complaints[PLACE] = str(error)
+        session.complaints[AREA] = str(error)
 
 
-def replace_draft(visit: Visit, draft: Draft) -> None:
+def replace_draft(session: Session, draft: Draft) -> None:
     """Another draft, or another step of it."""
-    visit.complaints.pop(PLACE, None)
-    visit.views[PLACE] = draft
+    session.complaints.pop(AREA, None)
+    session.views[AREA] = draft
 
 
 def saved(scenario: Scenario, draft: Draft, name: str) -> Scenario:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from app.state.session import Visit
+from app.state.session import Session
 from planner import dump_scenario, parse_scenario
 from planner.scenario.schema import Scenario
 from simulator import InputError
 
-PLACE = "scenario"
+AREA = "scenario"
 _KEY = "scenario.text"
 
 
@@ -35,28 +35,28 @@ class Written:
         return int(found[1]) if found else 0
 
 
-def written(visit: Visit) -> Written:
+def written(session: Session) -> Written:
     """What stands in the editor: the visitor's text as long as it is wrong or says the scenario in force, else that
     scenario as text.
     """
-    last: Written | None = visit.views.get(_KEY)
-    if last is not None and (last.scenario is None or last.scenario == visit.scenario):
+    last: Written | None = session.views.get(_KEY)
+    if last is not None and (last.scenario is None or last.scenario == session.scenario):
         return last
-    return Written(dump_scenario(visit.scenario), visit.scenario)
+    return Written(dump_scenario(session.scenario), session.scenario)
 
 
-def write(visit: Visit, text: str, name: str = "scenario") -> bool:
+def write(session: Session, text: str, name: str = "scenario") -> bool:
     """Take a text; if it can be read, its scenario comes into force, otherwise the last one stays. True if it can."""
     try:
         scenario = parse_scenario(text, name)
     except InputError as error:
-        visit.views[_KEY] = Written(text, None, str(error))
+        session.views[_KEY] = Written(text, None, str(error))
         return False
-    visit.views[_KEY] = Written(text, scenario)
-    visit.replace(PLACE, scenario)
+    session.views[_KEY] = Written(text, scenario)
+    session.replace(AREA, scenario)
     return True
 
 
-def forget(visit: Visit) -> None:
+def forget(session: Session) -> None:
     """Put the visitor's text away; the editor shows the scenario in force."""
-    visit.views.pop(_KEY, None)
+    session.views.pop(_KEY, None)

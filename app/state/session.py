@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 from pydantic import ValidationError
 
-from app.state.first_visit import first_scenario
+from app.state.first_scenario import first_scenario
 from app.state.limits import MAX_UPLOAD_BYTES, TRACE_LIMITS
 from planner.scenario.inputs import SAMPLE_PREFIX, read_scenario_trace
 from planner.scenario.schema import Scenario
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MAX_UNDO = 50
 # Old uploads give way to new ones, so that a visitor's memory stays bounded.
 MAX_TRACES, MAX_PROFILE_FILES = 4, 8
-_KEY = "visit"
+_KEY = "session"
 
 
 @dataclass(frozen=True)
@@ -40,21 +40,21 @@ class OwnProfiles:
 
 
 @dataclass
-class Visit:
+class Session:
     """What one visitor has.
 
     Attributes:
         scenario: what he asks; every edit makes a new one.
         traces: his uploads by the names of the files, oldest first.
         profiles: his profiles files by name, oldest first.
-        complaints: what was wrong with the last edit or upload, by place of the control.
+        complaints: what was wrong with the last edit or upload, by area of the page.
         undo: earlier scenarios, latest last.
         jobs: running and stopped searches by the key of what they look for.
         answer: what the page shows; that of earlier settings while a new one is not to be had.
         looked_at: the name of the placement that is drawn in detail; None for the best one.
-        desks: capacity plans, sweeps and profiles under way and their last results, by place on the pages.
+        desks: capacity plans, sweeps and profiles under way and their last results, by area of the pages.
         views: what was chosen on the pages beside the scenario, by the name of the control.
-        hues: the place among the hues by name of placement, see place_of.
+        hues: the number of the hue by name of placement, see hue_of.
         edition: counts changes that did not come from a control, so that tables start afresh.
         refused: counts refused uploads, so that an uploader does not keep a wrong file beside the next one.
     """
@@ -74,20 +74,20 @@ class Visit:
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
     hues: dict[str, int] = field(default_factory=dict)
 
-    def place_of(self, name: str) -> int:
-        """The place among the hues of a placement of the basket: it keeps it while it stays, whoever else leaves.
+    def hue_of(self, name: str) -> int:
+        """The number of the hue of a placement of the basket: it keeps it while it stays, whoever else leaves.
 
-        A name that is not in the basket gets the first place that nobody there has.
+        A name that is not in the basket gets the first hue that nobody there has.
         """
         names = [section.name for section in self.scenario.placements]
-        self.hues = {known: place for known, place in self.hues.items() if known in names}
+        self.hues = {known: hue for known, hue in self.hues.items() if known in names}
         for new in names:
-            self.hues.setdefault(new, self._free_place())
-        return self.hues.get(name, self._free_place())
+            self.hues.setdefault(new, self._free_hue())
+        return self.hues.get(name, self._free_hue())
 
-    def _free_place(self) -> int:
+    def _free_hue(self) -> int:
         taken = set(self.hues.values())
-        return next(place for place in range(len(taken) + 1) if place not in taken)
+        return next(hue for hue in range(len(taken) + 1) if hue not in taken)
 
     def _follow_renames(self, before: Scenario, after: Scenario) -> None:
         if len(before.placements) == len(after.placements):
@@ -95,13 +95,13 @@ class Visit:
                 if old.name != new.name and old.name in self.hues:
                     self.hues[new.name] = self.hues.pop(old.name)
 
-    def edit(self, place: str, change: Callable[[Scenario], Scenario]) -> bool:
-        """Apply a change; if it is wrong, keep the scenario and note the sentence at the place. True if it was done."""
-        self.complaints.pop(place, None)
+    def edit(self, area: str, change: Callable[[Scenario], Scenario]) -> bool:
+        """Apply a change; if it is wrong, keep the scenario and note the sentence for the area. True if it was done."""
+        self.complaints.pop(area, None)
         try:
             changed = change(self.scenario)
         except InputError as error:
-            self.complaints[place] = str(error)
+            self.complaints[area] = str(error)
             return False
         if changed != self.scenario:
             self.undo = [*self.undo[1 - MAX_UNDO :], self.scenario]
@@ -116,14 +116,14 @@ class Visit:
             self.complaints.clear()
             self.edition += 1
 
-    def replace(self, place: str, scenario: Scenario) -> None:
+    def replace(self, area: str, scenario: Scenario) -> None:
         """Take another scenario as a whole."""
-        if self.edit(place, lambda _: scenario):
+        if self.edit(area, lambda _: scenario):
             self.edition += 1
 
-    def refuse(self, place: str, error: InputError) -> None:
+    def refuse(self, area: str, error: InputError) -> None:
         """Note what is wrong with an upload."""
-        self.complaints[place] = str(error)
+        self.complaints[area] = str(error)
         self.refused += 1
 
     def add_trace(self, files: list[tuple[str, Any]], names: tuple[str, ...] | None = None) -> Trace:
@@ -143,7 +143,7 @@ class Visit:
         return own
 
     def read_trace(self, scenario: Scenario) -> Trace:
-        """The trace of a scenario: a sample, or an upload of this visit. No file of the server is ever opened.
+        """The trace of a scenario: a sample, or an upload of this session. No file of the server is ever opened.
 
         Raises InputError if it was not uploaded, or another file has its name.
         """
@@ -172,10 +172,10 @@ class Visit:
         return self.profiles[scenario.profiles]
 
 
-def current_visit() -> Visit:
-    """The visit of this browser tab; a new one begins with the first scenario."""
+def current_session() -> Session:
+    """The session of this browser tab; a new one begins with the first scenario."""
     if _KEY not in st.session_state:
-        st.session_state[_KEY] = Visit()
+        st.session_state[_KEY] = Session()
     return st.session_state[_KEY]
 
 

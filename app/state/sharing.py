@@ -7,60 +7,60 @@ from urllib.parse import urlencode, urlsplit
 
 from app.report.build import build_report
 from app.state.compute import Answer, Entry
-from app.state.session import Visit
+from app.state.session import Session
 from planner import Comparison, Scenario
 from planner.compare import placement_section
 from planner.scenario.inputs import SAMPLE_PREFIX
 from planner.scenario.link import decode_scenario, encode_scenario, portable
 from simulator import InputError
 
-PLACE = "link"
+AREA = "link"
 TOKEN, LOOKED_AT = "s", "look"
 _TAKEN, _REPORT = "link.taken", "report"
 
 
-def take_link(visit: Visit, parameters: Mapping[str, str]) -> None:
-    """Bring the scenario of a link into force, once; a damaged link leaves its sentence at PLACE.
+def take_link(session: Session, parameters: Mapping[str, str]) -> None:
+    """Bring the scenario of a link into force, once; a damaged link leaves its sentence at AREA.
 
     parameters: of the address; what else stands there is read by the pages themselves.
     """
     token = parameters.get(TOKEN)
-    if token is None or visit.views.get(_TAKEN) == token:
+    if token is None or session.views.get(_TAKEN) == token:
         return
-    visit.views[_TAKEN] = token
+    session.views[_TAKEN] = token
     try:
         scenario = decode_scenario(token)
     except InputError as error:
-        visit.complaints[PLACE] = str(error)
+        session.complaints[AREA] = str(error)
         return
-    visit.replace(PLACE, scenario)
-    visit.looked_at = parameters.get(LOOKED_AT)
+    session.replace(AREA, scenario)
+    session.looked_at = parameters.get(LOOKED_AT)
 
 
-def make_link(visit: Visit, address: str, parameters: Mapping[str, str]) -> str:
+def make_link(session: Session, address: str, parameters: Mapping[str, str]) -> str:
     """The address of the page as it stands, with the scenario in it; raises InputError if it is too large.
 
     address: without parameters. parameters: of the address, how the page looks at the scenario.
     """
     view = {name: value for name, value in parameters.items() if name not in (TOKEN, LOOKED_AT)}
-    if visit.looked_at is not None:
-        view[LOOKED_AT] = visit.looked_at
-    return f"{address}?{urlencode({TOKEN: encode_scenario(scenario_to_share(visit)), **view})}"
+    if session.looked_at is not None:
+        view[LOOKED_AT] = session.looked_at
+    return f"{address}?{urlencode({TOKEN: encode_scenario(scenario_to_share(session)), **view})}"
 
 
-def scenario_to_share(visit: Visit) -> Scenario:
+def scenario_to_share(session: Session) -> Scenario:
     """The scenario that gives another person the same numbers.
 
     An uploaded trace is named with its SHA-256; what a search under a time limit or a stopped search found is filled
     in, because it may find something else elsewhere.
     """
-    scenario, trace = visit.scenario, None
+    scenario, trace = session.scenario, None
     if has_uploaded_trace(scenario):
         try:
-            trace = visit.read_trace(scenario)
+            trace = session.read_trace(scenario)
         except InputError:
             trace = None
-    found = {e.section.name: e for e in visit.answer.entries} if visit.answer else {}
+    found = {e.section.name: e for e in session.answer.entries} if session.answer else {}
     sections = [_repeatable(section, found.get(section.name)) for section in scenario.placements]
     return portable(scenario.model_copy(update={"placements": sections}), trace)
 
@@ -76,13 +76,13 @@ def is_local(address: str) -> bool:
     return urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
 
 
-def report_of(visit: Visit, answer: Answer) -> str:
+def report_of(session: Session, answer: Answer) -> str:
     """The report of what is shown, built once for each answer."""
     key = (answer.inputs_key, tuple(entry.outcome_key for entry in answer.shown), answer.scenario.name)
-    kept = visit.views.get(_REPORT)
+    kept = session.views.get(_REPORT)
     if kept is None or kept[0] != key:
         outcomes = tuple(entry.outcome for entry in answer.shown)
-        kept = visit.views[_REPORT] = (key, build_report(Comparison(answer.scenario, answer.inputs, outcomes)))
+        kept = session.views[_REPORT] = (key, build_report(Comparison(answer.scenario, answer.inputs, outcomes)))
     return kept[1]
 
 

@@ -8,20 +8,20 @@ from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
 from app.panels import capacity, capacity_faults, capacity_sweeps
 from app.state.compute import answer as answer_of
-from app.state.session import current_visit
+from app.state.session import current_session
 
 st.title("How many devices do I need?", anchor=False)
-visit = current_visit()
-answer = answer_of(visit)
+session = current_session()
+answer = answer_of(session)
 with st.sidebar:
-    draw_sidebar(visit, answer)
-question = guarded(capacity.draw_question)(visit, answer)
+    draw_sidebar(session, answer)
+question = guarded(capacity.draw_question)(session, answer)
 if question is not None:
-    guarded(capacity.draw_plans)(visit, answer, question)
+    guarded(capacity.draw_plans)(session, answer, question)
     sizing, failures, sweeps = st.tabs(["Traffic and devices", "When something dies", "What if it changes"])
     with sizing:
-        guarded(capacity_sweeps.draw_rate_map)(visit, answer, question)
+        guarded(capacity_sweeps.draw_rate_map)(session, answer, question)
     with failures:
-        guarded(capacity_faults.draw_faults)(visit, answer)
+        guarded(capacity_faults.draw_faults)(session, answer)
     with sweeps:
-        guarded(capacity_sweeps.draw_sweep)(visit, answer, question)
+        guarded(capacity_sweeps.draw_sweep)(session, answer, question)

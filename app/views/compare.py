@@ -9,55 +9,55 @@ from app.look.style import guarded
 from app.panels import compare_basket, compare_outcomes, compare_time, progress
 from app.panels.compare_view import current_view, write_address
 from app.state.compute import answer as answer_of
-from app.state.session import current_visit
+from app.state.session import current_session
 
 
 @st.fragment
 @guarded
-def draw_time(visit, answer) -> None:
+def draw_time(session, answer) -> None:
     """When it happened; a moment or a stretch changes only this part."""
-    view = current_view(visit, answer)
+    view = current_view(session, answer)
     st.markdown("##### When did it happen?")
-    compare_time.draw_window(visit, view)
-    compare_time.draw_over_time(visit, view)
-    compare_time.draw_moment(visit, view, answer)
+    compare_time.draw_window(session, view)
+    compare_time.draw_over_time(session, view)
+    compare_time.draw_moment(session, view, answer)
 
 
 @st.fragment
 @guarded
-def draw_comparison(visit, answer) -> None:
+def draw_comparison(session, answer) -> None:
     """Who gains and who loses, for all requests or those of one model or group."""
-    view = current_view(visit, answer)
-    write_address(visit)
-    compare_outcomes.draw_pair(visit, view)
+    view = current_view(session, answer)
+    write_address(session)
+    compare_outcomes.draw_pair(session, view)
     compare_outcomes.draw_verdict(view, answer)
-    compare_outcomes.draw_filter(visit, view, answer)
+    compare_outcomes.draw_filter(session, view, answer)
     left, right = st.columns(2, gap="large")
     with left:
         compare_outcomes.draw_attainment(view, answer)
         compare_outcomes.draw_latency(view, answer)
     with right:
         compare_outcomes.draw_paired(view, answer)
-        compare_outcomes.draw_differences(visit, view, answer)
-    draw_time(visit, answer)
+        compare_outcomes.draw_differences(session, view, answer)
+    draw_time(session, answer)
     left, right = st.columns(2, gap="large")
     with left:
-        compare_outcomes.draw_models(visit, view, answer)
+        compare_outcomes.draw_models(session, view, answer)
     with right:
-        compare_outcomes.draw_groups(visit, view, answer)
+        compare_outcomes.draw_groups(session, view, answer)
 
 
 st.title("Who gains, who loses, and why?", anchor=False)
-visit = current_visit()
-answer = answer_of(visit)
-progress.draw_progress(visit, answer)
+session = current_session()
+answer = answer_of(session)
+progress.draw_progress(session, answer)
 if answer.shown:
-    guarded(compare_basket.draw_basket)(visit, answer)
+    guarded(compare_basket.draw_basket)(session, answer)
 if len(answer.shown) >= 2:
-    draw_comparison(visit, answer)
+    draw_comparison(session, answer)
 elif answer.shown:
     st.info("One placement alone has nothing to be compared with. Add another one: the button stands beside its tile.")
 else:
     progress.draw_nothing_yet(answer)
 with st.sidebar:
-    draw_sidebar(visit, answer)
+    draw_sidebar(session, answer)

@@ -8,36 +8,36 @@ from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
 from app.panels import placement, placement_edit, placement_export, placement_suggest, progress
 from app.state.compute import answer as answer_of
-from app.state.session import current_visit
+from app.state.session import current_session
 
 
 @st.fragment
 @guarded
-def draw_bench(visit, answer) -> None:
+def draw_bench(session, answer) -> None:
     """The draft, what can be done with it, and what comes of it."""
-    placement.draw_start(visit, answer)
+    placement.draw_start(session, answer)
     bench = placement.bench_of(answer)
-    draft = placement.draw_steps(visit, answer)
-    tried = placement.try_draft(visit, answer, draft)
-    placement.draw_verdict(visit, answer, draft, tried)
-    placement.draw_picture(visit, answer, draft, bench)
+    draft = placement.draw_steps(session, answer)
+    tried = placement.try_draft(session, answer, draft)
+    placement.draw_verdict(session, answer, draft, tried)
+    placement.draw_picture(session, answer, draft, bench)
     left, right = st.columns([1, 1], gap="large")
     with left.container(key="wide-edit"):
-        placement_edit.draw_edits(visit, draft, bench, tried)
+        placement_edit.draw_edits(session, draft, bench, tried)
     with right.container(key="wide-suggest"):
-        placement_suggest.draw_suggestions(visit, answer, draft)
+        placement_suggest.draw_suggestions(session, answer, draft)
     placement.draw_differences(answer, draft, tried)
     placement.draw_groups(draft, bench, tried)
     placement_export.draw_exports(answer, draft)
 
 
 st.title("Who sits where, and what if I move them?", anchor=False)
-visit = current_visit()
-answer = answer_of(visit)
-progress.draw_progress(visit, answer)
+session = current_session()
+answer = answer_of(session)
+progress.draw_progress(session, answer)
 if answer.shown:
-    draw_bench(visit, answer)
+    draw_bench(session, answer)
 else:
     progress.draw_nothing_yet(answer)
 with st.sidebar:
-    draw_sidebar(visit, answer)
+    draw_sidebar(session, answer)

@@ -10,15 +10,15 @@ from app.panels import facts, pictures, progress, tables, verdict
 from app.panels.choose import choose_placement
 from app.panels.reasons import draw_reasons
 from app.state.compute import answer as answer_of
-from app.state.session import current_visit
+from app.state.session import current_session
 
 
 @st.fragment
 @guarded
-def draw_answer(visit, answer) -> None:
+def draw_answer(session, answer) -> None:
     """Everything about the placement one looks at."""
     verdict.draw_verdict(answer)
-    entry = choose_placement(visit, answer)
+    entry = choose_placement(session, answer)
     verdict.draw_tiles(entry, answer)
     reason = st.container()
     pictures.draw_cluster(entry, answer)
@@ -38,16 +38,16 @@ def draw_answer(visit, answer) -> None:
         draw_reasons(entry, answer)
 
 
-visit = current_visit()
-answer = answer_of(visit)
-progress.draw_progress(visit, answer)
+session = current_session()
+answer = answer_of(session)
+progress.draw_progress(session, answer)
 if answer.shown:
-    draw_answer(visit, answer)
+    draw_answer(session, answer)
 else:
     progress.draw_nothing_yet(answer)
 facts.draw_trace(answer)
 facts.draw_sources(answer)
-tables.draw_downloads(visit, answer)
+tables.draw_downloads(session, answer)
 # The controls already show what was entered, so the answer goes first.
 with st.sidebar:
-    draw_sidebar(visit, answer)
+    draw_sidebar(session, answer)

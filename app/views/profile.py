@@ -7,23 +7,23 @@ import streamlit as st
 from app.background.tasks import draw_task
 from app.look.style import guarded
 from app.panels import profile, profile_inputs, profile_sources
-from app.state.session import current_visit
+from app.state.session import current_session
 
 st.title("What does my model cost on my devices?", anchor=False)
-visit = current_visit()
+session = current_session()
 with st.sidebar:
-    question = guarded(profile_inputs.draw_question)(visit)
-made = guarded(profile.make)(visit, question) if question is not None else guarded(profile.last)(visit)
-draw_task(visit, profile.PLACE, "Cutting and sharding")
+    question = guarded(profile_inputs.draw_question)(session)
+made = guarded(profile.make)(session, question) if question is not None else guarded(profile.last)(session)
+draw_task(session, profile.AREA, "Cutting and sharding")
 if made is not None:
     guarded(profile.draw_verdict)(made)
-    guarded(profile.draw_use)(visit, made)
+    guarded(profile.draw_use)(session, made)
     guarded(profile.draw_scaling)(made)
     where, cut = st.columns(2, gap="large")
     with where:
         guarded(profile.draw_overhead)(made)
     with cut:
         guarded(profile.draw_cuts)(made)
-    guarded(profile.draw_stages)(visit, made)
+    guarded(profile.draw_stages)(session, made)
     guarded(profile.draw_configurations)(made)
-guarded(profile_sources.draw_evidence)(visit, made)
+guarded(profile_sources.draw_evidence)(session, made)

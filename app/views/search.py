@@ -8,17 +8,17 @@ from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
 from app.panels import progress, replay
 from app.state.compute import answer as answer_of
-from app.state.session import current_visit
+from app.state.session import current_session
 
 st.title("How was this placement found?", anchor=False)
-visit = current_visit()
-answer = answer_of(visit)
+session = current_session()
+answer = answer_of(session)
 with st.sidebar:
-    draw_sidebar(visit, answer)
-progress.draw_progress(visit, answer)
-chosen = guarded(replay.choose_search)(visit, answer)
+    draw_sidebar(session, answer)
+progress.draw_progress(session, answer)
+chosen = guarded(replay.choose_search)(session, answer)
 if chosen is not None:
     guarded(replay.draw_result)(chosen)
-    replay.draw_replay(visit, answer, chosen)
+    replay.draw_replay(session, answer, chosen)
     guarded(replay.draw_downloads)(chosen)
-guarded(replay.draw_upload)(visit)
+guarded(replay.draw_upload)(session)

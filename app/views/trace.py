@@ -8,14 +8,14 @@ from app.controls.traffic import draw_traffic_controls
 from app.look.style import guarded
 from app.panels import arrivals
 from app.state.compute import answer as answer_of
-from app.state.session import current_visit
+from app.state.session import current_session
 
 st.title("What arrived?", anchor=False)
-visit = current_visit()
-answer = answer_of(visit)
+session = current_session()
+answer = answer_of(session)
 with st.sidebar:
-    guarded(draw_traffic_controls)(visit, answer, answer.problems.get("traffic"))
-    st.button("Undo", icon=":material/undo:", on_click=visit.step_back, disabled=not visit.undo, key="undo",
+    guarded(draw_traffic_controls)(session, answer, answer.problems.get("traffic"))
+    st.button("Undo", icon=":material/undo:", on_click=session.step_back, disabled=not session.undo, key="undo",
               help="Back to the settings before the last change.")  # fmt: skip
 if answer.inputs is None:
     arrivals.draw_nothing(answer)
@@ -23,8 +23,8 @@ else:
     guarded(arrivals.draw_summary)(answer)
     file, replayed = st.columns(2, gap="large")
     with file:
-        guarded(arrivals.draw_file)(visit, answer)
+        guarded(arrivals.draw_file)(session, answer)
     with replayed:
         guarded(arrivals.draw_replayed)(answer)
-    guarded(arrivals.draw_bursts)(visit, answer)
+    guarded(arrivals.draw_bursts)(session, answer)
     guarded(arrivals.draw_tables)(answer)

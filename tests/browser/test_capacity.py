@@ -84,7 +84,7 @@ def test_a_link_opens_the_same_question(page, address):
 
 
 def _first_scenario():
-    from app.state.first_visit import first_scenario
+    from app.state.first_scenario import first_scenario
     from planner import dump_scenario
 
     return dump_scenario(first_scenario())

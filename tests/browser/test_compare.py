@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from app.figures.gantt import describe_request
 from app.look import words
-from app.state.first_visit import first_scenario
+from app.state.first_scenario import first_scenario
 from planner import compare
 from planner.explain import paired_difference
 from simulator.moment import moment
@@ -61,7 +61,7 @@ def click(page, plot, right_px, down_px):
     settled(page)
 
 
-def place_of(plot, find, number):
+def hue_of(plot, find, number):
     """Where a point of a trace is, in pixels from the chart's corner."""
     return plot.evaluate(
         f"""e => {{ const t = e._fullData.find({find}), x = e._fullLayout.xaxis, y = e._fullLayout.yaxis;
@@ -120,7 +120,7 @@ def test_dragging_over_the_whole_run_looks_closer_and_a_link_shows_the_same(page
 def test_a_click_on_a_model_filters_everything_and_can_be_taken_back(page, address, results):
     opened(page, address, "compare")
     plot = chart(page, "compare-differences")
-    click(page, plot, *place_of(plot, 't => t.mode == "markers"', 3))
+    click(page, plot, *hue_of(plot, 't => t.mode == "markers"', 3))
     name = address_of(page)["model"]
     result = results["8-stage groups"]
     mine = result.workload.model == [model.name for model in result.models].index(name)
@@ -135,7 +135,7 @@ def test_a_click_on_a_bar_of_the_execution_tells_the_life_of_its_request(page, a
     opened(page, address, "timeline")
     plot = chart(page, "timeline-gantt")
     request = plot.evaluate("e => e._fullData.find(t => t.type == 'bar').customdata[40][0]")
-    click(page, plot, *place_of(plot, 't => t.type == "bar"', 40))
+    click(page, plot, *hue_of(plot, 't => t.type == "bar"', 40))
     assert address_of(page)["request"] == str(request)
     told = describe_request(results["8-stage groups"], int(request))
     expect(page.get_by_text(told.split(",")[0]).first).to_be_visible(timeout=LATER_MS)

@@ -29,7 +29,7 @@ def sample_section(sample: Sample) -> dict:
 
 
 def first_scenario() -> Scenario:
-    """The scenario of a new visit."""
+    """The scenario of a new session."""
     sample = next(s for s in SAMPLES if s.key == "steady")
     return Scenario.model_validate(
         {
