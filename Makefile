@@ -11,7 +11,7 @@ HEADLESS := $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),
 COMPILED := $(VENV)/.compiled
 KERNELS := $(shell find planner simulator -name '*kernels.py')
 
-.PHONY: run test check browser benchmark screenshots clean
+.PHONY: run test check browser benchmark profile screenshots clean
 
 run: $(COMPILED)
 	$(BIN)/python -m streamlit run app/main.py --server.port $(PORT) \
@@ -35,6 +35,11 @@ browser:
 
 benchmark: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+# Where the time of a search and of a page goes.
+profile: $(COMPILED)
+	$(BIN)/python -m tools.profile search
+	$(BIN)/python -m tools.profile page
 
 screenshots: $(STAMP) browser
 	$(BIN)/python -m tools.screenshots screenshots

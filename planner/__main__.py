@@ -9,6 +9,7 @@ import threading
 from importlib import import_module
 
 from planner.commands.interrupt import INTERRUPTED
+from planner.version import VERSION
 
 COMMANDS = {
     "simulate": "run every placement that is given or searched",
@@ -36,6 +37,7 @@ def _parser(asked: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m planner", description="What would each placement do to this traffic?"
     )
+    parser.add_argument("--version", action="version", version=f"placement-planner {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, help_text in COMMANDS.items():
         command = commands.add_parser(name, help=help_text)
@@ -70,5 +72,10 @@ def leave(status: int) -> None:
     sys.exit(status)
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """The console command `placement-planner`."""
     leave(main())
+
+
+if __name__ == "__main__":
+    run()

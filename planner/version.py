@@ -1,0 +1,3 @@
+"""The version, in one place: the wheel and `--version` read it."""
+
+VERSION = "0.2.0"
