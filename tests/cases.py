@@ -58,3 +58,9 @@ def random_case(seed, epochs=1):
     starts = np.sort(random.uniform(0, max(workload.span_s, 1.0), epochs)) + np.arange(epochs) * 1e-3
     schedule = Schedule(tuple(zip(starts, placements, strict=True)))
     return models, schedule if epochs > 1 else placements[0], workload
+
+
+def shown_key(at, key):
+    """The key of the widget that shows a control by now, see Session.control_key."""
+    number, _ = at.session_state["session"].controls.get(key, (0, None))
+    return f"{key}~{number}" if number else key

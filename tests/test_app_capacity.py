@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.background.tasks import Task, desk_of, start_task
+from app.background.slots import Job, slot_of, start_job
 from app.panels.capacity import plan_table, sentence_of, use_plan, why_not
 from app.panels.capacity_sweeps import rate_map, sweep_table
 from app.state.first_scenario import first_scenario
@@ -17,6 +17,7 @@ from planner.what_if.capacity import find_capacity
 from planner.what_if.faults import fault_what_if
 from planner.what_if.sweep import sweep
 from simulator import InputError
+from tests.cases import shown_key
 
 PAGE = str(Path(__file__).parent.parent / "app" / "views" / "capacity.py")
 UNIFORM = PlacementSection(name="Uniform groups", search={"algorithm": "uniform", "pp": 4})
@@ -53,11 +54,11 @@ def view(scenario):
 
 
 def wait(at, place):
-    desk = desk_of(at.session_state["session"], place)
-    desk.task.wait(60)
+    slot = slot_of(at.session_state["session"], place)
+    slot.job.wait(60)
     at.run()
     assert not at.exception and not at.error
-    return desk_of(at.session_state["session"], place).result
+    return slot_of(at.session_state["session"], place).result
 
 
 def verdicts(at):
@@ -67,7 +68,7 @@ def verdicts(at):
 def test_the_page_finds_the_numbers_of_devices_that_the_planner_finds(view, scenario):
     view.button(key="capacity.go").click().run()
     found, _ = wait(view, "capacity")
-    sections = view.session_state["session"].desks["capacity"].last.result[0]
+    sections = view.session_state["session"].slots["capacity"].last.result[0]
     again = find_capacity(
         scenario, 0.95,
         [PlacementSection(name=n, search={"algorithm": a, "time_limit_s": 2.0})
@@ -81,13 +82,13 @@ def test_the_page_finds_the_numbers_of_devices_that_the_planner_finds(view, scen
 def test_the_result_stays_with_a_warning_when_the_question_changes(view):
     view.button(key="capacity.go").click().run()
     found, _ = wait(view, "capacity")
-    view.number_input(key="target").set_value(90.0).run()
-    assert desk_of(view.session_state["session"], "capacity").result[0] is found
+    view.number_input(key=shown_key(view, "target")).set_value(90.0).run()
+    assert slot_of(view.session_state["session"], "capacity").result[0] is found
     assert any("changed" in warning.value for warning in view.warning)
 
 
 def test_a_range_that_is_turned_round_is_refused_in_a_sentence(view):
-    view.number_input(key="from").set_value(30).run()
+    view.number_input(key=shown_key(view, "from")).set_value(30).run()
     assert any("leave nothing to try" in error.value for error in view.error)
     assert not view.exception
 
@@ -164,18 +165,18 @@ def test_a_sweep_keeps_figures_but_not_a_million_requests(scenario):
 def test_work_that_fails_says_so_and_keeps_the_last_result():
     session = Session()
 
-    def refuse(task):
+    def refuse(job):
         raise InputError("too few devices")
 
-    start_task(session, "x", "1", lambda task: 42).task.wait(10)
-    start_task(session, "x", "2", refuse).task.wait(10)
-    desk = desk_of(session, "x")
-    assert (desk.result, desk.task.problem, desk.last.key) == (42, "too few devices", "1")
+    start_job(session, "x", "1", lambda job: 42).job.wait(10)
+    start_job(session, "x", "2", refuse).job.wait(10)
+    slot = slot_of(session, "x")
+    assert (slot.result, slot.job.problem, slot.last.key) == (42, "too few devices", "1")
 
 
 def test_work_that_is_stopped_before_its_turn_never_starts():
-    task = Task("k", lambda task: 1)
-    task.stop()
-    task.run()
-    assert task.result is None and task.is_done and "stopped" in task.problem
-    assert task.report(1, 2, "more") is False
+    job = Job("k", lambda job: 1)
+    job.stop()
+    job.run()
+    assert job.result is None and job.is_done and "stopped" in job.problem
+    assert job.report(1, 2, "more") is False

@@ -10,6 +10,7 @@ from app.state.drafting import MOST_STEPS, Draft
 from planner import compare
 from planner.export import TARGETS
 from simulator import Group, Placement
+from tests.cases import shown_key
 
 MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
 
@@ -27,7 +28,7 @@ def session(at):
 
 
 def draft(at):
-    return session(at).views["draft"]
+    return session(at).drafts[session(at).drafting]
 
 
 def verdict(at):
@@ -104,10 +105,10 @@ def test_a_model_moves_and_groups_merge(page):
     page.button(key="draft.split").click().run()
     name = draft(page).now.groups[0].models[0]
     page.multiselect(key="draft.models").set_value([name]).run()
-    page.selectbox(key="edit_group").set_value(1).run()
+    page.selectbox(key=shown_key(page, "edit_group")).set_value(1).run()
     page.multiselect(key="draft.models").set_value(draft(page).now.groups[1].models[:2]).run()
     moved = draft(page).now.groups[1].models[0]
-    page.selectbox(key="edit_model").set_value(moved).run()
+    page.selectbox(key=shown_key(page, "edit_model")).set_value(moved).run()
     page.selectbox(key="draft.move.target").set_value(0).run()
     page.button(key="draft.move").click().run()
     assert draft(page).now.groups[0].models == (name, moved)
@@ -138,9 +139,9 @@ def test_a_draft_that_no_longer_fits_says_everything_that_is_wrong_and_can_be_me
 def test_suggestions_are_applied_by_a_click(page):
     page.segmented_control(key="draft.start").set_value("Single-device replication").run()
     page.button(key="draft.suggest").click().run()
-    session(page).desks["draft.suggestions"].task.wait(60)
+    session(page).slots["draft.suggestions"].job.wait(60)
     page.run()
-    found = session(page).desks["draft.suggestions"].result
+    found = session(page).slots["draft.suggestions"].result
     assert found.best and found.best[0].gain > 0
     page.button(key="draft.apply.0").click().run()
     assert draft(page).now.groups == found.best[0].placement.groups

@@ -40,7 +40,7 @@ def view():
 
 
 def finished(at):
-    at.session_state["session"].desks["profile"].task.wait(60)
+    at.session_state["session"].slots["profile"].job.wait(60)
     at.run()
     assert not at.exception
     return at
@@ -60,20 +60,20 @@ def test_the_page_says_the_latency_that_the_model_gives(view, modelled):
 def test_another_device_makes_another_profile(view):
     view.selectbox(key="profile.device").set_value("h100-80gb").run()
     finished(view)
-    fast = view.session_state["session"].desks["profile"].result
+    fast = view.session_state["session"].slots["profile"].result
     assert fast.modelled.device.name == "h100-80gb"
     assert words.duration(fast.modelled.profile.single_device_latency_s) in said(view)
 
 
 def test_a_model_that_fits_nowhere_says_so_and_the_last_profile_stays(view):
-    before = view.session_state["session"].desks["profile"].result
+    before = view.session_state["session"].slots["profile"].result
     view.selectbox(key="profile.model").set_value("bert-104b").run()
     view.selectbox(key="profile.pp").set_value(1).run()
     view.selectbox(key="profile.tp").set_value(1).run()
-    view.session_state["session"].desks["profile"].task.wait(60)
+    view.session_state["session"].slots["profile"].job.wait(60)
     view.run()
     assert any("bert-104b" in error.value and "larger limits" in error.value for error in view.error)
-    assert view.session_state["session"].desks["profile"].result is not None and before is not None
+    assert view.session_state["session"].slots["profile"].result is not None and before is not None
 
 
 def test_a_config_from_hugging_face_is_read_by_its_sizes():
@@ -115,12 +115,12 @@ def test_a_profile_that_is_used_becomes_a_model_of_the_scenario(modelled, monkey
 
 
 def test_measured_latencies_scale_the_profile():
-    from app.background.tasks import Task
+    from app.background.slots import Job
     from app.panels.profile import _profile
 
     question = Question(load_architectures()["bert-1.3b"], load_hardware()["v100-16gb"], 2048, 2, 1, 13.0,
                         (Measurement(1, 1, 1, 0.3),))  # fmt: skip
-    made = _profile(question, Task("k", lambda task: None))
+    made = _profile(question, Job("k", lambda job: None))
     assert made.modelled.profile.single_device_latency_s == pytest.approx(0.3)
     assert made.calibrated.checks[0].error == pytest.approx(0, abs=1e-6)
 

@@ -10,6 +10,7 @@ from app.panels.arrivals import burst_table, workload_numbers
 from simulator import Workload
 from simulator.traces import read_trace, summarise
 from simulator.traces.bursts import find_bursts
+from tests.cases import shown_key
 
 PAGE = str(Path(__file__).parent.parent / "app" / "views" / "trace.py")
 ROWS = b"".join(f"{(i // 10) * 30 + 0.1 * (i % 10):.1f},m{i % 3}\n".encode() for i in range(600))
@@ -40,7 +41,7 @@ def test_the_page_says_what_the_trace_command_says(view):
 def test_a_window_changes_what_is_replayed_and_not_what_the_file_holds(view):
     session = view.session_state["session"]
     before = len(session.answer.inputs.problem.workload)
-    view.number_input(key="trace.duration_s").set_value(300.0).run()
+    view.number_input(key=shown_key(view, "trace.duration_s")).set_value(300.0).run()
     assert not view.exception
     after = len(session.answer.inputs.problem.workload)
     assert after == 100 < before == 600
@@ -48,7 +49,7 @@ def test_a_window_changes_what_is_replayed_and_not_what_the_file_holds(view):
 
 
 def test_resampling_is_said_among_the_changes(view):
-    view.selectbox(key="trace.resample").set_value("gamma").run()
+    view.selectbox(key=shown_key(view, "trace.resample")).set_value("gamma").run()
     assert "drawn anew in windows of" in said(view)
 
 
@@ -71,6 +72,6 @@ def test_the_numbers_of_what_is_replayed_are_plain_counting():
 
 
 def test_arrivals_made_here_have_no_file_to_show(view):
-    view.selectbox(key="traffic.source").set_value("gamma").run()
+    view.selectbox(key=shown_key(view, "traffic.source")).set_value("gamma").run()
     assert not view.exception
     assert any("made here" in info.value for info in view.info)

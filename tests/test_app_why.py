@@ -18,6 +18,7 @@ from app.look.words import duration
 from app.panels.why import Settings, closed_forms_s
 from planner.theory.queueing import largest_alpha
 from planner.theory.two_models import LATENCY_S, serve_burst, serve_traffic
+from tests.cases import shown_key
 
 PAGE = str(Path(__file__).parent.parent / "app" / "views" / "why.py")
 
@@ -39,23 +40,23 @@ def test_the_lesson_begins_with_the_papers_burst(view):
 
 
 def test_the_means_on_the_page_are_simulated(view):
-    view.slider(key="why_rate").set_value(2.0).run()
-    view.slider(key="why_cv").set_value(3.0).run()
-    view.slider(key="why_alpha").set_value(1.1).run()
+    view.slider(key=shown_key(view, "why_rate")).set_value(2.0).run()
+    view.slider(key=shown_key(view, "why_cv")).set_value(3.0).run()
+    view.slider(key=shown_key(view, "why_alpha")).set_value(1.1).run()
     for mean_s in serve_traffic(2.0, 3.0, 0.5, 1.1).mean_latency_s():
         assert duration(mean_s) in said(view)
 
 
 def test_a_case_of_the_paper_sets_the_sliders(view):
     view.button(key="case:Skewed, 20 to 80").click().run()
-    assert view.slider(key="why_share").value == 20
+    assert view.slider(key=shown_key(view, "why_share")).value == 20
     assert duration(serve_traffic(3.0, 1.0, 0.2).mean_latency_s()[0]) in said(view)
 
 
 def test_at_the_rim_of_the_sliders_the_page_still_stands(view):
-    view.slider(key="why_rate").set_value(4.9).run()
-    view.slider(key="why_share").set_value(0).run()
-    view.slider(key="why_alpha").set_value(1.6).run()
+    view.slider(key=shown_key(view, "why_rate")).set_value(4.9).run()
+    view.slider(key=shown_key(view, "why_share")).set_value(0).run()
+    view.slider(key=shown_key(view, "why_alpha")).set_value(1.6).run()
     assert not view.exception and not view.error
     assert "for ever" in said(view)
     view.slider(key="burst_size").set_value(1).run()

@@ -3,12 +3,13 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.background.work import OUR_FAULT, Job, Workers, unfinished
+from app.background.jobs import GRACE_S, OUR_FAULT, Job, Presence, Workers, unfinished
 from app.state.shelf import Shelf
 from planner.search import Progress
 from simulator import Cancelled, InputError
@@ -24,9 +25,9 @@ def wait_for(condition, limit_s=20.0):
 
 
 def test_a_job_reports_its_progress_and_gives_its_outcome():
-    job = Job("a", lambda report: report("a", "looking", PROGRESS) and "outcome")
+    job = Job("a", lambda job: job.on_placement("a", "looking", PROGRESS) and "outcome")
     job.run()
-    assert (job.outcome, job.phase, job.progress, job.is_done, job.problem) == (
+    assert (job.result, job.what, job.progress, job.is_done, job.problem) == (
         "outcome",
         "looking",
         PROGRESS,
@@ -36,10 +37,56 @@ def test_a_job_reports_its_progress_and_gives_its_outcome():
 
 
 def test_a_stopped_search_is_told_to_end_and_its_best_is_still_simulated():
-    job = Job("a", lambda report: (report("a", "looking", PROGRESS), report("a", "simulating", None)))
-    job.stop()
+    def work(job):
+        job.stop()
+        return job.on_placement("a", "looking", PROGRESS), job.on_placement("a", "simulating", None)
+
+    job = Job("a", work)
     job.run()
-    assert job.outcome == (False, True)
+    assert job.result == (False, True)
+
+
+def test_a_queued_job_that_is_stopped_ends_at_once_and_is_never_begun():
+    begun = []
+    job = Job("a", begun.append)
+    job.stop()
+    assert job.is_done and "stopped" in job.problem
+    job.run()
+    assert not begun
+
+
+def test_the_jobs_of_a_closed_tab_end():
+    workers, here, gate, begun = Workers(threads=1), [True], threading.Event(), []
+
+    def running(job):
+        gate.wait(20)
+        return job.report(1, 2, "a piece")
+
+    first, second = Job("first", running), Job("second", begun.append)
+    for job in (first, second):
+        job.is_wanted = lambda: here[0]
+        workers.submit("one", job)
+    here[0] = False
+    gate.set()
+    wait_for(lambda: first.is_done and second.is_done)
+    assert first.is_stopped and first.result is False
+    assert second.is_stopped and not begun
+
+
+def test_a_tab_counts_as_closed_some_seconds_after_its_connection_is_gone(monkeypatch):
+    active, now_s = [True], [0.0]
+    monkeypatch.setattr("app.background.jobs.time.monotonic", lambda: now_s[0])
+    monkeypatch.setattr("app.background.jobs.runtime.exists", lambda: True)
+    server = SimpleNamespace(is_active_session=lambda session_id: active[0])
+    monkeypatch.setattr("app.background.jobs.runtime.get_instance", lambda: server)
+    presence = Presence()
+    presence._session_id = "a tab"
+    now_s[0] = 100.0
+    assert presence.is_here()
+    active[0] = False
+    assert presence.is_here()
+    now_s[0] += GRACE_S
+    assert not presence.is_here()
 
 
 @pytest.mark.parametrize(
@@ -52,7 +99,7 @@ def test_a_job_that_fails_ends_with_a_sentence(error, said):
 
     job = Job("a", work)
     job.run()
-    assert job.is_done and said in job.problem and job.outcome is None
+    assert job.is_done and said in job.problem and job.result is None
 
 
 def test_a_visitor_with_many_jobs_does_not_block_another_one():

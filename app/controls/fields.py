@@ -31,8 +31,12 @@ def bound(
         edit: gives the changed scenario, or raises InputError; the scenario, and with it the widget, then stays.
         options: of the widget.
     """
-    st.session_state[key] = value
-    widget(label, key=key, on_change=_apply, args=(session, area, key, edit), **options)
+    name = session.control_key(key, value)
+    st.session_state[name] = value
+    if widget is st.number_input:
+        # Without this a field that is emptied would jump to its lowest value.
+        options["value"] = None
+    widget(label, key=name, on_change=_apply, args=(session, area, key, name, label, edit), **options)
 
 
 def draw_complaint(session: Session, area: str, *more: str | None) -> None:
@@ -42,6 +46,8 @@ def draw_complaint(session: Session, area: str, *more: str | None) -> None:
             st.error(plain_text(sentence))
 
 
-def _apply(session: Session, area: str, key: str, edit: Edit) -> None:
-    value = st.session_state[key]
-    session.edit(area, lambda scenario: edit(scenario, value))
+def _apply(session: Session, area: str, key: str, name: str, label: str, edit: Edit) -> None:
+    value, before = st.session_state[name], session.controls[key][1]
+    session.brought(key, value)
+    if not session.edit(area, lambda scenario: edit(scenario, value)) and value is None:
+        session.complaints[area] = f"{label} was left empty; it stays {before}."

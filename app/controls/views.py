@@ -23,17 +23,30 @@ def kept(session: Session, widget: Callable[..., Any], label: str, key: str, def
     value = session.views[key]
     if "options" in options and not isinstance(value, list) and value not in options["options"]:
         value = session.views[key] = default
-    st.session_state[key] = value
-    widget(label, key=key, on_change=_keep, args=(session, key, default), **options)
+    name = session.control_key(key, value)
+    st.session_state[name] = value
+    if widget is st.number_input:
+        options["value"] = None
+    write_key(key, value if value != default and isinstance(value, (str, int, float)) else None)
+    widget(label, key=name, on_change=_keep, args=(session, key, name, label), **options)
     return session.views[key]
 
 
-def _keep(session: Session, key: str, default: Any) -> None:
-    value = session.views[key] = st.session_state[key]
-    if value == default or not isinstance(value, (str, int, float)):
+def write_key(key: str, value: str | float | None) -> None:
+    """Put a value into the address, None takes its key out: the address always says what is shown."""
+    if value is None:
         st.query_params.pop(key, None)
-    else:
+    elif st.query_params.get(key) != str(value):
         st.query_params[key] = str(value)
+
+
+def _keep(session: Session, key: str, name: str, label: str) -> None:
+    value = st.session_state[name]
+    session.brought(key, value)
+    if value is None:
+        st.toast(f"{label} was left empty; it stays {session.views[key]}.")
+    else:
+        session.views[key] = value
 
 
 def _from_address(key: str, default: Any, options: dict) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.background.work import OUR_FAULT
+from app.background.jobs import OUR_FAULT
 from app.look import words
 from app.look.theme import THEMES, Theme, placement_style
 

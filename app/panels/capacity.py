@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from app.background.tasks import Task, desk_of, draw_task, start_task
+from app.background.slots import Job, draw_job, slot_of, start_job
 from app.controls.placement_edits import added_section
 from app.controls.views import kept
 from app.figures.capacity import (
@@ -126,27 +126,27 @@ def hue_of(section: PlacementSection, session: Session, index: int) -> int:
 def draw_plans(session: Session, answer: Answer, question: Question) -> None:
     """Run the search for the number of devices, and its answer."""
     scenario, key = session.scenario, question.key(session.scenario)
-    desk = desk_of(session, AREA)
-    if st.button("Find the number of devices", type="primary", disabled=desk.is_working, key="capacity.go"):
-        desk = start_task(session, AREA, key, _work(session, scenario, question))
-    draw_task(session, AREA, "Trying numbers of devices")
-    if desk.result is None:
-        if not desk.is_working:
+    slot = slot_of(session, AREA)
+    if st.button("Find the number of devices", type="primary", disabled=slot.is_working, key="capacity.go"):
+        slot = start_job(session, AREA, key, _work(session, scenario, question))
+    draw_job(session, AREA, "Trying numbers of devices")
+    if slot.result is None:
+        if not slot.is_working:
             st.info("Press the button: every algorithm is tried on more and fewer devices until the fewest that reach "
                     "the target are known.")  # fmt: skip
         return
-    if desk.last.key != key:
+    if slot.last.key != key:
         st.warning("The question or the scenario has changed since; press the button to answer it anew.")
-    capacity: Capacity = desk.result[0]
-    _draw_capacity(session, capacity, desk.result[1])
+    capacity: Capacity = slot.result[0]
+    _draw_capacity(session, capacity, slot.result[1])
 
 
 def _work(session: Session, scenario: Scenario, question: Question):
     own = session.own_profiles(scenario)
 
-    def work(task: Task) -> tuple[Capacity, Scenario]:
+    def work(job: Job) -> tuple[Capacity, Scenario]:
         def report(done: int, total: int, what: str) -> bool:
-            return task.report(done, total, f"in this round; last: {what}")
+            return job.report(done, total, f"in this round; last: {what}")
 
         found = find_capacity(
             scenario, question.target, question.sections, question.lowest, question.highest, question.step,

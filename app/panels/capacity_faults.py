@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app.background.tasks import Task, desk_of, draw_task, start_task
+from app.background.slots import Job, draw_job, slot_of, start_job
 from app.figures.capacity import build_faults_figure, describe_faults
 from app.look import words
 from app.look.style import current_theme, plain, verdict_html
@@ -45,17 +45,17 @@ def _faults(session: Session, answer: Answer, entry: Entry) -> tuple[Fault, ...]
     """The failures of a placement, or None while they are being simulated in the background."""
     area, key = f"faults:{entry.section.name}", f"faults:{entry.outcome_key}"
 
-    def work(task: Task | None = None) -> tuple[Fault, ...]:
+    def work(job: Job | None = None) -> tuple[Fault, ...]:
         return fault_what_if(entry.outcome.placement, answer.inputs.problem, answer.inputs.warmup_s)
 
     groups = len(entry.outcome.placement.groups)
     if len(answer.inputs.problem.workload) * 2 * groups <= QUICK_WORK:
         return compute.kept(key, work)
-    desk = desk_of(session, area)
-    if desk.task is None or desk.task.key != key:
-        desk = start_task(session, area, key, work)
-    draw_task(session, area, f"Failures of {entry.section.name}")
-    return desk.result if desk.last is not None and desk.last.key == key else None
+    slot = slot_of(session, area)
+    if slot.job is None or slot.job.key != key:
+        slot = start_job(session, area, key, work)
+    draw_job(session, area, f"Failures of {entry.section.name}")
+    return slot.result if slot.last is not None and slot.last.key == key else None
 
 
 def _sentence(known: list[tuple[Entry, tuple[Fault, ...]]]) -> tuple[int, str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.background.tasks import Desk, Task, desk_of, draw_task, start_task
+from app.background.slots import Job, JobSlot, draw_job, slot_of, start_job
 from app.controls.views import kept
 from app.figures.capacity import (
     build_capacity_figure,
@@ -63,12 +63,12 @@ def draw_rate_map(session: Session, answer: Answer, question: Question) -> None:
     devices = np.unique(np.linspace(question.lowest, question.highest, count).round())
     axes = (("devices", tuple(devices)), ("rate_scale", tuple(_spread(low, high, rows))))
     _draw_start(session, answer, MAP, "Draw the map", axes, (section,))
-    desk = desk_of(session, MAP)
-    if desk.result is None:
-        if not desk.is_working:
+    slot = slot_of(session, MAP)
+    if slot.result is None:
+        if not slot.is_working:
             st.info("Press the button: each field of the map is one search and one simulation.")
         return
-    swept: Sweep = desk.result[0]
+    swept: Sweep = slot.result[0]
     draw_chart(*rate_map(swept, question.target))
     st.caption("The line joins the most traffic that still meets the target, taken from the low end as in the paper's "
                "figures. Empty fields could not be computed, or not before Stop; the table says why.")  # fmt: skip
@@ -114,12 +114,12 @@ def draw_sweep(session: Session, answer: Answer, question: Question) -> None:
         st.error("The basket is empty; add a placement on the left, or sweep the algorithms.")
         return
     _draw_start(session, answer, SWEEP, "Sweep", ((axis, tuple(values)),), sections)
-    desk = desk_of(session, SWEEP)
-    if desk.result is None:
-        if not desk.is_working:
+    slot = slot_of(session, SWEEP)
+    if slot.result is None:
+        if not slot.is_working:
             st.info("Press the button: everything else stays as it is, and each point is searched and simulated.")
         return
-    _draw_swept(session, desk.result[0], question.target)
+    _draw_swept(session, slot.result[0], question.target)
 
 
 def _draw_swept(session: Session, swept: Sweep, target: float) -> None:
@@ -157,24 +157,24 @@ def sweep_table(swept: Sweep) -> pd.DataFrame:
     ).astype({"deadlines_met_percent": float, "half_width_points": float})
 
 
-def _draw_start(session: Session, answer: Answer, area: str, label: str, axes, sections) -> Desk:
+def _draw_start(session: Session, answer: Answer, area: str, label: str, axes, sections) -> JobSlot:
     """The button that starts a sweep, its progress, and that the picture is an older one."""
     scenario = session.scenario
     parts = [scenario.model_dump(mode="json", exclude={"placements", "name"}), axes,
              [s.model_dump(mode="json") for s in sections]]  # fmt: skip
     key = hashlib.sha256(json.dumps(parts, sort_keys=True, default=float).encode()).hexdigest()
-    desk = desk_of(session, area)
-    if st.button(label, type="primary", disabled=desk.is_working, key=f"{area}.go"):
+    slot = slot_of(session, area)
+    if st.button(label, type="primary", disabled=slot.is_working, key=f"{area}.go"):
         if (sentence := _too_much(answer, axes, sections)) is not None:
             st.error(sentence)
         else:
-            desk = start_task(session, area, key, _work(session, scenario, axes, sections))
-    draw_task(session, area, "Simulating points")
-    if desk.last is not None and desk.last.key != key and not desk.is_working:
+            slot = start_job(session, area, key, _work(session, scenario, axes, sections))
+    draw_job(session, area, "Simulating points")
+    if slot.last is not None and slot.last.key != key and not slot.is_working:
         st.warning("The settings have changed since; press the button to draw it anew.")
-    if desk.result is not None and not desk.result[0].complete:
+    if slot.result is not None and not slot.result[0].complete:
         st.info("This was stopped; the points done by then are shown.")
-    return desk
+    return slot
 
 
 def _too_much(answer: Answer, axes, sections) -> str | None:
@@ -192,9 +192,9 @@ def _too_much(answer: Answer, axes, sections) -> str | None:
 def _work(session: Session, scenario: Scenario, axes, sections):
     own = session.own_profiles(scenario)
 
-    def work(task: Task) -> tuple[Sweep, Scenario]:
+    def work(job: Job) -> tuple[Sweep, Scenario]:
         def report(done: int, total: int, what: str) -> bool:
-            return task.report(done, total, what)
+            return job.report(done, total, what)
 
         swept = sweep(scenario, axes, sections, report, read=session.read_trace, profiles=own.profiles if own else {})
         return swept, scenario

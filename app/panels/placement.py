@@ -15,7 +15,7 @@ from app.look.style import current_theme, plain_text, title_apart, verdict_html
 from app.panels import verdict
 from app.panels.keep import draw_chart, draw_table
 from app.state.compute import Answer, Entry, trial
-from app.state.drafting import AREA, Draft, draft_from, draft_of, free_name, replace_draft, saved
+from app.state.drafting import AREA, Draft, draft_of, edit_draft, free_name, replace_draft, saved
 from app.state.session import Session
 from planner.by_hand.editing import Bench, placement_problems
 from simulator import Group, InputError, Placement, Schedule
@@ -36,8 +36,8 @@ def draw_start(session: Session, answer: Answer) -> None:
     st.session_state[_START] = draft.start_name
     st.segmented_control(
         "Begin with", [entry.section.name for entry in answer.shown], key=_START, required=True,
-        format_func=lambda name: words.shorten(name, 40), on_change=_begin, args=(session, answer),
-        help="The placement of the basket whose copy is edited here. Choosing another one puts the edits away.",
+        format_func=lambda name: words.shorten(name, 40), on_change=_begin, args=(session,),
+        help="The placement whose copy is edited here. Edits of the others are kept meanwhile.",
     )  # fmt: skip
     if isinstance(answer.entry(draft.start_name).outcome.placement, Schedule):
         st.caption("This one changes over time; its first placement is edited.")
@@ -58,8 +58,9 @@ def draw_steps(session: Session, answer: Answer) -> Draft:
         )
         st.button("Redo", icon=":material/redo:", key="draft.redo", disabled=not draft.undone, on_click=replace_draft,
                   args=(session, draft.forth()), help=f"Do again: {plain_text(draft.undone or 'nothing')}")  # fmt: skip
-        st.button("Begin again", icon=":material/restart_alt:", key="draft.again", disabled=not draft.sentences,
-                  on_click=_begin, args=(session, answer), help="Put all edits away.")  # fmt: skip
+        st.button("Begin again", icon=":material/restart_alt:", key="draft.again", disabled=not draft.is_changed,
+                  on_click=edit_draft, args=(session, "began again", lambda _: draft.start),
+                  help="Back to the start; Undo brings the edits back.")  # fmt: skip
         with st.popover("Save", icon=":material/save:", type="primary" if draft.is_changed else "secondary"):
             _draw_save(session, draft)
         if draft.last:
@@ -191,13 +192,15 @@ def _save(session: Session, draft: Draft, name: str) -> None:
     """Put the draft into the basket, look at it there, and go on with it as the start."""
     if session.edit(AREA, lambda scenario: saved(scenario, draft, name)):
         session.looked_at = name.strip()
+        session.drafts.pop(draft.start_name, None)
         replace_draft(session, Draft(name.strip(), (replace(draft.now, name=f"{name.strip()}, edited"),)))
         st.toast(f"Saved as {plain_text(words.shorten(name, 40))}.")
     st.rerun()
 
 
-def _begin(session: Session, answer: Answer) -> None:
-    replace_draft(session, draft_from(answer.entry(st.session_state[_START])))
+def _begin(session: Session) -> None:
+    session.complaints.pop(AREA, None)
+    session.drafting = st.session_state[_START]
 
 
 def _picked() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.background.tasks import Task, desk_of, draw_task, start_task
+from app.background.slots import Job, draw_job, slot_of, start_job
 from app.look import words
 from app.look.style import plain_text
 from app.state.compute import Answer
@@ -12,7 +12,7 @@ from app.state.drafting import Draft, edit_draft
 from app.state.session import Session
 from planner.by_hand.suggest import MOST_CHANGES, Suggestion, Suggestions, suggest_changes
 
-_DESK = "draft.suggestions"
+_SLOT = "draft.suggestions"
 _MOST_LOSERS = 3
 
 
@@ -20,16 +20,16 @@ def draw_suggestions(session: Session, answer: Answer, draft: Draft) -> None:
     """A button that looks for the best next change, and the changes found for the draft as it stands."""
     st.markdown("##### Best next change")
     key = f"{answer.inputs_key}:{[(g.pp, g.tp, g.models) for g in draft.now.groups]}"
-    desk = desk_of(session, _DESK)
+    slot = slot_of(session, _SLOT)
     st.button(
-        "Find the best next change", icon=":material/lightbulb:", key="draft.suggest", on_click=start_task,
-        args=(session, _DESK, key, lambda task: _look(task, draft, answer)), disabled=desk.is_working,
+        "Find the best next change", icon=":material/lightbulb:", key="draft.suggest", on_click=start_job,
+        args=(session, _SLOT, key, lambda job: _look(job, draft, answer)), disabled=slot.is_working,
         help=f"Tries up to {MOST_CHANGES} single edits, replays all requests on each, and shows the five best.",
     )  # fmt: skip
-    draw_task(session, _DESK, "Trying single changes")
-    found: Suggestions | None = desk.result
-    if found is None or desk.last.key != key:
-        if found is not None and not desk.is_working:
+    draw_job(session, _SLOT, "Trying single changes")
+    found: Suggestions | None = slot.result
+    if found is None or slot.last.key != key:
+        if found is not None and not slot.is_working:
             st.caption("The placement or the scenario has changed since the last look.")
         return
     count = f"{words.count(found.tried)} of {words.plural(found.possible, 'change')}"
@@ -57,10 +57,10 @@ def suggestion_sentence(suggestion: Suggestion) -> str:
     return f"{sentence}; at the expense of {words.join(parts + more)}"
 
 
-def _look(task: Task, draft: Draft, answer: Answer) -> Suggestions:
+def _look(job: Job, draft: Draft, answer: Answer) -> Suggestions:
     def report(done: int, total: int, best: float) -> bool:
-        task.best = words.share(best)
-        return task.report(done, total, "changes")
+        job.best = words.share(best)
+        return job.report(done, total, "changes")
 
     return suggest_changes(draft.now, answer.inputs, report)
 

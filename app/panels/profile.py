@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import streamlit as st
 
-from app.background.tasks import Task, desk_of, start_task
+from app.background.slots import Job, slot_of, start_job
 from app.controls.views import kept
 from app.figures.profile import (
     build_cut_comparison_figure,
@@ -53,28 +53,28 @@ class Made:
 
 def make(session: Session, question: Question) -> Made | None:
     """The profile of a question; None until it is made. What takes less than a second appears at once."""
-    desk, key = desk_of(session, AREA), question.key()
-    if desk.task is None or desk.task.key != key:
-        desk = start_task(session, AREA, key, lambda task: _profile(question, task))
-    return desk.result
+    slot, key = slot_of(session, AREA), question.key()
+    if slot.job is None or slot.job.key != key:
+        slot = start_job(session, AREA, key, lambda job: _profile(question, job))
+    return slot.result
 
 
 def last(session: Session) -> Made | None:
     """The last good profile."""
-    return desk_of(session, AREA).result
+    return slot_of(session, AREA).result
 
 
-def _profile(question: Question, task: Task) -> Made:
+def _profile(question: Question, job: Job) -> Made:
     options = {"weight_memory_gib": question.weight_memory_gib, "sequence": question.sequence}
     calibrated = None
     if any(m.fitted for m in question.measurements):
-        task.report(0, 3, "scaling to the measured latencies")
+        job.report(0, 3, "scaling to the measured latencies")
         calibrated = calibrate(question.architecture, question.device, question.measurements, **options)
     factors = calibrated.calibration if calibrated else None
     shape = (question.architecture, question.device, question.max_pp, question.max_tp)
-    task.report(1, 3, "sharding operators and cutting layers")
+    job.report(1, 3, "sharding operators and cutting layers")
     modelled = profile_model(*shape, calibration=factors, **options)
-    task.report(2, 3, "cutting into equal layers, to compare")
+    job.report(2, 3, "cutting into equal layers, to compare")
     pipelines = (question.architecture, question.device, min(question.max_pp, question.architecture.layers), 1)
     try:
         equal = profile_model(*pipelines, batches=(1,), calibration=factors, cut="equal", **options).plans

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app.background.tasks import Task, desk_of, draw_task, start_task
+from app.background.slots import Job, draw_job, slot_of, start_job
 from app.look import words
 from app.look.style import plain_text
 from app.panels.keep import draw_table
@@ -36,24 +36,24 @@ def draw_evidence(session: Session, made: Made | None) -> None:
             st.markdown(f"**{what}:** {plain_text(source or 'own values')}")
     st.markdown("A roofline cost model gives each operator's time, an integer program shares the operators of a stage, "
                 "a dynamic program cuts the layers into stages. docs/parallelisation.md tells how.")  # fmt: skip
-    desk = desk_of(session, AREA)
-    if st.button("Hold the model against known numbers", key="evidence.go", disabled=desk.is_working,
+    slot = slot_of(session, AREA)
+    if st.button("Hold the model against known numbers", key="evidence.go", disabled=slot.is_working,
                  help="Computes the known latencies anew and lists every miss; takes a second or two."):  # fmt: skip
-        desk = start_task(session, AREA, "evidence", _compare)
-    draw_task(session, AREA, "Comparing with known numbers")
-    if desk.result is None:
+        slot = start_job(session, AREA, "evidence", _compare)
+    draw_job(session, AREA, "Comparing with known numbers")
+    if slot.result is None:
         return
-    for title, rows in desk.result.items():
+    for title, rows in slot.result.items():
         mean, largest = evidence.summary(rows)
         st.markdown(f"Against {title}: off by {words.share(mean)} on average, by {words.share(largest)} at most.")
         with st.expander(f"All {len(rows)} numbers"):
             draw_table(comparison_table(rows), f"evidence-{len(rows)}", title)
 
 
-def _compare(task: Task) -> dict[str, list[evidence.Comparison]]:
+def _compare(job: Job) -> dict[str, list[evidence.Comparison]]:
     found = {}
     for done, (title, compare) in enumerate(_TABLES.items()):
-        task.report(done, len(_TABLES), title)
+        job.report(done, len(_TABLES), title)
         found[title] = compare()
     return found
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.background.work import Job, unfinished
+from app.background.jobs import Job, unfinished
 from app.look import words
 from app.look.style import guarded, plain
-from app.state.compute import Answer
+from app.state.compute import Answer, search_again
 from app.state.session import Session
 
 POLL_S = 0.25
@@ -25,10 +25,12 @@ def draw_progress(session: Session, answer: Answer) -> None:
     for entry in answer.waiting:
         if entry.problem is not None and entry.job is not None:
             st.button(f"Search {plain(entry.section.name)} again", key=f"again:{entry.section.name}",
-                      icon=":material/refresh:", on_click=session.jobs.pop, args=(entry.outcome_key, None))  # fmt: skip
+                      icon=":material/refresh:", on_click=search_again, args=(session, entry))  # fmt: skip
     for entry in answer.shown:
         if entry.job is not None and entry.job.is_stopped and entry.is_current:
             st.info(f"{plain(entry.section.name)} was stopped; its best placement so far is shown.")
+            st.button(f"Search {plain(entry.section.name)} again", key=f"again:{entry.section.name}",
+                      icon=":material/refresh:", on_click=search_again, args=(session, entry))  # fmt: skip
 
 
 def draw_nothing_yet(answer: Answer) -> None:
@@ -62,7 +64,7 @@ def _share_done(job: Job) -> float:
 
 def _sentence(job: Job) -> str:
     progress = job.progress
-    parts = [f"{plain(job.name)}: {'stopping' if job.is_stopped else job.phase}"]
+    parts = [f"{plain(job.name)}: {'stopping' if job.is_stopped else job.what}"]
     if progress is not None:
         parts.append(f"best so far {words.share(progress.best_score)} of deadlines")
         parts.append(f"{words.count(progress.evaluations)} placements tried in {words.span(progress.seconds)}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from app.controls.views import kept
+from app.controls.views import kept, write_key
 from app.figures.cluster import build_cluster_figure, describe_cluster
 from app.figures.search import (
     OVER,
@@ -19,6 +19,7 @@ from app.figures.search import (
 )
 from app.look import words
 from app.look.style import current_theme, facts_html, guarded, plain_text, verdict_html
+from app.panels.address import finite
 from app.panels.keep import draw_chart, draw_table
 from app.state import compute
 from app.state.compute import Answer
@@ -92,6 +93,10 @@ def draw_replay(session: Session, answer: Answer, chosen: Chosen) -> None:
 def _draw_steps(session: Session, answer: Answer, chosen: Chosen) -> None:
     steps, key = chosen.found.steps, f"{_STEP}:{chosen.name}"
     playing = session.views.get(_PLAYING) == chosen.name
+    if _STEP not in session.views:
+        session.views[_STEP] = True
+        if (given := finite(st.query_params.get("step"))) is not None:
+            session.views[key] = max(int(given) - 1, 0)
     at = min(session.views.get(key, len(steps) - 1), len(steps) - 1)
     if playing:
         at = session.views[key] = min(at + 1, len(steps) - 1)
@@ -115,6 +120,7 @@ def _draw_steps(session: Session, answer: Answer, chosen: Chosen) -> None:
     else:
         axis = "evaluations"
         st.caption("This algorithm decides in one step, so there is nothing to play.")
+    write_key("step", None if playing or at == len(steps) - 1 else at + 1)
     step = steps[at]
     _draw_step(answer, chosen, step, at, axis)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.background.work import unfinished
+from app.background.jobs import unfinished
 from app.look import words
 from app.look.style import facts_html, plain_text
 from app.state.compute import Answer

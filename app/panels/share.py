@@ -6,12 +6,23 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.controls.views import write_key
 from app.look import words
 from app.look.style import guarded, plain_text
 from app.panels.missing import draw_missing
-from app.state.drafting import AREA as DRAFT
 from app.state.session import Session
-from app.state.sharing import AREA, has_uploaded_trace, is_local, make_link, report_of, scenario_to_share, take_link
+from app.state.sharing import (
+    AREA,
+    LOOKED_AT,
+    TOKEN,
+    has_uploaded_trace,
+    is_link_stale,
+    is_local,
+    make_link,
+    report_of,
+    scenario_to_share,
+    take_link,
+)
 from planner import dump_scenario
 from simulator import InputError
 
@@ -35,6 +46,9 @@ _CSS = """
 def open_link(session: Session) -> None:
     """Take the link that the page was opened with, and ask for the files that it needs."""
     take_link(session, st.query_params)
+    if is_link_stale(session):
+        write_key(TOKEN, None)
+        write_key(LOOKED_AT, None)
     if session.complaints.get(AREA):
         st.error(plain_text(session.complaints[AREA]))
     guarded(draw_missing)(session)
@@ -83,8 +97,7 @@ def _notes(session: Session) -> list[str]:
         notes.append(f"Your trace is not in the link: send {names} along. The page asks for it and checks its SHA-256.")
     if scenario.profiles is not None:
         notes.append(f"Your profiles are not in the link: send {plain_text(scenario.profiles)} along.")
-    draft = session.views.get(DRAFT)
-    if draft is not None and draft.is_changed:
+    if any(draft.is_changed for draft in session.drafts.values()):
         notes.append("Edits on the page Placement are in the link once they are saved.")
     if is_local(st.context.url):
         notes.append("The address is that of your own machine, so the link opens only there.")

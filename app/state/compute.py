@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.background.work import Job, shared_workers
+from app.background.jobs import Job
 from app.state.limits import MAX_REQUESTS, check_cluster, check_models, check_requests
 from app.state.session import Session
 from app.state.shelf import Shelf
@@ -27,6 +27,12 @@ from simulator.traces import Trace, TraceSummary, rate_over_time, summarise
 
 # Costs are counted in requests: about 35 bytes each in a result and 12 in a workload.
 SHELF_CAPACITY = 20_000_000
+# What one visitor's results may hold, in requests times placements: about 250 MB.
+MAX_RESULTS = 10_000_000
+_TOO_MANY = (
+    f"The placements before this one fill what one visitor may keep, {MAX_RESULTS:,} requests times placements; "
+    "choose a shorter part of the traffic, or take placements out."
+)
 # What these algorithms take grows with requests times models; below the bound it is well under a second.
 QUICK_ALGORITHMS = ("selective_replication", "uniform", "dedicated", "round_robin", "fast_greedy")
 QUICK_WORK = 5_000_000
@@ -40,18 +46,25 @@ class Entry:
 
     Attributes:
         section: as in the scenario; hue: the number of its hue.
-        outcome_key: of the placement and all that its result follows from; outcome: its result, None if there is none.
+        run_key: of all that its result follows from, its name aside; outcome: its result, None if there is none.
         job: the search for it, if one runs or was stopped; problem: why it cannot be done.
         is_earlier: whether the result belongs to earlier settings.
     """
 
     section: PlacementSection
     hue: int
-    outcome_key: str
+    run_key: str
     outcome: PlacementOutcome | None
     job: Job | None = None
     problem: str | None = None
     is_earlier: bool = False
+
+    @property
+    def outcome_key(self) -> str:
+        """Of this very result: of its name too, and told apart from that of another run of the same search."""
+        found = self.outcome.search if self.outcome else None
+        run = f"{found.seconds!r}:{found.evaluations}:{found.score!r}" if found else ""
+        return f"{self.run_key}:{run}:{self.section.name}"
 
     @property
     def is_current(self) -> bool:
@@ -119,18 +132,21 @@ def _answer(session: Session, last: Answer | None) -> Answer:
     inputs, key = _inputs(session, problems)
     if inputs is None:
         return _earlier(last, problems) if last else Answer(scenario, None, "", (), problems)
-    keys = [_digest(key, section.model_dump(mode="json")) for section in scenario.placements]
-    found, quick_problems = _quick_outcomes(inputs, dict(zip(keys, scenario.placements, strict=True)), session)
+    most = max(MAX_RESULTS // len(inputs.problem.workload), 1)
+    keys = [_run_key(key, section) for section in scenario.placements]
+    found, quick_problems = _quick_outcomes(
+        inputs, dict(zip(keys[:most], scenario.placements[:most], strict=True)), session
+    )
     entries = tuple(
         _entry(
             session,
             inputs,
             Entry(section, session.hue_of(section.name), keys[i], found.get(keys[i])),
-            quick_problems.get(keys[i]),
+            _TOO_MANY if i >= most else quick_problems.get(keys[i]),
         )
         for i, section in enumerate(scenario.placements)
     )
-    wanted = {entry.outcome_key for entry in entries}
+    wanted = {entry.run_key for entry in entries}
     for job_key in [k for k in session.jobs if k not in wanted]:
         session.jobs.pop(job_key).stop()
     problems |= {f"placement:{e.section.name}": e.problem for e in entries if e.problem}
@@ -160,9 +176,9 @@ def trial(placement: Placement, hue: int, answer: Answer) -> Entry:
     Raises InputError if it does not fit.
     """
     section = placement_section(placement)
-    key = _digest(answer.inputs_key, section.model_dump(mode="json"))
-    outcome = _shelf().get(key, lambda: _work(section, answer.inputs)(None), _outcome_cost)
-    return Entry(section, hue, key, outcome)
+    key = _run_key(answer.inputs_key, section)
+    outcome = _shelf().get(key, lambda: _outcome(section, answer.inputs), _outcome_cost)
+    return Entry(section, hue, key, _renamed(outcome, section.name))
 
 
 def timeline(entry: Entry, answer: Answer, bins: int = TIMELINE_BINS) -> Timeline:
@@ -237,7 +253,7 @@ def _quick_outcomes(
     inputs: Inputs, sections: dict[str, PlacementSection], session: Session
 ) -> tuple[dict[str, PlacementOutcome], dict[str, str]]:
     """What is known of the placements or quickly computed, several at a time; and what is wrong with them, by key."""
-    last = {entry.outcome_key: entry.outcome for entry in session.answer.entries} if session.answer else {}
+    last = {entry.run_key: entry.outcome for entry in session.answer.entries} if session.answer else {}
     found = {key: last.get(key) or _shelf().peek(key) for key in sections}
     found = {key: outcome for key, outcome in found.items() if outcome is not None}
     missing = [k for k, s in sections.items() if k not in found and k not in session.jobs and _is_quick(s, inputs)]
@@ -245,7 +261,7 @@ def _quick_outcomes(
 
     def compute(key: str) -> None:
         with _noted(problems, key):
-            found[key] = _shelf().get(key, lambda: _work(sections[key], inputs)(None), _outcome_cost)
+            found[key] = _shelf().get(key, lambda: _outcome(sections[key], inputs), _outcome_cost)
 
     if len(missing) == 1:
         compute(missing[0])
@@ -256,23 +272,43 @@ def _quick_outcomes(
 
 
 def _entry(session: Session, inputs: Inputs, entry: Entry, problem: str | None) -> Entry:
-    job, outcome = session.jobs.get(entry.outcome_key), entry.outcome
+    job, outcome = session.jobs.get(entry.run_key), entry.outcome
     if outcome is None and job is None and problem is None:
-        job = session.jobs[entry.outcome_key] = Job(entry.section.name, _work(entry.section, inputs))
-        shared_workers().submit(session.name, job)
+        section = entry.section
+        work = lambda job: _outcome(section, inputs, job.on_placement)  # noqa: E731
+        job = session.jobs[entry.run_key] = Job(entry.run_key, work, section.name)
+        session.submit(job)
     if job is not None and job.is_done:
-        outcome, problem = job.outcome or outcome, job.problem
+        outcome, problem = job.result or outcome, job.problem
         if outcome is not None and not job.is_stopped:
-            _shelf().put(entry.outcome_key, outcome, _outcome_cost(outcome))
+            _shelf().put(entry.run_key, outcome, _outcome_cost(outcome))
+    outcome = outcome and _renamed(outcome, entry.section.name)
     return replace(entry, outcome=outcome, job=job, problem=problem)
 
 
-def _work(section: PlacementSection, inputs: Inputs) -> Callable[[OnProgress | None], PlacementOutcome]:
-    def work(on_progress: OnProgress | None) -> PlacementOutcome:
-        placement, found = place(section, inputs, on_progress)
-        return evaluate(placement, found, inputs, on_progress)
+def search_again(session: Session, entry: Entry) -> None:
+    """Forget a search that was stopped, so that the next answer begins it anew."""
+    session.jobs.pop(entry.run_key, None)
+    if session.answer is not None:
+        others = tuple(e for e in session.answer.entries if e.run_key != entry.run_key)
+        session.answer = replace(session.answer, entries=others)
 
-    return work
+
+def _outcome(section: PlacementSection, inputs: Inputs, on_progress: OnProgress | None = None) -> PlacementOutcome:
+    placement, found = place(section, inputs, on_progress)
+    return evaluate(placement, found, inputs, on_progress)
+
+
+def _run_key(inputs_key: str, section: PlacementSection) -> str:
+    return _digest(inputs_key, section.model_dump(mode="json", exclude={"name"}))
+
+
+def _renamed(outcome: PlacementOutcome, name: str) -> PlacementOutcome:
+    """The same run under the name that its placement has by now."""
+    if outcome.name == name:
+        return outcome
+    parts = {part: replace(getattr(outcome, part), name=name) for part in ("placement", "result", "figures")}
+    return replace(outcome, name=name, **parts)
 
 
 def _is_quick(section: PlacementSection, inputs: Inputs) -> bool:

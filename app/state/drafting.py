@@ -80,30 +80,34 @@ def draft_from(entry: Entry) -> Draft:
 
 
 def draft_of(session: Session, answer: Answer) -> Draft:
-    """The session's draft; a new one where there is none, its start is gone, or nothing was edited yet."""
-    draft: Draft | None = session.views.get(AREA)
+    """The draft that the session looks at; a new one where there is none, its start is gone, or nothing was edited."""
     names = [entry.section.name for entry in answer.shown]
-    if draft is None or draft.start_name not in names or not draft.sentences:
-        wanted = draft.start_name if draft is not None else session.looked_at
-        draft = draft_from(answer.entry(wanted))
-        session.views[AREA] = draft
+    wanted = session.drafting if session.drafting in names else session.looked_at
+    entry = answer.entry(wanted)
+    draft = session.drafts.get(entry.section.name)
+    if draft is None or not draft.sentences:
+        draft = draft_from(entry)
+    session.drafts[draft.start_name], session.drafting = draft, draft.start_name
     return draft
 
 
 def edit_draft(session: Session, sentence: str, edit: Callable[[Placement], Placement]) -> None:
     """Apply an edit to the draft; if it cannot be, the draft stays and the sentence is noted."""
     session.complaints.pop(AREA, None)
-    draft: Draft = session.views[AREA]
+    draft = session.drafts[session.drafting]
     try:
-        session.views[AREA] = draft.then(sentence, edit(draft.now))
+        replace_draft(session, draft.then(sentence, edit(draft.now)))
     except InputError as error:
         session.complaints[AREA] = str(error)
 
 
 def replace_draft(session: Session, draft: Draft) -> None:
-    """Another draft, or another step of it."""
+    """Another draft, or another step of it; those of other placements are kept."""
     session.complaints.pop(AREA, None)
-    session.views[AREA] = draft
+    session.drafts.pop(draft.start_name, None)
+    session.drafts[draft.start_name], session.drafting = draft, draft.start_name
+    while len(session.drafts) > MAX_PLACEMENTS:
+        del session.drafts[next(iter(session.drafts))]
 
 
 def saved(scenario: Scenario, draft: Draft, name: str) -> Scenario:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from pydantic import ValidationError
 
+from app.background.jobs import Presence, shared_workers
 from app.state.first_scenario import first_scenario
 from app.state.limits import MAX_UPLOAD_BYTES, TRACE_LIMITS
 from planner.scenario.inputs import SAMPLE_PREFIX, read_scenario_trace
@@ -21,9 +22,10 @@ from simulator.schema import first_problem
 from simulator.traces import Trace, read_trace
 
 if TYPE_CHECKING:
-    from app.background.tasks import Desk
-    from app.background.work import Job
+    from app.background.jobs import Job
+    from app.background.slots import JobSlot
     from app.state.compute import Answer
+    from app.state.drafting import Draft
 
 MAX_UNDO = 50
 # Old uploads give way to new ones, so that a visitor's memory stays bounded.
@@ -52,9 +54,12 @@ class Session:
         jobs: running and stopped searches by the key of what they look for.
         answer: what the page shows; that of earlier settings while a new one is not to be had.
         looked_at: the name of the placement that is drawn in detail; None for the best one.
-        desks: capacity plans, sweeps and profiles under way and their last results, by area of the pages.
+        slots: capacity plans, sweeps and profiles under way and their last results, by area of the pages.
         views: what was chosen on the pages beside the scenario, by the name of the control.
         hues: the number of the hue by name of placement, see hue_of.
+        presence: whether his tab is open; his jobs end with it.
+        drafts: placements that he edits by hand, by the name they began as; drafting: the one he looks at.
+        controls: how often a control was replaced and what it shows, see control_key.
         edition: counts changes that did not come from a control, so that tables start afresh.
         refused: counts refused uploads, so that an uploader does not keep a wrong file beside the next one.
     """
@@ -67,11 +72,15 @@ class Session:
     jobs: dict[str, Job] = field(default_factory=dict)
     answer: Answer | None = None
     looked_at: str | None = None
-    desks: dict[str, Desk] = field(default_factory=dict)
+    slots: dict[str, JobSlot] = field(default_factory=dict)
     views: dict[str, Any] = field(default_factory=dict)
     edition: int = 0
     refused: int = 0
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
+    presence: Presence = field(default_factory=Presence)
+    drafts: dict[str, Draft] = field(default_factory=dict)
+    drafting: str | None = None
+    controls: dict[str, tuple[int, Any]] = field(default_factory=dict)
     hues: dict[str, int] = field(default_factory=dict)
 
     def hue_of(self, name: str) -> int:
@@ -92,8 +101,34 @@ class Session:
     def _follow_renames(self, before: Scenario, after: Scenario) -> None:
         if len(before.placements) == len(after.placements):
             for old, new in zip(before.placements, after.placements, strict=True):
-                if old.name != new.name and old.name in self.hues:
+                if old.name == new.name:
+                    continue
+                if old.name in self.hues:
                     self.hues[new.name] = self.hues.pop(old.name)
+                if old.name in self.drafts:
+                    self.drafts[new.name] = replace(self.drafts.pop(old.name), start_name=new.name)
+                self.looked_at = new.name if self.looked_at == old.name else self.looked_at
+                self.drafting = new.name if self.drafting == old.name else self.drafting
+
+    def submit(self, job: Job) -> None:
+        """Queue a job, which ends with the session."""
+        job.is_wanted = self.presence.is_here
+        shared_workers().submit(self.name, job)
+
+    def control_key(self, key: str, value: Any) -> str:
+        """The key of the widget of a control that shows this value.
+
+        A value that the widget itself did not bring makes another widget of it. The browser may still send the state
+        of the old one, which was drawn before a job or an upload changed the value; nobody listens to it any more.
+        """
+        number, shown = self.controls.get(key, (0, value))
+        number += shown != value
+        self.controls[key] = number, value
+        return f"{key}~{number}" if number else key
+
+    def brought(self, key: str, value: Any) -> None:
+        """Note what the widget of a control shows since the visitor moved it."""
+        self.controls[key] = self.controls.get(key, (0, None))[0], value
 
     def edit(self, area: str, change: Callable[[Scenario], Scenario]) -> bool:
         """Apply a change; if it is wrong, keep the scenario and note the sentence for the area. True if it was done."""

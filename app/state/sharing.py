@@ -16,7 +16,7 @@ from simulator import InputError
 
 AREA = "link"
 TOKEN, LOOKED_AT = "s", "look"
-_TAKEN, _REPORT = "link.taken", "report"
+_TAKEN, _LINKED, _REPORT = "link.taken", "link.scenario", "report"
 
 
 def take_link(session: Session, parameters: Mapping[str, str]) -> None:
@@ -35,6 +35,13 @@ def take_link(session: Session, parameters: Mapping[str, str]) -> None:
         return
     session.replace(AREA, scenario)
     session.looked_at = parameters.get(LOOKED_AT)
+    session.views[_LINKED] = session.scenario, session.looked_at
+
+
+def is_link_stale(session: Session) -> bool:
+    """Whether the link that the page was opened with no longer says what is shown."""
+    linked = session.views.get(_LINKED)
+    return linked is not None and linked != (session.scenario, session.looked_at)
 
 
 def make_link(session: Session, address: str, parameters: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.background.tasks import draw_task
+from app.background.slots import draw_job
 from app.look.style import guarded
 from app.panels import profile, profile_inputs, profile_sources
 from app.state.session import current_session
@@ -14,7 +14,7 @@ session = current_session()
 with st.sidebar:
     question = guarded(profile_inputs.draw_question)(session)
 made = guarded(profile.make)(session, question) if question is not None else guarded(profile.last)(session)
-draw_task(session, profile.AREA, "Cutting and sharding")
+draw_job(session, profile.AREA, "Cutting and sharding")
 if made is not None:
     guarded(profile.draw_verdict)(made)
     guarded(profile.draw_use)(session, made)

@@ -1,0 +1,180 @@
+"""Work in the background that outlasts a click, with progress, stop, and a fair turn for every visitor."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from planner.search import Progress
+from simulator import Cancelled, InputError
+
+# More threads than cores: the kernels release the GIL, and a short search is not stuck behind long ones.
+THREADS = 2 * (os.cpu_count() or 1)
+# One visitor's searches run one after the other, so that ten visitors share the machine evenly.
+RUNNING_PER_VISITOR = 1
+# A tab that is gone for so long is closed.
+GRACE_S = 5.0
+OUR_FAULT = "Something went wrong on our side, not in what you entered; the earlier result is kept. Please try again."
+
+log = logging.getLogger(__name__)
+
+
+class Job:
+    """One piece of work in the background: how far it is, a stop, and one end, with a result or a problem.
+
+    Attributes:
+        key: of what was asked, so that a result can be told from an older one. name: of it, in words.
+        done, total, what: how many pieces are done, of how many (0 = not known), and what is being done in words.
+        best: the best so far in words, empty before there is any; progress: of a search, None before it reports.
+        result: the result once there is one; problem: the sentence if it could not be done.
+        is_done, is_stopped: whether it has ended, and whether it was asked to.
+        is_wanted: whether somebody still waits for it; asked again and again, so it must be cheap.
+    """
+
+    def __init__(self, key: str, work: Callable[[Job], Any], name: str = "This") -> None:
+        self.key, self.name = key, name
+        self.done, self.total, self.what, self.best = 0, 0, "waiting for a turn", ""
+        self.progress: Progress | None = None
+        self.result: Any = None
+        self.problem: str | None = None
+        self.is_stopped = False
+        self.is_wanted: Callable[[], bool] = lambda: True
+        self._work = work
+        self._lock = threading.Lock()
+        self._has_begun = False
+        self._ended = threading.Event()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the work has ended, in whatever way."""
+        return self._ended.is_set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the end, at most so long."""
+        self._ended.wait(seconds)
+
+    def stop(self) -> None:
+        """Ask the work to end: what is done by then counts. What has not begun never begins."""
+        with self._lock:
+            self.is_stopped = True
+            if not self._has_begun and not self.is_done:
+                self.problem = self._stopped_too_soon()
+                self._ended.set()
+
+    def report(self, done: int, total: int, what: str) -> bool:
+        """Note how far the work is; False means that it is to stop. For `on_point` of sweeps and capacity plans."""
+        self.done, self.total, self.what = done, total, what
+        return self._goes_on()
+
+    def on_placement(self, name: str, phase: str, progress: Progress | None) -> bool:
+        """Note how far a placement is, see planner.compare.OnProgress."""
+        self.what, self.progress = phase, progress
+        # After a stop the best placement so far is still simulated, so only a search is told to end.
+        return self._goes_on() or progress is None
+
+    def run(self) -> None:
+        """Do the work and note how it ended; nothing is raised. Work that was stopped before is not begun."""
+        if not self._goes_on():
+            return
+        with self._lock:
+            if self.is_done:
+                return
+            self._has_begun = True
+        try:
+            self.result = self._work(self)
+        except InputError as error:
+            self.problem = str(error)
+        except Cancelled:
+            self.problem = self._stopped_too_soon()
+        except Exception:
+            log.exception("background work failed")
+            self.problem = OUR_FAULT
+        finally:
+            self._ended.set()
+
+    def _goes_on(self) -> bool:
+        if not self.is_stopped and not self.is_wanted():
+            self.stop()
+        return not self.is_stopped
+
+    def _stopped_too_soon(self) -> str:
+        return f"{self.name} was stopped before it had a result."
+
+
+class Presence:
+    """Whether the browser tab of a session is open, so that its jobs can end with it."""
+
+    def __init__(self) -> None:
+        context = get_script_run_ctx(suppress_warning=True)
+        self._session_id = context.session_id if context else None
+        self._seen_s = time.monotonic()
+
+    def is_here(self) -> bool:
+        """Whether the tab is connected, or was a moment ago: a connection may drop for some seconds."""
+        if self._session_id is None or not runtime.exists():
+            return True
+        if runtime.get_instance().is_active_session(self._session_id):
+            self._seen_s = time.monotonic()
+        return time.monotonic() - self._seen_s < GRACE_S
+
+
+class Workers:
+    """A bounded pool in which visitors take turns."""
+
+    def __init__(self, threads: int = THREADS) -> None:
+        self._threads = threads
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="search")
+        self._lock = threading.Lock()
+        self._waiting: OrderedDict[str, deque[Job]] = OrderedDict()
+        self._running: Counter[str] = Counter()
+
+    def submit(self, visitor: str, job: Job) -> None:
+        """Queue a job of a visitor."""
+        with self._lock:
+            self._waiting.setdefault(visitor, deque()).append(job)
+        self._start_next()
+
+    def _start_next(self) -> None:
+        with self._lock:
+            for visitor in list(self._waiting):
+                if self._running.total() >= self._threads:
+                    return
+                if self._running[visitor] >= RUNNING_PER_VISITOR:
+                    continue
+                job = self._waiting[visitor].popleft()
+                if self._waiting[visitor]:
+                    self._waiting.move_to_end(visitor)
+                else:
+                    del self._waiting[visitor]
+                self._running[visitor] += 1
+                self._executor.submit(self._run, visitor, job)
+
+    def _run(self, visitor: str, job: Job) -> None:
+        try:
+            job.run()
+        finally:
+            with self._lock:
+                self._running[visitor] -= 1
+                self._running += Counter()
+            self._start_next()
+
+
+@st.cache_resource(show_spinner=False)
+def shared_workers() -> Workers:
+    """The pool of this server."""
+    return Workers()
+
+
+def unfinished(jobs: dict[str, Any]) -> list[Job]:
+    """The jobs that still run or wait."""
+    return [job for job in jobs.values() if not job.is_done]

@@ -1,0 +1,84 @@
+"""Long work that is no placement of the basket: capacity plans, sweeps, profiles. It outlasts a change of page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from app.background.jobs import Job
+from app.look.style import guarded, plain_text
+
+POLL_S = 0.25
+# Work that is done this soon appears at once, without a progress bar.
+PATIENCE_S = 0.2
+
+
+@dataclass
+class JobSlot:
+    """What is worked on at one area of the page, and the last result there."""
+
+    job: Job | None = None
+    last: Job | None = None
+
+    def refresh(self) -> None:
+        """Take over the result of a job that has ended."""
+        if self.job is not None and self.job.is_done and self.job.result is not None:
+            self.last = self.job
+
+    @property
+    def result(self) -> Any:
+        """The last result, None before there is one."""
+        return self.last.result if self.last else None
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a job waits or runs."""
+        return self.job is not None and not self.job.is_done
+
+
+def slot_of(session: Any, area: str) -> JobSlot:
+    """The slot at a area, up to date."""
+    slot = session.slots.setdefault(area, JobSlot())
+    slot.refresh()
+    return slot
+
+
+def start_job(session: Any, area: str, key: str, work: Callable[[Job], Any]) -> JobSlot:
+    """Put new work on a slot; what was worked on there is stopped, its last result stays until there is a new one."""
+    slot = slot_of(session, area)
+    if slot.job is not None:
+        slot.job.stop()
+    slot.job = Job(key, work)
+    session.submit(slot.job)
+    slot.job.wait(PATIENCE_S)
+    slot.refresh()
+    return slot
+
+
+def draw_job(session: Any, area: str, doing: str) -> None:
+    """Progress with Stop while there is work, and the sentence if it could not be done. doing: a few words."""
+    slot = slot_of(session, area)
+    if slot.is_working:
+        _watch(session, area, doing)
+    elif slot.job is not None and slot.job.problem:
+        st.error(plain_text(slot.job.problem))
+
+
+@st.fragment(run_every=POLL_S)
+@guarded
+def _watch(session: Any, area: str, doing: str) -> None:
+    slot = slot_of(session, area)
+    if not slot.is_working:
+        st.rerun()
+    job = slot.job
+    left, right = st.columns([5, 1], vertical_alignment="center")
+    count = f"{job.done} of {job.total}, " if job.total else ""
+    best = f"; best so far: {job.best}" if job.best else ""
+    state = "stopping" if job.is_stopped else f"{count}{job.what}{best}"
+    share = min(job.done / job.total, 1.0) if job.total else 0.0
+    with left:
+        st.progress(share, text=plain_text(f"{doing}: {state}"))
+    right.button("Stop", key=f"stop-job:{area}", on_click=job.stop, disabled=job.is_stopped)
