@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 
 from planner.scenario.inputs import Inputs, build_inputs
 from planner.scenario.schema import EpochSection, GroupSection, PlacementSection, Scenario
-from planner.search import Progress, SearchResult, search
+from planner.search import NoPlacement, Progress, SearchResult, configure, search
 from simulator import (
     Cancelled,
     Figures,
@@ -22,24 +22,9 @@ from simulator import (
 )
 from simulator.preparation import preparation_for
 
-# Stop reasons of a search that was cut short: if it holds no model then, that says nothing about what is possible.
-CUT_SHORT = {
-    "time limit": "had found no placement when its time limit was reached; give it more time",
-    "evaluation limit": "had found no placement when its evaluation limit was reached; allow more evaluations",
-    "cancelled": "was stopped before it had found a placement",
-}
-
 # Called with the placement's name, what is being done with it, and its progress where there is one to show;
 # returning False stops.
 OnProgress = Callable[[str, str, Progress | None], bool | None]
-
-
-class NothingFound(InputError):
-    """A search was cut short before it had a placement, so there is no figure. `found` is what the search gave."""
-
-    def __init__(self, found: SearchResult) -> None:
-        super().__init__(f"The search {CUT_SHORT[found.stop_reason]}.")
-        self.found = found
 
 
 @dataclass(frozen=True)
@@ -144,9 +129,9 @@ def compare(
             placement, found = place(section, inputs, on_progress)
             stopped = found is not None and found.stop_reason == "cancelled"
             outcomes.append(evaluate(placement, found, inputs, None if stopped else on_progress))
-        except NothingFound as nothing:
+        except NoPlacement as nothing:
             missing.append(Missing(section.name, str(nothing)))
-            stopped = nothing.found.stop_reason == "cancelled"
+            stopped = nothing.stop_reason == "cancelled"
         except Cancelled:
             missing.append(Missing(section.name, "The work was stopped before this placement was simulated."))
             stopped = True
@@ -162,7 +147,7 @@ def place(
     """The placement of a section: as given, after checking that it fits, or as found by its search.
 
     `start`: where a search begins, see `search`. Raises InputError if it does not fit or the search cannot begin,
-    NothingFound if the search was cut short with nothing in hand. Otherwise a search that is stopped gives its best
+    NoPlacement if the search ended with nothing in hand. Otherwise a search that is stopped gives its best
     so far.
     """
     problem = inputs.problem
@@ -171,6 +156,7 @@ def place(
         placement.check(problem.models, problem.cluster)
         return placement, None
     wanted = section.search
+    configure(wanted.algorithm, wanted.options)
     found = search(
         problem,
         wanted.algorithm,
@@ -181,8 +167,6 @@ def place(
         **({} if wanted.max_evaluations is None else {"max_evaluations": wanted.max_evaluations}),
         **wanted.options,
     )
-    if found.stop_reason in CUT_SHORT and not _holds_a_model(found.placement):
-        raise NothingFound(found)
     return replace(found.placement, name=section.name), found
 
 
@@ -226,6 +210,7 @@ def search_json(found: SearchResult) -> dict:
         "evaluations": found.evaluations,
         "stop_reason": found.stop_reason,
         "notes": list(found.notes),
+        "partial": found.partial,
     }
     if found.bound is not None:
         document |= {"bound": found.bound.attainment, "bound_reason": found.bound.reason}
@@ -242,11 +227,6 @@ def placement_section(placement: Placement | Schedule) -> PlacementSection:
         epochs = [EpochSection(start_s=start_s, groups=_groups(p)) for start_s, p in placement.epochs]
         return PlacementSection(name=placement.name, schedule=epochs)
     return PlacementSection(name=placement.name, groups=_groups(placement))
-
-
-def _holds_a_model(placement: Placement | Schedule) -> bool:
-    parts = [p for _, p in placement.epochs] if isinstance(placement, Schedule) else [placement]
-    return any(group.models for part in parts for group in part.groups)
 
 
 def _groups(placement: Placement) -> list[GroupSection]:

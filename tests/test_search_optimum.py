@@ -34,9 +34,10 @@ def two_equal_models(devices, arrival_s, slo_s=0.35, count=2):
 
 
 def test_exhaustive_counts_every_sequence_of_groups():
-    # Two devices that hold one of two models or nothing: 1 empty, 2 with one group, 4 with two.
+    # Two devices that hold one of two models or nothing: 1 empty, 2 with one group, 4 with two; and the one that the
+    # search begins with.
     result = search(two_equal_models(2, np.arange(10.0)), "exhaustive")
-    assert result.evaluations == 1 + 2 + 4
+    assert result.evaluations == 1 + 2 + 4 + 1
     assert result.notes[-1].startswith("All 7 placements were tried")
     # Groups of one device hold one or more of three small models: 7 sets each.
     profile = Profile("p", {(1, 1): ProfileEntry(1, 1, (0.1,), (1.0,))})

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from planner import build_inputs, compare, load_scenario, parse_scenario
-from planner.compare import NothingFound, place
+from planner.compare import place
+from planner.search import NoPlacement
 from planner.scenario.schema import PlacementSection
 from planner.what_if import points
 from planner.what_if.capacity import HEADROOM_LIMIT, find_capacity
@@ -87,7 +88,7 @@ def test_an_easier_point_is_as_good_as_the_placement_of_the_harder_one(scenario,
 
 def test_a_search_that_found_nothing_has_a_sentence_and_no_figure(scenario, nothing_in_time):
     small = scenario.model_copy(update={"cluster": scenario.cluster.model_copy(update={"devices": 2})})
-    with pytest.raises(NothingFound, match="time limit was reached; give it more time"):
+    with pytest.raises(NoPlacement, match="time limit was reached; give it more time"):
         place(small.placements[0], build_inputs(small))
     comparison = compare(small)
     assert comparison.complete and not comparison.outcomes

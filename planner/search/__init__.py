@@ -1,10 +1,11 @@
 """Placement search: every algorithm behind one function."""
 
 from planner.search.bound import Bound, upper_bound
+from planner.search.options import Option
 from planner.search.preparation import SEARCHING
-from planner.search.registry import ALGORITHMS, Algorithm, Option, find_algorithm
+from planner.search.registry import ALGORITHMS, Algorithm, configure, find_algorithm
 from planner.search.result import Alternative, HeldOut, Progress, SearchResult, Step
-from planner.search.search import search
+from planner.search.search import NoPlacement, search
 from planner.search.space import fits
 
 __all__ = [
@@ -14,10 +15,12 @@ __all__ = [
     "Alternative",
     "Bound",
     "HeldOut",
+    "NoPlacement",
     "Option",
     "Progress",
     "SearchResult",
     "Step",
+    "configure",
     "find_algorithm",
     "fits",
     "search",

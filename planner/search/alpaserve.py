@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
 
-from planner.search.filling import Filled, fill_layout
+from planner.search.baselines import fall_back
+from planner.search.filling import Filled, fill_each, fill_layout
+from planner.search.options import AlpaServeOptions
 from planner.search.partition import (
     allowed_shapes,
     group_partitions,
@@ -17,9 +18,9 @@ from planner.search.partition import (
     may_share,
     released_buckets,
 )
-from planner.search.refine import improve_layouts
+from planner.search.refine import Improvement
 from planner.search.result import Alternative
-from planner.search.run import Run, Stopped
+from planner.search.run import Run
 from planner.search.scoring import Scored, score_each
 from planner.search.space import Layout, Space, build_traffic
 from simulator.score_kernels import Traffic
@@ -30,54 +31,45 @@ SURVIVORS = 4
 REFILLED_SURVIVORS = 2
 # Up to so many requests the best survivors are filled anew on all of them.
 REFILLED_REQUESTS = 100_000
-# Buckets are looked at only in longer searches, and take at most this share of them.
-BUCKETS_FROM_S = 5.0
-BUCKETS_FROM_EVALUATIONS = 20_000
-BUCKETS_SHARE = 0.2
+# With improvement to follow, so many rounds of it come before buckets, which take about so many evaluations.
+ROUNDS_BEFORE_BUCKETS = 1
+BUCKET_EVALUATIONS = 12_000
 # On larger clusters buckets get whole nodes.
 EVERY_DEVICE = 64
 
 Found = tuple[Layout, int]
+# Models of a bucket, and devices for them.
+_Job = tuple[tuple[int, ...], int]
 
 
-def alpaserve(
-    run: Run,
-    bucketing: str,
-    max_pp: int,
-    max_tp: int,
-    shapes: tuple[tuple[int, int], ...] | None,
-    mixed: bool,
-    refine: bool,
-    resamplings: int,
-) -> None:
+def alpaserve(run: Run, options: AlpaServeOptions) -> None:
     """Algorithm 2 of the paper, and local improvement of what it finds while anything is left of the limits.
 
     Every group partition in every configuration is filled by the fast heuristic; then models of different latencies
     get groups of their own. Without `refine` everything is judged on the whole traffic, as the authors do; with it,
-    on a part, and only survivors on the whole. With resamplings the improvement plans for them too.
+    on a part, and only survivors on the whole, and a first round of improvement comes before the buckets. What is
+    done in which order does not depend on the limits.
     """
-    finder = _Finder(run, allowed_shapes(run.space, max_pp, max_tp, shapes), mixed, judge_all=not refine)
-    run.enter("group partitions")
+    shapes = allowed_shapes(run.space, options.max_pp, options.max_tp, options.shapes)
+    fall_back(run)
+    finder = _Finder(run, shapes, options.mixed, judge_all=not options.refine)
+    run.budget.enter("group partitions")
     found = finder.one_bucket()
-    try:
-        if bucketing != "one" and (not refine or _long_enough(run)):
-            run.enter("buckets")
-            found += finder.all_bucketings() if bucketing == "all" else finder.released_bucketing()
-        if refine:
-            run.enter("judge on all traffic")
-            scored = finder.judge_survivors(found)
-            if run.start is not None:
-                scored = sorted([run.start, *scored], key=lambda s: -s.good)
-            improve_layouts(run, scored, finder.shapes, resamplings)
-    except Stopped:
-        if not run.steps:
-            finder.record_best(found)
-        raise
-
-
-def _long_enough(run: Run) -> bool:
-    limits = (run.time_limit_s, BUCKETS_FROM_S), (run.max_evaluations, BUCKETS_FROM_EVALUATIONS)
-    return all(limit is None or limit >= least for limit, least in limits)
+    improvement = None
+    if options.refine:
+        run.budget.enter("judge on all traffic")
+        improvement = Improvement(run, shapes, finder.judge_survivors(found))
+        run.budget.enter("improve")
+        for _ in range(ROUNDS_BEFORE_BUCKETS):
+            improvement.round()
+    if options.bucketing != "one":
+        run.budget.enter("buckets")
+        found = finder.all_bucketings() if options.bucketing == "all" else finder.released_bucketing()
+        if improvement is not None and found:
+            improvement.join(finder.judge_survivors(found))
+    if improvement is not None:
+        run.budget.enter("improve")
+        improvement.go_on()
 
 
 class _Finder:
@@ -90,31 +82,19 @@ class _Finder:
 
     def __init__(self, run: Run, shapes: list[int], mixed: bool, judge_all: bool) -> None:
         self.run, self.space, self.shapes, self.mixed, self.judge_all = run, run.space, shapes, mixed, judge_all
-        self.traffic = run.space.traffic if judge_all else _middle(run)
+        self.traffic = run.traffic if judge_all else _middle(run)
         self.latency_s = [model.profile.single_device_latency_s for model in run.space.problem.models]
 
     def one_bucket(self) -> list[Found]:
         """All devices for all models: every partition filled."""
         run, found = self.run, []
         everyone = tuple(range(len(self.latency_s)))
-        try:
-            for filled in self._fill_each([(everyone, self.space.devices)]):
-                layout, what = filled.layout, _groups_in_words(self.space, filled.layout)
-                if self.judge_all:
-                    run.offer(what, layout, filled.good, [Alternative(w, run.share(good)) for _, good, w in found])
-                found.append((layout, filled.good, what))
-        except Stopped:
-            if not self.judge_all and not run.steps:
-                self.record_best([(layout, good) for layout, good, _ in found])
-            raise
+        for _, filled in self._fill_each([(everyone, self.space.devices)]):
+            layout, what = filled.layout, _groups_in_words(self.space, filled.layout)
+            if self.judge_all:
+                run.offer(what, layout, filled.good, [Alternative(w, run.share(good)) for _, good, w in found])
+            found.append((layout, filled.good, what))
         return [(layout, good) for layout, good, _ in found]
-
-    def record_best(self, found: list[Found]) -> None:
-        """Take the best on the part of the traffic that was judged, where time ran out before all of it was."""
-        if found:
-            layout, good = max(found, key=lambda f: f[1])
-            what = _groups_in_words(self.space, layout)
-            self.run.record(what, self.space.placement(layout), good / max(self.traffic.model.size, 1))
 
     def released_bucketing(self) -> list[Found]:
         """The one clustering of the released code."""
@@ -137,14 +117,13 @@ class _Finder:
         """The most promising on all traffic, best first; the very best of them as partitions to fill anew."""
         run, space = self.run, self.space
         layouts = [layout for layout, _ in sorted(found, key=lambda f: -f[1])[:SURVIVORS]]
-        scored = []
-        if len(space.problem.workload) <= REFILLED_REQUESTS:
-            starts = [space.empty(layout.shape) for layout in layouts[:REFILLED_SURVIVORS]]
-            for filled in run.each((fill_layout, (space, start, run.control)) for start in starts):
-                run.evaluations += filled.evaluations
+        scored = score_each(run, "the best partition", layouts)
+        if run.traffic.model.size <= REFILLED_REQUESTS:
+            for filled in fill_each(run, [space.empty(layout.shape) for layout in layouts[:REFILLED_SURVIVORS]]):
                 run.offer(_groups_in_words(space, filled.layout), filled.layout, filled.good)
                 scored.append(filled.scored)
-        scored += score_each(run, "the best partition", layouts)
+        if run.start is not None:
+            scored.append(run.start)
         return sorted(scored, key=lambda result: -result.good)
 
     def _combine(self, segments: list[dict[int, tuple[int, ...]]]) -> list[Found]:
@@ -179,40 +158,37 @@ class _Finder:
             key=lambda job: abs(job[1] / devices - load_s[list(job[0])].sum() / max(load_s.sum(), 1e-12)),
         )
         solved: dict[tuple[tuple[int, ...], int], Found] = {}
-        began_s, began = self.run.seconds, self.run.evaluations
-        for job, filled in zip(self._order_of(jobs), self._fill_each(jobs), strict=False):
+        began = self.run.budget.tally.evaluations
+        for job, filled in self._fill_each(jobs):
             if job not in solved or filled.good > solved[job][1]:
                 solved[job] = (filled.layout, filled.good)
-            if not self.judge_all and self._share_is_used(began_s, began):
+            if not self.judge_all and self.run.budget.tally.evaluations - began > BUCKET_EVALUATIONS:
                 break
         return solved
-
-    def _share_is_used(self, began_s: float, began: int) -> bool:
-        run = self.run
-        seconds = math.inf if run.time_limit_s is None else BUCKETS_SHARE * run.time_limit_s
-        evaluations = math.inf if run.max_evaluations is None else BUCKETS_SHARE * run.max_evaluations
-        return run.seconds - began_s > seconds or run.evaluations - began > evaluations
-
-    def _order_of(self, jobs: list[tuple[tuple[int, ...], int]]) -> Iterator[tuple[tuple[int, ...], int]]:
-        for job in jobs:
-            for _ in self._partitions(job[1]):
-                yield job
 
     def _partitions(self, devices: int) -> list[list[int]]:
         return group_partitions(self.space, devices, self.shapes, self.mixed)
 
-    def _fill_each(self, jobs: list[tuple[tuple[int, ...], int]]) -> Iterator[Filled]:
-        def tasks():
-            for bucket, devices in jobs:
-                allowed = np.zeros(len(self.latency_s), np.bool_)
-                allowed[list(bucket)] = True
-                for partition in self._partitions(devices):
-                    start = self.space.empty(partition)
-                    yield fill_layout, (self.space, start, self.run.control, allowed, self.traffic)
+    def _fill_each(self, jobs: list[_Job]) -> Iterator[tuple[_Job, Filled]]:
+        """Every partition of every job's devices, filled with the job's models."""
+        cuts = [(job, partition) for job in jobs for partition in self._partitions(job[1])]
 
-        for filled in self.run.each(tasks()):
-            self.run.evaluations += filled.evaluations
-            yield filled
+        def task(job: _Job, partition: list[int]):
+            allowed = np.zeros(len(self.latency_s), np.bool_)
+            allowed[list(job[0])] = True
+            return fill_layout, (
+                self.space,
+                self.space.empty(partition),
+                self.run.workers.control,
+                allowed,
+                self.traffic,
+            )
+
+        results = self.run.workers.each(task(*cut) for cut in cuts)
+        for (job, _), filled in zip(cuts, results, strict=False):
+            if filled is not None:
+                self.run.budget.spend(filled.evaluations)
+                yield job, filled
 
 
 def _middle(run: Run) -> Traffic:

@@ -6,30 +6,38 @@ import numpy as np
 
 from planner.search import fill_kernels
 from planner.search.filling import fill_and_record
+from planner.search.options import DedicatedOptions, FillOptions, GroupOptions, NoOptions
 from planner.search.partition import remainder_shapes
 from planner.search.run import Run
-from planner.search.scoring import score_each
+from planner.search.scoring import Scored, score_each
 from planner.search.space import Layout, Space
-from simulator import InputError, Placement
+from simulator import InputError
 
 
-def selective_replication(run: Run) -> None:
+def selective_replication(run: Run, options: NoOptions) -> None:
     """Every device on its own, filled by the fast heuristic (the paper's SR)."""
     space = run.space
-    run.enter("fill")
+    run.budget.enter("fill")
     fill_and_record(run, space.empty([space.shape_index(1, 1)] * space.devices))
 
 
-def uniform(run: Run, pp: int, tp: int) -> None:
+def uniform(run: Run, options: GroupOptions) -> None:
     """Groups of one configuration, filled by the fast heuristic; devices left over stay idle."""
-    run.enter("fill")
-    fill_and_record(run, uniform_groups(run, pp, tp))
+    run.budget.enter("fill")
+    fill_and_record(run, uniform_groups(run, options.pp, options.tp))
 
 
-def fast_greedy(run: Run, placement: Placement | None, pp: int, tp: int) -> None:
+def fast_greedy(run: Run, options: FillOptions) -> None:
     """The fast heuristic on given groups; models that they hold already stay."""
-    run.enter("fill")
-    fill_and_record(run, run.space.layout(placement) if placement is not None else uniform_groups(run, pp, tp))
+    run.budget.enter("fill")
+    fill_and_record(run, groups_to_fill(run, options))
+
+
+def groups_to_fill(run: Run, options: FillOptions) -> Layout:
+    """The given groups, or equal ones."""
+    if options.placement is not None:
+        return run.space.layout(options.placement)
+    return uniform_groups(run, options.pp, options.tp)
 
 
 def uniform_groups(run: Run, pp: int, tp: int) -> Layout:
@@ -42,16 +50,28 @@ def uniform_groups(run: Run, pp: int, tp: int) -> Layout:
     return space.empty([shape] * count)
 
 
-def round_robin(run: Run, pp: int, tp: int) -> None:
+def round_robin(run: Run, options: GroupOptions) -> None:
     """Groups of one configuration and a remainder; models are dealt out in turn, without looking at the traffic.
 
     A group pointer goes round; the next model, in order of the models, that fits goes into the group it points
     at. It ends when nothing fits there, so memory may be left (alpaserve.md 3.4, `mp-round-robin`).
     """
-    space = run.space
-    run.enter("deal")
-    regular = [space.shape_index(pp, tp)] * (space.devices // (pp * tp))
-    layout = space.empty(regular + remainder_shapes(space, space.devices % (pp * tp)))
+    run.budget.enter("deal")
+    score_each(run, "models dealt out in turn", [_dealt(run.space, run.space.shape_index(options.pp, options.tp))])
+
+
+def fall_back(run: Run) -> list[Scored]:
+    """Score one placement that takes no time to make, so that there is an answer however soon the search ends.
+
+    Models are dealt out in turn to groups of the configuration that most models fit, the smallest of those.
+    """
+    fitting = run.space.fits_alone.sum(axis=0)
+    return score_each(run, "models dealt out in turn, to begin with", [_dealt(run.space, int(fitting.argmax()))])
+
+
+def _dealt(space: Space, shape: int) -> Layout:
+    count, left = divmod(space.devices, int(space.catalogue.devices[shape]))
+    layout = space.empty([shape] * count + remainder_shapes(space, left))
     used_gib = np.zeros((layout.shape.size, space.catalogue.weight_gib.shape[1]))
     models = len(space.problem.models)
     g = m = 0
@@ -66,10 +86,10 @@ def round_robin(run: Run, pp: int, tp: int) -> None:
         layout.holds[g, m] = True
         used_gib[g] += space.catalogue.weight_gib[space.catalogue.first_row[m] + layout.shape[g]]
         g, m = (g + 1) % layout.shape.size, (m + 1) % models
-    score_each(run, "models dealt out in turn", [layout])
+    return layout
 
 
-def dedicated(run: Run, pp: int | None, tp: int | None) -> None:
+def dedicated(run: Run, options: DedicatedOptions) -> None:
     """Every model its own groups, as many as its share of the offered load asks for.
 
     Without pp and tp each model takes its smallest configuration that fits, the one with the shallower pipeline
@@ -77,8 +97,8 @@ def dedicated(run: Run, pp: int | None, tp: int | None) -> None:
     the model that lacks most of its quota (largest remainder), quota = share of the load * devices / group size.
     """
     space = run.space
-    run.enter("hand out devices")
-    shape_of = _own_shapes(space, pp, tp)
+    run.budget.enter("hand out devices")
+    shape_of = _own_shapes(space, options.pp, options.tp)
     placeable = np.flatnonzero(shape_of >= 0)
     size = np.where(shape_of >= 0, space.catalogue.devices[shape_of], 1)
     load_s = np.maximum(space.load_s, 1e-12)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from planner.search import fill_kernels
-from planner.search.baselines import uniform_groups
+from planner.search.baselines import groups_to_fill
+from planner.search.options import BeamOptions, FillOptions
 from planner.search.result import Alternative
-from planner.search.run import WORKERS, Run
+from planner.search.run import Run
 from planner.search.scoring import Scored, score_each, score_layout
 from planner.search.space import Layout, Space
-from simulator import Placement
+from planner.search.workers import WORKERS
 from simulator.kernels import NONE
 
 
@@ -27,21 +28,21 @@ class _Child:
     objective: float
 
 
-def greedy(run: Run, placement: Placement | None, pp: int, tp: int) -> None:
+def greedy(run: Run, options: FillOptions) -> None:
     """Beam search that keeps one selection."""
-    beam(run, placement, pp, tp, width=1)
+    beam(run, BeamOptions(options.pp, options.tp, options.placement, width=1))
 
 
-def beam(run: Run, placement: Placement | None, pp: int, tp: int, width: int) -> None:
+def beam(run: Run, options: BeamOptions) -> None:
     """Grow the selection of models by the replica that scores best, keeping the best `width` selections.
 
     Score = attainment - mean latency / 10,000 + replicas / 1,000,000, where requests that did not run count with
     latency 0. A replica fits with `<=`, as everywhere here (the authors' beam has `<`, their greedy `<=`). Selections
     that differ in the order of their groups only are one.
     """
-    run.enter("grow the selection")
-    space = run.space
-    start = space.layout(placement) if placement is not None else uniform_groups(run, pp, tp)
+    run.budget.enter("grow the selection")
+    space, width = run.space, options.width
+    start = groups_to_fill(run, options)
     frontier = score_each(run, "empty groups", [start])
     best, visited = frontier[0], {start.key()}
     best_objective = _objective(space, best.good, best.latency_s.sum(), int(start.holds.sum()))
@@ -71,12 +72,12 @@ def _children(run: Run, frontier: list[Scored], visited: set[bytes], width: int)
             if len(part):
                 layout = parent.layout
                 arguments = (layout.shape, layout.holds, part, parent.good_at, parent.latency_s, width)
-                rest = (space.catalogue, space.traffic, space.rules, run.control)
+                rest = (space.catalogue, space.traffic, space.rules, run.workers.control)
                 tasks.append((fill_kernels.score_additions, arguments + rest))
                 owners.append((parent, part))
     children = []
-    for (parent, part), (good, latency_s) in zip(owners, run.each(tasks), strict=True):
-        run.evaluations += len(part)
+    for (parent, part), (good, latency_s) in zip(owners, run.workers.each(tasks), strict=True):
+        run.budget.spend(len(part))
         replicas = int(parent.layout.holds.sum()) + 1
         for (g, m), own, total_s in zip(part.tolist(), good.tolist(), latency_s.tolist(), strict=True):
             if own != NONE:
@@ -107,7 +108,7 @@ def _grow(run: Run, children: list[_Child]) -> list[Scored]:
         layout.holds[child.group, child.model] = True
         fill_kernels.normalise(layout.shape, layout.holds, np.arange(layout.shape.size))
         layouts.append(layout)
-    return list(run.each((score_layout, (run.space, layout, run.control)) for layout in layouts))
+    return list(run.workers.each((score_layout, (run.space, layout, run.workers.control)) for layout in layouts))
 
 
 def _in_words(space: Space, child: _Child) -> str:

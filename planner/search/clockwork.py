@@ -8,50 +8,60 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from planner.search.filling import fill_layout
+from planner.search.options import ClockworkOptions
 from planner.search.run import Run
+from planner.search.scoring import attainment
 from planner.search.space import Layout, Space, build_traffic
-from simulator import InputError, Schedule, Workload, simulate
+from simulator import InputError, Schedule, Workload
 
 MAX_WINDOWS = 20_000
 # Weights over PCIe 3.0 x16, about 12 GiB/s: the price that the note about honest swapping assumes.
 PCIE_S_PER_GIB = 1 / 12
 
 
-def clockwork(run: Run, window_s: float, foresight: bool) -> None:
+def clockwork(run: Run, options: ClockworkOptions) -> None:
     """A schedule of single-device placements, one a window (alpaserve.md section 5, Clockwork++).
 
     A window ends with the first request that arrives more than window_s after its start. With foresight each window
     is planned for its own requests, as the authors do (an optimistic upper bound of Clockwork); without, for those of
     the window before. Whether backlog stays and what loading costs are serving rules; the notes give the score with
-    the authors' free swapping and with backlog and loading time.
+    the authors' free swapping and with backlog and loading time. Until the last window is planned the answer is
+    partial: the last placement serves all that comes later.
     """
     space, workload = run.space, run.space.problem.workload
     single = space.empty([space.shape_index(1, 1)] * space.devices)
-    bounds = window_bounds(workload, window_s)
-    if len(bounds) - 1 > MAX_WINDOWS:
-        raise InputError(f"window_s is {window_s:g}, which makes {len(bounds) - 1:,} windows; {MAX_WINDOWS:,} at most.")
-    run.enter("plan the windows")
-    planned = bounds if foresight else [bounds[0], *bounds[:-1]]
-    parts = [workload.rows(slice(a, b)) for a, b in zip(planned[:-1], planned[1:], strict=True)]
+    bounds = window_bounds(workload, options.window_s)
+    run.budget.enter("plan the windows")
+    planned = bounds if options.foresight else [bounds[0], *bounds[:-1]]
+    parts = (workload.rows(slice(a, b)) for a, b in zip(planned[:-1], planned[1:], strict=True))
     epochs: list[tuple[float, Layout]] = []
     good = 0
-    tasks = ((fill_layout, (space, single, run.control, None, build_traffic(part))) for part in parts)
-    for at, filled in zip(bounds[:-1], run.each(tasks), strict=True):
-        run.evaluations += filled.evaluations
+    tasks = ((fill_layout, (space, single, run.workers.control, None, build_traffic(part))) for part in parts)
+    run.partial = f"0 of {len(bounds) - 1} windows were planned"
+    for at, filled in zip(bounds[:-1], run.workers.each(tasks), strict=True):
+        if filled is None:
+            continue
+        run.budget.spend(filled.evaluations)
         layout = _keep_in_place(space, epochs[-1][1], filled.layout) if epochs else filled.layout
         start_s = float(np.nextafter(workload.arrival_s[at - 1] + space.rules.client_delay_s, np.inf)) if at else 0.0
         epochs.append((start_s, layout))
         good += filled.good
-        run.record(f"window {len(epochs)}, from {start_s:.0f} s on", _schedule(space, epochs), run.share(good))
+        if run.incumbent.is_beaten_by(run.share(good)):
+            what = f"window {len(epochs)}, from {start_s:.0f} s on"
+            run.incumbent.replace(what, _schedule(space, epochs), run.share(good))
+        run.partial = f"{len(epochs)} of {len(bounds) - 1} windows were planned"
+    run.partial = None
     _note_both_ways(run, _schedule(space, epochs))
 
 
 def window_bounds(workload: Workload, window_s: float) -> list[int]:
-    """Where windows begin, as rows of the workload, and its length at the end."""
+    """Where windows begin, as rows of the workload, and its length at the end; InputError for too many windows."""
     bounds, n = [0], len(workload)
     while bounds[-1] < n:
         start_s = float(workload.arrival_s[max(bounds[-1] - 1, 0)])
         bounds.append(min(int(np.searchsorted(workload.arrival_s, start_s + window_s, side="right")) + 1, n))
+        if len(bounds) > MAX_WINDOWS + 1:
+            raise InputError(f"window_s is {window_s:g}, which makes more than {MAX_WINDOWS:,} windows.")
     return bounds if n else [0, 0]
 
 
@@ -75,9 +85,8 @@ def _note_both_ways(run: Run, schedule: Schedule) -> None:
     free = replace(problem.serving, forget_backlog=True, load_s_per_gib=0.0)
     load_s_per_gib = problem.serving.load_s_per_gib or PCIE_S_PER_GIB
     honest = replace(problem.serving, forget_backlog=False, load_s_per_gib=load_s_per_gib)
-    scores = [
-        simulate(problem.models, schedule, problem.workload, serving).slo_attainment for serving in (free, honest)
-    ]
+    arguments = (problem, schedule, problem.workload, run.workers.control)
+    scores = list(run.workers.each((attainment, (*arguments, serving)) for serving in (free, honest)))
     run.notes.append(
         f"{len(schedule.epochs)} windows: {scores[0]:.2%} of requests in time if swapping is free and forgets backlog, "
         f"{scores[1]:.2%} if backlog stays and loading takes {load_s_per_gib:.3f} s per GiB."

@@ -7,6 +7,8 @@ from itertools import combinations
 
 import numpy as np
 
+from planner.search.baselines import fall_back
+from planner.search.options import ExhaustiveOptions
 from planner.search.partition import allowed_shapes
 from planner.search.run import Run
 from planner.search.space import Layout, Space
@@ -18,39 +20,43 @@ PLACEMENTS_PER_CALL = 2_000
 _Choice = tuple[int, tuple[int, ...]]
 
 
-def exhaustive(
-    run: Run, max_pp: int, max_tp: int, shapes: tuple[tuple[int, int], ...] | None, max_placements: int
-) -> None:
+def exhaustive(run: Run, options: ExhaustiveOptions) -> None:
     """Score every placement: every sequence of groups that hold something and fit the devices.
 
     Groups in another order are another placement, because ties between groups go to the lower index. The notes say
     how many were tried. Raises InputError if there are more than `max_placements`.
     """
-    space = run.space
-    choices = _choices(space, allowed_shapes(space, max_pp, max_tp, shapes), max_placements)
+    space, max_placements = run.space, options.max_placements
+    shapes = allowed_shapes(space, options.max_pp, options.max_tp, options.shapes)
+    choices = _choices(space, shapes, max_placements)
     total = _count(space, choices)
     if total > max_placements:
         raise InputError(
             f"There are {total:,} placements to try; at most {max_placements:,} are allowed (max_placements). "
             "Take fewer models, devices or configurations, or another algorithm."
         )
-    run.enter("try every placement")
+    fall_back(run)
+    run.budget.enter("try every placement")
     tried = 0
     groups = max(space.devices // int(space.catalogue.devices[[c for c, _ in choices]].min()), 1) if choices else 1
     batches = _batches(space, choices, groups)
-    tasks = (
-        (_score_batch, (space, shape, holds, int(run.best_score * len(space.problem.workload)), run.control))
-        for shape, holds in batches
-    )
-    for shape, holds, good in run.each(tasks):
-        scored = good.size if run.control[0] == 0 else int((good >= 0).sum())
-        tried, run.evaluations = tried + scored, run.evaluations + scored
-        at = int(good.argmax())
+    tasks = ((_score_batch, (space, shape, holds, _least(run), run.workers.control)) for shape, holds in batches)
+    for shape, holds, good in run.workers.each(tasks):
+        scored = good.size if run.workers.control[0] == 0 else int((good >= 0).sum())
+        tried += scored
+        run.budget.spend(scored)
+        # Of equals, one that holds something.
+        at = int(np.lexsort((holds.any(axis=(1, 2)), good))[-1])
         if good[at] >= 0:
             used = holds[at].any(axis=1)
             layout = Layout(shape[at][used], holds[at][used])
             run.offer(f"the best of {tried:,} placements tried", layout, int(good[at]))
     run.notes.append(f"All {tried:,} placements were tried; this is the best.")
+
+
+def _least(run: Run) -> int:
+    """Requests in time of the best so far; what has fewer need not be simulated to the end."""
+    return int((run.incumbent.score or 0.0) * len(run.space.problem.workload))
 
 
 def _choices(space: Space, shapes: list[int], limit: int) -> list[_Choice]:

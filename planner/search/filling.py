@@ -45,7 +45,7 @@ class Filled:
 
 def fill_layout(
     space: Space, start: Layout, control: np.ndarray, allowed: np.ndarray | None = None, traffic: Traffic | None = None
-) -> Filled:
+) -> Filled | None:
     """Fill a layout with replicas (alpaserve.md 3.3, `fill_kernels.fill`).
 
     Args:
@@ -53,6 +53,8 @@ def fill_layout(
         control: int64 (1,), stops the filling when set.
         allowed: bool (M,), the models to place, by default all; requests of the others are ignored.
         traffic: the requests to judge by; by default all.
+
+    Returns None if stopped before any layout was scored.
     """
     layout = start.copy()
     traffic = traffic or space.traffic
@@ -65,23 +67,27 @@ def fill_layout(
         layout.shape, layout.holds, allowed, space.catalogue, traffic, space.rules, control, good_at, latency_s,
         chosen, good_after,
     )  # fmt: skip
+    if evaluations == 0:
+        return None
     scored = Scored(layout, good_at, latency_s)
     return Filled(start, scored, evaluations, chosen[:steps].copy(), good_after[: steps + 1].copy())
 
 
 def fill_each(run: Run, starts: Iterable[Layout]) -> Iterator[Filled]:
     """Fill several layouts, two at a time; the evaluations are counted."""
-    for filled in run.each((fill_layout, (run.space, start, run.control)) for start in starts):
-        run.evaluations += filled.evaluations
-        yield filled
+    arguments = (run.workers.control, None, run.traffic)
+    for filled in run.workers.each((fill_layout, (run.space, start, *arguments)) for start in starts):
+        if filled is not None:
+            run.budget.spend(filled.evaluations)
+            yield filled
 
 
 def fill_and_record(run: Run, start: Layout) -> None:
     """Fill one layout and record every replica as a step."""
-    before = run.evaluations
+    before = run.budget.tally.evaluations
     for filled in fill_each(run, [start]):
         if run.offer("filled by the fast heuristic", filled.layout, filled.good):
-            run.steps[:] = replay(run, filled, before)
+            run.incumbent.steps[:] = replay(run, filled, before)
 
 
 def replay(run: Run, filled: Filled, evaluations_before: int) -> list[Step]:
@@ -100,4 +106,4 @@ def replay(run: Run, filled: Filled, evaluations_before: int) -> list[Step]:
 
 
 def _step(run: Run, what: str, layout: Layout, good: int, evaluations: int) -> Step:
-    return Step("fill", what, run.space.placement(layout), run.share(int(good)), run.seconds, evaluations)
+    return Step("fill", what, run.space.placement(layout), run.share(int(good)), run.budget.tally.seconds, evaluations)

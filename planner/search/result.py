@@ -46,13 +46,13 @@ class Progress:
     Attributes:
         phase: what it is doing now, a few words.
         evaluations: placements scored so far.
-        best_score: best SLO attainment so far, 0..1.
+        best_score: best SLO attainment so far, 0..1; None before any placement was scored.
         seconds: since it began; time_left_s: until its limit, None if there is none.
     """
 
     phase: str
     evaluations: int
-    best_score: float
+    best_score: float | None
     seconds: float
     time_left_s: float | None = None
 
@@ -83,10 +83,13 @@ class SearchResult:
         placement: the best placement found (a schedule for `clockwork`).
         score: its SLO attainment on the planning traffic, from the simulator, 0..1.
         seconds, evaluations: what it took.
-        stop_reason: "done", "time limit", "evaluation limit", "no improvement", "bound met" or "cancelled".
+        stop_reason: "done" (the algorithm came to its end), "time limit", "evaluation limit", "no improvement",
+            "bound met" or "cancelled".
         steps: the replayable history.
         notes: sentences worth telling, e.g. models that fit nowhere.
         held_out: how the placement does on resamplings that it was not planned for, if that was asked.
+        partial: whether the search ended before the placement was whole, e.g. some windows of a schedule were not
+            planned; its score is not comparable to others then, and a note says what is missing.
         bound: what no placement can pass, and why; None for a schedule, or where a history was read
             from a file.
     """
@@ -101,3 +104,4 @@ class SearchResult:
     notes: tuple[str, ...] = field(default=())
     held_out: HeldOut | None = None
     bound: Bound | None = None
+    partial: bool = False

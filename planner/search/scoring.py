@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from planner.problem import Problem
 from planner.search.run import Run
 from planner.search.space import Layout, Space
-from simulator import Placement, score_kernels
+from simulator import Cancelled, Placement, Schedule, Serving, Workload, score_kernels, simulate
 from simulator.score_kernels import Traffic
 
 
@@ -46,11 +47,13 @@ def score_layout(space: Space, layout: Layout, control: np.ndarray, traffic: Tra
 
 
 def score_each(run: Run, what: str, layouts: Iterable[Layout]) -> list[Scored]:
-    """Score layouts on the whole traffic, offer each as the best so far, return them best first."""
+    """Score layouts on all that is planned for, offer each as the best so far, return them best first."""
     scored = []
-    for result in run.each((score_layout, (run.space, layout, run.control)) for layout in layouts):
+    for result in run.workers.each(
+        (score_layout, (run.space, layout, run.workers.control, run.traffic)) for layout in layouts
+    ):
         if result is not None:
-            run.evaluations += 1
+            run.budget.spend(1)
             run.offer(what, result.layout, result.good)
             scored.append(result)
     return sorted(scored, key=lambda result: -result.good)
@@ -61,8 +64,25 @@ def begin_with(run: Run, placement: Placement) -> None:
 
     It is scored even where the limits are used up, so that nothing worse can become the answer.
     """
-    run.phase = "score the given placement"
-    scored = score_layout(run.space, run.space.layout(placement), run.control)
-    run.evaluations += 1
+    run.budget.tally.phase = "score the given placement"
+    scored = score_layout(run.space, run.space.layout(placement), run.workers.control, run.traffic)
+    run.budget.spend(1)
     run.offer("the given placement", scored.layout, scored.good)
     run.start = scored
+
+
+def attainment(
+    problem: Problem,
+    placement: Placement | Schedule,
+    workload: Workload,
+    control: np.ndarray,
+    serving: Serving | None = None,
+) -> float | None:
+    """The SLO attainment of a placement on some traffic under the problem's or other rules; None if stopped."""
+    try:
+        result = simulate(
+            problem.models, placement, workload, serving or problem.serving, lambda *_: control[0] == 0
+        )  # fmt: skip
+    except Cancelled:
+        return None
+    return result.slo_attainment

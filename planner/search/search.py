@@ -4,20 +4,41 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import replace
+from threading import Thread
 from typing import Any
 
 from planner.problem import Problem
-from planner.search.bound import upper_bound
+from planner.search.bound import Bound, upper_bound
+from planner.search.budget import Stopped
 from planner.search.preparation import SEARCHING
-from planner.search.registry import find_algorithm
+from planner.search.registry import configure, find_algorithm
 from planner.search.result import Progress, SearchResult
-from planner.search.run import Run, Stopped
+from planner.search.run import Run, begin_run
 from planner.search.scoring import begin_with
 from planner.search.space import Space
-from planner.search.training import hold_out
-from simulator import Placement, Schedule, simulate
+from planner.search.training import check_held_out, hold_out, with_other_days
+from simulator import InputError, Placement, Schedule, simulate
+
+# Of a time limit, for testing on other days.
+HELD_OUT_SHARE = 0.2
+# The bound is computed beside the search; so long is waited for it after the end.
+BOUND_GRACE_S = 0.1
+
+
+class NoPlacement(InputError):
+    """A search ended without a placement, so there is no figure; `stop_reason` as in SearchResult."""
+
+    def __init__(self, title: str, stop_reason: str) -> None:
+        why = {
+            "cancelled": "was stopped before any placement was scored.",
+            "done": "found no placement that holds a model: none fits the groups it uses.",
+            "time limit": "had scored no placement when its time limit was reached; give it more time.",
+            "evaluation limit": "had scored no placement when its evaluation limit was reached; allow more evaluations.",
+        }[stop_reason]
+        super().__init__(f"{title} {why}")
+        self.stop_reason = stop_reason
 
 
 def search(
@@ -51,16 +72,17 @@ def search(
         options: of the algorithm, see ALGORITHMS.
 
     Raises:
+        NoPlacement: the search ended before any placement that holds a model was scored; the sentence says why.
         InputError: no model fits the cluster, `start` does not fit, or an unknown algorithm or a wrong option.
         Cancelled: `on_progress` returned False while the kernels were compiled, which no limit counts.
     """
     began_s = time.monotonic()
 
     def report(words: str) -> bool | None:
-        progress = Progress(words or "start", 0, 0.0, time.monotonic() - began_s, time_limit_s)
+        progress = Progress(words or "start", 0, None, time.monotonic() - began_s, time_limit_s)
         return None if on_progress is None else on_progress(progress)
 
-    find_algorithm(algorithm)
+    configure(algorithm, options)
     SEARCHING.wait(report)
     return find(
         problem, algorithm, seed, time_limit_s, on_progress, max_evaluations, executor, held_out, start, **options
@@ -80,33 +102,83 @@ def find(
     **options: Any,
 ) -> SearchResult:
     """The search itself, with kernels that may still have to be compiled: see `search`."""
-    chosen = find_algorithm(algorithm)
-    space = Space(problem)
-    with Run(space, seed, time_limit_s, max_evaluations, on_progress, executor) as run:
+    chosen, configured = find_algorithm(algorithm), configure(algorithm, options)
+    check_held_out(held_out)
+    space, resamplings = Space(problem), getattr(configured, "resamplings", 0)
+    bound = _in_background(upper_bound, problem)
+    with begin_run(space, seed, time_limit_s, max_evaluations, on_progress, executor) as run:
         stop_reason = "done"
         try:
+            if resamplings:
+                run.traffic = with_other_days(problem, resamplings, seed)
             if start is not None:
                 begin_with(run, start)
-            chosen.start(run, algorithm, options)
+            run.budget.keep_back(HELD_OUT_SHARE if held_out else 0.0)
+            chosen.function(run, configured)
         except Stopped as stopped:
             stop_reason = stopped.reason
-        placement = replace(run.best, name=chosen.title)
-        result = simulate(problem.models, placement, problem.workload, problem.serving)
-        if start is not None:
-            given = simulate(problem.models, start, problem.workload, problem.serving)
-            if given.slo_attainment > result.slo_attainment:
-                placement, result = replace(start, name=chosen.title), given
-                run.notes.append("Nothing better than the placement to begin with was found.")
+        run.budget.only_time()
+        placement, score = _best(run, start, chosen.title, stop_reason)
+        partial = isinstance(placement, Schedule) and run.partial is not None
+        if partial:
+            run.notes.append(f"This schedule is partial: {run.partial} before the end; its figure counts the rest too.")
+        tested = None
+        if stop_reason != "cancelled":
+            tested = hold_out(run, placement, held_out, resamplings)
         return SearchResult(
             algorithm=algorithm,
             placement=placement,
-            score=result.slo_attainment,
-            seconds=run.seconds,
-            evaluations=run.evaluations,
+            score=score,
+            seconds=run.budget.tally.seconds,
+            evaluations=run.budget.tally.evaluations,
             stop_reason=stop_reason,
-            steps=tuple(run.steps),
+            steps=tuple(run.incumbent.steps),
             notes=tuple(run.notes),
-            held_out=hold_out(problem, placement, held_out, options.get("resamplings", 0), seed),
+            held_out=tested,
             # A schedule may hold more models than fit at once, one after the other.
-            bound=None if isinstance(placement, Schedule) else upper_bound(problem),
+            bound=None if isinstance(placement, Schedule) else _ready(bound),
+            partial=partial,
         )
+
+
+def _best(run: Run, start: Placement | None, title: str, stop_reason: str) -> tuple[Placement | Schedule, float]:
+    """The best placement and its score under the problem's own rules; raises if nothing was scored.
+
+    The kernels' count is the simulator's where requests are served one by one; elsewhere it is simulated.
+    """
+    problem, best = run.space.problem, run.incumbent.placement
+    if best is None:
+        raise NoPlacement(title, stop_reason)
+    by_count = problem.serving.max_batch_size == 1 and run.traffic is run.space.traffic
+    if by_count and not isinstance(best, Schedule) and len(problem.workload):
+        return replace(best, name=title), run.incumbent.score
+    placement, score = best, _simulated(problem, best)
+    if start is not None and (given := _simulated(problem, start)) > score:
+        placement, score = start, given
+        run.notes.append("Nothing better than the placement to begin with was found.")
+    return replace(placement, name=title), score
+
+
+def _simulated(problem: Problem, placement: Placement | Schedule) -> float:
+    return simulate(problem.models, placement, problem.workload, problem.serving).slo_attainment
+
+
+def _in_background(function: Callable[[Problem], Bound], problem: Problem) -> Future[Bound]:
+    """Start computing; nobody waits for the thread."""
+    future: Future[Bound] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(function(problem))
+        except Exception as error:
+            future.set_exception(error)
+
+    Thread(target=work, daemon=True).start()
+    return future
+
+
+def _ready(future: Future[Bound]) -> Bound | None:
+    try:
+        return future.result(timeout=BOUND_GRACE_S)
+    except TimeoutError:
+        return None

@@ -9,9 +9,12 @@ from functools import cached_property
 import numpy as np
 
 from planner.problem import Problem
+from planner.search.budget import Stopped
 from planner.search.result import HeldOut
-from planner.search.space import Space, build_traffic
-from simulator import InputError, Placement, Schedule, Workload, simulate
+from planner.search.run import Run
+from planner.search.scoring import attainment
+from planner.search.space import build_traffic
+from simulator import InputError, Placement, Schedule, Workload
 from simulator.intervals import mean_half_width
 from simulator.score_kernels import Traffic
 from simulator.traces.resample import ModelWindows, draw_windows, windows_of_events
@@ -32,14 +35,12 @@ SEEDS_PER_SEARCH = 10_000
 @dataclass(frozen=True, eq=False)
 class Training:
     """Attributes:
-    traffic: what to improve on. is_whole: whether it is all of the problem's traffic and nothing else.
-    resampled: whether other days are in it.
+    traffic: what to improve on. is_whole: whether it is all that is planned for.
     """
 
     traffic: Traffic
     num_models: int
     is_whole: bool
-    resampled: bool
 
     @cached_property
     def requests_at(self) -> np.ndarray:
@@ -49,16 +50,18 @@ class Training:
         return np.cumsum(parts, axis=0).astype(np.int64)
 
 
-def build_training(space: Space, resamplings: int, seed: int) -> Training:
-    """The problem's traffic, stretches of it if it is long, and so many other days like it."""
-    workload, count = space.problem.workload, len(space.problem.models)
-    is_whole = len(workload) <= MAX_REQUESTS and resamplings == 0
-    if is_whole:
-        return Training(space.traffic, count, True, False)
-    days = [workload, *(resample(space.problem, _seed(seed, day)) for day in range(resamplings))]
-    most = MAX_REQUESTS // (STRETCHES if len(workload) > MAX_REQUESTS else 1)
-    traffic = build_traffic(_end_to_end([part for day in days for part in _stretches(day, most)]))
-    return Training(traffic, count, False, resamplings > 0)
+def build_training(traffic: Traffic, num_models: int) -> Training:
+    """All of the traffic, or stretches of it if it is long."""
+    if traffic.model.size <= MAX_REQUESTS:
+        return Training(traffic, num_models, True)
+    whole = Workload(traffic.arrival_s, traffic.model, num_models, traffic.slo_s if traffic.slo_s.size else None)
+    return Training(build_traffic(_end_to_end(_stretches(whole))), num_models, False)
+
+
+def with_other_days(problem: Problem, resamplings: int, seed: int) -> Traffic:
+    """The problem's traffic and so many other days like it, end to end."""
+    days = [problem.workload, *(resample(problem, _seed(seed, day)) for day in range(resamplings))]
+    return build_traffic(_end_to_end(days))
 
 
 def resample(problem: Problem, seed: int) -> Workload:
@@ -89,25 +92,44 @@ def resample(problem: Problem, seed: int) -> Workload:
     return _merged(count, [(drawn.arrival_s, drawn.model), (workload.arrival_s[rare], workload.model[rare])])
 
 
-def hold_out(
-    problem: Problem, placement: Placement | Schedule, count: int, planned_for: int, seed: int
-) -> HeldOut | None:
-    """Test a placement on `count` days that it was not planned for; None if count is 0.
+def hold_out(run: Run, placement: Placement | Schedule, count: int, planned_for: int) -> HeldOut | None:
+    """Test a placement on `count` days that it was not planned for; on fewer if the search's limits end it.
 
     Args:
         planned_for: resamplings that it was planned for beside the problem's own traffic, with the same seed.
+
+    Returns None if count is 0 or no day was finished.
     """
+    days = [None, *(_seed(run.seed, day) for day in range(planned_for))]
+    others = [_seed(run.seed, SEEDS_PER_SEARCH // 2 + day) for day in range(count)] if count else []
+    arguments = (run.space.problem, placement, run.workers.control)
+    scores: list[float] = []
+    try:
+        for score in run.workers.each((_on_day, (*arguments, day)) for day in days + others if others):
+            if score is not None:
+                scores.append(score)
+    except Stopped as stopped:
+        done = max(len(scores) - len(days), 0)
+        run.notes.append(f"Tested on {done} of {count} other days: {stopped.reason}.")
+    in_sample, tested = scores[: len(days)], scores[len(days) :]
+    if not tested:
+        return None
+    half_width = mean_half_width(np.array(tested))
+    return HeldOut(float(np.mean(in_sample)), float(np.mean(tested)), half_width, len(tested))
+
+
+def check_held_out(count: int) -> None:
+    """Raises InputError unless so many days can be held out."""
     if not 0 <= count <= MAX_HELD_OUT:
         raise InputError(f"held_out is {count}; a whole number from 0 to {MAX_HELD_OUT} is allowed.")
-    if count == 0:
-        return None
-    known = [problem.workload, *(resample(problem, _seed(seed, day)) for day in range(planned_for))]
-    others = [resample(problem, _seed(seed, SEEDS_PER_SEARCH // 2 + day)) for day in range(count)]
-    in_sample, tested = (
-        [simulate(problem.models, placement, day, problem.serving).slo_attainment for day in days]
-        for days in (known, others)
-    )
-    return HeldOut(float(np.mean(in_sample)), float(np.mean(tested)), mean_half_width(np.array(tested)), count)
+
+
+def _on_day(
+    problem: Problem, placement: Placement | Schedule, control: np.ndarray, day_seed: int | None
+) -> float | None:
+    """The attainment on a resampled day, or on the problem's own traffic; None if stopped."""
+    workload = problem.workload if day_seed is None else resample(problem, day_seed)
+    return attainment(problem, placement, workload, control)
 
 
 def _seed(seed: int, day: int) -> int:
@@ -115,10 +137,9 @@ def _seed(seed: int, day: int) -> int:
     return int(np.random.default_rng([seed, day]).integers(1 << 31))
 
 
-def _stretches(day: Workload, most: int) -> list[Workload]:
-    """The day, or stretches of `most` requests spread evenly over it if they are fewer."""
-    if len(day) <= most * STRETCHES:
-        return [day]
+def _stretches(day: Workload) -> list[Workload]:
+    """Stretches spread evenly over a long day, MAX_REQUESTS together."""
+    most = MAX_REQUESTS // STRETCHES
     starts = np.linspace(0, len(day) - most, STRETCHES).astype(np.int64)
     return [day.rows(slice(start, start + most)) for start in starts]
 

@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wa
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
-from planner.compare import NothingFound, PlacementOutcome, evaluate, place
+from planner.compare import PlacementOutcome, evaluate, place
 from planner.scenario.inputs import Inputs, TraceReader, build_inputs, read_scenario_trace
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import find_algorithm
@@ -114,7 +114,7 @@ class Evaluator:
         try:
             inputs = self._inputs(point)
             outcome = self._outcome(point.section, inputs, [r.outcome for r in harder if r.outcome is not None])
-        except NothingFound as nothing:
+        except NoPlacement as nothing:
             result = PointResult(point, None, str(nothing), undecided=True)
         except InputError as error:
             result = PointResult(point, None, str(error))
@@ -150,7 +150,7 @@ class Evaluator:
         start = best.placement if best is not None and isinstance(best.placement, Placement) else None
         try:
             placement, found = place(section, inputs, self.watch, start)
-        except NothingFound as nothing:
+        except NoPlacement as nothing:
             if best is None:
                 raise
             return self._kept(best, nothing.found, inputs)

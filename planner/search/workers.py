@@ -1,0 +1,68 @@
+"""The threads that score placements for a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+
+import numpy as np
+
+from planner.search.budget import POLL_S, Budget, Stopped
+
+# Fixed, not the number of processors: the same seed gives the same answer on every machine.
+WORKERS = 2
+
+
+class Workers:
+    """Attributes:
+    control: int64 (1,); kernels stop soon after it is set.
+    """
+
+    def __init__(self, budget: Budget, executor: Executor | None = None) -> None:
+        self.budget, self.control = budget, np.zeros(1, dtype=np.int64)
+        self._own_executor = ThreadPoolExecutor(WORKERS) if executor is None else None
+        self._executor = executor or self._own_executor
+
+    def close(self) -> None:
+        """Stop what is under way; threads of our own end."""
+        self.control[0] = 1
+        if self._own_executor is not None:
+            self._own_executor.shutdown()
+
+    def each(self, tasks: Iterable[tuple[Callable, tuple]]) -> Iterator:
+        """Results of (function, arguments) in order, WORKERS at a time in other threads.
+
+        When a condition ends the search nothing more is begun; where it is urgent, `control` is set. What was under
+        way is still yielded, and then Stopped is raised.
+        """
+        waiting: list[Future] = []
+        stopped: Stopped | None = None
+        tasks = iter(tasks)
+        while True:
+            while stopped is None and len(waiting) < WORKERS and (task := next(tasks, None)) is not None:
+                waiting.append(self._executor.submit(task[0], *task[1]))
+            if not waiting:
+                break
+            stopped = self._wait(waiting[0], stopped)
+            yield waiting.pop(0).result()
+            stopped = stopped or self._look()
+        if stopped is not None:
+            self.control[0] = 0
+            raise stopped
+
+    def _wait(self, future: Future, stopped: Stopped | None) -> Stopped | None:
+        while True:
+            left_s = self.budget.time_left_s
+            wait([future], timeout=POLL_S if not left_s else min(POLL_S, left_s))
+            if future.done():
+                return stopped
+            stopped = self._look() or stopped
+
+    def _look(self) -> Stopped | None:
+        try:
+            self.budget.check()
+        except Stopped as stopped:
+            if stopped.urgent:
+                self.control[0] = 1
+            return stopped
+        return None
