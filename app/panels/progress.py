@@ -66,7 +66,8 @@ def _sentence(job: Job) -> str:
     progress = job.progress
     parts = [f"{plain(job.name)}: {'stopping' if job.is_stopped else job.what}"]
     if progress is not None:
-        parts.append(f"best so far {words.share(progress.best_score)} of deadlines")
+        if progress.best_score is not None:
+            parts.append(f"best so far {words.share(progress.best_score)} of deadlines")
         parts.append(f"{words.count(progress.evaluations)} placements tried in {words.span(progress.seconds)}")
         if progress.time_left_s is not None:
             parts.append(f"at most {words.span(progress.time_left_s)} left")

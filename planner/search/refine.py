@@ -28,7 +28,7 @@ PATIENCE = 1.0
 # so a longer search does what a shorter one did, and then more.
 TEMPERATURE = 0.25
 FULL_HEAT_EVALUATIONS = 50_000
-FIRST_ROUND_EVALUATIONS = 3_000
+FIRST_ROUND_EVALUATIONS = 6_000
 GROWTH = 2
 REJECTED_SLOTS = 1 << 14
 # A call into the kernel handles at most so many requests, some 50 ms; chains compare notes every so many calls.

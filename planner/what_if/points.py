@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from planner.compare import PlacementOutcome, evaluate, place
 from planner.scenario.inputs import Inputs, TraceReader, build_inputs, read_scenario_trace
 from planner.scenario.schema import PlacementSection, Scenario
-from planner.search import find_algorithm
+from planner.search import NoPlacement, find_algorithm
 from planner.what_if.variation import vary, with_own_deadlines
 from simulator import Cancelled, InputError, Placement, Profile
 
@@ -115,7 +115,7 @@ class Evaluator:
             inputs = self._inputs(point)
             outcome = self._outcome(point.section, inputs, [r.outcome for r in harder if r.outcome is not None])
         except NoPlacement as nothing:
-            result = PointResult(point, None, str(nothing), undecided=True)
+            result = PointResult(point, None, str(nothing), undecided=nothing.stop_reason != "done")
         except InputError as error:
             result = PointResult(point, None, str(error))
         else:
@@ -150,10 +150,10 @@ class Evaluator:
         start = best.placement if best is not None and isinstance(best.placement, Placement) else None
         try:
             placement, found = place(section, inputs, self.watch, start)
-        except NoPlacement as nothing:
+        except NoPlacement:
             if best is None:
                 raise
-            return self._kept(best, nothing.found, inputs)
+            return self._kept(best, best.search, inputs)
         outcome = evaluate(placement, found, inputs, self.watch)
         return self._kept(best, found, inputs) if best is not None and attained(best) > attained(outcome) else outcome
 
