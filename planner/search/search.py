@@ -35,7 +35,7 @@ class NoPlacement(InputError):
             "cancelled": "was stopped before any placement was scored.",
             "done": "found no placement that holds a model: none fits the groups it uses.",
             "time limit": "had scored no placement when its time limit was reached; give it more time.",
-            "evaluation limit": "had scored no placement when its evaluation limit was reached; allow more evaluations.",
+            "evaluation limit": "had scored no placement when its evaluation limit was reached; allow more.",
         }[stop_reason]
         super().__init__(f"{title} {why}")
         self.stop_reason = stop_reason
