@@ -1,0 +1,125 @@
+"""How far the token simulator is off measured systems, misses included."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from planner.generation.fit_points import fit_points, predict_tpot_s
+from planner.generation.measured import layer_profile, point_groups
+from planner.generation.vllm_runs import PLENTY_BLOCKS, MeasuredRun, calibrate, read_vllm_run, run_errors, simulate_run
+from simulator import InputError
+from simulator.generation import GenerationProfile
+
+# Written by `python -m planner validate --generation FOLDER --write`.
+ERRORS_FILE = Path(__file__).with_name("evidence.json")
+# Run: the layer times that its profile is fitted to, None where there are none.
+RUNS = {
+    "RTX4090-Llama-3.1-8B": "RTX4090-Llama-3.1-8B-tp1",
+    "RTXPRO6000-Llama-3.1-8B": "RTXPRO6000-Llama-3.1-8B-tp1",
+}
+NOT_MODELLED = (
+    "Not modelled: prefix cache hits, speculative decoding, swapping of LoRA adapters, pipeline bubbles of "
+    "token-level pipeline parallelism, power."
+)
+# Two engines, and no layer times of their model: the profile of another one on the same device, times a factor.
+MOE_RUN = "RTXPRO6000-Qwen3-30B-A3B-Instruct-2507"
+# How often a request was preempted in the run on the RTX 4090, as published with it.
+RUN_PREEMPTIONS = 242
+MAX_STEPS = 500
+
+
+@dataclass(frozen=True)
+class Error:
+    """One line of the table.
+
+    Attributes:
+        check: against what. case: which run, deployment or stage. quantity: of what.
+        error: relative, ours over measured less 1; for quantities that end in "|error|" the median of absolute ones.
+    """
+
+    check: str
+    case: str
+    quantity: str
+    error: float
+
+
+def generation_errors(folder: str | Path) -> list[Error]:
+    """Compare with the measured data in a folder; raises InputError if it is not there."""
+    folder = Path(folder)
+    if not (folder / "vllm_runs").is_dir():
+        raise InputError(f"'{folder}' has no folder vllm_runs; the measured data are needed to compare with them.")
+    return [*_vllm_errors(folder), *_point_errors(folder), *_stage_errors(folder)]
+
+
+@cache
+def known_generation_errors() -> tuple[Error, ...]:
+    """The errors as last measured."""
+    return tuple(Error(**row) for row in json.loads(ERRORS_FILE.read_text(encoding="utf-8")))
+
+
+def write_generation_errors(errors: Sequence[Error]) -> None:
+    """Keep errors for `known_generation_errors`."""
+    ERRORS_FILE.write_text(json.dumps([asdict(e) for e in errors], indent=1) + "\n", encoding="utf-8")
+
+
+def _vllm_errors(folder: Path) -> list[Error]:
+    errors = []
+    for name, table in RUNS.items():
+        run, profile = read_vllm_run(folder / "vllm_runs" / name), layer_profile(folder, table)
+        errors += _run_lines("vLLM run, no calibration", name, run, profile)
+        errors += _run_lines("vLLM run, one factor", name, run, profile.scaled(calibrate(run, profile)))
+        if run.limits.kv_blocks < PLENTY_BLOCKS:
+            share = float(simulate_run(run, profile).preemptions.sum() / RUN_PREEMPTIONS - 1)
+            errors.append(Error("vLLM run, no calibration", name, "preemptions", share))
+    moe, profile = read_vllm_run(folder / "vllm_runs" / MOE_RUN), layer_profile(folder, "RTXPRO6000-Llama-3.1-8B-tp1")
+    scaled = profile.scaled(calibrate(moe, profile))
+    return [*errors, *_run_lines("vLLM run, another model's profile and one factor", MOE_RUN, moe, scaled)]
+
+
+def _run_lines(check: str, name: str, run: MeasuredRun, profile: GenerationProfile) -> list[Error]:
+    found = run_errors(run, simulate_run(run, profile))
+    median = found.pop("e2e_request_median")
+    lines = [Error(check, name, quantity, error) for quantity, error in found.items()]
+    return [*lines, Error(check, name, "e2e of a request, median |error|", median)]
+
+
+def _point_errors(folder: Path) -> list[Error]:
+    """Every second point of a deployment is fitted, the others predicted."""
+    errors = []
+    for name, (_, points) in point_groups(folder).items():
+        odd = np.arange(points.tpot_s.size) % 2 == 1
+        fitted, rest = fit_points(points.rows(~odd), name, "", 1, 1.0, ""), points.rows(odd)
+        error = np.median(np.abs(predict_tpot_s(fitted, rest) / rest.tpot_s - 1))
+        errors.append(Error("closed loops, half fitted", name, "tpot, median |error|", float(error)))
+    medians = [e.error for e in errors]
+    return [*errors, Error("closed loops, half fitted", "all", "tpot, median of medians", float(np.median(medians)))]
+
+
+def _stage_errors(folder: Path) -> list[Error]:
+    """Time per token = a + b * tokens in all caches through the two stages of codegen; batch = rate * output * time, by
+    Little. Prompts came from the prefix cache and cost nothing."""
+    table = pd.read_csv(folder / "vllm_h100_stages.csv")
+    errors = []
+    for _, stages in table.groupby("model"):
+        fitted = stages.experiment.str.contains("codegen")
+        context = stages.prompt_tokens_mean + stages.output_tokens / 2
+        batch = stages.rate * stages.output_tokens * stages.itl_ms / 1e3
+        b, a = np.polyfit((batch * context)[fitted], stages.itl_ms[fitted], 1)
+        for row, stage in stages[~fitted].iterrows():
+            itl_ms = a
+            for _ in range(MAX_STEPS):
+                running = min(stage.max_num_seqs, stage.rate * stage.output_tokens * itl_ms / 1e3)
+                itl_ms = a + b * running * context[row]
+            case = f"{stage.experiment}, {stage.rate:g} req/s"
+            errors.append(Error("H100 stages, codegen fitted", case, "itl", float(itl_ms / stage.itl_ms - 1)))
+    sizes = np.abs([e.error for e in errors])
+    check = "H100 stages, codegen fitted"
+    return [*errors, Error(check, "all", "itl, median |error|", float(np.median(sizes))),
+            Error(check, "all", "itl, largest |error|", float(sizes.max()))]  # fmt: skip

@@ -1,0 +1,111 @@
+"""Runs measured on vLLM: reading their request logs, simulating them, and comparing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+
+from simulator import InputError
+from simulator.generation import (
+    Engine,
+    EngineGroup,
+    EngineLimits,
+    GenerationProfile,
+    GenerationResult,
+    TokenWorkload,
+    simulate_generation,
+)
+
+COLUMNS = ("input_toks", "output_toks", "queued_ts", "scheduled_ts", "first_token_ts", "last_token_ts")
+QUANTITIES = ("e2e", "tpot", "ttft")
+# Where a log does not say how many blocks there were: more than any run here fills.
+PLENTY_BLOCKS = 10**6
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredRun:
+    """Requests as they were served, in order of arrival; float64 (n,), seconds.
+
+    `workload` has the arrivals; ttft_s, tpot_s, e2e_s are counted from them.
+    """
+
+    workload: TokenWorkload
+    ttft_s: np.ndarray
+    tpot_s: np.ndarray
+    e2e_s: np.ndarray
+    limits: EngineLimits
+    engines: int
+
+
+def read_vllm_run(folder: str | Path) -> MeasuredRun:
+    """A folder with `requests.jsonl` (vLLM's own time stamps of every request) and `meta.json` (the limits).
+
+    Raises InputError with file, line and key. Requests arrive when the engine queued them.
+    """
+    folder = Path(folder)
+    try:
+        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"'{folder / 'meta.json'}' cannot be read: {error}.") from None
+    cache, settings = meta.get("kv_cache", {}), meta["engine_kwargs"]
+    limits = EngineLimits(
+        settings["max_num_batched_tokens"], settings["max_num_seqs"],
+        cache.get("num_gpu_blocks", PLENTY_BLOCKS), cache.get("block_size", 16),
+    )  # fmt: skip
+    return read_request_log(folder / "requests.jsonl", limits, settings.get("data_parallel_size", 1))
+
+
+def read_request_log(path: str | Path, limits: EngineLimits, engines: int = 1) -> MeasuredRun:
+    """One JSON object a line with input_toks, output_toks, queued_ts, scheduled_ts, first_token_ts, last_token_ts."""
+    try:
+        table = pd.read_json(path, lines=True)
+    except (OSError, ValueError) as error:
+        raise InputError(f"Request log '{path}' cannot be read: {error}.") from None
+    missing = [column for column in COLUMNS if column not in table]
+    if missing:
+        raise InputError(f"Request log '{path}' has no key '{missing[0]}'; {', '.join(COLUMNS)} are needed.")
+    bad = np.flatnonzero(~np.isfinite(table[list(COLUMNS)].to_numpy(float)).all(axis=1))
+    if bad.size:
+        raise InputError(f"Request log '{path}', line {int(bad[0]) + 1}: a number is missing; each request needs all.")
+    table = table.sort_values("queued_ts", kind="stable")
+    queued_s = table.queued_ts.to_numpy(float)
+    first_s, last_s = table.first_token_ts.to_numpy(float), table.last_token_ts.to_numpy(float)
+    output = table.output_toks.to_numpy()
+    workload = TokenWorkload(
+        queued_s - queued_s[0], np.zeros(len(table), int), table.input_toks.to_numpy(), output, ("model",)
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        tpot_s = np.where(output > 1, (last_s - first_s) / (output - 1), np.nan)
+    return MeasuredRun(workload, first_s - queued_s, tpot_s, last_s - queued_s, limits, engines)
+
+
+def simulate_run(run: MeasuredRun, profile: GenerationProfile) -> GenerationResult:
+    """The requests of a run on our engines."""
+    group = EngineGroup((Engine("model", profile, run.limits),))
+    return simulate_generation([group] * run.engines, run.workload, "fewest_requests")
+
+
+def calibrate(run: MeasuredRun, profile: GenerationProfile) -> float:
+    """The factor on all times of a profile with which the mean end-to-end time of the run is met."""
+    target_s = run.e2e_s.mean()
+    return brentq(lambda f: simulate_run(run, profile.scaled(f)).e2e_s.mean() - target_s, 0.3, 4.0, xtol=1e-5)
+
+
+def run_errors(run: MeasuredRun, result: GenerationResult) -> dict[str, float]:
+    """Relative errors, ours over measured less 1: mean, p50, p90, p99 of each quantity as "e2e_mean" and so on, and
+    "e2e_request_median", the median |error| of single requests."""
+    errors = {}
+    for name in QUANTITIES:
+        ours, theirs = getattr(result, f"{name}_s"), getattr(run, f"{name}_s")
+        both = ~(np.isnan(ours) | np.isnan(theirs))
+        ours, theirs = ours[both], theirs[both]
+        errors[f"{name}_mean"] = float(ours.mean() / theirs.mean() - 1)
+        for q in (50, 90, 99):
+            errors[f"{name}_p{q}"] = float(np.percentile(ours, q) / np.percentile(theirs, q) - 1)
+    errors["e2e_request_median"] = float(np.median(np.abs(result.e2e_s / run.e2e_s - 1)))
+    return errors
