@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.report import print_json, print_table
 from planner.evidence.published import load_published
 from planner.evidence.validate import RunError, summarise_errors, validate, write_known_errors
+from planner.generation.evidence import (
+    NOT_MODELLED,
+    Error,
+    generation_errors,
+    known_generation_errors,
+    write_generation_errors,
+)
 from simulator.catalogue import builtin_catalogue, load_catalogue
 
 WORST_SHOWN = 5
@@ -18,6 +26,7 @@ WORST_SHOWN = 5
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--published", metavar="FILE", nargs="+", help="other published runs (.jsonl or .csv)")
     parser.add_argument("--profiles", metavar="FILE", help="a catalogue instead of the built-in one")
+    parser.add_argument("--generation", metavar="FOLDER", help="measured token-by-token runs, to compare with anew")
     parser.add_argument("--write", action="store_true", help="keep the errors for the app to show")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(run=run)
@@ -27,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
     """Replay, summarise, print."""
     runs = [r for path in args.published for r in load_published(path)] if args.published else load_published()
     catalogue = load_catalogue(args.profiles) if args.profiles else builtin_catalogue()
+    tokens = generation_errors(args.generation) if args.generation else known_generation_errors()
     with Interrupt() as interrupt:
 
         def report(done: int, total: int) -> bool:
@@ -38,10 +48,18 @@ def run(args: argparse.Namespace) -> int:
     summaries = summarise_errors(errors)
     if args.write and not interrupt.requested:
         write_known_errors(summaries)
+        write_generation_errors(tokens)
     if args.json:
-        print_json({"summary": [asdict(s) for s in summaries], "runs": [_row(e) for e in errors]})
+        print_json(
+            {
+                "summary": [asdict(s) for s in summaries],
+                "runs": [_row(e) for e in errors],
+                "generation": [asdict(e) for e in tokens],
+            }
+        )
     else:
         _print_errors(errors, summaries)
+        _print_generation(tokens, "" if args.generation else " (as last measured)")
     return INTERRUPTED if interrupt.requested else 0
 
 
@@ -78,3 +96,12 @@ def _print_errors(errors: list[RunError], summaries: list) -> None:
             [(e.run.policy, e.run.sweep, e.run.devices, e.run.num_models, f"{e.run.slo_scale:g}",
               f"{e.run.slo_attainment:.3f}", f"{e.slo_attainment:.4f}", f"{100 * e.error:+.2f}") for e in worst],
         )  # fmt: skip
+
+
+def _print_generation(errors: Sequence[Error], remark: str) -> None:
+    print(f"\nToken-by-token serving, ours over measured less 1, in percent{remark}\n")
+    print_table(
+        ("check", "case", "quantity", "error"),
+        [(e.check, e.case, e.quantity, f"{100 * e.error:+.1f}") for e in errors],
+    )
+    print(f"\n{NOT_MODELLED}")

@@ -30,7 +30,7 @@ NOT_MODELLED = (
 )
 # Two engines, and no layer times of their model: the profile of another one on the same device, times a factor.
 MOE_RUN = "RTXPRO6000-Qwen3-30B-A3B-Instruct-2507"
-# How often a request was preempted in the run on the RTX 4090, as published with it.
+# How often a request was preempted in the run on the RTX 4090, as reported for it (its log does not say).
 RUN_PREEMPTIONS = 242
 MAX_STEPS = 500
 

@@ -25,6 +25,7 @@ COLUMNS = ("input_toks", "output_toks", "queued_ts", "scheduled_ts", "first_toke
 QUANTITIES = ("e2e", "tpot", "ttft")
 # Where a log does not say how many blocks there were: more than any run here fills.
 PLENTY_BLOCKS = 10**6
+FACTORS = (0.2, 5.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,14 +87,27 @@ def read_request_log(path: str | Path, limits: EngineLimits, engines: int = 1) -
 
 def simulate_run(run: MeasuredRun, profile: GenerationProfile) -> GenerationResult:
     """The requests of a run on our engines."""
-    group = EngineGroup((Engine("model", profile, run.limits),))
+    group = EngineGroup((Engine(run.workload.models[0], profile, run.limits),))
     return simulate_generation([group] * run.engines, run.workload, "fewest_requests")
 
 
 def calibrate(run: MeasuredRun, profile: GenerationProfile) -> float:
-    """The factor on all times of a profile with which the mean end-to-end time of the run is met."""
+    """The factor on all times of a profile with which the mean end-to-end time of the run is met.
+
+    Raises InputError if no factor from 0.2 to 5 does.
+    """
     target_s = run.e2e_s.mean()
-    return brentq(lambda f: simulate_run(run, profile.scaled(f)).e2e_s.mean() - target_s, 0.3, 4.0, xtol=1e-5)
+
+    def excess_s(factor: float) -> float:
+        return float(np.nanmean(simulate_run(run, profile.scaled(factor)).e2e_s) - target_s)
+
+    low, high = FACTORS
+    if excess_s(low) > 0 or excess_s(high) < 0:
+        raise InputError(
+            f"The run takes {target_s:.3g} s a request on average; no factor from {low} to {high} on profile "
+            f"'{profile.name}' on {profile.device} meets that."
+        )
+    return brentq(excess_s, low, high, xtol=1e-5)
 
 
 def run_errors(run: MeasuredRun, result: GenerationResult) -> dict[str, float]:

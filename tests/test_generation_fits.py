@@ -1,0 +1,103 @@
+"""Fits of generation profiles, and the error table that ships."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from planner.generation.evidence import generation_errors, known_generation_errors
+from planner.generation.fit_layers import LayerTimes, fit_layers
+from planner.generation.fit_points import TpotPoints, fit_points, predict_tpot_s
+from planner.generation.measured import fit_all
+from planner.generation.profiles import shipped_profiles
+from planner.generation.vllm_runs import MeasuredRun, calibrate, read_request_log, simulate_run
+from simulator import InputError
+from simulator.generation import EngineLimits
+from tests.generation_cases import profile, random_workload
+
+MEASURED = Path(__file__).parents[2] / "shared" / "reference" / "llm"
+needs_measured = pytest.mark.skipif(not MEASURED.is_dir(), reason="the measured data are not on this machine")
+
+
+def error_of(check, case, quantity):
+    return next(e.error for e in known_generation_errors() if (e.check, e.case, e.quantity) == (check, case, quantity))
+
+
+def test_layer_times_made_by_the_formula_give_its_numbers_back():
+    truth = profile()
+    grid = [(0, 0, n, kv) for n in (1, 4, 16, 64, 256) for kv in (16, 256, 4096)]
+    grid += [(c, past, 0, 0) for c in (16, 128, 512, 2048) for past in (0, 512, 4096)]
+    grid += [(c, 0, 16, 256) for c in (128, 512)]
+    table = pd.DataFrame(grid, columns=["prefill_chunk", "kv_prefill", "n_decode", "kv_decode"])
+    table["time_s"] = truth.context_token_s * table.n_decode * table.kv_decode + truth.prefill_pair_s * (
+        table.prefill_chunk * (table.kv_prefill + table.prefill_chunk / 2)
+    )
+    tokens, sequences = np.arange(1, 2200), np.arange(1, 300)
+    dense_s = np.array([truth.roof_s(t) - truth.link_s - truth.link_token_s * t for t in tokens])
+    times = LayerTimes(tokens, dense_s, sequences, truth.sequence_s * sequences, table)
+    fitted = fit_layers(times, "m", "gpu", 1, 1.0, "made up")
+    assert fitted.error.p90 < 1e-3
+    np.testing.assert_allclose(fitted.coefficients[:2], truth.coefficients[:2], rtol=0.02)
+    np.testing.assert_allclose(fitted.coefficients[4:6], truth.coefficients[4:6], rtol=0.05)
+
+
+def test_points_made_by_the_formula_are_met_where_they_were_not_fitted():
+    random = np.random.default_rng(0)
+    lengths = random.choice([128, 1024, 4096], (2, 60))
+    points = TpotPoints(*lengths, random.choice([1, 4, 16, 64, 128], 60), np.ones(60))
+    points = TpotPoints(*lengths, points.concurrency, predict_tpot_s(profile(), points))
+    fitted = fit_points(points.rows(np.arange(30)), "m", "gpu", 1, 1.0, "made up")
+    rest = points.rows(np.arange(30, 60))
+    assert np.median(np.abs(predict_tpot_s(fitted, rest) / rest.tpot_s - 1)) < 0.02
+    with pytest.raises(InputError, match="There are 3 points; at least 6"):
+        fit_points(points.rows(np.arange(3)), "m", "gpu", 1, 1.0, "")
+
+
+def test_a_run_made_by_the_simulator_gives_its_factor_back():
+    workload = random_workload(np.random.default_rng(2), 200, 8)
+    limits = EngineLimits(kv_blocks=4000)
+    run = MeasuredRun(workload, *(np.zeros(200),) * 3, limits, 1)
+    made = simulate_run(run, profile().scaled(1.3))
+    run = MeasuredRun(workload, made.ttft_s, made.tpot_s, made.e2e_s, limits, 1)
+    assert calibrate(run, profile()) == pytest.approx(1.3, abs=1e-4)
+    with pytest.raises(InputError, match=r"no factor from 0\.2 to 5\.0 on profile 'm'"):
+        calibrate(run, profile().scaled(100))
+
+
+def test_bad_request_logs_are_one_sentence(tmp_path):
+    path = tmp_path / "requests.jsonl"
+    path.write_text('{"input_toks": 5, "output_toks": 3}\n')
+    with pytest.raises(InputError, match="has no key 'queued_ts'"):
+        read_request_log(path, EngineLimits(kv_blocks=10))
+    with pytest.raises(InputError, match="has no folder vllm_runs"):
+        generation_errors(tmp_path)
+
+
+def test_every_shipped_profile_says_where_it_is_from_and_how_far_off():
+    profiles = shipped_profiles()
+    assert len(profiles) >= 5
+    assert len({(p.name, p.device, p.tp) for p in profiles}) == len(profiles)
+    assert all(p.provenance and 0 < p.error.median < 0.1 and p.error.points >= 20 for p in profiles)
+
+
+def test_shipped_errors_of_the_dense_runs_are_within_what_is_promised():
+    for case in ("RTX4090-Llama-3.1-8B", "RTXPRO6000-Llama-3.1-8B"):
+        for quantity, most in (("e2e_mean", 0.12), ("tpot_mean", 0.09), ("ttft_mean", 0.25)):
+            assert abs(error_of("vLLM run, no calibration", case, quantity)) <= most
+        for name in ("e2e", "tpot", "ttft"):
+            for part in ("mean", "p50", "p90", "p99"):
+                most = 0.05 if (name, part) == ("ttft", "p50") else 0.04
+                assert abs(error_of("vLLM run, one factor", case, f"{name}_{part}")) <= most
+        assert error_of("vLLM run, one factor", case, "e2e of a request, median |error|") <= 0.02
+    assert abs(error_of("vLLM run, no calibration", "RTX4090-Llama-3.1-8B", "preemptions")) <= 0.2
+    assert error_of("closed loops, half fitted", "all", "tpot, median of medians") <= 0.065
+
+
+@needs_measured
+def test_shipped_errors_and_profiles_are_those_of_today():
+    for known, now in zip(known_generation_errors(), generation_errors(MEASURED), strict=True):
+        assert (known.check, known.case, known.quantity) == (now.check, now.case, now.quantity)
+        assert now.error == pytest.approx(known.error, abs=1e-3)
+    for known, now in zip(shipped_profiles(), fit_all(MEASURED), strict=True):
+        np.testing.assert_allclose(now.coefficients, known.coefficients, rtol=1e-2, atol=1e-9)
