@@ -1,16 +1,18 @@
-"""Background work and the shelf of results: fair turns, one computation a key, bounded memory."""
+"""Background work and the cache of results: fair turns, one computation a key, bounded memory."""
 
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
+import numpy as np
+import plotly.graph_objects as go
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.background.jobs import GRACE_S, OUR_FAULT, Job, Presence, Workers, unfinished
-from app.state.shelf import Shelf
+from app.state.cache import Cache, size_bytes
 from planner.search import Progress
 from simulator import Cancelled, InputError
 
@@ -141,11 +143,11 @@ def test_visitors_take_turns_where_there_is_one_thread():
 
 
 def test_two_askers_of_one_key_compute_once():
-    shelf, made, gate = Shelf(100), [], threading.Barrier(4)
+    cache, made, gate = Cache(100, lambda _: 1), [], threading.Barrier(4)
 
     def ask():
         gate.wait(20)
-        return shelf.get("key", lambda: made.append(time.sleep(0.02)) or "value", lambda _: 1)
+        return cache.get("key", lambda: made.append(time.sleep(0.02)) or "value")
 
     with ThreadPoolExecutor(4) as executor:
         assert [f.result() for f in [executor.submit(ask) for _ in range(4)]] == ["value"] * 4
@@ -153,25 +155,33 @@ def test_two_askers_of_one_key_compute_once():
 
 
 def test_what_could_not_be_made_is_made_anew_at_the_next_asking():
-    shelf = Shelf(10)
+    cache = Cache(10, lambda _: 1)
     with pytest.raises(InputError):
-        shelf.get("key", lambda: (_ for _ in ()).throw(InputError("no")), lambda _: 1)
-    assert shelf.get("key", lambda: "value", lambda _: 1) == "value"
+        cache.get("key", lambda: (_ for _ in ()).throw(InputError("no")))
+    assert cache.get("key", lambda: "value") == "value"
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 40)), max_size=60))
 def test_a_shelf_never_holds_more_than_its_capacity_and_keeps_the_latest_that_fits(puts):
-    shelf, costs = Shelf(50), {}
+    cache, costs = Cache(50, lambda value: value[1]), {}
     for key, cost in puts:
-        shelf.put(key, (key, cost), cost)
+        cache.put(key, (key, cost))
         costs[key] = cost
-        assert shelf.peek(key) == (key, cost)
-        assert sum(costs[k] for k in costs if shelf.peek(k) is not None) <= 50
-        shelf.peek(key)
+        assert cache.peek(key) == (key, cost)
+        assert sum(costs[k] for k in costs if cache.peek(k) is not None) <= 50
+        cache.peek(key)
 
 
 def test_something_dearer_than_the_shelf_is_not_kept_and_costs_nobody_his_place():
-    shelf = Shelf(10)
-    shelf.put("small", 1, 5)
-    shelf.put("huge", 2, 11)
-    assert shelf.peek("small") == 1 and shelf.peek("huge") is None
+    cache = Cache(10, lambda value: {1: 5, 2: 11}[value])
+    cache.put("small", 1)
+    cache.put("huge", 2)
+    assert cache.peek("small") == 1 and cache.peek("huge") is None
+
+
+def test_the_size_of_a_result_is_that_of_its_arrays_each_counted_once():
+    array = np.zeros(100_000)
+    assert (
+        array.nbytes <= size_bytes({"a": (array, [array]), "b": Progress("x", 1, 0.5, 1.0, 9.0)}) < 1.01 * array.nbytes
+    )
+    assert size_bytes(go.Figure(go.Scatter(y=array))) >= array.nbytes

@@ -13,14 +13,12 @@ from app.look.theme import Theme
 from app.state.compute import kept
 
 
-def draw_kept(
-    key: str, identity: tuple, make: Callable[[Theme], tuple[go.Figure, str]], cost: int = 10_000, **options: Any
-) -> go.Figure:
+def draw_kept(key: str, identity: tuple, make: Callable[[Theme], tuple[go.Figure, str]], **options: Any) -> go.Figure:
     """Draw a picture and a button for it as a page of its own; gives the picture, which is not to be changed.
 
     Args:
         key: of the chart. identity: names everything it shows but the theme. make: gives figure and alt text.
-        cost: its size in numbers, where it is large. options: of st.plotly_chart.
+        options: of st.plotly_chart.
     """
     theme = current_theme()
 
@@ -28,7 +26,7 @@ def draw_kept(
         figure, alt = make(theme)
         return title_apart(figure), figure, alt
 
-    title, figure, alt = kept(("picture", key, theme.name, identity), made, cost)
+    title, figure, alt = kept(("picture", key, theme.name, identity), made)
     draw_figure(title, figure, key, alt, **options)
 
     def page() -> str:

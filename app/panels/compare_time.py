@@ -14,7 +14,7 @@ from app.figures.overview import add_click_columns, build_overview_figure, descr
 from app.look import words
 from app.look.style import plain_text
 from app.panels.compare_draw import clicked_points, dragged_stretch, draw_kept
-from app.panels.compare_view import BINS, View, change_view, shown_window, spans_of, timeline_in_view
+from app.panels.compare_view import View, change_view, shown_window, spans_of, timeline_in_view
 from app.panels.keep import draw_table
 from app.state.compute import Answer, Entry
 from app.state.session import Session
@@ -91,8 +91,7 @@ def draw_over_time(session: Session, view: View) -> None:
             change_view(session, at=float(points[0]["x"]), clicked="yes")
 
     identity = (tuple((e.outcome_key, e.hue, e.section.name) for e in view.shown), view.filter_key, view.window_s)
-    cost = BINS * sum(timeline.mean_queue.shape[0] + 4 for timeline in timelines)
-    draw_kept(_OVER_TIME, (identity, rows, view.mark_s), make, cost, on_select=choose, selection_mode="points")
+    draw_kept(_OVER_TIME, (identity, rows, view.mark_s), make, on_select=choose, selection_mode="points")
     st.caption(
         "Drag over a part to zoom; all rows move together, a double click goes back. "
         "Click anywhere to see what every group was doing then."

@@ -128,7 +128,7 @@ def result_in_view(entry: Entry, view: View, answer: Answer) -> SimulationResult
     if not view.filter_key and answer.inputs.warmup_s <= 0:
         return result
     key = ("in view", entry.outcome_key, view.filter_key, answer.inputs.warmup_s)
-    return kept(key, made, len(result.workload))
+    return kept(key, made)
 
 
 def figures_in_view(entry: Entry, view: View, answer: Answer) -> Figures:
@@ -147,15 +147,13 @@ def timeline_in_view(entry: Entry, view: View, window_s: tuple[float, float]) ->
     def made() -> Timeline:
         return build_timeline(result, BINS, *window_s, rows_in_view(view))
 
-    cells = BINS * max(sum(placed.group.pp for placed in result.groups), 1)
-    return kept(("timeline in view", entry.outcome_key, view.filter_key, window_s), made, cells)
+    return kept(("timeline in view", entry.outcome_key, view.filter_key, window_s), made)
 
 
 def spans_of(entry: Entry) -> StageSpans:
     """When each request of a placement was on which stage."""
     result = entry.outcome.result
-    deepest = max((placed.group.pp for placed in result.groups), default=1)
-    return kept(("spans", entry.outcome_key), lambda: stage_spans(result), len(result.workload) * max(deepest // 2, 1))
+    return kept(("spans", entry.outcome_key), lambda: stage_spans(result))
 
 
 def shown_window(start_s: float, end_s: float, run_s: tuple[float, float]) -> dict[str, float | None]:

@@ -113,7 +113,7 @@ def draw_gantt(session: Session, view: GanttView) -> None:
             change_gantt_view(session, request=int(_first(points[0]["customdata"])))
 
     identity = (view.entry.outcome_key, view.entry.hue, view.window_s, view.groups)
-    draw_kept(_GANTT, identity, make, 10 * bars + 1_000, on_select=choose, selection_mode="points")
+    draw_kept(_GANTT, identity, make, on_select=choose, selection_mode="points")
     st.caption("One bar is one stage computing one request. Click a bar or a red cross, and its life is told below.")
 
 

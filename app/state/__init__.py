@@ -1,1 +1,17 @@
-"""What one visitor has: scenario, uploads, drafts, answers, and their bounds."""
+"""What one visitor has, and how his scenario becomes an answer.
+
+The way through it, one module each:
+
+- `first_scenario`: what a new session begins with.
+- `session`: Session, all that belongs to one browser tab: scenario, uploads, undo, drafts, jobs. The scenario there is
+  the one truth: controls show it, and change it in their on_change callback only (`app.controls.fields.bound`).
+- `limits`: what one visitor may ask for, checked before anything large is made.
+- `compute`: `answer(session)` gives an Answer with one Entry a placement. What is quick is computed at once, the rest
+  becomes a Job. `Entry.run_key` names what is computed (not its name), `Entry.outcome_key` this very result.
+- `cache`: Cache, bounded in bytes, of all results of the server; `compute.kept` is its door for what follows from them.
+- `drafting`: placements edited by hand, one draft a placement they began as.
+- `scenario_text`: the scenario as the visitor wrote it. `sharing`: it as a link, and a link as a scenario.
+
+Jobs (`app.background.jobs`) are given to the session, take fair turns with those of others, and end with the tab;
+`app.background.slots` keeps one job and its last result for each part of a page.
+"""

@@ -13,9 +13,9 @@ from typing import Any
 import streamlit as st
 
 from app.background.jobs import Job
+from app.state.cache import Cache
 from app.state.limits import MAX_REQUESTS, check_cluster, check_models, check_requests
 from app.state.session import Session
-from app.state.shelf import Shelf
 from planner import Inputs, PlacementOutcome, Problem, Scenario
 from planner.compare import OnProgress, evaluate, place, placement_section
 from planner.scenario.inputs import SAMPLE_PREFIX, build_cluster, build_models, build_serving, make_workload
@@ -25,8 +25,8 @@ from simulator.catalogue import builtin_catalogue
 from simulator.metrics import counted_arrivals_s
 from simulator.traces import Trace, TraceSummary, rate_over_time, summarise
 
-# Costs are counted in requests: about 35 bytes each in a result and 12 in a workload.
-SHELF_CAPACITY = 20_000_000
+# Of all results that the server keeps for whoever asks for them again.
+CACHE_BYTES = 512 * 1024**2
 # What one visitor's results may hold, in requests times placements: about 250 MB.
 MAX_RESULTS = 10_000_000
 _TOO_MANY = (
@@ -113,8 +113,8 @@ class Answer:
 
 
 @st.cache_resource(show_spinner=False)
-def _shelf() -> Shelf:
-    return Shelf(SHELF_CAPACITY)
+def _cache() -> Cache:
+    return Cache(CACHE_BYTES)
 
 
 def answer(session: Session) -> Answer:
@@ -162,12 +162,9 @@ def _earlier(last: Answer, problems: dict[str, str], waiting: tuple[Entry, ...] 
     return replace(last, entries=stale, problems=problems, waiting=waiting)
 
 
-def kept(key: Hashable, make: Callable[[], Any], cost: int = 10_000) -> Any:
-    """Something that follows from results, made once: its key must name them and everything else it shows.
-
-    cost: its size in requests, where it grows with them.
-    """
-    return _shelf().get(key, make, lambda _: cost)
+def kept(key: Hashable, make: Callable[[], Any]) -> Any:
+    """Something that follows from results, made once: its key must name them and everything else it shows."""
+    return _cache().get(key, make)
 
 
 def trial(placement: Placement, hue: int, answer: Answer) -> Entry:
@@ -177,7 +174,7 @@ def trial(placement: Placement, hue: int, answer: Answer) -> Entry:
     """
     section = placement_section(placement)
     key = _run_key(answer.inputs_key, section)
-    outcome = _shelf().get(key, lambda: _outcome(section, answer.inputs), _outcome_cost)
+    outcome = _cache().get(key, lambda: _outcome(section, answer.inputs))
     return Entry(section, hue, key, _renamed(outcome, section.name))
 
 
@@ -185,13 +182,13 @@ def timeline(entry: Entry, answer: Answer, bins: int = TIMELINE_BINS) -> Timelin
     """The timeline of a placement over the counted arrivals, the same bins for every placement."""
     span_s = counted_arrivals_s(answer.inputs.problem.workload, answer.inputs.warmup_s)
     make = lambda: build_timeline(entry.outcome.result, bins, *span_s)  # noqa: E731
-    return _shelf().get(("timeline", entry.outcome_key, bins, span_s), make, lambda t: t.stage_utilization.size)
+    return _cache().get(("timeline", entry.outcome_key, bins, span_s), make)
 
 
 def trace_facts(trace: Trace) -> tuple[TraceSummary, tuple]:
     """The summary of a trace, and its rate over time as (edges_s, rate_per_s)."""
     key = ("facts", trace.digest, trace.sources)
-    return _shelf().get(key, lambda: (summarise(trace), rate_over_time(trace)), lambda _: len(trace.sources))
+    return _cache().get(key, lambda: (summarise(trace), rate_over_time(trace)))
 
 
 def _inputs(session: Session, problems: dict[str, str]) -> tuple[Inputs | None, str]:
@@ -231,7 +228,7 @@ def _trace(session: Session) -> Trace | None:
         return None
     if all(path.startswith(SAMPLE_PREFIX) for path in section.paths):
         key = ("trace", *section.paths, section.format, section.sha256)
-        return _shelf().get(key, lambda: session.read_trace(session.scenario), lambda _: 100_000)
+        return _cache().get(key, lambda: session.read_trace(session.scenario))
     return session.read_trace(session.scenario)
 
 
@@ -241,7 +238,7 @@ def _workload(
     names = [model.name for model in models]
     identity = [trace.digest, list(trace.sources)] if trace else None
     key = _digest(scenario.workload.model_dump(mode="json"), names, identity)
-    made = _shelf().get(key, lambda: make_workload(scenario.workload, names, trace), lambda w: len(w[0]))
+    made = _cache().get(key, lambda: make_workload(scenario.workload, names, trace))
     if not 0 < len(made[0]) <= MAX_REQUESTS:
         raise InputError(
             f"These settings make {len(made[0]):,} requests; from 1 to {MAX_REQUESTS:,} are allowed on this page."
@@ -254,14 +251,14 @@ def _quick_outcomes(
 ) -> tuple[dict[str, PlacementOutcome], dict[str, str]]:
     """What is known of the placements or quickly computed, several at a time; and what is wrong with them, by key."""
     last = {entry.run_key: entry.outcome for entry in session.answer.entries} if session.answer else {}
-    found = {key: last.get(key) or _shelf().peek(key) for key in sections}
+    found = {key: last.get(key) or _cache().peek(key) for key in sections}
     found = {key: outcome for key, outcome in found.items() if outcome is not None}
     missing = [k for k, s in sections.items() if k not in found and k not in session.jobs and _is_quick(s, inputs)]
     problems: dict[str, str] = {}
 
     def compute(key: str) -> None:
         with _noted(problems, key):
-            found[key] = _shelf().get(key, lambda: _outcome(sections[key], inputs), _outcome_cost)
+            found[key] = _cache().get(key, lambda: _outcome(sections[key], inputs))
 
     if len(missing) == 1:
         compute(missing[0])
@@ -281,7 +278,7 @@ def _entry(session: Session, inputs: Inputs, entry: Entry, problem: str | None) 
     if job is not None and job.is_done:
         outcome, problem = job.result or outcome, job.problem
         if outcome is not None and not job.is_stopped:
-            _shelf().put(entry.run_key, outcome, _outcome_cost(outcome))
+            _cache().put(entry.run_key, outcome)
     outcome = outcome and _renamed(outcome, entry.section.name)
     return replace(entry, outcome=outcome, job=job, problem=problem)
 
@@ -316,10 +313,6 @@ def _is_quick(section: PlacementSection, inputs: Inputs) -> bool:
         return True
     size = len(inputs.problem.workload) * len(inputs.problem.models)
     return section.search.algorithm in QUICK_ALGORITHMS and size <= QUICK_WORK
-
-
-def _outcome_cost(outcome: PlacementOutcome) -> int:
-    return len(outcome.result.workload)
 
 
 @contextmanager
