@@ -94,6 +94,15 @@ def test_shipped_errors_of_the_dense_runs_are_within_what_is_promised():
     assert error_of("closed loops, half fitted", "all", "tpot, median of medians") <= 0.065
 
 
+def test_shipped_errors_of_sharing_are_those_that_the_page_on_it_says():
+    found = {e.case: e.error for e in known_generation_errors() if e.check == "MuxServe" and "an LLM" in e.quantity}
+    text = (Path(__file__).parents[1] / "docs" / "generation.md").read_text(encoding="utf-8")
+    assert len(found) == 4
+    for case, error in found.items():
+        assert f"{100 * error:.1f} %" in text, case
+    assert found["in turns, 6 ms a switch"] < found["in turns, switching free"] < 0.13
+
+
 @needs_measured
 def test_shipped_errors_and_profiles_are_those_of_today():
     for known, now in zip(known_generation_errors(), generation_errors(MEASURED), strict=True):

@@ -13,6 +13,7 @@ import pandas as pd
 
 from planner.generation.fit_points import fit_points, predict_tpot_s
 from planner.generation.measured import layer_profile, point_groups
+from planner.generation.muxserve import SKEWED_ALPHA, median_error, set_switch_s, throughputs
 from planner.generation.vllm_runs import PLENTY_BLOCKS, MeasuredRun, calibrate, read_vllm_run, run_errors, simulate_run
 from simulator import InputError
 from simulator.generation import GenerationProfile
@@ -55,7 +56,7 @@ def generation_errors(folder: str | Path) -> list[Error]:
     folder = Path(folder)
     if not (folder / "vllm_runs").is_dir():
         raise InputError(f"'{folder}' has no folder vllm_runs; the measured data are needed to compare with them.")
-    return [*_vllm_errors(folder), *_point_errors(folder), *_stage_errors(folder)]
+    return [*_vllm_errors(folder), *_point_errors(folder), *_stage_errors(folder), *_muxserve_errors(folder)]
 
 
 @cache
@@ -123,3 +124,23 @@ def _stage_errors(folder: Path) -> list[Error]:
     check = "H100 stages, codegen fitted"
     return [*errors, Error(check, "all", "itl, median |error|", float(np.median(sizes))),
             Error(check, "all", "itl, largest |error|", float(sizes.max()))]  # fmt: skip
+
+
+def _muxserve_errors(folder: Path) -> list[Error]:
+    """Throughput of each LLM, and of all in the most skewed and busiest setting."""
+    spatial, ideal = throughputs(folder, "spatial"), throughputs(folder, "temporal")
+    switch_s = set_switch_s(folder)
+    switching = throughputs(folder, "temporal", switch_s)
+    rest = switching[switching.alpha < SKEWED_ALPHA]
+    quantity, turns = "throughput of an LLM, median |error|", f"in turns, {1e3 * switch_s:g} ms a switch"
+    errors = [
+        Error("MuxServe", "own devices", quantity, median_error(spatial)),
+        Error("MuxServe", "in turns, switching free", quantity, median_error(ideal)),
+        Error("MuxServe", turns, quantity, median_error(switching)),
+        Error("MuxServe", f"{turns}, settings it was not set on", quantity, median_error(rest)),
+    ]
+    for case, found in (("own devices", spatial), ("in turns, switching free", ideal), (turns, switching)):
+        busiest = found[(found.alpha == found.alpha.max()) & (found.rate_scale == found.rate_scale.max())]
+        error = float(busiest.ours.sum() / busiest.measured.sum() - 1)
+        errors.append(Error("MuxServe", f"{case}, alpha 2.1, scale 1.25", "throughput of all", error))
+    return errors
