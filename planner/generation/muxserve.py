@@ -30,7 +30,7 @@ SWITCHES_S = (0.0, 0.002, 0.004, 0.006, 0.008, 0.01)
 
 
 def iteration_profiles(folder: Path) -> dict[tuple[str, int], GenerationProfile]:
-    """By model and devices. The table is a sum, so the roofline is not soft; a decoding request pays no less a token."""
+    """By model and devices. The table is a sum, so the roofline is not soft; who decodes pays no less a token."""
     table = pd.read_csv(folder / "muxserve_iteration_times.csv")
     profiles = {}
     for row in table.itertuples():
