@@ -1,0 +1,234 @@
+"""What a store of workspaces does, whatever stands behind it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from simulator import InputError
+
+MAX_NAME, MAX_NOTES, MAX_VERSIONS = 200, 10_000, 200
+# Of a part: a scenario of 200 models with 50 steps of undo takes about one megabyte.
+MAX_DOCUMENT_BYTES = 32 * 1024**2
+_ID = re.compile(r"[A-Za-z0-9_-]{32}")
+UNKNOWN = "There is no workspace at this address; it was deleted, or the address is not complete."
+
+
+class StoreError(InputError):
+    """What could not be kept or read, in one sentence."""
+
+
+class MissingBlob(StoreError):
+    """A part names files that the store does not have; `digests` are theirs."""
+
+    def __init__(self, digests: Sequence[str]) -> None:
+        super().__init__(f"{len(digests)} files are not in the store; the first has the SHA-256 {digests[0][:12]}.")
+        self.digests = tuple(digests)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a workspace: a JSON document, and the SHA-256 of the files that it needs, each once, in order."""
+
+    document: Any
+    blobs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "blobs", tuple(sorted(set(self.blobs))))
+
+    def text(self, key: str) -> str:
+        """The document as JSON, the same text for the same content; raises StoreError if it is too large."""
+        text = json.dumps(self.document, sort_keys=True, separators=(",", ":"))
+        if len(text) > MAX_DOCUMENT_BYTES:
+            raise StoreError(
+                f"The part '{key}' of the workspace has {len(text) / 1024**2:,.0f} MB; at most "
+                f"{MAX_DOCUMENT_BYTES // 1024**2} MB are kept."
+            )
+        return text
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A workspace as read: its revision, its parts by key, and whether the address may also write."""
+
+    revision: int
+    parts: Mapping[str, Part]
+    is_writable: bool
+
+
+@dataclass(frozen=True)
+class Changed:
+    """After a save: the revision by now, and the keys that somebody else had changed since the revision seen."""
+
+    revision: int
+    elsewhere: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Version:
+    """A named state of a workspace; number: within the workspace, from 1."""
+
+    number: int
+    name: str
+    notes: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What may be kept, bytes as stored: in one workspace, and in all together."""
+
+    workspace_bytes: int = 1024**3
+    total_bytes: int = 20 * 1024**3
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What is kept by now, bytes as stored."""
+
+    workspace_bytes: int
+    total_bytes: int
+    limits: Limits
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence once four fifths of what may be kept are used; None before."""
+        for used, most, where in (
+            (self.workspace_bytes, self.limits.workspace_bytes, "This workspace"),
+            (self.total_bytes, self.limits.total_bytes, "The store of this server"),
+        ):
+            if used >= 0.8 * most:
+                return (
+                    f"{where} holds {used / 1024**2:,.0f} of {most / 1024**2:,.0f} MB; when it is full, changes are no "
+                    "longer kept. Delete versions or uploads that are not needed."
+                )
+        return None
+
+
+def new_workspace_id() -> str:
+    """An address that nobody can guess: 192 random bits."""
+    return secrets.token_urlsafe(24)
+
+
+def check_id(address: str) -> str:
+    """The address if it can be one; raises StoreError."""
+    if not _ID.fullmatch(address):
+        raise StoreError(UNKNOWN)
+    return address
+
+
+def read_only_id(workspace: str) -> str:
+    """The address that only reads a workspace. It follows from the other one, which does not follow from it."""
+    return hashlib.sha256(f"read-only {check_id(workspace)}".encode()).hexdigest()[:32]
+
+
+def fingerprint(address: str) -> str:
+    """What a store keeps of an address, so that nobody who reads the store can open a workspace."""
+    return hashlib.sha256(check_id(address).encode()).hexdigest()
+
+
+def check_title(name: str, notes: str) -> tuple[str, str]:
+    """Name and notes of a version, without surrounding blanks; raises StoreError."""
+    name, notes = name.strip(), notes.strip()
+    for what, text, most in (("name", name, MAX_NAME), ("notes", notes, MAX_NOTES)):
+        if len(text) > most:
+            raise StoreError(f"The {what} of the version has {len(text):,} characters; at most {most:,} are allowed.")
+    if not name:
+        raise StoreError("The version needs a name.")
+    return name, notes
+
+
+def check_new_version(count: int) -> None:
+    """Raise StoreError if a workspace with so many versions cannot have one more."""
+    if count >= MAX_VERSIONS:
+        raise StoreError(f"The workspace has {count} versions; at most {MAX_VERSIONS} are kept. Delete one first.")
+
+
+class WorkspaceStore(ABC):
+    """Keeps workspaces. Whatever fails raises StoreError with one sentence, and changes nothing.
+
+    `workspace` is the address that writes; `address` may also be the one that only reads. Files are reached through a
+    workspace that names them, never by their SHA-256 alone.
+    """
+
+    @abstractmethod
+    def create(self, workspace: str) -> None:
+        """Begin a workspace at an address of `new_workspace_id`; if it is there already, nothing happens."""
+
+    @abstractmethod
+    def load(self, address: str) -> Loaded:
+        """All parts of a workspace."""
+
+    @abstractmethod
+    def save(self, workspace: str, parts: Mapping[str, Part | None], seen: int) -> Changed:
+        """Write some parts, all or none; None takes a part out. What others wrote under the same key gives way.
+
+        seen: the revision that the writer knew. Raises MissingBlob if a file is not there.
+        """
+
+    @abstractmethod
+    def put_blob(self, content: bytes) -> str:
+        """Keep a file; gives its SHA-256. It is collected unless a part names it within the hour."""
+
+    @abstractmethod
+    def get_blob(self, address: str, digest: str) -> bytes:
+        """A file that a part or version of the workspace names, its SHA-256 checked."""
+
+    @abstractmethod
+    def versions(self, address: str) -> list[Version]:
+        """The named versions, newest first."""
+
+    @abstractmethod
+    def add_version(self, workspace: str, name: str, notes: str = "") -> Version:
+        """Give the workspace as it was last saved a name."""
+
+    @abstractmethod
+    def read_version(self, address: str, number: int) -> Mapping[str, Part]:
+        """All parts of a version."""
+
+    @abstractmethod
+    def describe_version(self, workspace: str, number: int, name: str, notes: str) -> None:
+        """Change name and notes of a version."""
+
+    @abstractmethod
+    def delete_version(self, workspace: str, number: int) -> None:
+        """Delete a version; for a day it can be restored."""
+
+    @abstractmethod
+    def restore_version(self, workspace: str, number: int) -> None:
+        """Take back the deletion of a version."""
+
+    @abstractmethod
+    def delete(self, workspace: str) -> None:
+        """Delete a workspace; for a day it can be restored."""
+
+    @abstractmethod
+    def restore(self, workspace: str) -> None:
+        """Take back the deletion of a workspace."""
+
+    @abstractmethod
+    def usage(self, address: str) -> Usage:
+        """How much is kept, and how much may be."""
+
+    @abstractmethod
+    def collect_garbage(self) -> int:
+        """Remove what was deleted long ago and the files that nobody names; gives how many files went."""
+
+    def read_only_id(self, workspace: str) -> str:
+        """The address that only reads this workspace."""
+        return read_only_id(workspace)
+
+    def clone(self, address: str, number: int | None = None) -> str:
+        """A workspace of its own with the same parts, or those of a version; gives its address."""
+        parts = self.load(address).parts if number is None else self.read_version(address, number)
+        workspace = new_workspace_id()
+        self.create(workspace)
+        self.save(workspace, parts, 0)
+        return workspace
