@@ -14,6 +14,7 @@ from app.state.limits import MAX_DEVICES, MAX_MODELS
 from app.state.session import with_values
 from planner import compare, dump_scenario, parse_scenario
 from tests.cases import shown_key
+from tests.lookalikes import CODE, CONVERSATION, WINDOW, rows
 
 MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
 HEADER_ONLY = b"arrival_s,model\n"
@@ -300,14 +301,11 @@ def test_a_failure_of_ours_costs_a_sentence_and_not_the_page(plan, monkeypatch):
     assert OUR_FAULT in [error.value for error in plan.error]
 
 
-def test_the_real_traces_upload_and_simulate(plan):
-    folder = Path(__file__).parent.parent.parent / "shared" / "traces"
-    if not folder.exists():
-        pytest.skip("../shared/traces is not there")
-    files = [folder / "azure_llm_2023" / f"AzureLLMInferenceTrace_{name}.csv" for name in ("code", "conv")]
+def test_traces_like_the_published_ones_upload_and_simulate(plan, traces):
+    files = [traces / CODE, traces / CONVERSATION]
     upload(plan, *((file.name, file.read_bytes()) for file in files))
-    assert len(session(plan).answer.inputs.problem.workload) == 3719 + 9612
-    table = folder / "azure_functions_2019" / "invocations_500f_min480-719.csv"
+    assert len(session(plan).answer.inputs.problem.workload) == sum(map(rows, files))
+    table = traces / WINDOW
     upload(plan, (table.name, table.read_bytes()))
     assert session(plan).scenario.workload.trace.resample == "gamma"
     assert not plan.error

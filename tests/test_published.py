@@ -1,5 +1,6 @@
 """The published runs are reproduced."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -55,9 +56,32 @@ def test_the_errors_that_the_app_shows_are_those_of_a_replay(errors):
 
 def test_the_kept_runs_are_those_of_the_reference():
     if not REFERENCE.is_dir():
-        pytest.skip("../shared/reference is not there")
+        pytest.skip("the authors' tables (../shared/reference) are not here; every run was copied from them")
     reference = load_published(REFERENCE / "synthetic.jsonl") + load_published(REFERENCE / "testbed.jsonl")
     assert load_published(RUNS_FILE) == reference
+
+
+def test_runs_of_the_authors_layout_are_read_like_the_kept_ones(tmp_path):
+    """JSON Lines with lists of types and of groups, as the authors' tables were copied."""
+    kept = load_published(RUNS_FILE)[::20]
+    file = tmp_path / "runs.jsonl"
+    file.write_text("".join(json.dumps(_row(run)) + "\n" for run in kept))
+    assert load_published(file) == kept
+
+
+def _row(run):
+    groups = [
+        {"pp": g.pp, "tp": g.tp, "models": [int(name.removeprefix("model-")) for name in g.models]}
+        for g in run.placement.groups
+    ]
+    same = ("source", "sweep", "mode", "policy", "devices", "num_models", "cv", "slo_scale", "duration_s")
+    return {name: getattr(run, name) for name in (*same, "slo_attainment")} | {
+        "memory_budget_gib": run.memory_gib,
+        "model_types": list(run.model_types),
+        "total_rate": run.total_rate_per_s,
+        "rate_split": f"power_law_{run.exponent}",
+        "groups": groups,
+    }
 
 
 def test_a_run_asks_for_its_rate_on_average():

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from simulator.errors import InputError
 from simulator.traces import read_trace, summarise
+from tests.conftest import REAL_TRACES as TRACES
 
-TRACES = Path(__file__).resolve().parents[2] / "shared" / "traces"
-pytestmark = pytest.mark.skipif(not TRACES.is_dir(), reason="the slices of real traces (../shared/traces) are missing")
+if not TRACES.is_dir():
+    reason = "slices of the real traces (../shared/traces) are not here; test_trace_lookalikes.py reads files like them"
+    pytest.skip(reason, allow_module_level=True)
 
 # path, format, requests, rate, CV, peak to mean, distinct sources; tolerances are half the table's last digit.
 EVENTS = [
@@ -97,15 +97,6 @@ def test_rate_profiles_of_several_clients_give_the_mean_rates_of_the_table():
         rates = {name: requests / summary.span_s for name, requests in summary.sources}
         for client, rate in clients.items():
             assert rates[f"chunk-{client}-trace"] == pytest.approx(rate, abs=0.05)
-
-
-def test_rate_profiles_with_equal_names_are_told_apart_by_their_folders(tmp_path):
-    paths = []
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        paths.append(tmp_path / folder / "chunk-1.csv")
-        paths[-1].write_text("0,1,1,Gamma,1,1\r\n600,0,0,,0,0\r\n")
-    assert read_trace(paths).sources == ("a/chunk-1", "b/chunk-1")
 
 
 def test_code_and_conversation_keep_their_common_clock():

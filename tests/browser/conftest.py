@@ -9,8 +9,6 @@ from playwright.sync_api import expect
 
 from tools.screenshots import CHROMIUM, CHROMIUM_ARGUMENTS, running_app, wait_until_drawn
 
-TRACES = Path(__file__).parents[3] / "shared" / "traces"
-
 # A loaded machine is slow, not wrong: waiting longer costs nothing where the page is there at once.
 expect.set_options(timeout=60_000)
 
@@ -48,10 +46,3 @@ def plan(page, address):
     page.goto(address)
     wait_until_drawn(page)
     return page
-
-
-@pytest.fixture(scope="session")
-def traces():
-    if not TRACES.exists():
-        pytest.skip("the reference traces in ../shared/traces are not there")
-    return TRACES

@@ -9,6 +9,7 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from app.look import words
+from tests.lookalikes import CODE, CONVERSATION, DURATIONS, INVOCATIONS, rows
 from tools.screenshots import wait_until_drawn
 
 ROOT = Path(__file__).parents[2]
@@ -54,9 +55,9 @@ def choose(page, label, option):
 
 
 def test_a_group_size_changes_a_real_traces_attainment_to_what_the_command_line_prints(plan, traces, tmp_path):
-    files = [traces / "azure_llm_2023" / f"AzureLLMInferenceTrace_{name}.csv" for name in ("code", "conv")]
+    files = [traces / CODE, traces / CONVERSATION]
     upload(plan, *files)
-    expect(plan.get_by_text("13\u202f331 requests").first).to_be_visible(timeout=LATER_MS)
+    expect(plan.get_by_text(f"{words.count(sum(map(rows, files)))} requests").first).to_be_visible(timeout=LATER_MS)
     plan.get_by_label("Rate, times", exact=True).fill("6")
     plan.get_by_label("Rate, times", exact=True).press("Enter")
     settled(plan)
@@ -74,9 +75,9 @@ def test_a_group_size_changes_a_real_traces_attainment_to_what_the_command_line_
 
 
 def test_functions_of_a_real_trace_upload_and_agree_with_the_command_line(plan, traces, tmp_path):
-    file = traces / "azure_functions_2021" / "AzureFunctionsInvocationTraceForTwoWeeksJan2021.txt"
+    file = traces / INVOCATIONS
     upload(plan, file)
-    expect(plan.get_by_text("620 requests").first).to_be_visible(timeout=LATER_MS)
+    expect(plan.get_by_text(f"{words.count(rows(file))} requests").first).to_be_visible(timeout=LATER_MS)
     settled(plan)
     printed = command_line(plan, tmp_path, file)
     assert attainment(plan) == words.share(max(p["slo_attainment"] for p in printed.values()))
@@ -106,7 +107,7 @@ def test_a_wrong_file_shows_its_sentence_and_the_earlier_result_stays(plan):
 
 def test_a_real_durations_file_is_told_from_a_trace(plan, traces):
     before = attainment(plan)
-    upload(plan, traces / "azure_functions_2019" / "durations_500f.csv")
+    upload(plan, traces / DURATIONS)
     sentence = plan.get_by_test_id("stSidebar").get_by_role("alert")
     expect(sentence).to_contain_text("duration", timeout=LATER_MS)
     assert attainment(plan) == before

@@ -7,6 +7,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from app.look import words
+from tests.lookalikes import CODE, rows
+
 LATER_MS = 60_000
 
 
@@ -88,13 +91,13 @@ def test_a_link_opened_in_a_fresh_browser_shows_the_same_numbers(scenario, brows
 
 
 def test_a_link_to_a_real_trace_asks_for_the_file_and_shows_the_same(page, address, traces, browser, tmp_path):
-    file = traces / "azure_llm_2023" / "AzureLLMInferenceTrace_code.csv"
+    file = traces / CODE
     page.goto(address)
     expect(page.locator(".verdict").first).to_be_visible(timeout=LATER_MS)
     settled(page)
     page.get_by_text("Upload your own", exact=True).click()
     page.get_by_test_id("stSidebar").locator("input[type=file]").first.set_input_files(str(file))
-    expect(page.get_by_text("3\u202f719 requests").first).to_be_visible(timeout=LATER_MS)
+    expect(page.get_by_text(f"{words.count(rows(file))} requests").first).to_be_visible(timeout=LATER_MS)
     settled(page)
     there, link = attainment(page), shared_link(page)
     context = browser.new_context(viewport={"width": 1440, "height": 900})

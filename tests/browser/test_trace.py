@@ -5,24 +5,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from app.look import words
 from tests.browser.test_capacity import open_page
+from tests.lookalikes import CODE
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_an_uploaded_trace_shows_what_the_command_line_says(page, address, traces):
-    files = sorted((traces / "azure_llm_2023").glob("*.csv*"))
-    if not files:
-        pytest.skip("no file of the Azure LLM trace is there")
-    done = subprocess.run([sys.executable, "-m", "planner", "trace", str(files[0]), "--json"], cwd=ROOT,
+    file = traces / CODE
+    done = subprocess.run([sys.executable, "-m", "planner", "trace", str(file), "--json"], cwd=ROOT,
                           capture_output=True, text=True, check=True)  # fmt: skip
     said = json.loads(done.stdout)
     open_page(page, address, "trace")
     page.get_by_text("Upload your own").click()
-    page.locator('input[type="file"]').first.set_input_files(files[0])
+    page.locator('input[type="file"]').first.set_input_files(file)
     page.locator('.facts:has-text("sources")').get_by_text(words.count(said["requests"])).first.wait_for(timeout=60_000)
     facts = page.locator('.facts:has-text("sources")').inner_text()
     assert words.rate(said["rate_per_s"]) in facts

@@ -1,0 +1,22 @@
+"""Traces for tests: lookalikes of the published ones, always; slices of the real ones too where they are at hand."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.lookalikes import write_lookalikes
+
+REAL_TRACES = Path(__file__).resolve().parents[2] / "shared" / "traces"
+
+
+@pytest.fixture(scope="session")
+def lookalikes(tmp_path_factory):
+    """The folder of the lookalikes, and what each file holds by its path."""
+    folder = tmp_path_factory.mktemp("lookalikes")
+    return folder, write_lookalikes(folder)
+
+
+@pytest.fixture(scope="session", params=["lookalikes", *(["real"] if REAL_TRACES.is_dir() else [])])
+def traces(request):
+    """A folder of traces, laid out like the published ones."""
+    return REAL_TRACES if request.param == "real" else request.getfixturevalue("lookalikes")[0]
