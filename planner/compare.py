@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from planner.scenario.inputs import Inputs, build_inputs
 from planner.scenario.schema import EpochSection, GroupSection, PlacementSection, Scenario
 from planner.search import NoPlacement, Progress, SearchResult, configure, search
+from planner.spans import node_notices
 from simulator import (
     Cancelled,
     Figures,
@@ -80,6 +81,17 @@ class Comparison:
         """One simulation result a placement."""
         return tuple(outcome.result for outcome in self.outcomes)
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences about what went in, and about the placements."""
+        return self.inputs.notices + self.placement_notices
+
+    @property
+    def placement_notices(self) -> tuple[str, ...]:
+        """Sentences about what the simulation leaves out of the placements."""
+        cluster = self.inputs.problem.cluster
+        return tuple(notice for outcome in self.outcomes for notice in node_notices(outcome.placement, cluster))
+
     def to_json(self) -> dict:
         """The document that `simulate --json` prints (README.md)."""
         return self.document(outcome_json)
@@ -90,7 +102,12 @@ class Comparison:
         entries |= {m.name: {"name": m.name, "slo_attainment": None, "reason": m.reason} for m in self.missing}
         order = {section.name: place for place, section in enumerate(self.scenario.placements)}
         placements = [entries[name] for name in sorted(entries, key=lambda name: order.get(name, len(order)))]
-        return {"scenario": self.scenario.name, "complete": self.complete, "placements": placements}
+        return {
+            "scenario": self.scenario.name,
+            "complete": self.complete,
+            "notices": list(self.notices),
+            "placements": placements,
+        }
 
 
 def compare(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from simulator.errors import InputError
 from simulator.workload import MAX_REQUESTS, Workload, merge_arrivals
 
 MAX_JUMPS = 200_000
+MAX_DRAWS = 5_000_000
 MAX_WINDOWS = 500_000
 RATE_SPLITS = ("uniform", "power_law", "given")
 
@@ -86,7 +88,7 @@ def gamma_arrivals(
     random.seed(seed)
     block = max(int(1.2 * rate_per_s * duration_s), 1)
     shape, scale = 1.0 / cv**2, cv**2 / rate_per_s
-    return _renewal(lambda: random.gamma(shape, scale, block), start_s, duration_s)
+    return _renewal(lambda: random.gamma(shape, scale, block), start_s, duration_s, cv)
 
 
 def poisson_arrivals(rate_per_s: float, duration_s: float, seed: int, start_s: float = 0.0) -> np.ndarray:
@@ -148,6 +150,7 @@ def gamma_workload(
 ) -> Workload:
     """Gamma arrivals of several models, merged. Model i is drawn with seed + i (alpaserve.md 7.5)."""
     cvs = np.broadcast_to(np.asarray(cv, dtype=np.float64), len(rates_per_s))
+    check_renewals(rates_per_s, cvs, duration_s)
     return merge_arrivals(
         [
             gamma_arrivals(float(rate), float(model_cv), duration_s, seed + i)
@@ -166,12 +169,12 @@ def check_jumps(mean_stay_s: Sequence[float] | np.ndarray, duration_s: float, so
         )
 
 
-def check_total(requests: float, windows: int = 0) -> None:
+def check_total(requests: float, windows: int = 0, max_requests: int = MAX_REQUESTS) -> None:
     """Raise InputError, before anything is drawn, if more requests or windows are asked for than can be simulated."""
-    if requests > MAX_REQUESTS:
+    if requests > max_requests:
         raise InputError(
-            f"The workload would have about {requests:,.0f} requests; at most {MAX_REQUESTS:,} can be simulated. "
-            "Choose a shorter duration_s or a smaller rate."
+            f"The workload would have about {requests:,.0f} requests; at most {max_requests:,} can be simulated. "
+            "Choose a shorter duration_s, or a smaller rate or rate_scale."
         )
     if windows > MAX_WINDOWS:
         raise InputError(
@@ -179,10 +182,43 @@ def check_total(requests: float, windows: int = 0) -> None:
         )
 
 
-def _renewal(draw_gaps, start_s: float, duration_s: float) -> np.ndarray:
-    end_s, last_s, pieces = start_s + duration_s, start_s, []
+def check_renewals(
+    rate_per_s: npt.ArrayLike, cv: npt.ArrayLike, duration_s: npt.ArrayLike, max_requests: int = MAX_REQUESTS
+) -> None:
+    """Raise InputError, before anything is drawn, if gamma processes together can make too many requests.
+
+    Args:
+        rate_per_s, cv, duration_s: one each a process or window, broadcast; from 0 on, CV above 0.
+    """
+    # Here, because it takes long to load and few callers need it.
+    from scipy.special import gammaincc
+
+    mean = np.atleast_1d(np.asarray(rate_per_s, dtype=np.float64) * duration_s)
+    square = np.asarray(cv, dtype=np.float64) ** 2
+    if mean.sum() > max_requests:
+        check_total(float(mean.sum()), max_requests=max_requests)
+    # Two upper bounds on the mean number of renewals: Lorden's, and the wait for one gap longer than the window.
+    long_gap = gammaincc(1 / square, np.minimum(mean / square, 1e300))
+    expected = np.where(mean > 0, np.minimum(mean + square, 1 / np.maximum(long_gap, 1e-100)), 0.0)
+    draws = (expected / np.maximum(1.2 * mean, 1)).sum()
+    if expected.sum() > 2 * max_requests or draws > MAX_DRAWS:
+        raise _too_bursty(float(np.sqrt(square.max())), f"can make {expected.sum():,.0f}", max_requests)
+
+
+def _too_bursty(cv: float, requests: str, max_requests: int) -> InputError:
+    return InputError(
+        f"Arrivals as bursty as these (CV up to {cv:,.4g}) {requests} requests; at most {max_requests:,} are allowed. "
+        "Choose a smaller cv or cv_scale, or longer windows."
+    )
+
+
+def _renewal(draw_gaps: Callable[[], np.ndarray], start_s: float, duration_s: float, cv: float) -> np.ndarray:
+    end_s, last_s, pieces, drawn = start_s + duration_s, start_s, [], 0
     while last_s < end_s:
         gaps = draw_gaps()
+        drawn += gaps.size
+        if drawn > 2 * MAX_REQUESTS:
+            raise _too_bursty(cv, f"make more than {MAX_REQUESTS:,}", MAX_REQUESTS)
         gaps[0] += last_s
         # Adding up in sequence, as the authors' loop does, keeps even the last digit.
         times = np.cumsum(gaps)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import io
 from functools import cache
 from pathlib import Path
@@ -27,7 +26,6 @@ from simulator.schema import (
 
 MAX_CATALOGUE_BYTES = 20 * 1024**2
 MAX_PROFILES = 10_000
-MAX_CELL_CHARACTERS = 100_000
 CSV_COLUMNS = ("profile", "pp", "tp", "stage_latency_s", "stage_weight_gib")
 CSV_OPTIONAL = ("device", "single_device_latency_s", "batches", "source")
 TSV_COLUMNS = ("ModelName", "BS", "DP", "OP", "PP", "StageWeights(B)", "StageLatencies(s)")
@@ -256,13 +254,9 @@ def _numbers(text: str, where: str, column: str) -> list[float]:
 
 
 def _json_cell(text: str, where: str) -> dict:
-    try:
-        # A long cell could nest deeply enough to end the interpreter.
-        value = ast.literal_eval(text) if len(text) <= MAX_CELL_CHARACTERS else None
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        value = None
+    value = json_document(text, f"{where}, column 'batches'")
     if not isinstance(value, dict):
         raise InputError(
             f"{where}, column 'batches': '{text[:60]}' was found; an object such as {{\"2\": [0.1, 0.1]}} is allowed."
         )
-    return {str(size): stages for size, stages in value.items()}
+    return value

@@ -311,5 +311,15 @@ def test_traces_like_the_published_ones_upload_and_simulate(plan, traces):
     assert not plan.error
 
 
+def test_the_page_says_what_the_command_line_says_of_devices_and_nodes(plan):
+    session(plan).edit("cluster", lambda s: with_values(s, "cluster", device="a100-80gb", devices_per_node=3))
+    plan.run()
+    said = [re.sub(r"\\(.)", r"\1", caption.value) for caption in plan.caption]
+    notices = compare(session(plan).scenario).notices
+    assert any("cluster.device" in notice for notice in notices) and any("nodes" in notice for notice in notices)
+    for notice in notices:
+        assert any(notice in caption for caption in said), notice
+
+
 def _downloaded(at):
     return dump_scenario(session(at).scenario)

@@ -85,7 +85,7 @@ def test_a_durations_file_is_refused_with_the_name_of_what_is_needed(lookalikes)
 
 
 def test_the_lookalikes_hold_what_they_are_for(lookalikes, tmp_path):
-    """The pitfalls are in the files, so that a change of the generator cannot lose them; a seed gives the same files."""
+    """The pitfalls are in the files, so that a change of the generator cannot lose them; a seed repeats them."""
     folder, facts = lookalikes
     code = (folder / CODE).read_bytes()
     assert b"\r\n" in code and not code.endswith(b"\n") and code.splitlines()[1].split(b",")[0][-8:-7] == b"."
@@ -95,7 +95,7 @@ def test_the_lookalikes_hold_what_they_are_for(lookalikes, tmp_path):
     assert max(map(len, (folder / MOONCAKE).read_text().splitlines())) > 1000
     assert (folder / RAGPULSE).read_text().endswith("\n\n")
     largest, *_ = sorted(facts[WINDOW].sources.values(), reverse=True)
-    assert largest / facts[WINDOW].requests == pytest.approx(2 / 3) and 0 in facts[WINDOW].sources.values()
+    assert largest / facts[WINDOW].requests > 0.6 and 0 in facts[WINDOW].sources.values()
     assert any(b",0,0,,0,0\r\n" in (folder / path).read_bytes() for path in RATES)
     write_lookalikes(tmp_path)
     assert (tmp_path / GENTD26).read_bytes() == (folder / GENTD26).read_bytes()

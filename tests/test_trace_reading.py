@@ -90,6 +90,7 @@ def test_parquet_is_read_like_csv():
         ({"arrival_s": [1.0, np.nan], "model": ["a", "a"]}, "row 2, column 'arrival_s' is nan"),
         ({"arrival_s": [1.0], "model": ["a"], "slo_s": [0.0]}, "row 1, column 'slo_s' is 0.0"),
         ({"arrival_s": [1.0, 1.0], "model": ["a", None]}, "column 'model' has 1 empty value"),
+        ({"arrival_s": [1.0], "model": [b"a"]}, "column 'model' holds binary"),
         ({"arrival_s": [], "model": []}, "no rows"),
     ],
 )

@@ -177,7 +177,7 @@ def test_too_many_resampled_requests_are_refused_before_they_are_drawn():
 
 
 def test_windows_too_bursty_to_be_drawn_are_refused():
-    with pytest.raises(InputError, match="Windows as bursty as these .CV up to 1,000."):
+    with pytest.raises(InputError, match="Arrivals as bursty as these .CV up to 1,000."):
         build_workload(counts(np.ones((1, 1000))), ["x"], resampled(cv_scale=1000))
 
 

@@ -32,6 +32,8 @@ def draw_trace(answer: Answer) -> None:
     st.markdown("##### What arrives")
     workload, trace = answer.inputs.problem.workload, answer.inputs.trace
     st.html(facts_html([("simulated", words.plural(len(workload), "request")), *_workload_facts(workload)]))
+    for notice in answer.notices:
+        st.caption(f":material/info: {plain_text(notice)}")
     if trace is None:
         return
     summary, _ = trace_facts(trace)
@@ -48,8 +50,6 @@ def draw_trace(answer: Answer) -> None:
             ]
         )
     )
-    for notice in answer.inputs.notices:
-        st.caption(f":material/info: {plain_text(notice)}")
     with st.expander("Requests of each source"):
         table = pd.DataFrame(summary.sources[:MANY_SOURCES], columns=["source", "requests"])
         st.dataframe(table, hide_index=True, height=240)

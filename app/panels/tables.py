@@ -81,7 +81,8 @@ def draw_downloads(session: Session, answer: Answer) -> None:
 
 def _figures_json(answer: Answer) -> str:
     placements = [outcome_json(entry.outcome) for entry in answer.entries]
-    return json.dumps({"scenario": answer.scenario.name, "placements": placements}, indent=1)
+    document = {"scenario": answer.scenario.name, "notices": list(answer.notices), "placements": placements}
+    return json.dumps(document, indent=1)
 
 
 def _found_yaml(answer: Answer) -> str:

@@ -189,7 +189,7 @@ def sources(comparison: Comparison) -> str:
         facts += [("trace", ", ".join(section.paths)), ("SHA-256", f"{trace.digest[:16]}…")]
     if comparison.inputs.warmup_s > 0:
         facts.append(("left out at both ends", words.span(comparison.inputs.warmup_s)))
-    notices = "".join(f'<p class="quiet">{text(notice)}</p>' for notice in comparison.inputs.notices)
+    notices = "".join(f'<p class="quiet">{text(notice)}</p>' for notice in comparison.notices)
     return (
         f"<h2>Where the numbers come from</h2><h3>Traffic</h3>{_facts(facts)}{notices}"
         f"<h3>Rules of the serving system</h3>{_facts(_serving_facts(problem.serving))}"

@@ -17,8 +17,15 @@ from app.state.cache import Cache
 from app.state.limits import MAX_REQUESTS, check_cluster, check_models, check_requests
 from app.state.session import Session
 from planner import Inputs, PlacementOutcome, Problem, Scenario
-from planner.compare import OnProgress, evaluate, place, placement_section
-from planner.scenario.inputs import SAMPLE_PREFIX, build_cluster, build_models, build_serving, make_workload
+from planner.compare import Comparison, OnProgress, evaluate, place, placement_section
+from planner.scenario.inputs import (
+    SAMPLE_PREFIX,
+    assemble_inputs,
+    build_cluster,
+    build_models,
+    build_serving,
+    make_workload,
+)
 from planner.scenario.schema import PlacementSection
 from simulator import InputError, Model, Placement, Timeline, Workload, build_timeline
 from simulator.catalogue import builtin_catalogue
@@ -96,6 +103,12 @@ class Answer:
     def shown(self) -> list[Entry]:
         """The entries that have a result."""
         return [entry for entry in self.entries if entry.outcome is not None]
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences about what went in, and about the placements that have a result."""
+        outcomes = tuple(entry.outcome for entry in self.shown)
+        return Comparison(self.scenario, self.inputs, outcomes).notices if self.inputs else ()
 
     @property
     def best(self) -> Entry | None:
@@ -208,8 +221,8 @@ def _inputs(session: Session, problems: dict[str, str]) -> tuple[Inputs | None, 
         trace = _trace(session)
         check_requests(scenario, trace)
         workload, notices, workload_key = _workload(scenario, models, trace)
-        inputs = Inputs(Problem(models, cluster, workload, serving), scenario.workload.warmup_s, trace,
-                        tuple(trace.notices if trace else ()) + notices)  # fmt: skip
+        problem = Problem(models, cluster, workload, serving)
+        inputs = assemble_inputs(problem, scenario.workload.warmup_s, trace, notices)
     if problems:
         return None, ""
     key = _digest(
@@ -238,7 +251,7 @@ def _workload(
     names = [model.name for model in models]
     identity = [trace.digest, list(trace.sources)] if trace else None
     key = _digest(scenario.workload.model_dump(mode="json"), names, identity)
-    made = _cache().get(key, lambda: make_workload(scenario.workload, names, trace))
+    made = _cache().get(key, lambda: make_workload(scenario.workload, names, trace, MAX_REQUESTS))
     if not 0 < len(made[0]) <= MAX_REQUESTS:
         raise InputError(
             f"These settings make {len(made[0]):,} requests; from 1 to {MAX_REQUESTS:,} are allowed on this page."

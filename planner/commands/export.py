@@ -14,6 +14,7 @@ from planner.export import TARGETS, export_placement
 from planner.scenario.file import load_scenario
 from planner.scenario.inputs import Inputs, build_inputs
 from planner.scenario.schema import PlacementSection, Scenario
+from planner.spans import node_notices
 from simulator import InputError, Placement, Schedule
 
 
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         if interrupt.requested:
             print("Interrupted; nothing was written.", file=sys.stderr)
             return INTERRUPTED
-    print_notices(found.notes if found else ())
+    print_notices((*node_notices(placement, inputs.problem.cluster), *(found.notes if found else ())))
     files = export_files(placement, inputs, args.to, args.epoch)
     if args.out is not None:
         for path in write_files(files, args.out):

@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     print_notices(inputs.notices)
     with Interrupt() as interrupt:
         comparison = compare(wanted, ProgressLine(interrupt), inputs=inputs)
+    print_notices(comparison.placement_notices)
     for outcome in comparison.outcomes:
         print_notices(outcome.search.notes)
     check_any(comparison)

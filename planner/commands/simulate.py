@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     print_notices(inputs.notices)
     with Interrupt() as interrupt:
         comparison = compare(scenario, ProgressLine(interrupt), args.placement, inputs)
+    print_notices(comparison.placement_notices)
     for outcome in comparison.outcomes:
         print_notices(outcome.search.notes if outcome.search else ())
     check_any(comparison)

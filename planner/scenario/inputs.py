@@ -15,6 +15,7 @@ from simulator import Cluster, InputError, Model, Profile, Serving, Workload, me
 from simulator.arrivals import (
     Window,
     check_jumps,
+    check_renewals,
     check_total,
     deterministic_arrivals,
     gamma_workload,
@@ -25,6 +26,7 @@ from simulator.arrivals import (
 )
 from simulator.catalogue import builtin_catalogue, load_catalogue
 from simulator.traces import Trace, TraceOptions, build_workload, read_trace
+from simulator.workload import MAX_REQUESTS
 
 SAMPLE_PREFIX = "sample:"
 _SAME_MEMORY_GIB = 0.5
@@ -72,8 +74,13 @@ def build_inputs(
     trace = (read or read_scenario_trace)(scenario) if scenario.workload.trace is not None else None
     workload, notices = make_workload(scenario.workload, [m.name for m in models], trace)
     problem = Problem(models, build_cluster(scenario), workload, build_serving(scenario))
-    notices = tuple(trace.notices if trace else ()) + notices + device_notices(problem.models, problem.cluster)
-    return Inputs(problem, scenario.workload.warmup_s, trace, notices)
+    return assemble_inputs(problem, scenario.workload.warmup_s, trace, notices)
+
+
+def assemble_inputs(problem: Problem, warmup_s: float, trace: Trace | None, notices: tuple[str, ...]) -> Inputs:
+    """The parts put together, with everything that is to be said of them; `notices` are those of make_workload."""
+    said = tuple(trace.notices if trace else ()) + notices + device_notices(problem.models, problem.cluster)
+    return Inputs(problem, warmup_s, trace, said)
 
 
 def build_models(sections: Sequence[ModelSection], catalogue: Mapping[str, Profile]) -> tuple[Model, ...]:
@@ -158,16 +165,18 @@ def read_scenario_trace(scenario: Scenario) -> Trace:
 
 
 def make_workload(
-    section: WorkloadSection, model_names: Sequence[str], trace: Trace | None
+    section: WorkloadSection, model_names: Sequence[str], trace: Trace | None, max_requests: int = MAX_REQUESTS
 ) -> tuple[Workload, tuple[str, ...]]:
-    """The requests of a scenario, and sentences about what was lost or odd on the way."""
+    """The requests of a scenario, and sentences about what was lost or odd on the way; more are refused, undrawn."""
     if section.trace is not None:
-        return build_workload(trace, model_names, trace_options(section.trace))
+        return build_workload(trace, model_names, trace_options(section.trace), max_requests)
     count = len(model_names)
     if section.windows is not None:
         w = section.windows
-        check_total(sum(part.duration_s * part.total_rate_per_s for part in w.windows), count * len(w.windows))
+        check_total(0, count * len(w.windows))
         share = split_rate(1.0, count, w.split, w.exponent, w.weights)
+        rate, cv, duration_s = np.array([(p.total_rate_per_s, p.cv, p.duration_s) for p in w.windows]).T
+        check_renewals(np.outer(share, rate), cv, duration_s, max_requests)
         starts_s = np.cumsum([0.0] + [window.duration_s for window in w.windows])
         return merge_arrivals([
             windowed_arrivals(
@@ -178,9 +187,10 @@ def make_workload(
             for i in range(count)
         ]), ()  # fmt: skip
     made = section.gamma or section.poisson or section.deterministic or section.markov_modulated
-    check_total(made.total_rate_per_s * made.duration_s)
+    check_total(made.total_rate_per_s * made.duration_s, max_requests=max_requests)
     rates = split_rate(made.total_rate_per_s, count, made.split, made.exponent, made.weights)
     if section.gamma is not None:
+        check_renewals(rates, made.cv, made.duration_s, max_requests)
         return gamma_workload(rates, made.cv, made.duration_s, made.seed), ()
     if section.poisson is not None:
         return _each(rates, lambda i, rate: poisson_arrivals(rate, made.duration_s, made.seed + i)), ()

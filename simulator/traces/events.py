@@ -183,6 +183,7 @@ def _parquet_part(file: TraceFile, limits: TraceLimits) -> EventPart:
         if names.count(name) != 1:
             raise InputError(f"{file.name} is Parquet with {names.count(name)} columns named '{name}'; one is needed.")
     _check_parquet_size(file, parquet, limits)
+    _check_parquet_types(file, parquet.schema_arrow)
     # Names stay a dictionary: written out, one long name in a few bytes a row would fill the memory.
     parquet = pq.ParquetFile(pa.PythonFile(file.stream, mode="r"), metadata=parquet.metadata, read_dictionary=["model"])
     wanted = ["arrival_s", "model"] + (["slo_s"] if "slo_s" in names else [])
@@ -190,7 +191,7 @@ def _parquet_part(file: TraceFile, limits: TraceLimits) -> EventPart:
     for batch in parquet.iter_batches(columns=wanted, batch_size=1 << 20):
         for name in ("arrival_s", "slo_s"):
             if name in wanted:
-                pieces[name].append(_parquet_numbers(file, name, batch[name]))
+                pieces[name].append(_parquet_numbers(batch[name]))
         model = batch["model"]
         if model.null_count:
             raise InputError(
@@ -217,15 +218,30 @@ def _check_parquet_size(file: TraceFile, parquet: pq.ParquetFile, limits: TraceL
         raise InputError(f"{file.name} has no rows; at least one request is needed.")
     if rows > limits.max_rows:
         raise InputError(f"{file.name} has {rows:,} rows; at most {limits.max_rows:,} are allowed.")
-    groups = parquet.metadata
-    unpacked = sum(groups.row_group(i).total_byte_size for i in range(groups.num_row_groups))
+    # The parts of a file may say different things of its size: the largest counts.
+    groups = [parquet.metadata.row_group(i) for i in range(parquet.metadata.num_row_groups)]
+    chunks = [(group.num_rows, group.column(k)) for group in groups for k in range(group.num_columns)]
+    unpacked = max(sum(g.total_byte_size for g in groups), sum(c.total_uncompressed_size for _, c in chunks))
     if unpacked > limits.max_bytes:
         raise InputError(f"{file.name} unpacks to {unpacked:,} bytes; at most {limits.max_bytes:,} are allowed.")
+    wanted = ("arrival_s", "model", "slo_s")
+    if any(c.num_values != length for length, c in chunks if c.path_in_schema in wanted):
+        raise InputError(f"{file.name} is a damaged Parquet file: its columns differ in length.")
 
 
-def _parquet_numbers(file: TraceFile, name: str, column: pa.Array) -> np.ndarray:
-    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
-        raise InputError(f"{file.name}, column '{name}' holds {column.type}; numbers are needed.")
+def _check_parquet_types(file: TraceFile, schema: pa.Schema) -> None:
+    """Before anything is read: a short file can hold a long text in every row of a column."""
+    for name in ("arrival_s", "slo_s"):
+        kind = schema.field(name).type if name in schema.names else pa.float64()
+        if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+            raise InputError(f"{file.name}, column '{name}' holds {kind}; numbers are needed.")
+    kind = schema.field("model").type
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind)):
+        raise InputError(f"{file.name}, column 'model' holds {kind}; text is needed.")
+
+
+def _parquet_numbers(column: pa.Array) -> np.ndarray:
     return np.asarray(column.cast(pa.float64(), safe=False).fill_null(float("nan")))
 
 

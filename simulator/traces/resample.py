@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import digamma, gammaincc, polygamma
+from scipy.special import digamma, polygamma
 
-from simulator.arrivals import gamma_arrivals
+from simulator.arrivals import check_renewals, check_total, gamma_arrivals
 from simulator.errors import InputError
 from simulator.traces.parts import counted
 from simulator.traces.trace import Rates
@@ -22,7 +22,6 @@ _MIN_LOG_RATIO = 1e-10
 # Below these a draw would leave the range of a double; no request is expected, or the gaps are all equal.
 _MIN_EXPECTED = 1e-12
 _MIN_CV = 1e-4
-_MAX_DRAWS = 5_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,13 +166,13 @@ def window_count(length_s: float, window_s: float, num_models: int) -> int:
     return count
 
 
-def draw_windows(windows: ModelWindows, num_models: int, seed: int) -> Workload:
+def draw_windows(windows: ModelWindows, num_models: int, seed: int, max_requests: int = MAX_REQUESTS) -> Workload:
     """Gamma arrivals of every window from its own start, drawn with seed, seed + 1, ... in the order of the windows.
 
-    Raises InputError before anything is drawn if too many requests are to be expected.
+    Raises InputError before anything is drawn if more than max_requests are to be expected.
     """
     windows = _drawable(windows)
-    _check_expected(windows)
+    check_renewals(windows.rate_per_s, windows.cv, windows.duration_s, max_requests)
     random = np.random.RandomState()
     pieces: list[list[np.ndarray]] = [[] for _ in range(num_models)]
     total = 0
@@ -190,8 +189,7 @@ def draw_windows(windows: ModelWindows, num_models: int, seed: int) -> Workload:
         arrivals = gamma_arrivals(rate, cv, duration_s, seed + number, start_s, random)
         pieces[model].append(arrivals)
         total += arrivals.size
-        if total > MAX_REQUESTS:
-            raise _too_many(total)
+        check_total(total, max_requests=max_requests)
     return merge_arrivals([np.concatenate(p) if p else np.empty(0) for p in pieces])
 
 
@@ -203,27 +201,4 @@ def _drawable(windows: ModelWindows) -> ModelWindows:
         windows.duration_s[rows],
         windows.rate_per_s[rows],
         np.maximum(windows.cv[rows], _MIN_CV),
-    )
-
-
-def _check_expected(windows: ModelWindows) -> None:
-    mean = windows.rate_per_s * windows.duration_s
-    if mean.sum() > MAX_REQUESTS:
-        raise _too_many(float(mean.sum()))
-    # Two upper bounds on the mean number of renewals: Lorden's, and the wait for one gap longer than the window.
-    shape = windows.cv**-2.0
-    long_gap = gammaincc(shape, np.minimum(shape * mean, 1e300))
-    expected = np.minimum(mean + windows.cv**2, 1 / np.maximum(long_gap, 1e-100))
-    draws = (expected / np.maximum(1.2 * mean, 1)).sum()
-    if expected.sum() > 2 * MAX_REQUESTS or draws > _MAX_DRAWS:
-        raise InputError(
-            f"Windows as bursty as these (CV up to {windows.cv.max():,.0f}) can make {expected.sum():,.0f} requests; "
-            f"at most {MAX_REQUESTS:,} are allowed. Choose a smaller cv_scale or larger windows."
-        )
-
-
-def _too_many(requests: float) -> InputError:
-    return InputError(
-        f"The workload would have about {requests:,.0f} requests; at most {MAX_REQUESTS:,} can be simulated. "
-        "Choose a shorter duration_s or a smaller rate_scale."
     )

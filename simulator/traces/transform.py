@@ -42,7 +42,10 @@ class _Cut:
 
 
 def build_workload(
-    trace: Trace, model_names: Sequence[str], options: TraceOptions | None = None
+    trace: Trace,
+    model_names: Sequence[str],
+    options: TraceOptions | None = None,
+    max_requests: int = MAX_REQUESTS,
 ) -> tuple[Workload, tuple[str, ...]]:
     """The workload that a trace makes on some models.
 
@@ -58,23 +61,24 @@ def build_workload(
         trace: from read_trace.
         model_names: the models in the order the workload counts them, at least one, all different.
         options: TraceOptions() by default.
+        max_requests: more are refused.
 
     Returns:
         The workload, times from 0 at the start of the window; and sentences about what was lost or odd.
 
     Raises:
         InputError: if the window is empty, a name is unknown, counts or rates are to be replayed as they are, or
-            more than MAX_REQUESTS requests would result (before memory is used).
+            more than max_requests requests would result (before memory is used).
     """
     options = options or TraceOptions()
     _check_models(model_names)
     cut = _cut(trace, options)
     if isinstance(trace.content, Events):
-        workload, notices = _from_events(trace, trace.content, model_names, options, cut)
+        workload, notices = _from_events(trace, trace.content, model_names, options, cut, max_requests)
     else:
         _check_drawn(trace, options)
         make = _from_counts if isinstance(trace.content, Counts) else _from_rates
-        workload, notices = make(trace, trace.content, model_names, options, cut)
+        workload, notices = make(trace, trace.content, model_names, options, cut, max_requests)
     if options.time_scale != 1:
         workload = Workload(
             workload.arrival_s * options.time_scale, workload.model, workload.num_models, workload.slo_s
@@ -134,7 +138,12 @@ def _late_notice(arrival_s: np.ndarray, cut: _Cut, length_s: float) -> list[str]
 
 
 def _from_events(
-    trace: Trace, events: Events, model_names: Sequence[str], options: TraceOptions, cut: _Cut
+    trace: Trace,
+    events: Events,
+    model_names: Sequence[str],
+    options: TraceOptions,
+    cut: _Cut,
+    max_requests: int,
 ) -> tuple[Workload, list[str]]:
     arrival_s, source, slo_s = _dequantised(events, options)
     low = np.searchsorted(arrival_s, cut.start_s, side="left")
@@ -153,14 +162,14 @@ def _from_events(
         arrival_s, source, model = arrival_s[kept], source[kept], model[kept]
         slo_s = None if slo_s is None else slo_s[kept]
     if options.resample == "gamma":
-        workload, lost = _resampled(arrival_s, model, len(model_names), length_s, options)
+        workload, lost = _resampled(arrival_s, model, len(model_names), length_s, options, max_requests)
         notices += lost
         if slo_s is not None:
             notices.append("The trace's own deadlines are dropped, because resampled requests have none.")
         return workload, notices
     workload = Workload(arrival_s, model, len(model_names), slo_s)
     if options.rate_scale != 1:
-        workload = _scaled(workload, source, length_s, options)
+        workload = _scaled(workload, source, length_s, options, max_requests)
     return workload, notices
 
 
@@ -176,12 +185,19 @@ def _dequantised(events: Events, options: TraceOptions) -> tuple[np.ndarray, np.
 
 
 def _resampled(
-    arrival_s: np.ndarray, model: np.ndarray, num_models: int, length_s: float, options: TraceOptions
+    arrival_s: np.ndarray,
+    model: np.ndarray,
+    num_models: int,
+    length_s: float,
+    options: TraceOptions,
+    max_requests: int,
 ) -> tuple[Workload, list[str]]:
     # All at one instant: a window of its own.
     length_s = length_s or options.window_s
     windows, lost = windows_of_events(arrival_s, model, num_models, length_s, options.window_s)
-    workload = draw_windows(windows.scaled(options.rate_scale, options.cv_scale), num_models, options.seed)
+    workload = draw_windows(
+        windows.scaled(options.rate_scale, options.cv_scale), num_models, options.seed, max_requests
+    )
     if not lost:
         return workload, []
     return workload, [
@@ -190,11 +206,13 @@ def _resampled(
     ]
 
 
-def _scaled(workload: Workload, source: np.ndarray, length_s: float, options: TraceOptions) -> Workload:
+def _scaled(
+    workload: Workload, source: np.ndarray, length_s: float, options: TraceOptions, max_requests: int
+) -> Workload:
     size, scale = len(workload), options.rate_scale
-    if size * scale > MAX_REQUESTS:
+    if size * scale > max_requests:
         raise InputError(
-            f"rate_scale {scale:g} would make {size * scale:,.0f} requests; at most {MAX_REQUESTS:,} can be simulated."
+            f"rate_scale {scale:g} would make {size * scale:,.0f} requests; at most {max_requests:,} can be simulated."
         )
     random = np.random.default_rng((options.seed, _SCALE_STREAM))
     if scale < 1:
@@ -222,7 +240,12 @@ def _gap_to_next(arrival_s: np.ndarray, source: np.ndarray, length_s: float) -> 
 
 
 def _from_counts(
-    trace: Trace, counts: Counts, model_names: Sequence[str], options: TraceOptions, cut: _Cut
+    trace: Trace,
+    counts: Counts,
+    model_names: Sequence[str],
+    options: TraceOptions,
+    cut: _Cut,
+    max_requests: int,
 ) -> tuple[Workload, list[str]]:
     for name in ("start_s", "duration_s", "window_s"):
         value = getattr(options, name)
@@ -238,11 +261,17 @@ def _from_counts(
     model_of, notices = map_sources(trace.sources, active, model_names, options.map_models)
     per_model = np.stack([part[model_of == m].sum(axis=0, dtype=np.int64) for m in range(len(model_names))])
     windows = windows_of_counts(per_model, counts.bin_s, options.window_s)
-    return draw_windows(windows.scaled(options.rate_scale, options.cv_scale), len(model_names), options.seed), notices
+    windows = windows.scaled(options.rate_scale, options.cv_scale)
+    return draw_windows(windows, len(model_names), options.seed, max_requests), notices
 
 
 def _from_rates(
-    trace: Trace, rates: Rates, model_names: Sequence[str], options: TraceOptions, cut: _Cut
+    trace: Trace,
+    rates: Rates,
+    model_names: Sequence[str],
+    options: TraceOptions,
+    cut: _Cut,
+    max_requests: int,
 ) -> tuple[Workload, list[str]]:
     falls_in = (rates.start_s < cut.end_s) & (rates.start_s + rates.duration_s > cut.start_s) & (rates.rate_per_s > 0)
     active = np.bincount(rates.source[falls_in], minlength=len(trace.sources)) > 0
@@ -252,4 +281,5 @@ def _from_rates(
     windows, poisson = windows_of_rates(rates, model_of, cut.start_s, cut.end_s)
     if poisson:
         notices.append(f"{counted(poisson, 'window')} with traffic but a CV of 0 taken as Poisson (CV 1).")
-    return draw_windows(windows.scaled(options.rate_scale, options.cv_scale), len(model_names), options.seed), notices
+    windows = windows.scaled(options.rate_scale, options.cv_scale)
+    return draw_windows(windows, len(model_names), options.seed, max_requests), notices
