@@ -153,7 +153,7 @@ def test_validate_prints_the_error_table(capsys, tmp_path):
 BAD_TRACES = {
     "empty.csv": b"",
     "header.csv": b"arrival_s,model\n",
-    "semicolons.csv": b"arrival_s;model\n1;a\n",
+    "unknown.csv": b"when;who\n1;a\n",
     "durations.csv": b"HashOwner,HashApp,HashFunction,Average,Count,Minimum,Maximum,percentile_Average_0\n"
     b"a,b,c,1,2,3,4,5\n",
     "text.csv": b"arrival_s,model\n1,a\nsoon,b\n",

@@ -7,7 +7,7 @@ import argparse
 from planner.commands.report import percent, print_json, print_notices, print_table
 from planner.scenario.inputs import SAMPLE_PREFIX
 from sample_traces import sample_paths
-from simulator.traces import FORMATS, TraceSummary, read_trace, summarise
+from simulator.traces import FORMATS, TraceSummary, parse_columns, read_trace, summarise
 
 SOURCES_SHOWN = 20
 
@@ -15,6 +15,11 @@ SOURCES_SHOWN = 20
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", nargs="+", help="one or several files, or sample:NAME")
     parser.add_argument("--format", default="auto", choices=("auto", *FORMATS), help="only where formats look alike")
+    parser.add_argument(
+        "--columns", metavar="KEY=COLUMN,...",
+        help="which column of any table is what, such as time=ts,model=route,unit=ms; the keys of "
+        "workload.trace.columns",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(run=run)
 
@@ -24,11 +29,13 @@ def run(args: argparse.Namespace) -> int:
     paths: list = []
     for name in args.file:
         paths.extend(sample_paths(name.removeprefix(SAMPLE_PREFIX)) if name.startswith(SAMPLE_PREFIX) else [name])
-    trace = read_trace(paths, args.format)
+    columns = parse_columns(args.columns) if args.columns is not None else None
+    trace = read_trace(paths, args.format, columns=columns)
     print_notices(trace.notices)
     summary = summarise(trace)
     if args.json:
-        print_json(summary.to_json())
+        mapping = {} if trace.columns is None else {"columns": trace.columns.to_document()}
+        print_json(summary.to_json() | mapping)
     else:
         _print_summary(summary)
     return 0

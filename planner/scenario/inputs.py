@@ -155,7 +155,7 @@ def read_scenario_trace(scenario: Scenario) -> Trace:
             paths.extend(sample_paths(path.removeprefix(SAMPLE_PREFIX)))
         else:
             paths.append(scenario.folder / path)
-    trace = read_trace(paths, section.format)
+    trace = read_trace(paths, section.format, columns=section.columns)
     if section.sha256 is not None and section.sha256 != trace.digest:
         raise InputError(
             f"workload.trace: the file's SHA-256 is {trace.digest[:12]}..., the scenario was made with "

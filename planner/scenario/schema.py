@@ -36,7 +36,7 @@ from simulator.schema import (
     UsdPerHour,
 )
 from simulator.serving import PRESETS, AdmissionRule, DispatchRule
-from simulator.traces import FORMATS
+from simulator.traces import FORMATS, Columns
 from simulator.traces.options import Dequantisation, MappingRule, Resampling
 
 MAX_MODELS = 1000
@@ -92,6 +92,7 @@ class TraceSection(_Section):
 
     path: _PathText | Annotated[list[_PathText], Field(min_length=1, max_length=100)]
     format: Annotated[str, OneOf(("auto", *FORMATS))] = "auto"
+    columns: Columns | None = None
     start_s: Time = 0.0
     duration_s: Duration | None = None
     map_models: MappingRule | dict[str, str] = "stripe"

@@ -1,7 +1,9 @@
 """Traces: reading them in any known format, what they hold, and the workload they make."""
 
+from simulator.traces.columns import Columns, parse_columns
 from simulator.traces.files import TraceInput
 from simulator.traces.options import DEQUANTISATIONS, MAPPINGS, RESAMPLINGS, TraceOptions
+from simulator.traces.preview import Preview, preview_table
 from simulator.traces.read import read_trace
 from simulator.traces.summary import TraceSummary, rate_over_time, source_shares, summarise
 from simulator.traces.ticks import find_tick, spread_ticks
@@ -15,8 +17,10 @@ __all__ = [
     "MAPPINGS",
     "MAX_TRACE_BYTES",
     "RESAMPLINGS",
+    "Columns",
     "Counts",
     "Events",
+    "Preview",
     "Rates",
     "Trace",
     "TraceInput",
@@ -25,6 +29,8 @@ __all__ = [
     "TraceSummary",
     "build_workload",
     "find_tick",
+    "parse_columns",
+    "preview_table",
     "rate_over_time",
     "read_trace",
     "source_shares",

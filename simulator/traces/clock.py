@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 
 from simulator.errors import InputError
@@ -10,16 +12,16 @@ from simulator.traces.trace import MAX_TIME_S
 # Instants between 1990 and 2100 in seconds since 1970; in finer units the same range lies a thousand times higher
 # each, so the ranges do not touch. As seconds from a start of its own a number of the finer ranges would be more than
 # 19,000 years, and one of the coarsest a trace that begins in its twentieth year.
-_EPOCH_S = (631_152_000.0, 4_102_444_800.0)
+EPOCH_S = (631_152_000.0, 4_102_444_800.0)
 _UNITS = (("seconds", 1.0), ("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9))
 # The largest number that a column of times may hold, before its unit is known.
-MAX_CLOCK = _EPOCH_S[1] * 1e9
+MAX_CLOCK = EPOCH_S[1] * 1e9
 
 
 def epoch_unit(first: float) -> tuple[str, float] | None:
     """The unit of instants since 1970, of which `first` is the smallest: (name, units per second), or None."""
     for name, per_second in _UNITS:
-        if _EPOCH_S[0] <= first / per_second <= _EPOCH_S[1]:
+        if EPOCH_S[0] <= first / per_second <= EPOCH_S[1]:
             return name, per_second
     return None
 
@@ -44,3 +46,8 @@ def in_seconds(file_name: str, times: np.ndarray, usual: str = "seconds") -> tup
     if unit is None or name == usual:
         return seconds, []
     return seconds, [f"The times of {file_name} are {name} since 1970, told by their size, and are read as such."]
+
+
+def instant(nanoseconds: int) -> datetime:
+    """An instant of nanoseconds since 1970, UTC."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=nanoseconds // 1000)

@@ -8,7 +8,11 @@ import math
 import re
 from dataclasses import dataclass
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from simulator.errors import InputError
+from simulator.traces.columns import Columns
 from simulator.traces.files import TraceFile
 from simulator.traces.trace import FORMATS
 
@@ -62,7 +66,10 @@ JSON_KEYS = {
 }  # fmt: skip
 # ServeGen files have no header of their own.
 SERVEGEN_COLUMNS = ("start_s", "rate_per_s", "cv", "family", "shape", "scale")
-_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+class UnknownFormatError(InputError):
+    """The file is a table, or JSON, that no reader knows."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,7 @@ class Layout:
         skip_lines: lines in front of the first row.
         is_parquet: whether the file is Parquet.
         is_guess: whether nothing in the file tells the unit of its times.
+        columns: how a table that no reader knows is read.
     """
 
     format: str
@@ -82,6 +90,7 @@ class Layout:
     skip_lines: int = 0
     is_parquet: bool = False
     is_guess: bool = False
+    columns: Columns | None = None
 
 
 def detect(file: TraceFile, wanted: str = "auto") -> Layout:
@@ -109,7 +118,19 @@ def minute_label(name: str) -> int | None:
 def _detect(file: TraceFile) -> Layout:
     head = file.head(HEAD_BYTES)
     if head.startswith(b"PAR1"):
-        return Layout("native", is_parquet=True)
+        return _detect_parquet(file)
+    text = readable_text(file)
+    body = text.lstrip(" \t\r\n")
+    first_line = body.split("\n", 1)[0].strip("\r")
+    blank_lines = text[: len(text) - len(body)].count("\n")
+    if body[0] in "{[":
+        return _detect_json(file, first_line, body, len(head) < HEAD_BYTES)
+    return _detect_table(file, first_line, blank_lines)
+
+
+def readable_text(file: TraceFile) -> str:
+    """The beginning of a file that is text; raises InputError saying what it is instead."""
+    head = file.head(HEAD_BYTES)
     _refuse_binary(file, head)
     text = _decode(file, head).removeprefix("\ufeff")
     body = text.lstrip(" \t\r\n")
@@ -117,15 +138,26 @@ def _detect(file: TraceFile) -> Layout:
         raise InputError(f"{file.name} is empty; {_EXPECTED}.")
     if body.startswith("<"):
         raise InputError(f"{file.name} is a web page or XML document; {_EXPECTED}.")
-    first_line = body.split("\n", 1)[0].strip("\r")
-    blank_lines = text[: len(text) - len(body)].count("\n")
     if body[0] in "{[":
-        return _detect_json(file, first_line, body, len(head) < HEAD_BYTES)
-    if "\r" in first_line:
+        return text
+    if "\r" in body.split("\n", 1)[0].strip("\r"):
         raise InputError(f"{file.name} ends its lines with a bare carriage return; a line feed at the end is needed.")
     if "\n" not in body and len(head) == HEAD_BYTES:
         raise InputError(f"{file.name} has no line end in its first {HEAD_BYTES:,} bytes; {_EXPECTED}.")
-    return _detect_table(file, first_line, blank_lines)
+    return text
+
+
+def _detect_parquet(file: TraceFile) -> Layout:
+    file.stream.seek(0)
+    try:
+        names = pq.ParquetFile(pa.PythonFile(file.stream, mode="r")).schema_arrow.names
+    except (pa.ArrowException, OSError, ValueError):
+        # The reader says what is damaged.
+        names = ["arrival_s", "model"]
+    missing = [name for name in ("arrival_s", "model") if name not in names]
+    if missing:
+        raise UnknownFormatError(f"{file.name} is Parquet without a column named '{missing[0]}'.")
+    return Layout("native", is_parquet=True)
 
 
 def _refuse_binary(file: TraceFile, head: bytes) -> None:
@@ -158,16 +190,15 @@ def _decode(file: TraceFile, head: bytes) -> str:
 
 
 def _detect_json(file: TraceFile, first_line: str, body: str, is_whole: bool) -> Layout:
-    wanted = "an object with timestamp, input_length and output_length on each line is needed"
     if first_line.startswith("["):
-        raise InputError(f"{file.name} is a JSON list, not JSON Lines; {wanted}.")
+        raise UnknownFormatError(f"{file.name} is a JSON list, not JSON Lines.")
     try:
         row = json.loads(first_line)
     except (ValueError, RecursionError):
-        raise InputError(f"{file.name}: its first line is no complete JSON object; {wanted}.") from None
+        raise UnknownFormatError(f"{file.name}: its first line is no complete JSON object.") from None
     if "timestamp" not in row or not {"input_length", "output_length"} <= row.keys():
         keys = ", ".join(list(row)[:6]) or "none"
-        raise InputError(f"{file.name} is JSON but no request trace (keys of its first line: {keys}); {wanted}.")
+        raise UnknownFormatError(f"{file.name} is JSON but no request trace (keys of its first line: {keys}).")
     if isinstance(row.get("hash_ids"), dict):
         return Layout("ragpulse")
     if "chat_id" in row:
@@ -214,14 +245,10 @@ def _detect_table(file: TraceFile, first_line: str, blank_lines: int) -> Layout:
         return Layout(found, tuple(names), blank_lines + 1)
     if _is_servegen(fields):
         return Layout("servegen", SERVEGEN_COLUMNS, blank_lines)
-    for delimiter, what in _DELIMITERS.items():
-        if delimiter in first_line and _table_format(file, [x.strip().casefold() for x in first_line.split(delimiter)]):
-            raise InputError(f"{file.name} separates its columns by {what}; commas are allowed.")
     if any(_is_number(field) for field in fields):
-        raise InputError(f"{file.name} has no header; its first line must name the columns, such as arrival_s,model.")
-    _refuse_almost_native(file, names)
+        raise UnknownFormatError(f"{file.name} has no header whose columns are known, such as arrival_s,model.")
     shown = ", ".join(fields[:6])[:120] + (", ..." if len(fields) > 6 else "")
-    raise InputError(f"{file.name} has the columns {shown}, which is no known trace format; {_EXPECTED}.")
+    raise UnknownFormatError(f"{file.name} has the columns {shown}, which is no known trace format.")
 
 
 def _table_format(file: TraceFile, names: list[str]) -> str | None:
@@ -239,15 +266,6 @@ def _table_format(file: TraceFile, names: list[str]) -> str | None:
                     "day is needed."
                 )
     return None
-
-
-def _refuse_almost_native(file: TraceFile, names: list[str]) -> None:
-    for there, missing in (("arrival_s", "model"), ("model", "arrival_s")):
-        if there in names:
-            raise InputError(
-                f"{file.name} has a column '{there}' but none named '{missing}'; the header arrival_s,model "
-                "(and optionally slo_s) is needed."
-            )
 
 
 def _is_servegen(fields: list[str]) -> bool:

@@ -19,6 +19,7 @@ class EventPart:
         names: the models or functions of the file; None for a format without them.
         slo_s: float64, shape (n,), or None.
         notices: what was done to the rows.
+        input_tokens, output_tokens: int64, shape (n,), or None.
     """
 
     format: str
@@ -27,6 +28,8 @@ class EventPart:
     names: Sequence[str] | None
     slo_s: np.ndarray | None = None
     notices: list[str] = field(default_factory=list)
+    input_tokens: np.ndarray | None = None
+    output_tokens: np.ndarray | None = None
 
     @property
     def is_wall_clock(self) -> bool:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 
 from simulator.errors import InputError
 from simulator.traces import events
+from simulator.traces.any_table import read_requests, recognise, resolve_columns
 from simulator.traces.azure_functions import join_counts, read_counts
-from simulator.traces.detect import Layout, detect
+from simulator.traces.clock import instant
+from simulator.traces.columns import Columns
+from simulator.traces.detect import Layout, UnknownFormatError, detect
 from simulator.traces.files import TraceFile, TraceInput, as_inputs, open_files
+from simulator.traces.interval_files import guess_notice, read_interval_files
 from simulator.traces.json_lines import read_json_lines
 from simulator.traces.parts import EventPart, counted, short_names
 from simulator.traces.servegen import RatePart, read_rates
@@ -26,23 +30,14 @@ _TIED_SHARE = 0.1
 _SILENT_SHARE = 0.5
 _FEW_REQUESTS = 20
 
-_EVENT_READERS: dict[str, Callable[[TraceFile, Layout, TraceLimits], EventPart]] = {
-    "native": events.read_native,
-    "azure_functions_2021": events.read_azure_functions_2021,
-    "azure_llm_2023": events.read_azure_llm,
-    "azure_llm_2025": events.read_azure_llm,
-    "burstgpt": events.read_burstgpt,
-    "gentd26": events.read_gentd26,
-    "vidur": events.read_vidur,
-    "mooncake": read_json_lines,
-    "qwen": read_json_lines,
-    "ragpulse": read_json_lines,
-}
 _KIND_OF = {"azure_functions_2019": "counts per minute", "servegen": "rates per window"}
 
 
 def read_trace(
-    paths_or_buffers: TraceInput | Sequence[TraceInput], format: str = "auto", limits: TraceLimits | None = None
+    paths_or_buffers: TraceInput | Sequence[TraceInput],
+    format: str = "auto",
+    limits: TraceLimits | None = None,
+    columns: Columns | None = None,
 ) -> Trace:
     """Reads one trace from one or several files.
 
@@ -55,6 +50,8 @@ def read_trace(
         paths_or_buffers: a path, or (name, bytes or binary file), or a list of these.
         format: "auto" or one of FORMATS; the latter only decides between formats that look alike.
         limits: bounds on size, rows and sources; TraceLimits() by default.
+        columns: which column of the files is what; without it, tables that no reader knows are read where the names
+            and values of their columns leave no doubt.
 
     Returns:
         The trace; `notices` says in sentences what was sorted, left out or looks odd.
@@ -64,8 +61,8 @@ def read_trace(
     """
     limits = limits or TraceLimits()
     with open_files(as_inputs(paths_or_buffers), limits) as files:
-        layouts = [detect(file, format) for file in files]
-        kinds = {_KIND_OF.get(layout.format, "requests") for layout in layouts}
+        layouts = [_layout(file, format, columns, limits) for file in files]
+        kinds = {_kind(layout) for layout in layouts}
         if len(kinds) > 1:
             raise InputError(
                 f"The trace files hold different things ({', '.join(sorted(kinds))}); files of one kind are allowed "
@@ -76,6 +73,8 @@ def read_trace(
             return _read_counts(files, layouts, limits, digest)
         if layouts[0].format == "servegen":
             return _read_rates(files, layouts, limits, digest)
+        if _kind(layouts[0]) == "numbers per interval":
+            return read_interval_files(files, layouts, _file_sources(files), limits, digest)
         parts = []
         for file, layout in zip(files, layouts, strict=True):
             parts.append(_EVENT_READERS[layout.format](file, layout, limits))
@@ -83,7 +82,46 @@ def read_trace(
                 raise InputError(
                     f"The trace files have more than {limits.max_rows:,} rows together, the most that are allowed."
                 )
-        return _join_events(files, parts, limits, digest)
+        return _join_events(files, layouts, parts, limits, digest)
+
+
+def _layout(file: TraceFile, format: str, columns: Columns | None, limits: TraceLimits) -> Layout:
+    if columns is None and format != "table":
+        try:
+            return detect(file, format)
+        except UnknownFormatError as error:
+            return Layout("table", columns=recognise(file, error, limits), is_guess=True)
+    if format not in ("auto", "table"):
+        raise InputError(f"The trace format is '{format}', but columns are given; auto or table is allowed with them.")
+    is_guess = columns is None or columns.time is None
+    return Layout("table", columns=resolve_columns(file, columns or Columns(), limits), is_guess=is_guess)
+
+
+def _kind(layout: Layout) -> str:
+    if layout.columns is not None and layout.columns.shape != "requests":
+        return "numbers per interval"
+    return _KIND_OF.get(layout.format, "requests")
+
+
+def _read_table(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
+    part = read_requests(file, layout.columns, limits)
+    part.notices[:0] = guess_notice(file, layout)
+    return part
+
+
+_EVENT_READERS: dict[str, Callable[[TraceFile, Layout, TraceLimits], EventPart]] = {
+    "native": events.read_native,
+    "azure_functions_2021": events.read_azure_functions_2021,
+    "azure_llm_2023": events.read_azure_llm,
+    "azure_llm_2025": events.read_azure_llm,
+    "burstgpt": events.read_burstgpt,
+    "gentd26": events.read_gentd26,
+    "vidur": events.read_vidur,
+    "mooncake": read_json_lines,
+    "qwen": read_json_lines,
+    "ragpulse": read_json_lines,
+    "table": _read_table,
+}
 
 
 def _read_counts(files: list[TraceFile], layouts: list[Layout], limits: TraceLimits, digest: str) -> Trace:
@@ -114,7 +152,9 @@ def _read_rates(files: list[TraceFile], layouts: list[Layout], limits: TraceLimi
     return Trace(layouts[0].format, tuple(_file_sources(files)), content, notices, digest, clock_start_s=zero_s)
 
 
-def _join_events(files: list[TraceFile], parts: list[EventPart], limits: TraceLimits, digest: str) -> Trace:
+def _join_events(
+    files: list[TraceFile], layouts: list[Layout], parts: list[EventPart], limits: TraceLimits, digest: str
+) -> Trace:
     notices = [notice for part in parts for notice in part.notices] + _clock_notice(files, parts)
     starts_at = _to_common_clock(parts)
     for file, part in zip(files, parts, strict=True):
@@ -126,20 +166,23 @@ def _join_events(files: list[TraceFile], parts: list[EventPart], limits: TraceLi
     arrival_s = parts[0].arrival if len(parts) == 1 else np.concatenate([part.arrival for part in parts])
     source = sources[0] if len(parts) == 1 else np.concatenate(sources)
     slo_s = _join_slo(parts)
+    tokens = {key: _join_tokens(parts, key) for key in ("input_tokens", "output_tokens")}
     formats = " + ".join(dict.fromkeys(part.format for part in parts))
     parts.clear()
     if (arrival_s[1:] < arrival_s[:-1]).any():
         order = np.argsort(arrival_s, kind="stable")
         arrival_s, source = arrival_s[order], source[order]
         slo_s = None if slo_s is None else slo_s[order]
+        tokens = {key: None if values is None else values[order] for key, values in tokens.items()}
     clock_start_s = 0.0
     if starts_at is None and arrival_s[0] >= _FAR_START_S:
         clock_start_s = float(arrival_s[0])
         arrival_s = arrival_s - clock_start_s
         notices.append(f"The clock starts at {clock_start_s:,.0f} s; times are counted from the first request instead.")
     notices += _tick_notice(arrival_s) + _silence_notice(arrival_s)
-    content = Events(arrival_s, source, slo_s)
-    return Trace(formats, tuple(names), content, tuple(notices), digest, starts_at, clock_start_s)
+    content = Events(arrival_s, source, slo_s, **tokens)
+    columns = next((layout.columns for layout in layouts if layout.columns is not None), None)
+    return Trace(formats, tuple(names), content, tuple(notices), digest, starts_at, clock_start_s, columns)
 
 
 def _to_common_clock(parts: list[EventPart]) -> datetime | None:
@@ -149,7 +192,7 @@ def _to_common_clock(parts: list[EventPart]) -> datetime | None:
     zero_ns = min(int(part.arrival.min()) for part in walls)
     for part in walls:
         part.arrival = (part.arrival - zero_ns) / 1e9
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=zero_ns // 1000)
+    return instant(zero_ns)
 
 
 def _clock_notice(files: list[TraceFile], parts: list[EventPart]) -> list[str]:
@@ -222,6 +265,12 @@ def _join_slo(parts: list[EventPart]) -> np.ndarray | None:
     if all(part.slo_s is None for part in parts):
         return None
     return np.concatenate([np.full(part.arrival.size, np.nan) if part.slo_s is None else part.slo_s for part in parts])
+
+
+def _join_tokens(parts: list[EventPart], key: str) -> np.ndarray | None:
+    """The tokens of all requests; None unless every file has them."""
+    pieces = [getattr(part, key) for part in parts]
+    return None if any(piece is None for piece in pieces) else np.concatenate(pieces)
 
 
 def _tick_notice(arrival_s: np.ndarray) -> list[str]:

@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 
 from simulator.errors import InputError
+from simulator.traces.columns import Columns
 
 FORMATS = {
     "native": "arrival_s,model[,slo_s] as CSV or Parquet",
@@ -23,12 +24,14 @@ FORMATS = {
     "gentd26": "GenTD26, Stable Diffusion requests",
     "servegen": "ServeGen, rate and CV per window",
     "vidur": "Vidur/Splitwise processed",
+    "table": "any table, by its columns",
 }
 
 MAX_TRACE_BYTES = 2 * 1024**3
 MAX_TRACE_ROWS = 50_000_000
 MAX_TRACE_SOURCES = 200_000
 MAX_SOURCE_NAME = 500
+MAX_TOKENS = 10_000_000
 # A day of every Azure function is 67 million cells; four bytes each keep a table below 1 GB.
 MAX_COUNT_CELLS = 200_000_000
 # Beyond this no clock is meant, and squares of times would leave the range of a double.
@@ -65,11 +68,14 @@ class Events:
         arrival_s: float64, shape (n,), seconds from 0, the first instant of the trace's own clock.
         source: int32, shape (n,), index into the trace's sources.
         slo_s: float64, shape (n,), seconds, NaN where a row has none; or None where the file has no deadlines.
+        input_tokens, output_tokens: int64, shape (n,), from 0 on; or None where not every file has them.
     """
 
     arrival_s: np.ndarray
     source: np.ndarray
     slo_s: np.ndarray | None = None
+    input_tokens: np.ndarray | None = None
+    output_tokens: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +120,7 @@ class Trace:
         digest: SHA-256 of the bytes of the file; of several files, of their digests in order. Names are not in it.
         starts_at: for wall clocks the instant of time 0 (UTC where the file names no zone), else None.
         clock_start_s: what the file's own clock shows at time 0, seconds; 0 for wall clocks.
+        columns: how the first file was read that no reader knows, None where all are known.
     """
 
     format: str
@@ -123,6 +130,7 @@ class Trace:
     digest: str = ""
     starts_at: datetime | None = None
     clock_start_s: float = 0.0
+    columns: Columns | None = None
 
     def __post_init__(self) -> None:
         for array in vars(self.content).values():

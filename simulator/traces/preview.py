@@ -1,0 +1,64 @@
+"""What comes out of a file by a mapping, before it is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simulator.errors import InputError
+from simulator.traces.any_table import resolve_columns
+from simulator.traces.columns import Columns
+from simulator.traces.files import TraceInput, as_inputs, open_files
+from simulator.traces.guess import Guess, guess_columns
+from simulator.traces.open_grid import open_grid
+from simulator.traces.read import read_trace
+from simulator.traces.trace import Trace, TraceLimits
+
+PREVIEW_ROWS = 8
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The first file as a table, and what all files give.
+
+    Attributes:
+        names: its columns.
+        rows: the first PREVIEW_ROWS rows, cell by cell as text.
+        guess: what its columns look like; None where it is no table.
+        columns: how it is read, with nothing left open; None where that fails.
+        trace: what comes out, None where a problem is in the way.
+        problem: the sentence that says what is wrong, or None.
+    """
+
+    names: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    guess: Guess | None = None
+    columns: Columns | None = None
+    trace: Trace | None = None
+    problem: str | None = None
+
+
+def preview_table(
+    paths_or_buffers: TraceInput | Sequence[TraceInput],
+    columns: Columns | None = None,
+    limits: TraceLimits | None = None,
+) -> Preview:
+    """Tries a mapping, by default the guessed one; what is wrong is in the answer, not raised."""
+    limits, columns = limits or TraceLimits(), columns or Columns()
+    names: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    guess = resolved = None
+    try:
+        inputs = as_inputs(paths_or_buffers)
+        with open_files(inputs[:1], limits) as files:
+            # The layout alone, so that the table is shown even where a column is not found.
+            grid = open_grid(files[0], columns, limits)
+            sample = grid.sample()
+            names = grid.names
+            rows = tuple(zip(*(sample[name][:PREVIEW_ROWS] for name in names), strict=True))
+            guess = guess_columns(grid)
+            resolved = resolve_columns(files[0], columns, limits)
+        trace = read_trace(inputs, limits=limits, columns=resolved)
+    except InputError as error:
+        return Preview(names, rows, guess, resolved, None, str(error))
+    return Preview(names, rows, guess, resolved, trace)
