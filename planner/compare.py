@@ -57,9 +57,13 @@ class PlacementOutcome:
     @property
     def remark(self) -> str | None:
         """Why the figures are not those of a finished plan, a sentence; None if they are."""
-        if self.search is None or self.search.stop_reason != "cancelled":
+        if self.search is None:
             return None
-        return "Its search was stopped; this is the best it had found by then."
+        stopped = "Its search was stopped; this is the best it had found by then."
+        said = [stopped] if self.search.stop_reason == "cancelled" else []
+        if self.search.partial is not None:
+            said.append(self.search.partial)
+        return " ".join(said) or None
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,7 +231,7 @@ def search_json(found: SearchResult) -> dict:
         "evaluations": found.evaluations,
         "stop_reason": found.stop_reason,
         "notes": list(found.notes),
-        "partial": found.partial,
+        "partial": found.partial is not None,
     }
     if found.bound is not None:
         document |= {"bound": found.bound.attainment, "bound_reason": found.bound.reason}

@@ -29,6 +29,11 @@ def choose_cache_place() -> None:
     atexit.register(shutil.rmtree, config.CACHE_DIR, ignore_errors=True)
 
 
+def cache_environment() -> dict[str, str]:
+    """What another process needs in its environment to keep compiled kernels in the same place."""
+    return {"NUMBA_CACHE_DIR": config.CACHE_DIR} if config.CACHE_DIR else {}
+
+
 choose_cache_place()
 
 

@@ -283,20 +283,21 @@ def _run_queue(m, g, row, now_s, instance, rules, state, workload, ended_s, link
 
 
 @njit(cache=True, nogil=True)
-def _let_idle_groups_act(until_s, closed, from_s, instance, rules, state, workload, ended_s, links, record, tally):
-    """Every group that becomes idle before until_s (at until_s too if `closed`) acts, in order of time, then index.
+def _let_idle_groups_act(until_s, from_s, instance, rules, state, workload, ended_s, links, record, tally):
+    """Every group that becomes idle before until_s acts, in order of time, then index.
 
     It serves the model whose oldest request waits longest, until it is busy again or its queues are empty. Requests
     are numbered in order of arrival, so the lowest number waits longest. Returns when the next group becomes idle.
     """
     while True:
-        g, idle_s = NONE, np.inf
+        # Not the literal NONE, for which what is called with it would be compiled once more.
+        g, idle_s = np.int64(NONE), np.inf
         for candidate in range(instance.depth.size):
             if state.idle_pending[candidate]:
                 free_s = max(state.actual_s[candidate, 0], from_s)
                 if free_s < idle_s:
                     g, idle_s = candidate, free_s
-        if g < 0 or idle_s > until_s or (idle_s == until_s and not closed):
+        if g < 0 or idle_s >= until_s:
             return idle_s
         state.idle_pending[g] = False
         while not state.idle_pending[g]:
@@ -338,11 +339,13 @@ def serve_batches(instance, rules, state, workload, low, high, from_s, until_s, 
     actual_s, group_of, row_of = state.actual_s, instance.candidate_group, instance.candidate_row
     next_idle_s = -np.inf
     for i in range(low, high):
-        m = model[i]
+        m = np.int64(model[i])
         now_s = max(arrival_s[i] + rules.client_delay_s, from_s)
         if next_idle_s <= now_s:
+            # Groups that become idle at this very moment act before the request that arrives at it.
+            until_now_s = np.nextafter(now_s, np.inf)
             next_idle_s = _let_idle_groups_act(
-                now_s, True, from_s, instance, rules, state, workload, ended_s, links, record, tally
+                until_now_s, from_s, instance, rules, state, workload, ended_s, links, record, tally
             )
         first, beyond = instance.candidate_start[m], instance.candidate_start[m + 1]
         if first == beyond:
@@ -369,4 +372,4 @@ def serve_batches(instance, rules, state, workload, low, high, from_s, until_s, 
             m, group_of[j], row_of[j], now_s, instance, rules, state, workload, ended_s, links, record, tally
         ):
             next_idle_s = min(next_idle_s, actual_s[group_of[j], 0])
-    _let_idle_groups_act(until_s, False, from_s, instance, rules, state, workload, ended_s, links, record, tally)
+    _let_idle_groups_act(until_s, from_s, instance, rules, state, workload, ended_s, links, record, tally)

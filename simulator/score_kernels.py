@@ -51,6 +51,15 @@ class Traffic(NamedTuple):
 
 
 @njit(cache=True, nogil=True, no_cpython_wrapper=True)
+def total(row):
+    """Sum of a vector."""
+    result = 0
+    for i in range(row.size):
+        result += row[i]
+    return result
+
+
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def build_layout_instance(shape, holds, catalogue):
     """The layout as the arrays that `serve` takes."""
     groups, models = holds.shape
@@ -122,7 +131,7 @@ def score(shape, holds, affected, catalogue, traffic, rules, control, limit, goo
     instance = build_layout_instance(shape, holds, catalogue)
     state = _idle(groups, models, catalogue.latency_s.shape[2], rules)
     cuts, n = traffic.cuts, traffic.arrival_s.size
-    everyone = affected.all()
+    everyone = total(affected) == models
     # Copies are made cut by cut, because most runs do not get far.
     own_arrival_s, own_model, own_slo_s = np.empty(n), np.empty(n, np.int32), np.empty(traffic.slo_s.size)
     arrival_s = traffic.arrival_s if everyone else own_arrival_s
@@ -186,7 +195,10 @@ def reach(holds, affected):
                         waiting[count] = other
                         count += 1
     for m in range(models):
-        affected[m] |= not holds[:, m].any()
+        held = False
+        for g in range(groups):
+            held |= holds[g, m]
+        affected[m] |= not held
 
 
 @njit(cache=True, nogil=True)
@@ -205,6 +217,6 @@ def score_many(shape, holds, least, catalogue, traffic, rules, control):
         if score(
             shape[b], holds[b], everyone, catalogue, traffic, rules, control, limit, good_at, dispatched, latency_s
         ):
-            good[b] = good_at[-1].sum()
+            good[b] = total(good_at[-1])
             least = max(least, good[b])
     return good

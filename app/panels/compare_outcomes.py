@@ -21,6 +21,7 @@ from app.panels.compare_draw import clicked_points, draw_kept
 from app.panels.compare_view import View, change_view, figures_in_view, result_in_view, spans_of
 from app.panels.keep import draw_table
 from app.panels.reasons import describe_reasons
+from app.panels.verdict import draw_remarks
 from app.state.compute import Answer, kept
 from app.state.session import Session
 from planner.explain import PairedDifference, explain_difference, paired_difference
@@ -70,6 +71,7 @@ def draw_verdict(view: View, answer: Answer) -> None:
     if counted:
         sentence += f" Counted: {counted}."
     st.html(verdict_html(view.second.hue, sentence))
+    draw_remarks(view.shown)
     spans = (spans_of(view.first), spans_of(view.second))
     reasons = kept(("reasons", key), lambda: explain_difference(
         view.first.outcome.result, view.second.outcome.result, answer.inputs.warmup_s, spans,
@@ -164,6 +166,8 @@ def draw_models(session: Session, view: View, answer: Answer) -> None:
     table = table[table["requests"] > 0].reset_index(drop=True)
     st.markdown("##### Model by model")
     percent = {name: st.column_config.NumberColumn(f"{words.shorten(name, 30)} (%)", format="%.2f") for name in columns}
+    remarks = {f"remark on {e.section.name}": e.outcome.remark for e in view.shown if e.outcome.remark}
+    table = table.assign(**remarks)
 
     def choose() -> None:
         rows = st.session_state[_MODELS]["selection"]["rows"]

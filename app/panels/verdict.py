@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.look import words
-from app.look.style import tile_html, verdict_html
+from app.look.style import plain_text, tile_html, verdict_html
 from app.state.compute import Answer, Entry, kept
 from planner.explain import PairedDifference, paired_difference
 from simulator import Figures, Schedule
@@ -25,6 +25,14 @@ def draw_verdict(answer: Answer) -> None:
         [answer.inputs.problem.cluster.devices] * len(ranked),
     )
     st.html(verdict_html(ranked[0].hue, f"{sentences} {undecided(ranked, answer)}".rstrip()))
+    draw_remarks(ranked)
+
+
+def draw_remarks(entries: Sequence[Entry]) -> None:
+    """A warning for each placement whose figures are not those of a finished plan."""
+    for entry in entries:
+        if entry.outcome.remark is not None:
+            st.warning(plain_text(f"{words.shorten(entry.section.name)}: {entry.outcome.remark}"))
 
 
 def undecided(ranked: Sequence[Entry], answer: Answer) -> str:

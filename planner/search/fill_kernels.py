@@ -11,7 +11,7 @@ from numba import njit
 from simulator import kernels, score_kernels
 from simulator.kernel_stamps import follow_stamps
 from simulator.kernels import NONE
-from simulator.score_kernels import reach, score
+from simulator.score_kernels import reach, score, total
 
 follow_stamps(__file__, kernels, score_kernels)
 
@@ -26,6 +26,14 @@ def room_for(m, c, used_gib, catalogue):
     return fits
 
 
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+def add_weights(used_gib, m, c, catalogue):
+    """Add the weights of model m to used_gib float64 (S,), a group of configuration c."""
+    row = catalogue.first_row[m] + c
+    for k in range(used_gib.size):
+        used_gib[k] += catalogue.weight_gib[row, k]
+
+
 @njit(cache=True, nogil=True)
 def used_memory(shape, holds, catalogue):
     """Weights on a device of each stage of each group: float64 (G, S), GiB."""
@@ -33,7 +41,7 @@ def used_memory(shape, holds, catalogue):
     for g in range(shape.size):
         for m in range(holds.shape[1]):
             if holds[g, m]:
-                used_gib[g] += catalogue.weight_gib[catalogue.first_row[m] + shape[g]]
+                add_weights(used_gib[g], m, shape[g], catalogue)
     return used_gib
 
 
@@ -42,8 +50,8 @@ def comes_before(a, b):
     """Order of two groups' models, bool (M,) each, as tuples of ascending indices compare."""
     for m in range(a.size):
         if a[m] != b[m]:
-            rest = b[m + 1 :] if a[m] else a[m + 1 :]
-            return a[m] == rest.any()
+            rest = b if a[m] else a
+            return a[m] == (total(rest[m + 1 :]) > 0)
     return False
 
 
@@ -111,11 +119,12 @@ def fill(shape, holds, allowed, catalogue, traffic, rules, control, good_at, lat
     """
     groups, models = holds.shape
     requests = count_requests(traffic.model, models)
-    good_at[:] = 0
-    latency_s[:] = 0
+    for m in range(models):
+        latency_s[m] = 0
+        for k in range(good_at.shape[0]):
+            good_at[k, m] = 0
     dispatched = np.zeros(groups, np.int64)
     no_limit = np.full(traffic.cuts.size - 1, np.inf)
-    used_gib = used_memory(shape, holds, catalogue)
     normalise(shape, holds, np.arange(groups))
     used_gib = used_memory(shape, holds, catalogue)
     affected = allowed.copy()
@@ -130,23 +139,26 @@ def fill(shape, holds, allowed, catalogue, traffic, rules, control, good_at, lat
                 holds[g, m] = False
             return max(steps - 1, 0), steps
         good = good_at[-1]
-        good_after[steps] = good.sum()
+        good_after[steps] = total(good)
         g, m = _next_replica(shape, holds, allowed, requests, good, dispatched, used_gib, catalogue)
         if g < 0:
             return steps, steps + 1
         chosen[steps, 0], chosen[steps, 1] = g, m
         steps += 1
         holds[g, m] = True
-        used_gib[g] += catalogue.weight_gib[catalogue.first_row[m] + shape[g]]
+        add_weights(used_gib[g], m, shape[g], catalogue)
         moved = np.arange(groups)
         before_g = g
         normalise(shape, holds, moved)
-        dispatched, used_gib = dispatched[moved], used_gib[moved]
+        dispatched_before, used_before_gib = dispatched.copy(), used_gib.copy()
         for at in range(groups):
+            dispatched[at] = dispatched_before[moved[at]]
+            for k in range(used_gib.shape[1]):
+                used_gib[at, k] = used_before_gib[moved[at], k]
             if moved[at] == before_g:
                 g = at
-        affected[:] = False
-        affected[m] = True
+        for other in range(models):
+            affected[other] = other == m
         reach(holds, affected)
 
 
@@ -167,7 +179,10 @@ def score_additions(shape, holds, added, good_at, latency_s, keep, catalogue, tr
     best = np.zeros(keep, np.int64)
     requests = count_requests(traffic.model, models)
     # The mean latency in seconds counts a ten-thousandth, so a tie may be broken by that many requests.
-    slack = np.ceil(traffic.model.size * catalogue.slo_s.max() / 10_000.0) + 1
+    longest_s = catalogue.slo_s[0]
+    for other in range(models):
+        longest_s = max(longest_s, catalogue.slo_s[other])
+    slack = np.ceil(traffic.model.size * longest_s / 10_000.0) + 1
     limit = np.empty(cuts)
     for b in range(added.shape[0]):
         g, m = added[b]
@@ -176,15 +191,19 @@ def score_additions(shape, holds, added, good_at, latency_s, keep, catalogue, tr
         affected = np.zeros(models, np.bool_)
         affected[m] = True
         reach(trial, affected)
-        others = 0
+        worst = 0
+        for i in range(keep):
+            worst = i if best[i] < best[worst] else worst
+        possible = 0
         for other in range(models):
-            others += 0 if affected[other] else good_at[-1, other]
-        limit[:] = requests[affected].sum() + others - best.min() + slack
+            possible += requests[other] if affected[other] else good_at[-1, other]
+        for k in range(cuts):
+            limit[k] = possible - best[worst] + slack
         trial_good_at, trial_latency_s = good_at.copy(), latency_s.copy()
         if score(
             shape, trial, affected, catalogue, traffic, rules, control, limit, trial_good_at,
             np.empty(shape.size, np.int64), trial_latency_s,
         ):  # fmt: skip
-            good[b], total_s[b] = trial_good_at[-1].sum(), trial_latency_s.sum()
-            best[best.argmin()] = max(best.min(), good[b])
+            good[b], total_s[b] = total(trial_good_at[-1]), total(trial_latency_s)
+            best[worst] = max(best[worst], good[b])
     return good, total_s

@@ -1,12 +1,28 @@
-"""Compiling, or loading, the kernels of the searches before any time limit begins."""
+"""Compiling, or loading, the kernels of the searches before any time limit begins.
+
+Where they were never compiled on this machine and it has two cores or more, a second process compiles the largest
+kernel, and what only that one calls, while this one compiles the others. They meet in numba's cache: each kernel has
+an index file of its own there, which is replaced as a whole.
+"""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from concurrent.futures import Executor, Future
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
 
 from planner.problem import Problem
-from simulator import Cluster, Serving
+from planner.search import refine_kernels
+from planner.search.refine_kernels import improve
+from simulator import Cluster, Serving, kernel_stamps
 from simulator.preparation import SIMULATING, Preparation, tiny_case
+
+ROOT = Path(__file__).parents[2]
 
 
 class _Here(Executor):
@@ -18,15 +34,61 @@ class _Here(Executor):
         return future
 
 
+def _tiny_problem() -> Problem:
+    models, workload = tiny_case()
+    return Problem(models, Cluster(2), workload, Serving())
+
+
 def _search_once() -> None:
+    from planner.search.bound import upper_bound
     from planner.search.search import find
 
+    helper = _start_helper() if _is_cold() and (os.cpu_count() or 1) > 1 else None
     SIMULATING.wait()
-    models, workload = tiny_case()
-    problem = Problem(models, Cluster(2), workload, Serving())
+    problem = _tiny_problem()
     for algorithm in ("greedy", "exhaustive", "alpaserve"):
+        if algorithm == "alpaserve":
+            upper_bound(problem)
+            if helper is not None:
+                # What it could not do, for whatever reason, is compiled here.
+                helper.wait()
         options = {"pp": 1} if algorithm == "greedy" else {}
         find(problem, algorithm, max_evaluations=2_000, executor=_Here(), **options)
 
 
-SEARCHING = Preparation(_search_once, "preparing, once on this machine, about 20 s")
+def _is_cold() -> bool:
+    """Whether numba holds no form of the largest kernel that is as new as its file."""
+    found = Path(improve.stats.cache_path).glob("*.improve-*.nbi")
+    return max((index.stat().st_mtime for index in found), default=0) < Path(refine_kernels.__file__).stat().st_mtime
+
+
+def _start_helper() -> subprocess.Popen | None:
+    """Another process that compiles the largest kernel; it ends by itself within seconds."""
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    code = f"from {__name__} import compile_improvement; compile_improvement()"
+    with suppress(OSError):
+        return subprocess.Popen(
+            [sys.executable, "-c", code], env=os.environ | kernel_stamps.cache_environment() | {"PYTHONPATH": path},
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    return None
+
+
+def compile_improvement() -> None:
+    """Compile the local improvement, and run none of it."""
+    from planner.search.budget import Stopped
+    from planner.search.refine import Improvement
+    from planner.search.run import begin_run
+    from planner.search.scoring import Scored
+    from planner.search.space import Space
+
+    with begin_run(Space(_tiny_problem()), executor=_Here()) as run:
+        layout = run.space.empty([0])
+        cuts, models = run.traffic.cuts.size - 1, layout.holds.shape[1]
+        start = Scored(layout, np.zeros((cuts, models), np.int64), np.zeros(models))
+        run.workers.control[0] = 1
+        with suppress(Stopped):
+            Improvement(run, [0], [start]).round()
+
+
+SEARCHING = Preparation(_search_once, "preparing, once on this machine, about 10 s")

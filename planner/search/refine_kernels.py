@@ -14,11 +14,11 @@ import numpy as np
 from numba import njit
 
 from planner.search import fill_kernels
-from planner.search.fill_kernels import room_for, used_memory
+from planner.search.fill_kernels import add_weights, room_for, used_memory
 from simulator import kernels, score_kernels
 from simulator.kernel_stamps import follow_stamps
 from simulator.kernels import NONE
-from simulator.score_kernels import reach, score
+from simulator.score_kernels import reach, score, total
 
 follow_stamps(__file__, kernels, score_kernels, fill_kernels)
 
@@ -96,7 +96,9 @@ def _hash(shape, holds):
 @njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def _pick(weight, random):
     """An index with probability in proportion to weight; NONE if all are 0."""
-    total = weight.sum()
+    total = 0.0
+    for i in range(weight.size):
+        total += weight[i]
     if total <= 0:
         return NONE
     at = _uniform(random) * total
@@ -105,6 +107,22 @@ def _pick(weight, random):
         if at < 0:
             return i
     return NONE
+
+
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+def _pick_held(row, other, random):
+    """One of the models in `row` that are not in `other`, bool (M,) each, all as likely; NONE if there is none."""
+    weight = np.empty(row.size)
+    for m in range(row.size):
+        weight[m] = row[m] and not other[m]
+    return _pick(weight, random)
+
+
+@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+def _join(touched, row):
+    """Add the models in `row`, bool (M,), to those in `touched`."""
+    for m in range(row.size):
+        touched[m] |= row[m]
 
 
 @njit(cache=True, nogil=True, no_cpython_wrapper=True)
@@ -132,8 +150,9 @@ def _squeeze_in(m, g, shape, holds, catalogue, random):
     if holds[g, m] or not room_for(m, shape[g], np.zeros(catalogue.weight_gib.shape[1]), catalogue):
         return False
     used_gib = used_memory(shape[g : g + 1], holds[g : g + 1], catalogue)[0]
+    nobody = np.zeros(holds.shape[1], np.bool_)
     while not room_for(m, shape[g], used_gib, catalogue):
-        out = _pick(holds[g].astype(np.float64), random)
+        out = _pick_held(holds[g], nobody, random)
         holds[g, out] = False
         used_gib = used_memory(shape[g : g + 1], holds[g : g + 1], catalogue)[0]
     holds[g, m] = True
@@ -145,7 +164,9 @@ def _fill_at_random(g, shape, holds, weight, catalogue, random):
     """Add models to group g, drawn in proportion to weight float64 (M,), until no drawn one fits."""
     used_gib = used_memory(shape[g : g + 1], holds[g : g + 1], catalogue)[0]
     weight = weight.copy()
-    weight[holds[g]] = 0.0
+    for m in range(weight.size):
+        if holds[g, m]:
+            weight[m] = 0.0
     while True:
         m = _pick(weight, random)
         if m < 0:
@@ -153,7 +174,7 @@ def _fill_at_random(g, shape, holds, weight, catalogue, random):
         weight[m] = 0.0
         if room_for(m, shape[g], used_gib, catalogue):
             holds[g, m] = True
-            used_gib += catalogue.weight_gib[catalogue.first_row[m] + shape[g]]
+            add_weights(used_gib, m, shape[g], catalogue)
 
 
 @njit(cache=True, nogil=True, no_cpython_wrapper=True)
@@ -190,20 +211,26 @@ def _rebuild(shape, holds, bad, moves, catalogue, random):
     for _ in range(min(1 + _below(random, MAX_REBUILT), groups)):
         gone[_below(random, groups)] = True
     touched = np.zeros(models, np.bool_)
+    stay = groups
     for g in range(groups):
         if gone[g]:
-            touched |= holds[g]
+            _join(touched, holds[g])
+            stay -= 1
             free += catalogue.devices[shape[g]]
     drawn, count = _draw_shapes(free, moves, catalogue, random)
-    stay = groups - gone.sum()
     new_shape = np.empty(stay + count, np.int64)
     new_holds = np.zeros((stay + count, models), np.bool_)
-    new_shape[:stay] = shape[~gone]
-    new_holds[:stay] = holds[~gone]
-    new_shape[stay:] = drawn[:count]
+    at = 0
+    for g in range(groups):
+        if not gone[g]:
+            new_shape[at] = shape[g]
+            _join(new_holds[at], holds[g])
+            at += 1
+    for i in range(count):
+        new_shape[stay + i] = drawn[i]
     _deal(stay, new_shape, new_holds, touched, bad, catalogue, random)
     for g in range(stay, stay + count):
-        touched |= new_holds[g]
+        _join(touched, new_holds[g])
     return new_shape, new_holds, touched
 
 
@@ -214,7 +241,13 @@ def _deal(first, shape, holds, touched, bad, catalogue, random):
     if count == 0:
         return
     used_gib = used_memory(shape, holds, catalogue)
-    weight = touched.astype(np.float64)
+    models = bad.size
+    weight = np.empty(models)
+    mean = 0.0
+    for m in range(models):
+        weight[m] = touched[m]
+        mean += bad[m]
+    mean /= models
     while True:
         m = _pick(weight, random)
         if m < 0:
@@ -225,39 +258,43 @@ def _deal(first, shape, holds, touched, bad, catalogue, random):
             g = first + (at + step) % count
             if room_for(m, shape[g], used_gib[g], catalogue):
                 holds[g, m] = True
-                used_gib[g] += catalogue.weight_gib[catalogue.first_row[m] + shape[g]]
+                add_weights(used_gib[g], m, shape[g], catalogue)
                 break
-    others = bad + bad.mean() + 1e-9 if _uniform(random) < 0.5 else touched * (bad + bad.mean() + 1e-9)
+    anyone = _uniform(random) < 0.5
+    for m in range(models):
+        weight[m] = bad[m] + mean + 1e-9 if anyone or touched[m] else 0.0
     for g in range(first, shape.size):
-        _fill_at_random(g, shape, holds, others, catalogue, random)
+        _fill_at_random(g, shape, holds, weight, catalogue, random)
 
 
 @njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def _change_replicas(kind, shape, holds, bad, catalogue, random, touched):
-    """Change who is where, in place; touched bool (M,) receives the models concerned. False if nothing changed."""
+    """Change who is where, in place; touched bool (M,) receives the models concerned. False if
+    nothing changed, whatever `touched` says then."""
     groups = shape.size
     g = _below(random, groups)
     if kind == JOIN:
-        before = holds[g].copy()
+        _join(touched, holds[g])
         m = _pick_model(bad, random)
         if not _squeeze_in(m, g, shape, holds, catalogue, random):
             return False
-        touched |= before | holds[g]
+        _join(touched, holds[g])
         return True
-    out = _pick(holds[g].astype(np.float64), random)
+    out = _pick_held(holds[g], np.zeros(bad.size, np.bool_), random)
     if out < 0:
         return False
     if kind == LEAVE:
-        touched |= holds[g]
+        _join(touched, holds[g])
         holds[g, out] = False
         return True
     other = _below(random, groups)
     if other == g or holds[other, out]:
         return False
-    before = holds[g] | holds[other]
+    _join(touched, holds[g])
+    _join(touched, holds[other])
     holds[g, out] = False
     if kind == TRADE:
-        back = _pick((holds[other] & ~holds[g]).astype(np.float64), random)
+        back = _pick_held(holds[other], holds[g], random)
         if back < 0 or back == out:
             return False
         holds[other, back] = False
@@ -265,7 +302,8 @@ def _change_replicas(kind, shape, holds, bad, catalogue, random, touched):
             return False
     if not _squeeze_in(out, other, shape, holds, catalogue, random):
         return False
-    touched |= before | holds[g] | holds[other]
+    _join(touched, holds[g])
+    _join(touched, holds[other])
     return True
 
 
@@ -303,11 +341,12 @@ def improve(walk, moves, catalogue, traffic, requests_at, rules, control, temper
     models = holds.shape[1]
     cuts = traffic.cuts.size - 1
     limit, trial_good_at = np.empty(cuts), np.empty_like(good_at)
-    latency_s = np.empty(models)
+    latency_s, bad = np.empty(models), np.empty(models)
     evaluations = tries = 0
     while evaluations < budget and tries < HOPELESS_TRIES * budget and control[0] == 0:
         tries += 1
-        bad = (requests_at[-1] - good_at[-1]).astype(np.float64)
+        for m in range(models):
+            bad[m] = requests_at[cuts - 1, m] - good_at[cuts - 1, m]
         kind = _pick_kind(moves.share, random)
         if kind == REBUILD or shape.size == 0:
             new_shape, new_holds, touched = _rebuild(shape, holds, bad, moves, catalogue, random)
@@ -316,12 +355,14 @@ def improve(walk, moves, catalogue, traffic, requests_at, rules, control, temper
             if not _change_replicas(kind, new_shape, new_holds, bad, catalogue, random, touched):
                 continue
         code = _hash(new_shape, new_holds)
-        if rejected[code % np.uint64(rejected.size)] == code or not touched.any():
+        if rejected[code % np.uint64(rejected.size)] == code or total(touched) == 0:
             continue
         reach(new_holds, touched)
         allowed_loss = np.floor(-temperature * np.log(1.0 - _uniform(random)))
         _set_limits(limit, requests_at, good_at, touched, allowed_loss, moves.patience)
-        trial_good_at[:] = good_at
+        for k in range(cuts):
+            for m in range(models):
+                trial_good_at[k, m] = good_at[k, m]
         evaluations += 1
         dispatched = np.empty(new_shape.size, np.int64)
         if score(
@@ -330,8 +371,9 @@ def improve(walk, moves, catalogue, traffic, requests_at, rules, control, temper
         ):  # fmt: skip
             shape, holds = new_shape, new_holds
             good_at, trial_good_at = trial_good_at, np.empty_like(good_at)
-            if good_at[-1].sum() > best_good:
-                best_shape, best_holds, best_good = shape.copy(), holds.copy(), good_at[-1].sum()
+            good = total(good_at[-1])
+            if good > best_good:
+                best_shape, best_holds, best_good = shape.copy(), holds.copy(), good
         elif control[0] == 0:
             rejected[code % np.uint64(rejected.size)] = code
     return Walk(shape, holds, good_at, best_shape, best_holds, best_good, random, rejected), evaluations

@@ -88,8 +88,9 @@ class SearchResult:
         steps: the replayable history.
         notes: sentences worth telling, e.g. models that fit nowhere.
         held_out: how the placement does on resamplings that it was not planned for, if that was asked.
-        partial: whether the search ended before the placement was whole, e.g. some windows of a schedule were not
-            planned; its score is not comparable to others then, and a note says what is missing.
+        partial: a sentence, also among the notes, that says what is missing where the search ended before the
+            placement was whole, e.g. some windows of a schedule were not planned: its score is not comparable to
+            others then. None where it is whole.
         bound: what no placement can pass, and why; None for a schedule, or where a history was read
             from a file.
     """
@@ -104,4 +105,4 @@ class SearchResult:
     notes: tuple[str, ...] = field(default=())
     held_out: HeldOut | None = None
     bound: Bound | None = None
-    partial: bool = False
+    partial: str | None = None

@@ -119,9 +119,10 @@ def find(
             stop_reason = stopped.reason
         run.budget.only_time()
         placement, score = _best(run, start, chosen.title, stop_reason)
-        partial = isinstance(placement, Schedule) and run.partial is not None
-        if partial:
-            run.notes.append(f"This schedule is partial: {run.partial} before the end; its figure counts the rest too.")
+        partial = None
+        if isinstance(placement, Schedule) and run.partial is not None:
+            partial = f"This schedule is partial: {run.partial} before the end; its figure counts the rest too."
+            run.notes.append(partial)
         tested = None
         if stop_reason != "cancelled":
             tested = hold_out(run, placement, held_out, resamplings)
