@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from planner import build_inputs, compare, load_scenario, parse_scenario
+from planner import build_inputs, compare, dump_scenario, load_scenario, parse_scenario
+from planner.__main__ import main
 from planner.compare import place
 from planner.scenario.schema import PlacementSection
 from planner.search import NoPlacement
@@ -196,3 +197,23 @@ def test_deadlines_that_requests_bring_along_are_scaled_with_those_of_their_mode
         np.testing.assert_allclose(problem.workload.slo_s, before.workload.slo_s * ratio[before.workload.model])
     attained = [r.slo_attainment for r in swept.results]
     assert len(seen) == 3 and attained[0] < attained[2]
+
+
+def test_a_schedule_that_was_not_planned_to_its_end_is_marked(scenario, tmp_path, capsys):
+    """The sentence stands beside the figure in the comparison, its JSON and the tables of the commands."""
+    section = PlacementSection.model_validate(
+        {"name": "windows", "search": {"algorithm": "clockwork", "window_s": 10, "max_evaluations": 1}}
+    )
+    partly = scenario.model_copy(update={"placements": [section]})
+    (outcome,) = compare(partly).outcomes
+    planned, windows = len(outcome.placement.epochs), 6
+    assert planned < windows and f"{planned} of {windows} windows were planned" in outcome.remark
+    (entry,) = compare(partly).to_json()["placements"]
+    assert entry["remark"] == outcome.remark and entry["search"]["partial"] is True
+    path = tmp_path / "windows.yaml"
+    path.write_text(dump_scenario(partly), encoding="utf-8")
+    for command in ("simulate", "plan"):
+        assert main([command, str(path)]) == 0
+        assert outcome.remark in capsys.readouterr().out
+    plan = find_capacity(partly, 0.01, highest=8).best
+    assert "windows were planned" in plan.reasons["slo_attainment"]

@@ -92,7 +92,10 @@ def _found_yaml(answer: Answer) -> str:
 
 
 def _models_csv(answer: Answer) -> str:
-    tables = [model_table(entry).assign(placement=entry.section.name, remark=entry.outcome.remark or "") for entry in answer.entries]
+    tables = [
+        model_table(entry).assign(placement=entry.section.name, remark=entry.outcome.remark or "")
+        for entry in answer.entries
+    ]
     return pd.concat(tables).to_csv(index=False)
 
 
