@@ -48,12 +48,12 @@ def _parser(asked: str | None) -> argparse.ArgumentParser:
 
 def _run(arguments: list[str]) -> int:
     args = _parser(next((a for a in arguments if not a.startswith("-")), None)).parse_args(arguments)
-    from simulator import Cancelled, InputError
+    from simulator import Cancelled, InputError, words
 
     try:
         return args.run(args)
     except InputError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        print(words.typed(f"Error: {error}"), file=sys.stderr)
         return 2
     except Cancelled:
         raise KeyboardInterrupt from None

@@ -20,6 +20,7 @@ from simulator import (
     SimulationResult,
     measure,
     simulate,
+    words,
 )
 from simulator.preparation import preparation_for
 
@@ -201,7 +202,7 @@ def evaluate(
     problem, name = inputs.problem, placement.name
 
     def report(done: int, total: int) -> bool | None:
-        return on_progress(name, f"simulating, {done:,} of {total:,} requests", None)
+        return on_progress(name, f"simulating, {words.count(done)} of {words.count(total)} requests", None)
 
     def report_preparing(words: str) -> bool | None:
         return None if on_progress is None else on_progress(name, words or "simulating", None)

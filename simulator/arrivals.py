@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from simulator import words
 from simulator.errors import InputError
 from simulator.workload import MAX_REQUESTS, Workload, merge_arrivals
 
@@ -164,7 +165,8 @@ def check_jumps(mean_stay_s: Sequence[float] | np.ndarray, duration_s: float, so
     jumps = sources * duration_s / float(np.mean(mean_stay_s))
     if jumps > MAX_JUMPS:
         raise InputError(
-            f"The sources would change their rate about {jumps:,.0f} times; at most {MAX_JUMPS:,} are allowed. Choose "
+            f"The sources would change their rate about {words.count(jumps)} times; at most {words.count(MAX_JUMPS)} "
+            f"are allowed. Choose "
             "longer stays (mean_stay_s) or a shorter duration_s."
         )
 
@@ -173,12 +175,14 @@ def check_total(requests: float, windows: int = 0, max_requests: int = MAX_REQUE
     """Raise InputError, before anything is drawn, if more requests or windows are asked for than can be simulated."""
     if requests > max_requests:
         raise InputError(
-            f"The workload would have about {requests:,.0f} requests; at most {max_requests:,} can be simulated. "
+            f"The workload would have about {words.count(requests)} requests; at most {words.count(max_requests)} "
+            f"can be simulated. "
             "Choose a shorter duration_s, or a smaller rate or rate_scale."
         )
     if windows > MAX_WINDOWS:
         raise InputError(
-            f"The windows of all models together are {windows:,}; at most {MAX_WINDOWS:,} are allowed. Choose fewer."
+            f"The windows of all models together are {words.count(windows)}; at most {words.count(MAX_WINDOWS)} are "
+            f"allowed. Choose fewer."
         )
 
 
@@ -202,12 +206,13 @@ def check_renewals(
     expected = np.where(mean > 0, np.minimum(mean + square, 1 / np.maximum(long_gap, 1e-100)), 0.0)
     draws = (expected / np.maximum(1.2 * mean, 1)).sum()
     if expected.sum() > 2 * max_requests or draws > MAX_DRAWS:
-        raise _too_bursty(float(np.sqrt(square.max())), f"can make {expected.sum():,.0f}", max_requests)
+        raise _too_bursty(float(np.sqrt(square.max())), f"can make {words.count(expected.sum())}", max_requests)
 
 
 def _too_bursty(cv: float, requests: str, max_requests: int) -> InputError:
     return InputError(
-        f"Arrivals as bursty as these (CV up to {cv:,.4g}) {requests} requests; at most {max_requests:,} are allowed. "
+        f"Arrivals as bursty as these (CV up to {cv:,.4g}) {requests} requests; at most {words.count(max_requests)} "
+        f"are allowed. "
         "Choose a smaller cv or cv_scale, or longer windows."
     )
 
@@ -218,7 +223,7 @@ def _renewal(draw_gaps: Callable[[], np.ndarray], start_s: float, duration_s: fl
         gaps = draw_gaps()
         drawn += gaps.size
         if drawn > 2 * MAX_REQUESTS:
-            raise _too_bursty(cv, f"make more than {MAX_REQUESTS:,}", MAX_REQUESTS)
+            raise _too_bursty(cv, f"make more than {words.count(MAX_REQUESTS)}", MAX_REQUESTS)
         gaps[0] += last_s
         # Adding up in sequence, as the authors' loop does, keeps even the last digit.
         times = np.cumsum(gaps)
@@ -235,6 +240,7 @@ def _check_process(rate_per_s: float, duration_s: float) -> None:
         raise InputError(f"The duration is {duration_s} s; a number from 0 on is allowed.")
     if rate_per_s * duration_s > MAX_REQUESTS:
         raise InputError(
-            f"{rate_per_s:g} requests per second for {duration_s:g} s make {rate_per_s * duration_s:,.0f} requests; "
-            f"at most {MAX_REQUESTS:,} are allowed."
+            f"{rate_per_s:g} requests per second for {duration_s:g} s make {words.count(rate_per_s * duration_s)} "
+            f"requests; "
+            f"at most {words.count(MAX_REQUESTS)} are allowed."
         )

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from simulator import words
 from simulator.errors import InputError
 from simulator.files import json_document, read_small, text_of
 from simulator.profiles import Profile, ProfileEntry, ProfileSource
@@ -149,7 +150,10 @@ def _checked(where: str, key: str, entries: list[ProfileEntry], device: str, alo
 
 def _check_count(count: int, name: str) -> None:
     if count > MAX_PROFILES:
-        raise InputError(f"Profiles file '{name}' holds {count:,} profiles; at most {MAX_PROFILES:,} are allowed.")
+        raise InputError(
+            f"Profiles file '{name}' holds {words.count(count)} profiles; at most {words.count(MAX_PROFILES)} are "
+            f"allowed."
+        )
 
 
 def _table(text: str, name: str, separator: str, columns: tuple[str, ...]) -> pd.DataFrame:

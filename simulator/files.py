@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from simulator import words
 from simulator.errors import InputError
 
 
@@ -34,7 +35,7 @@ def read_small(path: Path, where: str, max_bytes: int) -> bytes:
 def text_of(content: bytes, where: str, max_bytes: int, allowed: str) -> str:
     """The text of some bytes in UTF-8; raises InputError beginning with `where`: too large, or no such text."""
     if len(content) > max_bytes:
-        raise InputError(f"{where} has more than the {max_bytes:,} bytes that are allowed.")
+        raise InputError(f"{where} has more than the {words.count(max_bytes)} bytes that are allowed.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from simulator import words
 from simulator.errors import InputError
 from simulator.profiles import Model
 from simulator.schema import MAX_STAGES, MAX_TENSOR_DEGREE, DeviceCount, Label, MemoryGib, UsdPerHour, checked
@@ -108,7 +109,8 @@ class Placement:
             used_gib = max(group_weight_gib(group, by_name), default=0.0)
             if used_gib > cluster.memory_gib + MEMORY_TOLERANCE_GIB:
                 raise InputError(
-                    f"{where} holds {used_gib:.2f} GiB of weights on a device; {cluster.memory_gib:g} GiB are allowed."
+                    f"{where} holds {words.fixed(used_gib, 2)} GiB of weights on a device; "
+                    f"{cluster.memory_gib:g} GiB are allowed."
                 )
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import PydanticCustomError, core_schema
 
+from simulator import words
 from simulator.errors import InputError
 
 MAX_DEVICES = 4096
@@ -58,10 +59,10 @@ class Between:
     def rule(self, kind: type) -> str:
         """What is allowed, in words."""
         number = "a whole number" if kind is int else "a number"
-        low = f"above {_plain(self.low)}" if self.above else f"from {_plain(self.low)}"
+        low = f"above {words.plain(self.low)}" if self.above else f"from {words.plain(self.low)}"
         if math.isinf(self.high):
             return f"{number} {low}" + ("" if self.above else " on")
-        return f"{number} {low} {'and up to' if self.above else 'to'} {_plain(self.high)}"
+        return f"{number} {low} {'and up to' if self.above else 'to'} {words.plain(self.high)}"
 
     def _holds(self, number: float) -> bool:
         return (self.low < number if self.above else self.low <= number) and number <= self.high
@@ -82,10 +83,6 @@ class OneOf:
             return value
         listed = ", ".join(map(repr, self.words[:-1])) + f" or {self.words[-1]!r}"
         raise PydanticCustomError("not_allowed", "{rule}", {"rule": f"{listed} is allowed"})
-
-
-def _plain(number: float) -> str:
-    return f"{number:,.0f}" if number == int(number) and abs(number) < 1e10 else f"{number:g}"
 
 
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator import kernels
+from simulator import kernels, words
 from simulator.errors import InputError
 from simulator.loads import mean_level, measure_loads
 from simulator.result import SimulationResult
@@ -72,7 +72,9 @@ def build_timeline(
     end_s = last_s if end_s is None else end_s
     stages = sum(placed.group.pp for placed in result.groups)
     if not 1 <= bins * max(stages, 1) <= MAX_CELLS:
-        raise InputError(f"{bins} bins for {stages} stages are asked for; at most {MAX_CELLS:,} numbers are allowed.")
+        raise InputError(
+            f"{bins} bins for {stages} stages are asked for; at most {words.count(MAX_CELLS)} numbers are allowed."
+        )
     if not end_s > start_s:
         raise InputError(f"A timeline from {start_s} to {end_s} s is asked for; the end must lie behind the start.")
     width_s = (end_s - start_s) / bins

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator import words
 from simulator.errors import InputError
 
 MAX_REQUESTS = 50_000_000
@@ -43,7 +44,8 @@ class Workload:
             )
         if arrival_s.size > MAX_REQUESTS:
             raise InputError(
-                f"The workload has {arrival_s.size:,} requests; at most {MAX_REQUESTS:,} can be simulated. "
+                f"The workload has {words.count(arrival_s.size)} requests; at most {words.count(MAX_REQUESTS)} can "
+                f"be simulated. "
                 "Choose a shorter window or a smaller rate scale."
             )
         self._check_times(arrival_s)
@@ -118,7 +120,8 @@ def merge_arrivals(arrivals_per_model: Sequence[np.ndarray]) -> Workload:
     sizes = [len(times) for times in arrivals_per_model]
     if sum(sizes) > MAX_REQUESTS:
         raise InputError(
-            f"The workload would have {sum(sizes):,} requests; at most {MAX_REQUESTS:,} can be simulated. "
+            f"The workload would have {words.count(sum(sizes))} requests; at most {words.count(MAX_REQUESTS)} can be "
+            f"simulated. "
             "Choose a shorter window or a smaller rate."
         )
     arrival_s = np.concatenate([np.asarray(t, dtype=np.float64) for t in arrivals_per_model] or [np.empty(0)])

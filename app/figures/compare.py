@@ -176,7 +176,7 @@ def _moment_title(result: SimulationResult, now: Moment) -> str:
     stages = sum(len(g.stages) for g in now.groups)
     waiting = sum(len(g.queue) for g in now.groups)
     return (
-        f"At {now.at_s:.1f}{words.SPACE}s {words.count(sum(g.busy for g in now.groups))} of "
+        f"At {words.clock(now.at_s)} {words.count(sum(g.busy for g in now.groups))} of "
         f"{words.plural(stages, 'stage')} of {words.shorten(result.name, 30)} compute, "
         f"{words.plural(waiting, 'request')} {'waits' if waiting == 1 else 'wait'}"
     )

@@ -78,7 +78,7 @@ def describe_gantt(
     late = int(np.sum(result.status[ran] == STATUS.index("late")))
     rejected = _rejected(result, start_s, end_s, groups).size
     return (
-        f"From {start_s:.1f} to {end_s:.1f}{words.SPACE}s {words.plural(ran.size, 'request')} "
+        f"From {words.fixed(start_s, 1)} to {words.clock(end_s)} {words.plural(ran.size, 'request')} "
         f"{'runs' if ran.size == 1 else 'run'}, {words.count(late)} of them late; {words.count(rejected)} "
         f"{'is' if rejected == 1 else 'are'} rejected"
     )
@@ -98,7 +98,7 @@ def describe_request(result: SimulationResult, request: int) -> str:
     slo_s = model.slo_s
     if result.workload.slo_s is not None and np.isfinite(result.workload.slo_s[request]):
         slo_s = float(result.workload.slo_s[request])
-    head = f"Request {words.count(request)} for {words.shorten(model.name)} arrived at {arrival_s:.3f}{words.SPACE}s"
+    head = f"Request {words.count(request)} for {words.shorten(model.name)} arrived at {words.clock(arrival_s, 3)}"
     fate = STATUS[result.status[request]]
     group = int(result.group[request])
     if fate == "unplaced":

@@ -74,7 +74,7 @@ def describe_overview(timeline: Timeline, window_s: tuple[float, float]) -> str:
     if start_s <= first_s and end_s >= last_s:
         return f"The whole run of {words.span(last_s - first_s)} is shown below"
     return (
-        f"Shown below is {start_s:,.1f} to {end_s:,.1f}{words.SPACE}s ({words.span(end_s - start_s)}) "
+        f"Shown below is {words.fixed(start_s, 1)} to {words.clock(end_s)} ({words.span(end_s - start_s)}) "
         f"of {words.span(last_s - first_s)}"
     ).replace(",", words.THIN)
 

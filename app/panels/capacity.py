@@ -225,6 +225,10 @@ def _section(plan: CapacityPlan) -> PlacementSection:
     return PlacementSection(name=plan.name, search={"algorithm": algorithm})
 
 
+def _limit(found: tuple | None, text: str) -> str | None:
+    return text.format(found[0], words.count(found[1])) if found else None
+
+
 def _draw_tiles(best: CapacityPlan, plans: list[CapacityPlan]) -> None:
     if best.devices is None:
         return
@@ -275,8 +279,8 @@ def plan_table(plans: list[CapacityPlan]) -> pd.DataFrame:
             "half_width_points": 100 * plan.outcome.figures.half_width if plan.outcome else None,
             "usd_per_hour": plan.usd_per_hour,
             "headroom": plan.headroom,
-            "limiting_model": plan.limiting_model and f"{plan.limiting_model[0]} ({plan.limiting_model[1]:,} missed)",
-            "limiting_group": plan.limiting_group and f"group {plan.limiting_group[0]} ({plan.limiting_group[1]:,})",
+            "limiting_model": _limit(plan.limiting_model, "{} ({} missed)"),
+            "limiting_group": _limit(plan.limiting_group, "group {} ({})"),
             "worst_device_percent": worst(plan, "device"),
             "worst_node_percent": worst(plan, "node"),
             "remarks": " ".join(dict.fromkeys(plan.reasons.values())),

@@ -100,7 +100,7 @@ def draw_over_time(session: Session, view: View) -> None:
 
 def draw_moment(session: Session, view: View, answer: Answer) -> None:
     """What every group of every placement was doing at the moment."""
-    st.markdown(f"##### What was every group doing at {view.at_s:,.2f} s?".replace(",", words.THIN))
+    st.markdown(f"##### What was every group doing at {words.clock(view.at_s, 2)}?")
     low_s, high_s = view.window_s
     key = "compare.at"
     st.session_state[key] = float(min(max(view.at_s, low_s), high_s))

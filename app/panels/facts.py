@@ -87,7 +87,8 @@ def _accuracy() -> str:
     for summary in measured:
         lines.append(
             f"Against {words.plural(summary.count, 'published run')} {summary.runs} the simulated attainment is off by "
-            f"{100 * summary.mean_abs:.1f} points on average, {100 * summary.max_abs:.1f} at most "
+            f"{words.fixed(100 * summary.mean_abs, 1)} points on average, "
+            f"{words.fixed(100 * summary.max_abs, 1)} at most "
             f"(preset {summary.preset})."
         )
     return "  \n".join(lines)

@@ -153,7 +153,9 @@ def _take_config(session: Session) -> None:
 def read_config(file_name: str, content: bytes) -> Architecture:
     """The architecture of an uploaded config.json, called after the model it names; raises InputError."""
     if len(content) > _MAX_CONFIG_BYTES:
-        raise InputError(f"{file_name} has {len(content):,} bytes; at most {_MAX_CONFIG_BYTES:,} are allowed.")
+        raise InputError(
+            f"{file_name} has {words.count(len(content))} bytes; at most {words.count(_MAX_CONFIG_BYTES)} are allowed."
+        )
     try:
         config = json.loads(content.decode("utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:

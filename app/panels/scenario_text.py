@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.look import words
 from app.look.style import plain_text
 from app.report.build import MAX_REPORT_BYTES, scenario_of_report
 from app.state.scenario_text import forget, write, written
@@ -97,7 +98,10 @@ def _decoded(content: bytes, name: str) -> str:
     if content[:15].lower() == b"<!doctype html>":
         return dump_scenario(scenario_of_report(content))
     if len(content) > MAX_SCENARIO_BYTES:
-        raise InputError(f"Scenario '{name}' has {len(content):,} bytes; at most {MAX_SCENARIO_BYTES:,} are allowed.")
+        raise InputError(
+            f"Scenario '{name}' has {words.count(len(content))} bytes; at most {words.count(MAX_SCENARIO_BYTES)} are "
+            f"allowed."
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -36,7 +36,7 @@ def draw_limits(session: Session, settings: Settings) -> None:
     load, alpha = most_tolerant_load()
     st.markdown(
         "**Too much overhead.** Under Poisson traffic, evenly split, sharing bears at most "
-        f"{100 * (alpha - 1):.1f} % of communication, at load {load:.2f}; with little load there is no queue to share, "
+        f"{words.share(alpha - 1)} of communication, at load {load:.2f}; with little load there is no queue to share, "
         "with full load the overhead itself fills the devices. The diamond is what step 2 is set to."
     )
     draw_chart(build_overhead_limits_figure(settings.load, settings.alpha, current_theme()), "why-limits",

@@ -93,7 +93,9 @@ def build_report(comparison: Comparison, made_on: str = "") -> str:
 def scenario_of_report(content: str | bytes) -> Scenario:
     """The scenario inside a report of build_report; raises InputError if there is none or it is wrong."""
     if len(content) > MAX_REPORT_BYTES:
-        raise InputError(f"The report has {len(content):,} bytes; at most {MAX_REPORT_BYTES:,} are allowed.")
+        raise InputError(
+            f"The report has {words.count(len(content))} bytes; at most {words.count(MAX_REPORT_BYTES)} are allowed."
+        )
     try:
         page = content.decode("utf-8") if isinstance(content, bytes) else content
     except UnicodeDecodeError:

@@ -231,8 +231,9 @@ def _serving_facts(serving: Serving) -> list[tuple[str, str]]:
 def _known_error_table() -> str:
     header = ("published runs", "serving preset", "runs", "mean error (points)", "largest error (points)", "bias")
     rows = [
-        [text(s.runs), text(s.preset), text(words.count(s.count)), f"{100 * s.mean_abs:.2f}", f"{100 * s.max_abs:.2f}",
-         text(f"{100 * s.bias:+.2f}".replace("-", words.MINUS))]
+        [text(s.runs), text(s.preset), text(words.count(s.count)), words.fixed(100 * s.mean_abs, 2),
+         words.fixed(100 * s.max_abs, 2),
+         text(words.signed(100 * s.bias, 2))]
         for s in known_errors()
     ]  # fmt: skip
     note = "Simulated attainment against that of published runs, with the built-in profiles."

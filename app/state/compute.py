@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 
 from app.background.jobs import Job
+from app.look import words
 from app.state.cache import Cache
 from app.state.limits import MAX_REQUESTS, check_cluster, check_models, check_requests
 from app.state.session import Session
@@ -37,7 +38,8 @@ CACHE_BYTES = 512 * 1024**2
 # What one visitor's results may hold, in requests times placements: about 250 MB.
 MAX_RESULTS = 10_000_000
 _TOO_MANY = (
-    f"The placements before this one fill what one visitor may keep, {MAX_RESULTS:,} requests times placements; "
+    f"The placements before this one fill what one visitor may keep, {words.count(MAX_RESULTS)} requests times "
+    f"placements; "
     "choose a shorter part of the traffic, or take placements out."
 )
 # What these algorithms take grows with requests times models; below the bound it is well under a second.
@@ -254,7 +256,8 @@ def _workload(
     made = _cache().get(key, lambda: make_workload(scenario.workload, names, trace, MAX_REQUESTS))
     if not 0 < len(made[0]) <= MAX_REQUESTS:
         raise InputError(
-            f"These settings make {len(made[0]):,} requests; from 1 to {MAX_REQUESTS:,} are allowed on this page."
+            f"These settings make {words.count(len(made[0]))} requests; from 1 to {words.count(MAX_REQUESTS)} are "
+            f"allowed on this page."
         )
     return *made, key
 

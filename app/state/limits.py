@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from app.look import words
 from planner.scenario.schema import Scenario
 from simulator import InputError
 from simulator.traces import Counts, Events, Trace, TraceLimits
@@ -25,14 +26,14 @@ def check_models(scenario: Scenario) -> None:
     """Raise InputError if there are more models than the page allows."""
     count = sum(section.count for section in scenario.models)
     if count > MAX_MODELS:
-        raise InputError(f"models lists {count:,} models; at most {MAX_MODELS} are allowed on this page.")
+        raise InputError(f"models lists {words.count(count)} models; at most {MAX_MODELS} are allowed on this page.")
 
 
 def check_cluster(scenario: Scenario) -> None:
     """Raise InputError if there are more devices than the page allows."""
     devices = scenario.cluster.devices
     if devices > MAX_DEVICES:
-        raise InputError(f"cluster.devices is {devices:,}; at most {MAX_DEVICES} are allowed on this page.")
+        raise InputError(f"cluster.devices is {words.count(devices)}; at most {MAX_DEVICES} are allowed on this page.")
 
 
 def check_requests(scenario: Scenario, trace: Trace | None) -> None:
@@ -40,7 +41,8 @@ def check_requests(scenario: Scenario, trace: Trace | None) -> None:
     expected = expected_requests(scenario, trace)
     if expected > MAX_REQUESTS:
         raise InputError(
-            f"These settings make about {expected:,.0f} requests; at most {MAX_REQUESTS:,} are allowed on this page. "
+            f"These settings make about {words.count(expected)} requests; at most {words.count(MAX_REQUESTS)} are "
+            f"allowed on this page. "
             "Choose a shorter window or a smaller rate."
         )
 

@@ -12,6 +12,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from app.background.jobs import Presence, shared_workers
+from app.look import words
 from app.state.first_scenario import first_scenario
 from app.state.limits import MAX_UPLOAD_BYTES, TRACE_LIMITS
 from planner.scenario.inputs import SAMPLE_PREFIX, read_scenario_trace
@@ -237,7 +238,7 @@ def _check_sizes(files: list[tuple[str, Any]]) -> None:
     size = sum(len(data) if isinstance(data, bytes) else data.size for _, data in files)
     if size > MAX_UPLOAD_BYTES:
         raise InputError(
-            f"{', '.join(name for name, _ in files)}: {size / 1024**2:,.0f} MB were given; at most "
+            f"{', '.join(name for name, _ in files)}: {words.count(size / 1024**2)} MB were given; at most "
             f"{MAX_UPLOAD_BYTES // 1024**2} MB are allowed for all files together."
         )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow
 
+from app.look import words
 from app.store.contract import StoreError
 
 # Ours, form 1: eight bytes with the length, then Zstandard.
@@ -36,7 +37,8 @@ class BlobFolder:
         """
         if len(content) > MAX_BLOB_BYTES:
             raise StoreError(
-                f"A file of {len(content) / 1024**2:,.0f} MB cannot be kept; at most {MAX_BLOB_BYTES // 1024**2} MB "
+                f"A file of {words.count(len(content) / 1024**2)} MB cannot be kept; at most "
+                f"{MAX_BLOB_BYTES // 1024**2} MB "
                 "are allowed."
             )
         digest = hashlib.sha256(content).hexdigest()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from app.look import words
 from simulator import InputError
 
 MAX_NAME, MAX_NOTES, MAX_VERSIONS = 200, 10_000, 200
@@ -48,7 +49,7 @@ class Part:
         text = json.dumps(self.document, sort_keys=True, separators=(",", ":"))
         if len(text) > MAX_DOCUMENT_BYTES:
             raise StoreError(
-                f"The part '{key}' of the workspace has {len(text) / 1024**2:,.0f} MB; at most "
+                f"The part '{key}' of the workspace has {words.count(len(text) / 1024**2)} MB; at most "
                 f"{MAX_DOCUMENT_BYTES // 1024**2} MB are kept."
             )
         return text
@@ -106,7 +107,8 @@ class Usage:
         ):
             if used >= 0.8 * most:
                 return (
-                    f"{where} holds {used / 1024**2:,.0f} of {most / 1024**2:,.0f} MB; when it is full, changes are no "
+                    f"{where} holds {words.count(used / 1024**2)} of {words.count(most / 1024**2)} MB; when it is "
+                    f"full, changes are no "
                     "longer kept. Delete versions or uploads that are not needed."
                 )
         return None
@@ -139,7 +141,10 @@ def check_title(name: str, notes: str) -> tuple[str, str]:
     name, notes = name.strip(), notes.strip()
     for what, text, most in (("name", name, MAX_NAME), ("notes", notes, MAX_NOTES)):
         if len(text) > most:
-            raise StoreError(f"The {what} of the version has {len(text):,} characters; at most {most:,} are allowed.")
+            raise StoreError(
+                f"The {what} of the version has {words.count(len(text))} characters; at most {words.count(most)} are "
+                f"allowed."
+            )
     if not name:
         raise StoreError("The version needs a name.")
     return name, notes

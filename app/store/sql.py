@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
+from app.look import words
 from app.store.blobs import BlobFolder
 from app.store.contract import (
     UNKNOWN,
@@ -280,7 +281,8 @@ def _no_version(number: int) -> str:
 
 def _full(where: str, wanted: int, most: int) -> str:
     return (
-        f"{where} would hold {wanted / 1024**2:,.1f} MB; {most / 1024**2:,.0f} MB are allowed. Delete versions or "
+        f"{where} would hold {wanted / 1024**2:,.1f} MB; {words.count(most / 1024**2)} MB are allowed. Delete "
+        f"versions or "
         "uploads that are not needed."
     )
 

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from app.look import words
 from app.store.contract import MAX_VERSIONS, Part, StoreError, WorkspaceStore, new_workspace_id
 from app.store.packing import MAX_BYTES, pack_parts, unpack_parts
 from simulator.files import json_document, text_of
@@ -24,7 +25,7 @@ MAX_UNPACKED_BYTES = 600 * 1024**2
 MAX_MEMBERS = 3_000
 _BLOB = re.compile(r"files/([0-9a-f]{64})")
 _HOUSE = (
-    f"at most {MAX_FILE_BYTES // 1024**2} MB in {MAX_MEMBERS:,} members that unpack to "
+    f"at most {MAX_FILE_BYTES // 1024**2} MB in {words.count(MAX_MEMBERS)} members that unpack to "
     f"{MAX_UNPACKED_BYTES // 1024**2} MB are allowed"
 )
 
@@ -102,14 +103,15 @@ def _add(archive: zipfile.ZipFile, member: str, data: bytes) -> None:
 
 def _members(content: bytes, where: str) -> dict[str, bytes]:
     if len(content) > MAX_FILE_BYTES:
-        raise StoreError(f"{where} has {len(content) / 1024**2:,.0f} MB; {_HOUSE}.")
+        raise StoreError(f"{where} has {words.count(len(content) / 1024**2)} MB; {_HOUSE}.")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
             unpacked = sum(member.file_size for member in members)
             if len(members) > MAX_MEMBERS or unpacked > MAX_UNPACKED_BYTES:
                 raise StoreError(
-                    f"{where} has {len(members):,} members that unpack to {unpacked / 1024**2:,.0f} MB; {_HOUSE}."
+                    f"{where} has {words.count(len(members))} members that unpack to "
+                    f"{words.count(unpacked / 1024**2)} MB; {_HOUSE}."
                 )
             return _read(archive, members, where)
     except StoreError:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from simulator import Cluster, Group, InputError, Model, Placement
+from simulator import Cluster, Group, InputError, Model, Placement, words
 from simulator.placement import MEMORY_TOLERANCE_GIB, group_weight_gib
 
 
@@ -69,8 +69,9 @@ class Bench:
         over_gib = -self.spare_gib(group)
         if over_gib > MEMORY_TOLERANCE_GIB:
             return (
-                f"Group {index} would hold {self.cluster.memory_gib + over_gib:.2f} GiB of weights on a device; "
-                f"{self.cluster.memory_gib:g} GiB are allowed, so it is {over_gib:.2f} GiB too much."
+                f"Group {index} would hold {words.fixed(self.cluster.memory_gib + over_gib, 2)} GiB of weights on a "
+                f"device; {self.cluster.memory_gib:g} GiB are allowed, "
+                f"so it is {words.fixed(over_gib, 2)} GiB too much."
             )
         return None
 

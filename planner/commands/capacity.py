@@ -6,12 +6,12 @@ import argparse
 
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.options import MAX_TIME_LIMIT_S, positive_number, whole_number
-from planner.commands.report import PointLine, marked, percent, print_json, print_remarks, print_table
+from planner.commands.report import PointLine, marked, percent, print_json, print_remarks, print_table, say
 from planner.scenario.file import load_scenario
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
 from planner.what_if.capacity import Capacity, find_capacity
 from planner.what_if.plan import CapacityPlan
-from simulator import InputError
+from simulator import InputError, words
 from simulator.schema import MAX_DEVICES
 
 
@@ -83,7 +83,7 @@ def _limited(search: SearchSection, time_limit_s: float) -> SearchSection:
 
 def _print_plans(capacity: Capacity) -> None:
     if not capacity.complete:
-        print("Interrupted; what is missing says so, and fewer devices may do.\n")
+        say("Interrupted; what is missing says so, and fewer devices may do.\n")
     rows = [_row(plan) for plan in capacity.plans]
     print_table(
         ("algorithm", "devices", "deadlines met", "+-", "USD/h", "headroom", "misses most", "worst device lost"), rows
@@ -110,8 +110,8 @@ def _row(plan: CapacityPlan) -> tuple:
         devices,
         marked(percent(figures.total.slo_attainment if figures else None), plan.outcome and plan.outcome.remark),
         percent(figures.half_width if figures else None),
-        "-" if plan.usd_per_hour is None else f"{plan.usd_per_hour:.2f}",
-        "-" if plan.headroom is None else f"{plan.headroom:.2f} x",
+        "-" if plan.usd_per_hour is None else words.fixed(plan.usd_per_hour, 2),
+        "-" if plan.headroom is None else f"{words.number(plan.headroom)} x",
         plan.limiting_model[0] if plan.limiting_model else "-",
         percent(worst),
     )

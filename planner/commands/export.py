@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from planner.commands.interrupt import INTERRUPTED, Interrupt
-from planner.commands.report import ProgressLine, print_notices
+from planner.commands.report import ProgressLine, print_notices, say
 from planner.compare import place
 from planner.export import TARGETS, export_placement
 from planner.scenario.file import load_scenario
@@ -36,13 +36,13 @@ def run(args: argparse.Namespace) -> int:
     with Interrupt() as interrupt:
         placement, found = place(section, inputs, ProgressLine(interrupt))
         if interrupt.requested:
-            print("Interrupted; nothing was written.", file=sys.stderr)
+            say("Interrupted; nothing was written.", sys.stderr)
             return INTERRUPTED
     print_notices((*node_notices(placement, inputs.problem.cluster), *(found.notes if found else ())))
     files = export_files(placement, inputs, args.to, args.epoch)
     if args.out is not None:
         for path in write_files(files, args.out):
-            print(path, file=sys.stderr)
+            say(path, sys.stderr)
     elif len(files) == 1:
         sys.stdout.write(next(iter(files.values())))
     else:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from simulator import InputError
+from simulator import InputError, words
 
 MAX_SEED = 2**31 - 1
 MAX_TIME_LIMIT_S = 86_400.0
@@ -23,7 +23,7 @@ def whole_number(option: str, text: str | None, lowest: int, highest: int) -> in
     except ValueError:
         value = lowest - 1
     if not lowest <= value <= highest:
-        raise InputError(f"{option} is '{text}'; a whole number from {lowest} to {highest:,} is allowed.")
+        raise InputError(f"{option} is '{text}'; a whole number from {lowest} to {words.count(highest)} is allowed.")
     return value
 
 
@@ -36,7 +36,7 @@ def positive_number(option: str, text: str | None, highest: float) -> float | No
     except ValueError:
         value = math.nan
     if not 0 < value <= highest:
-        raise InputError(f"{option} is '{text}'; a number above 0 and up to {highest:,.7g} is allowed.")
+        raise InputError(f"{option} is '{text}'; a number above 0 and up to {words.plain(highest)} is allowed.")
     return value
 
 

@@ -21,6 +21,7 @@ from planner.compare import Comparison, compare, outcome_json, placement_section
 from planner.scenario.file import dump_scenario, load_scenario
 from planner.scenario.inputs import SAMPLE_PREFIX, build_inputs
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
+from simulator import words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -124,8 +125,8 @@ def _print_plans(comparison: Comparison) -> None:
         found = outcome.search
         rows.append(
             (outcome.name, found.algorithm, marked(percent(outcome.figures.total.slo_attainment), outcome.remark),
-             f"{found.evaluations:,}",
-             f"{found.seconds:.2f} s", found.stop_reason, percent(found.bound and found.bound.attainment))
+             words.count(found.evaluations),
+             words.span(found.seconds), found.stop_reason, percent(found.bound and found.bound.attainment))
         )  # fmt: skip
     rows += [(missing.name, *["-"] * 6) for missing in comparison.missing]
     print_table(

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from planner.commands.report import print_json, print_table, seconds
+from planner.commands.report import print_json, print_table, say, seconds
 from planner.parallelise import (
     DEFAULT_BATCHES,
     Architecture,
@@ -18,7 +18,7 @@ from planner.parallelise import (
     profile_command,
 )
 from planner.parallelise.architectures import MAX_BYTES
-from simulator import InputError
+from simulator import InputError, words
 from simulator.files import json_document, read_small, text_of
 
 
@@ -113,26 +113,26 @@ def parse_measurement(text: str) -> Measurement:
 
 
 def _print_profile(document: dict) -> None:
-    print(
-        f"{document['model']} on {document['device']}, {document['weight_gib']:.2f} GiB of weights (modelled),"
-        f" for requests of {document['sequence']:,} tokens (--sequence)\n"
+    say(
+        f"{document['model']} on {document['device']}, {words.gib(document['weight_gib'])} of weights (modelled),"
+        f" for requests of {words.count(document['sequence'])} tokens (--sequence)\n"
     )
     print_table(
         ("pp x tp", "devices", "latency", "slowest stage", "per second", "GiB a device", "communication", "imbalance"),
         [
             (f"{row['pp']} x {row['tp']}", row["devices"], seconds(row["latency_s"]), seconds(row["slowest_stage_s"]),
-             f"{row['throughput_per_s']:.2f}", f"{row['weight_gib']:.2f}", seconds(row["communication_s"]),
+             words.number(row["throughput_per_s"]), words.fixed(row["weight_gib"], 2), seconds(row["communication_s"]),
              seconds(row["imbalance_s"]))
             for row in document["configurations"]
         ],
     )  # fmt: skip
     for row in document["left_out"]:
-        print(f"left out: pp {row['pp']}, tp {row['tp']}: {row['reason']}")
+        say(f"left out: pp {row['pp']}, tp {row['tp']}: {row['reason']}")
     if document["calibration"] is not None:
-        print("\nmeasured against modelled, after calibration")
+        say("\nmeasured against modelled, after calibration")
         print_table(
             ("pp x tp, batch", "measured", "modelled", "error", "fitted"),
             [(f"{c['pp']} x {c['tp']}, {c['batch']}", seconds(c["measured_s"]), seconds(c["modelled_s"]),
-              f"{100 * c['error']:+.1f} %", "yes" if c["fitted"] else "no")
+              f"{words.signed(100 * c['error'], 1)} %", "yes" if c["fitted"] else "no")
              for c in document["calibration"]["checks"]],
         )  # fmt: skip

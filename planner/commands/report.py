@@ -7,9 +7,11 @@ import math
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from typing import TextIO
 
 from planner.commands.interrupt import Interrupt
 from planner.search import Progress
+from simulator import words
 
 REPORT_EVERY_S = 0.5
 
@@ -20,10 +22,15 @@ def print_json(document: object) -> None:
     sys.stdout.write("\n")
 
 
+def say(text: str = "", stream: TextIO | None = None) -> None:
+    """A line on standard output, or on another stream, in characters that every terminal has."""
+    print(words.typed(text), file=stream)
+
+
 def print_notices(notices: Sequence[str]) -> None:
     """Sentences for the person, on standard error."""
     for notice in notices:
-        print(f"Note: {notice}", file=sys.stderr)
+        say(f"Note: {notice}", sys.stderr)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -31,7 +38,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(str(row[c])) for row in (header, *rows)) for c in range(len(header))]
     for row in (header, *rows):
         cells = [str(row[0]).ljust(widths[0]), *(str(x).rjust(w) for x, w in zip(row[1:], widths[1:], strict=True))]
-        print("  ".join(cells).rstrip())
+        say("  ".join(cells).rstrip())
 
 
 def marked(text: str, remark: str | None) -> str:
@@ -43,24 +50,19 @@ def print_remarks(remarks: Iterable[tuple[str, str | None]], star: str = "* ") -
     """Beneath a table: (name, sentence) of what is marked or absent in it; the same for all is said once."""
     said = list(dict.fromkeys((name, remark) for name, remark in remarks if remark is not None))
     if said:
-        print()
+        say()
     for name, remark in said:
-        print(f"{star}{name}: {remark}")
+        say(f"{star}{name}: {remark}")
 
 
 def percent(share: float | None) -> str:
-    """97.9 %, and one more digit above 99."""
-    if share is None or math.isnan(share):
-        return "-"
-    digits = 2 if 0.99 <= share < 1 else 1
-    return f"{100 * share:.{digits}f} %"
+    """A share 0..1 in per cent; "-" where there is none."""
+    return "-" if share is None or math.isnan(share) else words.share(share)
 
 
 def seconds(value: float | None) -> str:
-    """Milliseconds below 1 s, else seconds with three digits."""
-    if value is None or math.isnan(value):
-        return "-"
-    return f"{1000 * value:.0f} ms" if value < 1 else f"{value:.3g} s"
+    """A latency; "-" where there is none."""
+    return "-" if value is None or math.isnan(value) else words.duration(value)
 
 
 class ProgressLine:
@@ -77,10 +79,10 @@ class ProgressLine:
             self._last_s = now_s
             more = ""
             if progress is not None and progress.evaluations > 0:
-                more = f", {progress.evaluations:,} placements tried, best {percent(progress.best_score)}"
+                more = f", {words.count(progress.evaluations)} placements tried, best {percent(progress.best_score)}"
             line = f"{name}: {phase}{more}"
             if line != self._last_line:
-                print(line, file=sys.stderr)
+                say(line, sys.stderr)
             self._last_line = line
         return not self.interrupt.requested
 
@@ -95,5 +97,5 @@ class PointLine:
     def __call__(self, done: int, total: int, what: str) -> bool:
         if done and (done, total, what) != self._last:
             self._last = (done, total, what)
-            print(f"{done} of {total}: {what}", file=sys.stderr)
+            say(f"{done} of {total}: {what}", sys.stderr)
         return not self.interrupt.requested

@@ -23,7 +23,7 @@ from planner.commands.report import (
 from planner.compare import Comparison, compare
 from planner.scenario.file import load_scenario
 from planner.scenario.inputs import build_inputs
-from simulator import InputError
+from simulator import InputError, words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,8 +93,9 @@ def _print_comparison(comparison: Comparison) -> None:
     for outcome in comparison.outcomes:
         f = outcome.figures
         rows.append(
-            (outcome.name, marked(percent(f.total.slo_attainment), outcome.remark), f"{f.total.requests:,}",
-             f"{f.total.served:,}", f"{f.total.late:,}", f"{f.total.rejected:,}", f"{f.total.unplaced:,}",
+            (outcome.name, marked(percent(f.total.slo_attainment), outcome.remark),
+             *(words.count(n) for n in (f.total.requests, f.total.served, f.total.late, f.total.rejected,
+                                        f.total.unplaced)),
              seconds(f.total.latency_s.mean), seconds(f.total.latency_s.p99), percent(f.utilization))
         )  # fmt: skip
     rows += [(missing.name, *["-"] * 9) for missing in comparison.missing]

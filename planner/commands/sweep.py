@@ -7,7 +7,7 @@ import argparse
 from planner.commands.capacity import search_sections
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.options import MAX_TIME_LIMIT_S, positive_number
-from planner.commands.report import PointLine, marked, percent, print_json, print_remarks, print_table
+from planner.commands.report import PointLine, marked, percent, print_json, print_remarks, print_table, say
 from planner.scenario.file import load_scenario
 from planner.what_if.points import PointResult
 from planner.what_if.sweep import Sweep, sweep
@@ -71,11 +71,11 @@ def _print_sweep(swept: Sweep, target: float) -> None:
         for values, row in sorted(cells.items())
     ]
     if not swept.complete:
-        print("Interrupted; what is missing says so.\n")
+        say("Interrupted; what is missing says so.\n")
     print_table((" ".join(axis_names), *names), rows)
     print_remarks((_where(result), result.remark) for result in swept.results)
     print_remarks(((_where(result), result.reason) for result in swept.results), "- ")
-    print(f"\n{percent(target)} is crossed at")
+    say(f"\n{percent(target)} is crossed at")
     crossings = swept.to_json(target)["crossings"]
     print_table(
         ("placement", *reversed(axis_names)),

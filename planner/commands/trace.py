@@ -7,6 +7,7 @@ import argparse
 from planner.commands.report import percent, print_json, print_notices, print_table
 from planner.scenario.inputs import SAMPLE_PREFIX
 from sample_traces import sample_paths
+from simulator import words
 from simulator.traces import FORMATS, TraceSummary, parse_columns, read_trace, summarise
 
 SOURCES_SHOWN = 20
@@ -45,7 +46,7 @@ def _print_summary(summary: TraceSummary) -> None:
     document = summary.to_json()
     cv = "unknown (counts)" if document["cv"] is None else f"{document['cv']:.3g}"
     print(f"format        {document['format']} ({FORMATS.get(document['format'], 'several formats')})")
-    print(f"requests      {document['requests']:,}")
+    print(f"requests      {words.count(document['requests'])}")
     print(f"span          {document['span_s']:,.1f} s")
     print(f"rate          {document['rate_per_s']:.4g} requests per second")
     print(f"CV            {cv}")
@@ -56,7 +57,7 @@ def _print_summary(summary: TraceSummary) -> None:
     print(f"sources       {len(sources)}\n")
     print_table(
         ("source", "requests", "share"),
-        [(s["name"], f"{s['requests']:,}", percent(s["requests"] / total)) for s in sources[:SOURCES_SHOWN]],
+        [(s["name"], f"{words.count(s['requests'])}", percent(s["requests"] / total)) for s in sources[:SOURCES_SHOWN]],
     )
     if len(sources) > SOURCES_SHOWN:
         print(f"... and {len(sources) - SOURCES_SHOWN} more")

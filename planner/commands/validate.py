@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from planner.commands.interrupt import INTERRUPTED, Interrupt
-from planner.commands.report import print_json, print_table
+from planner.commands.report import print_json, print_table, say
 from planner.evidence.published import load_published
 from planner.evidence.validate import RunError, summarise_errors, validate, write_known_errors
 from planner.generation.evidence import (
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
         def report(done: int, total: int) -> bool:
             if done % 50 == 0 or done == total:
-                print(f"{done} of {total} replays", file=sys.stderr)
+                say(f"{done} of {total} replays", sys.stderr)
             return not interrupt.requested
 
         errors = validate(runs, catalogue, report)
@@ -80,7 +80,7 @@ def _row(error: RunError) -> dict:
 
 
 def _print_errors(errors: list[RunError], summaries: list) -> None:
-    print("SLO attainment, ours minus published, in points (hundredths of all requests)\n")
+    say("SLO attainment, ours minus published, in points (hundredths of all requests)\n")
     print_table(
         ("published runs", "preset", "runs", "mean |error|", "max |error|", "bias"),
         [(s.runs, s.preset, str(s.count), f"{100 * s.mean_abs:.3f}", f"{100 * s.max_abs:.3f}", f"{100 * s.bias:+.3f}")
@@ -90,7 +90,7 @@ def _print_errors(errors: list[RunError], summaries: list) -> None:
         mine = [e for e in errors if e.preset == summary.preset and (e.run.mode == "testbed") ==
                 (summary.runs == "measured on 16 V100s")]  # fmt: skip
         worst = sorted(mine, key=lambda e: -abs(e.error))[:WORST_SHOWN]
-        print(f"\nLargest errors, {summary.runs}, preset {summary.preset}")
+        say(f"\nLargest errors, {summary.runs}, preset {summary.preset}")
         print_table(
             ("policy", "sweep", "devices", "models", "SLO scale", "published", "ours", "error"),
             [(e.run.policy, e.run.sweep, e.run.devices, e.run.num_models, f"{e.run.slo_scale:g}",

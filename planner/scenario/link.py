@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from planner.compare import Comparison, placement_section
 from planner.scenario.inputs import SAMPLE_PREFIX
 from planner.scenario.schema import Scenario, TraceSection
-from simulator import InputError
+from simulator import InputError, words
 from simulator.schema import first_problem
 from simulator.traces import Trace
 
@@ -39,7 +39,8 @@ def encode_scenario(scenario: Scenario) -> str:
     token = TOKEN_PREFIX + base64.urlsafe_b64encode(zlib.compress(content, 9)).decode().rstrip("=")
     if len(token) > MAX_TOKEN_CHARACTERS or len(content) > MAX_SCENARIO_BYTES:
         raise InputError(
-            f"The scenario is too large for a link ({len(token):,} characters; at most {MAX_TOKEN_CHARACTERS:,} are "
+            f"The scenario is too large for a link ({words.count(len(token))} characters; at most "
+            f"{words.count(MAX_TOKEN_CHARACTERS)} are "
             "allowed); download it as a YAML file and send that."
         )
     return token
@@ -52,7 +53,8 @@ def decode_scenario(token: str) -> Scenario:
     """
     if len(token) > MAX_TOKEN_CHARACTERS:
         raise InputError(
-            f"This link holds {len(token):,} characters; at most {MAX_TOKEN_CHARACTERS:,} are allowed. "
+            f"This link holds {words.count(len(token))} characters; at most {words.count(MAX_TOKEN_CHARACTERS)} are "
+            f"allowed. "
             "Ask for the scenario as a file."
         )
     if not token.startswith(TOKEN_PREFIX):
@@ -106,7 +108,7 @@ def _unpacked(text: str) -> bytes:
     except (binascii.Error, ValueError, zlib.error):
         raise InputError(_BROKEN.format("some characters are missing or changed")) from None
     if unpacker.unconsumed_tail:
-        raise InputError(_BROKEN.format(f"it unpacks to more than {MAX_SCENARIO_BYTES:,} bytes"))
+        raise InputError(_BROKEN.format(f"it unpacks to more than {words.count(MAX_SCENARIO_BYTES)} bytes"))
     if not unpacker.eof or unpacker.unused_data:
         raise InputError(_BROKEN.format("some characters are missing or changed"))
     return content

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from simulator import InputError
+from simulator import InputError, words
 
 MAX_DEPTH = 20
 MAX_NODES = 200_000
@@ -91,7 +91,9 @@ def _check_size(text: str, where: str) -> None:
         if depth > MAX_DEPTH:
             raise InputError(f"{where}, line {line}: nested more than {MAX_DEPTH} deep, the most that is allowed.")
         if nodes > MAX_NODES:
-            raise InputError(f"{where}, line {line}: more than {MAX_NODES:,} values, the most that are allowed.")
+            raise InputError(
+                f"{where}, line {line}: more than {words.count(MAX_NODES)} values, the most that are allowed."
+            )
 
 
 def _data(node: yaml.Node, path: tuple, lines: dict[tuple, int], where: str) -> Any:

@@ -11,7 +11,7 @@ from planner.problem import Problem
 from planner.search.bound_kernels import least_lost
 from planner.search.bound_program import BoundProgram
 from planner.search.space import Space
-from simulator import Model, ProfileEntry, Serving
+from simulator import Model, ProfileEntry, Serving, words
 from simulator.placement import MEMORY_TOLERANCE_GIB
 
 # Stretches that may be overloaded begin and end at every so many requests, further apart on long traces.
@@ -167,11 +167,17 @@ def _reason(attainment: float, deadlines: float, capacity: float, memory: float)
     if attainment >= 1.0:
         return "Deadlines, device time and memory exclude nothing."
     if attainment == deadlines:
-        return f"{1 - deadlines:.2%} of the requests cannot meet their deadline in any configuration."
+        return f"{words.share(1 - deadlines)} of the requests cannot meet their deadline in any configuration."
     if attainment == memory:
-        return f"The models do not fit the cluster's memory together; {memory:.2%} of the requests can be served."
+        return (
+            f"The models do not fit the cluster's memory together; {words.share(memory)} of the requests can be served."
+        )
     if attainment == capacity:
-        return f"Bursts ask for more device time than there is before their deadlines; {capacity:.2%} can be served."
+        return (
+            f"Bursts ask for more device time than there is before their deadlines; {words.share(capacity)} can be "
+            f"served."
+        )
     return (
-        f"Memory and device time together do not suffice before the deadlines; at most {attainment:.2%} can be served."
+        f"Memory and device time together do not suffice before the deadlines; at most {words.share(attainment)} can "
+        f"be served."
     )

@@ -12,7 +12,7 @@ from planner.search.options import ClockworkOptions
 from planner.search.run import Run
 from planner.search.scoring import attainment
 from planner.search.space import Layout, Space, build_traffic
-from simulator import InputError, Schedule, Workload
+from simulator import InputError, Schedule, Workload, words
 
 MAX_WINDOWS = 20_000
 # Weights over PCIe 3.0 x16, about 12 GiB/s: the price that the note about honest swapping assumes.
@@ -47,7 +47,7 @@ def clockwork(run: Run, options: ClockworkOptions) -> None:
         epochs.append((start_s, layout))
         good += filled.good
         if run.incumbent.is_beaten_by(run.share(good)):
-            what = f"window {len(epochs)}, from {start_s:.0f} s on"
+            what = f"window {len(epochs)}, from {words.clock(start_s, 0)} on"
             run.incumbent.replace(what, _schedule(space, epochs), run.share(good))
         run.partial = f"{len(epochs)} of {len(bounds) - 1} windows were planned"
     run.partial = None
@@ -61,7 +61,7 @@ def window_bounds(workload: Workload, window_s: float) -> list[int]:
         start_s = float(workload.arrival_s[max(bounds[-1] - 1, 0)])
         bounds.append(min(int(np.searchsorted(workload.arrival_s, start_s + window_s, side="right")) + 1, n))
         if len(bounds) > MAX_WINDOWS + 1:
-            raise InputError(f"window_s is {window_s:g}, which makes more than {MAX_WINDOWS:,} windows.")
+            raise InputError(f"window_s is {window_s:g}, which makes more than {words.count(MAX_WINDOWS)} windows.")
     return bounds if n else [0, 0]
 
 
@@ -88,6 +88,7 @@ def _note_both_ways(run: Run, schedule: Schedule) -> None:
     arguments = (problem, schedule, problem.workload, run.workers.control)
     scores = list(run.workers.each((attainment, (*arguments, serving)) for serving in (free, honest)))
     run.notes.append(
-        f"{len(schedule.epochs)} windows: {scores[0]:.2%} of requests in time if swapping is free and forgets backlog, "
-        f"{scores[1]:.2%} if backlog stays and loading takes {load_s_per_gib:.3f} s per GiB."
+        f"{len(schedule.epochs)} windows: {words.share(scores[0])} of requests in time if swapping is free and "
+        f"forgets backlog, "
+        f"{words.share(scores[1])} if backlog stays and loading takes {words.duration(load_s_per_gib)} per GiB."
     )

@@ -12,7 +12,7 @@ from planner.search.options import ExhaustiveOptions
 from planner.search.partition import allowed_shapes
 from planner.search.run import Run
 from planner.search.space import Layout, Space
-from simulator import InputError, score_kernels
+from simulator import InputError, score_kernels, words
 
 PLACEMENTS_PER_CALL = 2_000
 
@@ -32,7 +32,8 @@ def exhaustive(run: Run, options: ExhaustiveOptions) -> None:
     total = _count(space, choices)
     if total > max_placements:
         raise InputError(
-            f"There are {total:,} placements to try; at most {max_placements:,} are allowed (max_placements). "
+            f"There are {words.count(total)} placements to try; at most {words.count(max_placements)} are allowed "
+            f"(max_placements). "
             "Take fewer models, devices or configurations, or another algorithm."
         )
     fall_back(run)
@@ -50,8 +51,8 @@ def exhaustive(run: Run, options: ExhaustiveOptions) -> None:
         if good[at] >= 0:
             used = holds[at].any(axis=1)
             layout = Layout(shape[at][used], holds[at][used])
-            run.offer(f"the best of {tried:,} placements tried", layout, int(good[at]))
-    run.notes.append(f"All {tried:,} placements were tried; this is the best.")
+            run.offer(f"the best of {words.count(tried)} placements tried", layout, int(good[at]))
+    run.notes.append(f"All {words.count(tried)} placements were tried; this is the best.")
 
 
 def _least(run: Run) -> int:
@@ -71,7 +72,8 @@ def _choices(space: Space, shapes: list[int], limit: int) -> list[_Choice]:
             choices += fitting
             if len(choices) > limit:
                 raise InputError(
-                    f"There are more than {limit:,} groups to try, let alone placements; at most {limit:,} "
+                    f"There are more than {words.count(limit)} groups to try, let alone placements; at most "
+                    f"{words.count(limit)} "
                     "placements are allowed (max_placements). Take fewer models or another algorithm."
                 )
     return choices

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from planner.problem import Problem
-from simulator import Cluster, Group, InputError, Model, Placement, Workload
+from simulator import Cluster, Group, InputError, Model, Placement, Workload, words
 from simulator.arrays import Rules
 from simulator.instance import build_rules
 from simulator.placement import MEMORY_TOLERANCE_GIB
@@ -123,7 +123,7 @@ def fits(model: Model, cluster: Cluster) -> str | None:
     if needed is None:
         least_gib = min(e.max_weight_gib for e in model.profile.entries.values())
         return (
-            f"{who} needs at least {least_gib:.2f} GiB on a device in every configuration of its profile; "
+            f"{who} needs at least {words.fixed(least_gib, 2)} GiB on a device in every configuration of its profile; "
             f"the devices have {cluster.memory_gib:g} GiB."
         )
     if needed > cluster.devices:

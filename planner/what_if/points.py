@@ -18,7 +18,7 @@ from planner.scenario.inputs import Inputs, TraceReader, build_inputs, read_scen
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import NoPlacement, find_algorithm
 from planner.what_if.variation import vary, with_own_deadlines
-from simulator import Cancelled, InputError, Placement, Profile
+from simulator import Cancelled, InputError, Placement, Profile, words
 
 # Called with (points done, points in all, what was done last) whenever a point is done and at least every POLL_S;
 # returning False stops.
@@ -238,7 +238,7 @@ def attained(outcome: PlacementOutcome) -> float:
 def describe(result: PointResult) -> str:
     """A few words on a point, for progress."""
     values = ", ".join(f"{axis} {value:g}" for axis, value in result.point.values)
-    found = result.reason if result.outcome is None else f"{100 * result.slo_attainment:.2f} % of deadlines met"
+    found = result.reason if result.outcome is None else f"{words.share(result.slo_attainment)} of deadlines met"
     return f"{result.point.section.name}, {values}: {found}"
 
 

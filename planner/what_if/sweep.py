@@ -19,7 +19,7 @@ from planner.scenario.inputs import TraceReader
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.what_if.points import STOPPED, Evaluator, OnPoint, Point, PointResult, check_sections
 from planner.what_if.variation import VARIATIONS
-from simulator import InputError, Profile
+from simulator import InputError, Profile, words
 
 MAX_POINTS = 2_000
 
@@ -116,7 +116,7 @@ def sweep(
                 raise InputError(f"{axis}={value}; finite numbers are allowed.")
     count = len(sections) * math.prod(len(values) for _, values in fixed_axes)
     if count > MAX_POINTS:
-        raise InputError(f"The sweep has {count:,} points; at most {MAX_POINTS:,} are allowed.")
+        raise InputError(f"The sweep has {words.count(count)} points; at most {words.count(MAX_POINTS)} are allowed.")
     points = [
         Point(section, tuple(zip((axis for axis, _ in fixed_axes), values, strict=True)))
         for section in sections

@@ -9,7 +9,7 @@ import numpy as np
 
 from planner.problem import Problem
 from planner.scenario.schema import Scenario
-from simulator import InputError, Model
+from simulator import InputError, Model, words
 from simulator.schema import MAX_DEVICES
 
 MAX_MEMORY_GIB = 10_000.0
@@ -93,7 +93,7 @@ def vary(scenario: Scenario, axis: str, value: float) -> Scenario:
     if axis not in VARIATIONS:
         raise InputError(f"'{axis}' cannot be varied; {', '.join(VARIATIONS)} are allowed.")
     if not 0 < value <= MAX_VALUE:
-        raise InputError(f"{axis}={value:g}; numbers above 0 and up to {MAX_VALUE:,.0f} are allowed.")
+        raise InputError(f"{axis}={value:g}; numbers above 0 and up to {words.count(MAX_VALUE)} are allowed.")
     return VARIATIONS[axis][0](scenario, value)
 
 

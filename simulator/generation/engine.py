@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from simulator import words
 from simulator.errors import InputError
 
 MAX_ENGINES = 1_024
@@ -193,4 +194,4 @@ class EngineGroup:
 
 def _check_count(name: str, value: int, most: int) -> None:
     if isinstance(value, bool) or int(value) != value or not 1 <= value <= most:
-        raise InputError(f"{name} is {value}; a whole number from 1 to {most:,} is allowed.")
+        raise InputError(f"{name} is {value}; a whole number from 1 to {words.count(most)} is allowed.")

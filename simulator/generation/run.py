@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from simulator import words
 from simulator.errors import Cancelled, InputError
 from simulator.generation.arrays import END, ENGINE, EVENT, GROUP, NONE, REQUEST, SEGMENT, Dispatch, Tables
 from simulator.generation.engine import COEFFICIENTS, MAX_ENGINES, Engine, EngineGroup
@@ -89,7 +90,7 @@ def build_tables(
     """
     members = [(g, group, engine) for g, group in enumerate(groups) for engine in group.engines]
     if len(members) > MAX_ENGINES:
-        raise InputError(f"There are {len(members)} engines; at most {MAX_ENGINES:,} can be simulated.")
+        raise InputError(f"There are {len(members)} engines; at most {words.count(MAX_ENGINES)} can be simulated.")
     engines = _engine_records(members)
     held = [[e for e, (_, _, engine) in enumerate(members) if engine.model == name] for name in workload.models]
     tables = Tables(

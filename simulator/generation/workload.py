@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator import words
 from simulator.errors import InputError
 from simulator.workload import Workload
 
@@ -54,11 +55,14 @@ def _tokens(field: str, values: np.ndarray, n: int) -> np.ndarray:
             raise InputError(f"Request {int(bad[0])} has {given[bad[0]]} {field}; a whole number is allowed.")
     bad = np.flatnonzero((given < 1) | (given > MAX_TOKENS))
     if bad.size:
-        raise InputError(f"Request {int(bad[0])} has {given[bad[0]]:g} {field}; 1 to {MAX_TOKENS:,} are allowed.")
+        raise InputError(
+            f"Request {int(bad[0])} has {given[bad[0]]:g} {field}; 1 to {words.count(MAX_TOKENS)} are allowed."
+        )
     tokens = np.array(given, dtype=np.int64)
     if tokens.sum() > MAX_TOTAL_TOKENS:
         raise InputError(
-            f"The requests have {int(tokens.sum()):,} {field} in all; at most {MAX_TOTAL_TOKENS:,} are allowed."
+            f"The requests have {words.count(int(tokens.sum()))} {field} in all; at most "
+            f"{words.count(MAX_TOTAL_TOKENS)} are allowed."
         )
     tokens.flags.writeable = False
     return tokens

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from simulator import words
 from simulator.errors import InputError
 from simulator.traces.cells import (
     DATE_RULE,
@@ -30,7 +31,7 @@ from simulator.traces.files import TraceFile
 from simulator.traces.grid import Batch, Grid, as_text
 from simulator.traces.guess import guess_columns, plain_name, settled
 from simulator.traces.open_grid import open_grid
-from simulator.traces.parts import EventPart, counted, single_source, unused_columns
+from simulator.traces.parts import EventPart, single_source, unused_columns
 from simulator.traces.table import Kind, Labels, check_sources
 from simulator.traces.trace import MAX_TIME_S, MAX_TOKENS, TraceLimits
 
@@ -91,7 +92,8 @@ class Cells:
             size = len(next(iter(batch.values())))
             if self.rows + size > self.limits.max_rows:
                 raise InputError(
-                    f"{self.file.name} has more than {self.limits.max_rows:,} rows, the most that are allowed."
+                    f"{self.file.name} has more than {words.count(self.limits.max_rows)} rows, the most that are "
+                    f"allowed."
                 )
             kept = _holds_something(batch)
             self.kept_rows = self.rows + np.flatnonzero(kept)
@@ -119,7 +121,7 @@ class Cells:
     def left_out_notice(self) -> list[str]:
         if not self.left_out:
             return []
-        return [f"{counted(self.left_out, 'row')} of {self.file.name} without any value left out."]
+        return [f"{words.plural(self.left_out, 'row')} of {self.file.name} without any value left out."]
 
 
 def _holds_something(batch: Batch) -> np.ndarray:
@@ -155,7 +157,7 @@ def read_requests(file: TraceFile, columns: Columns, limits: TraceLimits) -> Eve
             deadlines.append(deadline_s / per_second)
         for key, pieces in tokens.items():
             name = getattr(columns, key)
-            rule = f"a whole number from 0 to {MAX_TOKENS:,}"
+            rule = f"a whole number from 0 to {words.count(MAX_TOKENS)}"
             read = cells.convert(name, batch[name], rule, lambda c: whole_numbers(c, columns.decimal, 0, MAX_TOKENS))
             pieces.append(read)
     arrival, notices = clock.arrivals(cells)
@@ -163,7 +165,7 @@ def read_requests(file: TraceFile, columns: Columns, limits: TraceLimits) -> Eve
     names = [name or NO_MODEL for name in labels.names] if columns.model is not None else None
     if names is not None and NO_MODEL in names:
         missing = int((np.concatenate(sources) == names.index(NO_MODEL)).sum())
-        notices.append(f"{counted(missing, 'row')} of {file.name} without a model: the source '{NO_MODEL}'.")
+        notices.append(f"{words.plural(missing, 'row')} of {file.name} without a model: the source '{NO_MODEL}'.")
     used = columns.used()
     notices += unused_columns([name for name in grid.names if name not in used]) if grid.kind != "log" else []
     return EventPart(
@@ -251,7 +253,8 @@ def _repeated_notice(repeated: int, name: str, zone: str) -> list[str]:
     if not repeated:
         return []
     return [
-        f"{counted(repeated, 'time')} of {name} stood in an hour that clocks in {zone} show twice; the second pass is "
+        f"{words.plural(repeated, 'time')} of {name} stood in an hour that clocks in {zone} show twice; the second "
+        f"pass is "
         "taken from where they fall back."
     ]
 

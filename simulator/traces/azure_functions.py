@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from simulator import words
 from simulator.errors import InputError
 from simulator.traces.detect import Layout, minute_label
 from simulator.traces.files import TraceFile
-from simulator.traces.parts import counted
 from simulator.traces.table import Kind, read_batches
 from simulator.traces.trace import Counts, TraceLimits
 
@@ -66,7 +66,7 @@ def read_counts(file: TraceFile, layout: Layout, limits: TraceLimits) -> CountPa
         read += rows.size
     part = CountPart(file.name, first - 1 if first else 0, row_of, counts[: len(row_of)])
     if read > len(row_of):
-        repeats = counted(read - len(row_of), "row")
+        repeats = words.plural(read - len(row_of), "row")
         part.notices.append(f"{file.name} names a function again in {repeats}; the counts have been added up.")
     return part
 
@@ -112,11 +112,14 @@ def _minute_columns(file: TraceFile, layout: Layout) -> dict[str, int]:
 
 def _check_size(name: str, functions: int, minutes: int, limits: TraceLimits) -> None:
     if functions > limits.max_sources:
-        raise InputError(f"{name} names more than {limits.max_sources:,} functions, the most that are allowed.")
+        raise InputError(
+            f"{name} names more than {words.count(limits.max_sources)} functions, the most that are allowed."
+        )
     if functions * minutes > limits.max_cells:
         raise InputError(
-            f"{name}: {counted(functions, 'function')} over {minutes:,} minutes make {functions * minutes:,} counts; "
-            f"at most {limits.max_cells:,} are allowed. Give fewer days."
+            f"{name}: {words.plural(functions, 'function')} over {words.count(minutes)} minutes make "
+            f"{words.count(functions * minutes)} counts; "
+            f"at most {words.count(limits.max_cells)} are allowed. Give fewer days."
         )
 
 
@@ -144,4 +147,6 @@ def _silent_days(starts: list[int]) -> list[str]:
     missing = sorted(set(range(min(days), max(days) + 1)) - days)
     if not missing:
         return []
-    return [f"No file for {counted(len(missing), 'day')} in between (from day {missing[0]}); nothing arrives then."]
+    return [
+        f"No file for {words.plural(len(missing), 'day')} in between (from day {missing[0]}); nothing arrives then."
+    ]

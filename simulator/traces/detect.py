@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simulator import words
 from simulator.errors import InputError
 from simulator.traces.columns import Columns
 from simulator.traces.files import TraceFile
@@ -143,7 +144,7 @@ def readable_text(file: TraceFile) -> str:
     if "\r" in body.split("\n", 1)[0].strip("\r"):
         raise InputError(f"{file.name} ends its lines with a bare carriage return; a line feed at the end is needed.")
     if "\n" not in body and len(head) == HEAD_BYTES:
-        raise InputError(f"{file.name} has no line end in its first {HEAD_BYTES:,} bytes; {_EXPECTED}.")
+        raise InputError(f"{file.name} has no line end in its first {words.count(HEAD_BYTES)} bytes; {_EXPECTED}.")
     return text
 
 

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from simulator import words
 from simulator.errors import InputError
 from simulator.traces.clock import MAX_CLOCK, epoch_unit, in_seconds
 from simulator.traces.detect import Layout
 from simulator.traces.files import TraceFile
-from simulator.traces.parts import EventPart, counted, short_names, single_source, unused_columns
+from simulator.traces.parts import EventPart, short_names, single_source, unused_columns
 from simulator.traces.table import Kind, Labels, check_sources, read_columns
 from simulator.traces.trace import TraceLimits
 
@@ -95,7 +96,8 @@ def read_burstgpt(file: TraceFile, layout: Layout, limits: TraceLimits) -> Event
     failed = int((data["response tokens"] == 0).sum())
     if failed:
         part.notices.append(
-            f"{counted(failed, 'request')} of {file.name} failed (no response tokens); they arrived, so they are kept."
+            f"{words.plural(failed, 'request')} of {file.name} failed (no response tokens); they arrived, so they "
+            f"are kept."
         )
     return part
 
@@ -111,7 +113,7 @@ def read_gentd26(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventP
     model, status = data["checkpoint_model_version_id"], data["predict_status"]
     arrival, source, names, notices = data["gmt_create"], model.codes, model.names, []
     unfinished = [
-        f"{int((status.codes == code).sum()):,} {name}"
+        f"{words.count(int((status.codes == code).sum()))} {name}"
         for code, name in enumerate(status.names)
         if name in ("FAILED", "PENDING")
     ]
@@ -122,7 +124,7 @@ def read_gentd26(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventP
         arrival, source = arrival[keep], source[keep]
         source = source - (source > empty)
         names = names[:empty] + names[empty + 1 :]
-        notices.append(f"{counted(left_out, 'row')} of {file.name} without a model left out.")
+        notices.append(f"{words.plural(left_out, 'row')} of {file.name} without a model left out.")
     if not arrival.size:
         raise InputError(f"{file.name}: no row names a model in checkpoint_model_version_id; at least one is needed.")
     notices += _unused(layout, columns, _PUBLISHED[layout.format])
@@ -159,7 +161,7 @@ def read_azure_functions_2021(file: TraceFile, layout: Layout, limits: TraceLimi
     part.notices += _unused(layout, columns, _PUBLISHED[layout.format])
     if rounded:
         part.notices.append(
-            f"{counted(rounded, 'start')} of {file.name} fell before 0 by rounding and have been set to 0."
+            f"{words.plural(rounded, 'start')} of {file.name} fell before 0 by rounding and have been set to 0."
         )
     return part
 
@@ -195,7 +197,7 @@ def _parquet_part(file: TraceFile, limits: TraceLimits) -> EventPart:
         model = batch["model"]
         if model.null_count:
             raise InputError(
-                f"{file.name}, column 'model' has {counted(model.null_count, 'empty value')}; text is needed."
+                f"{file.name}, column 'model' has {words.plural(model.null_count, 'empty value')}; text is needed."
             )
         if not pa.types.is_dictionary(model.type):
             model = pc.dictionary_encode(model)
@@ -217,13 +219,18 @@ def _check_parquet_size(file: TraceFile, parquet: pq.ParquetFile, limits: TraceL
     if rows == 0:
         raise InputError(f"{file.name} has no rows; at least one request is needed.")
     if rows > limits.max_rows:
-        raise InputError(f"{file.name} has {rows:,} rows; at most {limits.max_rows:,} are allowed.")
+        raise InputError(
+            f"{file.name} has {words.count(rows)} rows; at most {words.count(limits.max_rows)} are allowed."
+        )
     # The parts of a file may say different things of its size: the largest counts.
     groups = [parquet.metadata.row_group(i) for i in range(parquet.metadata.num_row_groups)]
     chunks = [(group.num_rows, group.column(k)) for group in groups for k in range(group.num_columns)]
     unpacked = max(sum(g.total_byte_size for g in groups), sum(c.total_uncompressed_size for _, c in chunks))
     if unpacked > limits.max_bytes:
-        raise InputError(f"{file.name} unpacks to {unpacked:,} bytes; at most {limits.max_bytes:,} are allowed.")
+        raise InputError(
+            f"{file.name} unpacks to {words.count(unpacked)} bytes; at most {words.count(limits.max_bytes)} are "
+            f"allowed."
+        )
     wanted = ("arrival_s", "model", "slo_s")
     if any(c.num_values != length for length, c in chunks if c.path_in_schema in wanted):
         raise InputError(f"{file.name} is a damaged Parquet file: its columns differ in length.")

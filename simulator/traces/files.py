@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from simulator import words
 from simulator.errors import InputError
 from simulator.traces.trace import TraceLimits
 
@@ -59,7 +60,9 @@ class TraceFile:
             number += 1
             where = f"{self.name}, line {number}"
             if len(line) > _MAX_LINE_BYTES:
-                raise InputError(f"{where} is longer than {_MAX_LINE_BYTES:,} bytes, the most that is allowed.")
+                raise InputError(
+                    f"{where} is longer than {words.count(_MAX_LINE_BYTES)} bytes, the most that is allowed."
+                )
             yield where, line
 
 
@@ -167,7 +170,7 @@ def _too_large(name: str, limits: TraceLimits) -> InputError:
 
 
 def _megabytes(size: int) -> str:
-    return f"{size / 1024**2:,.0f} MiB" if size >= 1024**2 else f"{size:,} bytes"
+    return f"{words.count(size / 1024**2)} MiB" if size >= 1024**2 else f"{words.count(size)} bytes"
 
 
 def _stem(name: str) -> str:

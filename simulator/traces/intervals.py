@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from simulator import words
 from simulator.errors import InputError
 from simulator.traces.any_table import Cells, Clock
 from simulator.traces.cells import BadCellError, numbers
@@ -15,7 +16,7 @@ from simulator.traces.files import TraceFile
 from simulator.traces.grid import as_text
 from simulator.traces.guess import holds_numbers, names_no_series
 from simulator.traces.open_grid import open_grid
-from simulator.traces.parts import counted, unused_columns
+from simulator.traces.parts import unused_columns
 from simulator.traces.table import MAX_COUNT, Labels, check_sources
 from simulator.traces.trace import Counts, Rates, TraceLimits
 
@@ -110,7 +111,9 @@ def _values(cells: Cells, name: str, column: pa.Array) -> np.ndarray:
 
 def _check_cells(file: TraceFile, size: int) -> None:
     if size > MAX_INTERVAL_CELLS:
-        raise InputError(f"{file.name} has more than {MAX_INTERVAL_CELLS:,} numbers, the most that are allowed.")
+        raise InputError(
+            f"{file.name} has more than {words.count(MAX_INTERVAL_CELLS)} numbers, the most that are allowed."
+        )
 
 
 def as_content(part: IntervalPart, measure: str) -> tuple[Counts | Rates, float, list[str]]:
@@ -132,14 +135,14 @@ def as_content(part: IntervalPart, measure: str) -> tuple[Counts | Rates, float,
     notices: list[str] = []
     missing = int(np.isnan(values).sum())
     if missing:
-        notices.append(f"{counted(missing, 'empty cell')} taken as no request.")
+        notices.append(f"{words.plural(missing, 'empty cell')} taken as no request.")
     if measure == "total":
         values, restarts = _differences(series, values)
-        again = f"; it restarts {counted(restarts, 'time')}" if restarts else ""
+        again = f"; it restarts {words.plural(restarts, 'time')}" if restarts else ""
         notices.append(f"The totals of a counter are read as what was added since the row before{again}.")
     at_s, series, values, summed = _added_up(at_s, series, np.nan_to_num(values))
     if summed:
-        notices.append(f"{counted(summed, 'row')} named an interval again; the numbers have been added up.")
+        notices.append(f"{words.plural(summed, 'row')} named an interval again; the numbers have been added up.")
     zero_s = float(at_s.min())
     steps_s = _steps(at_s, series)
     num_series = int(series.max()) + 1
@@ -150,7 +153,9 @@ def as_content(part: IntervalPart, measure: str) -> tuple[Counts | Rates, float,
         if table is not None:
             gaps = int(table.size - at_s.size)
             if gaps:
-                notices.append(f"{counted(gaps, 'interval')} of {step_s:g} s that the file leaves out: no request.")
+                notices.append(
+                    f"{words.plural(gaps, 'interval')} of {step_s:g} s that the file leaves out: no request."
+                )
             return Counts(table, step_s), zero_s, notices
     duration_s = _durations(at_s, series, _rounded(steps_s))
     rate_per_s = values / RATE_SECONDS[measure] if measure in RATE_SECONDS else values / duration_s

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from simulator import words
 from simulator.errors import InputError
 from simulator.traces.clock import MAX_CLOCK, in_seconds
 from simulator.traces.detect import JSON_KEYS, Layout
@@ -43,7 +44,9 @@ def read_json_lines(file: TraceFile, layout: Layout, limits: TraceLimits) -> Eve
             check_sources(file, len(index), limits)
         other_keys.update(dict.fromkeys(row.keys() - JSON_KEYS))
         if len(times) > limits.max_rows:
-            raise InputError(f"{file.name} has more than {limits.max_rows:,} rows, the most that are allowed.")
+            raise InputError(
+                f"{file.name} has more than {words.count(limits.max_rows)} rows, the most that are allowed."
+            )
     arrival, notices = in_seconds(file.name, np.array(times), _UNITS[layout.format])
     if layout.is_guess and not notices:
         notices = [_unit_notice(file, layout.format)]

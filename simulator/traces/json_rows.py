@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from simulator import words
 from simulator.errors import InputError
 from simulator.traces.files import TraceFile
 from simulator.traces.grid import Batch, Grid
@@ -70,7 +71,8 @@ def _object(where: str, line: bytes) -> Mapping:
 def _document_grid(file: TraceFile) -> Grid:
     if file.size_bytes > MAX_JSON_BYTES:
         raise InputError(
-            f"{file.name} is one JSON document of {file.size_bytes / 2**20:,.0f} MiB; at most {MAX_JSON_BYTES >> 20} "
+            f"{file.name} is one JSON document of {words.count(file.size_bytes / 2**20)} MiB; at most "
+            f"{MAX_JSON_BYTES >> 20} "
             "MiB are allowed, or JSON Lines (one object on each line) of any size."
         )
     file.stream.seek(0)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from simulator import words
 from simulator.errors import InputError
-from simulator.traces.parts import counted
 
 LEFT_OUT = -1
 
@@ -72,8 +72,8 @@ def _map_explicitly(
     left_out = [sources[row] for row in rows if model_of[row] == LEFT_OUT]
     if not left_out:
         return model_of, []
-    return model_of, [f"{counted(len(left_out), 'source')} not in map_models left out: {_shown(left_out)}."]
+    return model_of, [f"{words.plural(len(left_out), 'source')} not in map_models left out: {_shown(left_out)}."]
 
 
 def _shown(names: Sequence[str]) -> str:
-    return ", ".join(names[:8]) + (f" and {len(names) - 8:,} more" if len(names) > 8 else "")
+    return ", ".join(names[:8]) + (f" and {words.count(len(names) - 8)} more" if len(names) > 8 else "")

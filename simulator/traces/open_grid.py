@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from simulator import words
 from simulator.errors import InputError
 from simulator.traces.columns import DELIMITERS, Columns
 from simulator.traces.files import TraceFile
 from simulator.traces.grid import SAMPLE_ROWS, Batch, Grid
 from simulator.traces.json_rows import json_grid
-from simulator.traces.parts import counted
 from simulator.traces.trace import TraceLimits
 
 MAX_TABLE_COLUMNS = 5_000
@@ -46,7 +46,10 @@ def open_grid(file: TraceFile, columns: Columns, limits: TraceLimits) -> Grid:
         is_log = columns.delimiter == "auto" and columns.header == "auto" and bool(_LOG_LINE.match(lines[0]))
         grid = _log_grid(file) if is_log else _text_grid(file, columns, lines)
     if len(grid.names) > MAX_TABLE_COLUMNS:
-        raise InputError(f"{file.name} has {len(grid.names):,} columns; at most {MAX_TABLE_COLUMNS:,} are allowed.")
+        raise InputError(
+            f"{file.name} has {words.count(len(grid.names))} columns; at most {words.count(MAX_TABLE_COLUMNS)} are "
+            f"allowed."
+        )
     return grid
 
 
@@ -180,7 +183,9 @@ def _diagnose(file: TraceFile, width: int, delimiter: str, skip: int) -> None:
     try:
         for line, fields in _walk(file, delimiter, skip):
             if len(fields) != width:
-                raise InputError(f"{file.name}, line {line} has {counted(len(fields), 'field')}; {width} are needed.")
+                raise InputError(
+                    f"{file.name}, line {line} has {words.plural(len(fields), 'field')}; {width} are needed."
+                )
     except csv.Error as error:
         raise InputError(f"{file.name} cannot be split into columns: {error}.") from None
 
@@ -218,7 +223,10 @@ def _parquet_grid(file: TraceFile, limits: TraceLimits) -> Grid:
         raise InputError(f"{file.name} is a damaged Parquet file: {_first_sentence(error)}.") from None
     unpacked = sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
     if unpacked > limits.max_bytes:
-        raise InputError(f"{file.name} unpacks to {unpacked:,} bytes; at most {limits.max_bytes:,} are allowed.")
+        raise InputError(
+            f"{file.name} unpacks to {words.count(unpacked)} bytes; at most {words.count(limits.max_bytes)} are "
+            f"allowed."
+        )
     twice = {name for name in schema.names if schema.names.count(name) > 1}
     flat = tuple(f.name for f in schema if not pa.types.is_nested(f.type) and f.name not in twice)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from simulator import words
+
 
 @dataclass
 class EventPart:
@@ -42,17 +44,12 @@ def single_source(size: int) -> np.ndarray:
     return np.zeros(size, dtype=np.int32)
 
 
-def counted(number: int, what: str) -> str:
-    """`1 row`, `12 rows`: a number in front of a noun that takes an s."""
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
-
-
 def unused_columns(names: Sequence[str]) -> list[str]:
     """A sentence about columns (or keys) that nothing is done with, or none."""
     if not names:
         return []
     shown = ", ".join(name or "(no name)" for name in names[:5]) + (", ..." if len(names) > 5 else "")
-    return [f"{counted(len(names), 'other column')} ({shown}) {'is' if len(names) == 1 else 'are'} not used."]
+    return [f"{words.plural(len(names), 'other column')} ({shown}) {'is' if len(names) == 1 else 'are'} not used."]
 
 
 def short_key(parts: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
+from simulator import words
 from simulator.errors import InputError
 from simulator.traces import events
 from simulator.traces.any_table import read_requests, recognise, resolve_columns
@@ -18,7 +19,7 @@ from simulator.traces.detect import Layout, UnknownFormatError, detect
 from simulator.traces.files import TraceFile, TraceInput, as_inputs, open_files
 from simulator.traces.interval_files import guess_notice, read_interval_files
 from simulator.traces.json_lines import read_json_lines
-from simulator.traces.parts import EventPart, counted, short_names
+from simulator.traces.parts import EventPart, short_names
 from simulator.traces.servegen import RatePart, read_rates
 from simulator.traces.ticks import find_tick
 from simulator.traces.trace import MAX_SOURCE_NAME, Events, Rates, Trace, TraceLimits
@@ -80,7 +81,8 @@ def read_trace(
             parts.append(_EVENT_READERS[layout.format](file, layout, limits))
             if sum(part.arrival.size for part in parts) > limits.max_rows:
                 raise InputError(
-                    f"The trace files have more than {limits.max_rows:,} rows together, the most that are allowed."
+                    f"The trace files have more than {words.count(limits.max_rows)} rows together, the most that are "
+                    f"allowed."
                 )
         return _join_events(files, layouts, parts, limits, digest)
 
@@ -129,7 +131,9 @@ def _read_counts(files: list[TraceFile], layouts: list[Layout], limits: TraceLim
     keys, counts, clock_start_s, notices = join_counts(parts, limits)
     names = tuple(short_names(keys))
     if clock_start_s:
-        notices.append(f"The first column is minute {clock_start_s / 60 + 1:,.0f}; times are counted from its start.")
+        notices.append(
+            f"The first column is minute {words.count(clock_start_s / 60 + 1)}; times are counted from its start."
+        )
     return Trace(layouts[0].format, names, counts, tuple(notices), digest, clock_start_s=clock_start_s)
 
 
@@ -161,7 +165,9 @@ def _join_events(
         falls = int((part.arrival[1:] < part.arrival[:-1]).sum())
         if falls:
             verb = "was" if falls == 1 else "were"
-            notices.append(f"{counted(falls, 'row')} of {file.name} {verb} out of order; the rows have been sorted.")
+            notices.append(
+                f"{words.plural(falls, 'row')} of {file.name} {verb} out of order; the rows have been sorted."
+            )
     names, sources = _join_sources(files, parts, limits)
     arrival_s = parts[0].arrival if len(parts) == 1 else np.concatenate([part.arrival for part in parts])
     source = sources[0] if len(parts) == 1 else np.concatenate(sources)
@@ -178,7 +184,9 @@ def _join_events(
     if starts_at is None and arrival_s[0] >= _FAR_START_S:
         clock_start_s = float(arrival_s[0])
         arrival_s = arrival_s - clock_start_s
-        notices.append(f"The clock starts at {clock_start_s:,.0f} s; times are counted from the first request instead.")
+        notices.append(
+            f"The clock starts at {words.count(clock_start_s)} s; times are counted from the first request instead."
+        )
     notices += _tick_notice(arrival_s) + _silence_notice(arrival_s)
     content = Events(arrival_s, source, slo_s, **tokens)
     columns = next((layout.columns for layout in layouts if layout.columns is not None), None)
@@ -218,7 +226,8 @@ def _silence_notice(arrival_s: np.ndarray) -> list[str]:
     if gaps_s[longest] <= _SILENT_SHARE * (arrival_s[-1] - arrival_s[0]):
         return []
     return [
-        f"Nothing arrives from {arrival_s[longest]:,.0f} to {arrival_s[longest + 1]:,.0f} s, most of the trace, so its "
+        f"Nothing arrives from {words.count(arrival_s[longest])} to {words.count(arrival_s[longest + 1])} s, most of "
+        f"the trace, so its "
         "mean rate says little; start_s and duration_s choose a part."
     ]
 
@@ -236,12 +245,14 @@ def _join_sources(
     longest = max(index, key=len)
     if len(longest) > MAX_SOURCE_NAME:
         raise InputError(
-            f"The trace names a model or function with {len(longest):,} characters ('{longest[:20]}...'); at most "
+            f"The trace names a model or function with {words.count(len(longest))} characters ('{longest[:20]}...'); "
+            f"at most "
             f"{MAX_SOURCE_NAME} are allowed."
         )
     if len(index) > limits.max_sources:
         raise InputError(
-            f"The trace names {len(index):,} models or functions; at most {limits.max_sources:,} are allowed."
+            f"The trace names {words.count(len(index))} models or functions; at most "
+            f"{words.count(limits.max_sources)} are allowed."
         )
     return list(index), sources
 
@@ -279,7 +290,8 @@ def _tick_notice(arrival_s: np.ndarray) -> list[str]:
     if tick_s is None:
         return []
     return [
-        f"Times fall on ticks of {tick_s:g} s and {tied:.0%} of the requests share their time with the one before, so "
+        f"Times fall on ticks of {tick_s:g} s and {words.share(tied)} of the requests share their time with the one "
+        f"before, so "
         "the CV says more about the clock than about the traffic; dequantise: even (or random) spreads them over the "
         "tick."
     ]

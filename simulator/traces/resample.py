@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma, polygamma
 
+from simulator import words
 from simulator.arrivals import check_renewals, check_total, gamma_arrivals
 from simulator.errors import InputError
-from simulator.traces.parts import counted
 from simulator.traces.trace import Rates
 from simulator.workload import MAX_REQUESTS, Workload, merge_arrivals
 
@@ -160,8 +160,9 @@ def window_count(length_s: float, window_s: float, num_models: int) -> int:
     count = max(int(np.ceil(length_s / window_s * (1 - 1e-12))), 1)
     if count * num_models > MAX_WINDOWS:
         raise InputError(
-            f"{length_s:g} s in windows of {window_s:g} s make {count * num_models:,} windows for "
-            f"{counted(num_models, 'model')}; at most {MAX_WINDOWS:,} are allowed. Choose a larger window_s."
+            f"{length_s:g} s in windows of {window_s:g} s make {words.count(count * num_models)} windows for "
+            f"{words.plural(num_models, 'model')}; at most {words.count(MAX_WINDOWS)} are allowed. Choose a larger "
+            f"window_s."
         )
     return count
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator import words
 from simulator.errors import InputError
 from simulator.traces.trace import Counts, Events, Rates, Trace
 
@@ -112,7 +113,9 @@ def rate_over_time(trace: Trace, bins: int = 200) -> tuple[np.ndarray, np.ndarra
         and rates give for their own bins is spread evenly over them.
     """
     if not 1 <= bins <= MAX_RATE_BINS:
-        raise InputError(f"{bins} bins are asked for; a whole number from 1 to {MAX_RATE_BINS:,} is allowed.")
+        raise InputError(
+            f"{bins} bins are asked for; a whole number from 1 to {words.count(MAX_RATE_BINS)} is allowed."
+        )
     edges_s = np.linspace(0.0, trace.end_s or 1.0, bins + 1)
     content = trace.content
     if isinstance(content, Events):

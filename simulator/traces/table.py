@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from simulator import words
 from simulator.errors import InputError
 from simulator.traces.clock import MAX_CLOCK
 from simulator.traces.detect import Layout, split_line
 from simulator.traces.files import TraceFile
-from simulator.traces.parts import counted
 from simulator.traces.trace import MAX_TIME_S, TraceLimits
 
 _BLOCK_BYTES = 8 << 20
@@ -33,7 +33,7 @@ class Kind(Enum):
     NUMBER = "a finite number"
     DEADLINE = "a positive number or nothing"
     INSTANT = "a date and time such as 2024-05-10 00:00:00.009930"
-    COUNT = f"a whole number from 0 to {MAX_COUNT:,}"
+    COUNT = f"a whole number from 0 to {words.count(MAX_COUNT)}"
     LABEL = "text"
 
 
@@ -118,7 +118,9 @@ def read_batches(
     try:
         for batch in _arrow_batches(file, layout, columns, position):
             if rows + batch.num_rows > limits.max_rows:
-                raise InputError(f"{file.name} has more than {limits.max_rows:,} rows, the most that are allowed.")
+                raise InputError(
+                    f"{file.name} has more than {words.count(limits.max_rows)} rows, the most that are allowed."
+                )
             checked = {name: _checked(batch[position[name]], kind) for name, kind in columns.items()}
             rows += batch.num_rows
             yield checked
@@ -133,7 +135,8 @@ def check_sources(file: TraceFile, count: int, limits: TraceLimits) -> None:
     """Raises InputError if a trace names too many models, functions or clients."""
     if count > limits.max_sources:
         raise InputError(
-            f"{file.name} names more than {limits.max_sources:,} models or functions, the most that are allowed."
+            f"{file.name} names more than {words.count(limits.max_sources)} models or functions, the most that are "
+            f"allowed."
         )
 
 
@@ -227,7 +230,7 @@ def _diagnose(file: TraceFile, layout: Layout, columns: Mapping[str, Kind], good
             ) from None
         fields = split_line(text, where)
         if len(fields) != len(layout.header):
-            raise InputError(f"{where} has {counted(len(fields), 'field')}; {len(layout.header)} are needed.")
+            raise InputError(f"{where} has {words.plural(len(fields), 'field')}; {len(layout.header)} are needed.")
         for position, name, kind in wanted:
             value = fields[position]
             if not _is_allowed(value, kind):

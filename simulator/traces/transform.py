@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator import words
 from simulator.errors import InputError
 from simulator.traces.mapping import LEFT_OUT, map_sources
 from simulator.traces.options import TraceOptions
-from simulator.traces.parts import counted
 from simulator.traces.resample import (
     draw_windows,
     windows_of_counts,
@@ -85,7 +85,7 @@ def build_workload(
         )
     silent = int((workload.requests_per_model() == 0).sum())
     if silent:
-        notices.append(f"{silent:,} of {counted(len(model_names), 'model')} get no request.")
+        notices.append(f"{words.count(silent)} of {words.plural(len(model_names), 'model')} get no request.")
     return workload, tuple(notices)
 
 
@@ -119,7 +119,7 @@ def _check_drawn(trace: Trace, options: TraceOptions) -> None:
 def _empty_window(trace: Trace, cut: _Cut) -> InputError:
     return InputError(
         f"No request falls into the window from {cut.start_s:g} to {cut.end_s:g} s; the first request of the trace is "
-        f"at {first_s(trace):,.0f} s and it ends at {trace.end_s:,.0f} s."
+        f"at {words.count(first_s(trace))} s and it ends at {words.count(trace.end_s)} s."
     )
 
 
@@ -132,8 +132,9 @@ def _late_notice(arrival_s: np.ndarray, cut: _Cut, length_s: float) -> list[str]
     ):
         return []
     return [
-        f"The window is silent for its first {late_s:,.0f} of {length_s:,.0f} s: its first request is at "
-        f"{cut.start_s + late_s:,.0f} s of the trace. start_s can begin there."
+        f"The window is silent for its first {words.count(late_s)} of {words.count(length_s)} s: its first request "
+        f"is at "
+        f"{words.count(cut.start_s + late_s)} s of the trace. start_s can begin there."
     ]
 
 
@@ -201,7 +202,8 @@ def _resampled(
     if not lost:
         return workload, []
     return workload, [
-        f"{counted(lost, 'request')} of {arrival_s.size:,} lost: a window with two arrivals or fewer has no burstiness "
+        f"{words.plural(lost, 'request')} of {words.count(arrival_s.size)} lost: a window with two arrivals or fewer "
+        f"has no burstiness "
         "to resample, so it stays empty. A larger window_s loses fewer."
     ]
 
@@ -212,7 +214,8 @@ def _scaled(
     size, scale = len(workload), options.rate_scale
     if size * scale > max_requests:
         raise InputError(
-            f"rate_scale {scale:g} would make {size * scale:,.0f} requests; at most {max_requests:,} can be simulated."
+            f"rate_scale {scale:g} would make {words.count(size * scale)} requests; at most "
+            f"{words.count(max_requests)} can be simulated."
         )
     random = np.random.default_rng((options.seed, _SCALE_STREAM))
     if scale < 1:
@@ -280,6 +283,6 @@ def _from_rates(
     model_of, notices = map_sources(trace.sources, active, model_names, options.map_models)
     windows, poisson = windows_of_rates(rates, model_of, cut.start_s, cut.end_s)
     if poisson:
-        notices.append(f"{counted(poisson, 'window')} with traffic but a CV of 0 taken as Poisson (CV 1).")
+        notices.append(f"{words.plural(poisson, 'window')} with traffic but a CV of 0 taken as Poisson (CV 1).")
     windows = windows.scaled(options.rate_scale, options.cv_scale)
     return draw_windows(windows, len(model_names), options.seed, max_requests), notices

@@ -1,0 +1,161 @@
+"""Quantities as a person reads them: one format for each kind, on the page, in files and on the command line.
+
+Every sentence and table of this project takes its numbers from here; what a machine reads (JSON, CSV, configuration
+files) holds plain numbers instead.
+"""
+
+from __future__ import annotations
+
+import math
+
+# A narrow space that does not break, between groups of digits; a space that does not break, before units.
+THIN = "\u202f"
+SPACE = "\u00a0"
+MINUS = "\u2212"
+NOTHING = "\u2013"
+
+
+# A terminal's ordinary characters, which every encoding has.
+_TYPED = str.maketrans({THIN: " ", SPACE: " ", MINUS: "-", NOTHING: "-"})
+
+
+def typed(text: str) -> str:
+    """The text for a terminal: the same words with the spaces and minus signs of a keyboard."""
+    return text.translate(_TYPED)
+
+
+def share(value: float) -> str:
+    """A share 0..1 in per cent: "97.9 %", one more digit above 99; all and nothing are said only where exact."""
+    if not math.isfinite(value):
+        return NOTHING
+    if value in (0.0, 1.0):
+        return f"{value:.0%}".replace("%", SPACE + "%")
+    percent = 100 * value
+    digits = 2 if percent > 99 else 1
+    text = f"{percent:.{digits}f}"
+    if float(text) >= 100:
+        text = ">99.99"
+    elif float(text) == 0:
+        text = "<0.1"
+    return text + SPACE + "%"
+
+
+def half_width(value: float) -> str:
+    """Half of the interval of a share, in points: "±0.3"; empty where there is none."""
+    if not math.isfinite(value):
+        return ""
+    return f"±{100 * value:.2f}" if 100 * value < 0.095 else f"±{100 * value:.1f}"
+
+
+def duration(seconds: float) -> str:
+    """A latency with three digits: "840 ms" below a second, "1.19 s" from there on."""
+    if not math.isfinite(seconds):
+        return NOTHING
+    sign, size = (MINUS if seconds < 0 else ""), abs(seconds)
+    if float(f"{size:.3g}") < 1:
+        return f"{sign}{_three_digits(1000 * size)}{SPACE}ms"
+    return f"{sign}{_three_digits(size)}{SPACE}s"
+
+
+def span(seconds: float) -> str:
+    """A stretch of time in the unit that fits: "45 s", "12.5 min", "3.2 h", "14 days"."""
+    for unit, length in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{_three_digits(seconds / length)}{SPACE}{unit}"
+    return f"{_three_digits(seconds)}{SPACE}s"
+
+
+def count(value: float) -> str:
+    """A whole number with thin spaces between thousands: "7 961"."""
+    if not math.isfinite(value):
+        return NOTHING
+    return _grouped(round(value), 0)
+
+
+def number(value: float) -> str:
+    """A quantity with three digits at most: "40", "0.25", "1 240"."""
+    if not math.isfinite(value):
+        return NOTHING
+    return (MINUS if value < 0 else "") + _three_digits(abs(value), trim=True)
+
+
+def fixed(value: float, digits: int) -> str:
+    """A number with that many digits behind the point, where three in all would hide what matters: "1 234.50"."""
+    return _grouped(value, digits) if math.isfinite(value) else NOTHING
+
+
+def signed(value: float, digits: int) -> str:
+    """A difference with its sign and that many digits behind the point: "+1.70"."""
+    return fixed(value, digits) if value < 0 or not math.isfinite(value) else "+" + fixed(value, digits)
+
+
+def clock(seconds: float, digits: int = 1) -> str:
+    """A moment of a run: "1 234.5 s"."""
+    return f"{fixed(seconds, digits)}{SPACE}s"
+
+
+def plain(value: float) -> str:
+    """A number just as it was set, such as a limit: "1 000 000", "0.25", "1e+12"."""
+    return count(value) if abs(value) < 1e10 and value == round(value) else f"{value:.7g}"
+
+
+def rate(per_s: float) -> str:
+    """Requests per second: "40 req/s"."""
+    return f"{number(per_s)}{SPACE}req/s"
+
+
+def gib(value: float) -> str:
+    """Memory: "12.8 GiB"."""
+    return f"{number(value)}{SPACE}GiB"
+
+
+def usd_per_hour(value: float) -> str:
+    """A price: "$ 49 / h", with cents below 10."""
+    amount = f"{value:.2f}" if value < 10 and value != round(value) else count(value)
+    return f"${SPACE}{amount}{SPACE}/{SPACE}h"
+
+
+def plural(value: int, noun: str, many: str | None = None) -> str:
+    """A count with its noun: "1 device", "16 devices", or "2 entries" with `many` given."""
+    return f"{count(value)} {noun if value == 1 else many or noun + 's'}"
+
+
+def points_difference(value: float, other: float) -> str:
+    """Difference of two shares: "+32.8 points", "same" where it rounds to nothing."""
+    gap = 100 * (value - other)
+    if not math.isfinite(gap):
+        return NOTHING
+    digits = 2 if abs(gap) < 0.95 else 1
+    if float(f"{abs(gap):.{digits}f}") == 0:
+        return "same"
+    return f"{_sign(gap)}{abs(gap):.{digits}f} points"
+
+
+def duration_difference(value_s: float, other_s: float) -> str:
+    """Difference of two latencies: "−310 ms", "same" below a tenth of a millisecond."""
+    gap = value_s - other_s
+    if not math.isfinite(gap):
+        return NOTHING
+    return "same" if abs(gap) < 1e-4 else _sign(gap) + duration(abs(gap))
+
+
+def count_difference(value: int, other: int) -> str:
+    """Difference of two counts: "+2 627", "same" where there is none."""
+    return "same" if value == other else _sign(value - other) + count(abs(value - other))
+
+
+def _sign(gap: float) -> str:
+    return MINUS if gap < 0 else "+"
+
+
+def _grouped(value: float, digits: int) -> str:
+    return f"{value:,.{digits}f}".replace(",", THIN).replace("-", MINUS)
+
+
+def _three_digits(size: float, trim: bool = False) -> str:
+    """Three significant digits; whole numbers from 100 on, with thin spaces."""
+    if size == 0:
+        return "0"
+    digits = min(max(2 - math.floor(math.log10(float(f"{size:.3g}"))), 0), 9)
+    text = _grouped(size, digits)
+    return text.rstrip("0").rstrip(".") if trim and "." in text else text
