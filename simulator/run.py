@@ -15,7 +15,7 @@ from simulator.placement import Placement, Schedule
 from simulator.profiles import Model
 from simulator.result import PlacedGroup, SimulationResult
 from simulator.serving import Serving
-from simulator.transition import carry_over
+from simulator.transition import BusyUntil, carry_over
 from simulator.workload import Workload
 
 CHUNK = 1 << 18
@@ -53,7 +53,7 @@ def simulate(
     if workload.num_models != len(models):
         raise InputError(f"The workload speaks of {workload.num_models} models; {len(models)} are given.")
     schedule = placement if isinstance(placement, Schedule) else Schedule(((0.0, placement),), placement.name)
-    run = _Run(models, workload, serving, on_progress)
+    run = _Run(models, workload, serving, max(p.devices for _, p in schedule.epochs), on_progress)
     starts = [start_s for start_s, _ in schedule.epochs[1:]]
     # A placement serves what reaches the controller while it holds.
     cuts = np.searchsorted(workload.arrival_s + serving.client_delay_s, starts, side="left")
@@ -68,7 +68,7 @@ def simulate(
 class _Run:
     """One run over all epochs; keeps the arrays that the epochs share."""
 
-    def __init__(self, models, workload: Workload, serving: Serving, on_progress) -> None:
+    def __init__(self, models, workload: Workload, serving: Serving, devices: int, on_progress) -> None:
         n = len(workload)
         self.models, self.workload, self.serving = tuple(models), workload, serving
         self.on_progress = on_progress
@@ -86,6 +86,7 @@ class _Run:
         self.next_outstanding = np.empty(n if lists_needed else 0, dtype=np.int32)
         self.next_in_queue = np.empty(n if self.batching else 0, dtype=np.int32)
         self.groups: list[PlacedGroup] = []
+        self.busy_until_s = BusyUntil(np.zeros(devices), np.zeros(devices))
         self.placement: Placement | None = None
         self.instance: Instance | None = None
         self.state: State | None = None
@@ -96,7 +97,8 @@ class _Run:
         instance = build_instance(self.models, placement, self.serving, first_group=len(self.groups))
         state = new_state(instance, self.rules)
         if self.placement is not None:
-            carry_over((self.placement, self.state), (placement, state), self.models, self.serving, start_s)
+            before, after = (self.placement, self.state), (placement, state)
+            carry_over(before, after, self.busy_until_s, self.models, self.serving, start_s)
             _fit_to_candidates(instance, state)
         self.placement, self.instance, self.state, self.start_s = placement, instance, state, start_s
         first_devices = np.cumsum([0] + [group.devices for group in placement.groups])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,26 +13,38 @@ from simulator.profiles import Model
 from simulator.serving import Serving
 
 
+class BusyUntil(NamedTuple):
+    """When each device of the cluster becomes free, by both clocks of `State`: float64 (devices,).
+
+    Kept over all placements of a schedule, because a device that a placement leaves out is busy all the same.
+    """
+
+    predicted_s: np.ndarray
+    actual_s: np.ndarray
+
+
 def carry_over(
     before: tuple[Placement, State],
     after: tuple[Placement, State],
+    busy_until_s: BusyUntil,
     models: Sequence[Model],
     serving: Serving,
     start_s: float,
 ) -> None:
-    """Fill the fresh state of a new placement from the state of the one before.
+    """Fill the fresh state of a new placement from the state of the one before; note in place how busy devices are.
 
-    A device that is still busy stays busy: each stage of a new group waits for all of its devices. A group that
+    A device that is still busy stays busy, also where a placement in between leaves it out: each stage of a new
+    group waits for all of its devices. A device that a placement leaves out keeps no weights. A group that
     stands on the same devices in the same configuration keeps its outstanding requests. A stage whose devices
     lack weights loads them at `serving.load_s_per_gib`, all devices at once, from start_s or when they are free.
     With `serving.forget_backlog` devices start idle and nothing is outstanding, as in the authors' replay
-    (alpaserve.md section 5, Clockwork++).
+    (OSDI'23 section 6.2, Clockwork++).
     """
     (old_placement, old), (placement, state) = before, after
     if not serving.forget_backlog:
         for name in ("turn", "queue_head", "queue_tail", "queue_length"):
             getattr(state, name)[:] = getattr(old, name)
-        _keep_devices_busy(old_placement, old, placement, state)
+        _keep_devices_busy(old_placement, old, placement, state, busy_until_s)
         _keep_outstanding(old_placement, old, placement, state)
     if serving.load_s_per_gib > 0:
         _load_weights(old_placement, placement, state, models, serving.load_s_per_gib, start_s)
@@ -39,14 +52,15 @@ def carry_over(
         state.last_s[g] = state.predicted_s[g, group.pp - 1]
 
 
-def _keep_devices_busy(old_placement: Placement, old: State, placement: Placement, state: State) -> None:
-    devices = max(old_placement.devices, placement.devices)
-    for clock in ("predicted_s", "actual_s"):
-        busy_until_s = np.zeros(devices)
+def _keep_devices_busy(
+    old_placement: Placement, old: State, placement: Placement, state: State, busy_until_s: BusyUntil
+) -> None:
+    for clock in BusyUntil._fields:
+        busy_s = getattr(busy_until_s, clock)
         for g, group, first in _with_first_device(old_placement):
-            busy_until_s[first : first + group.devices] = np.repeat(getattr(old, clock)[g, : group.pp], group.tp)
+            busy_s[first : first + group.devices] = np.repeat(getattr(old, clock)[g, : group.pp], group.tp)
         for g, group, first in _with_first_device(placement):
-            stages = busy_until_s[first : first + group.devices].reshape(group.pp, group.tp)
+            stages = busy_s[first : first + group.devices].reshape(group.pp, group.tp)
             getattr(state, clock)[g, : group.pp] = stages.max(axis=1)
 
 

@@ -14,15 +14,24 @@ WINDOWS = ", ".join(["{duration_s: 1, total_rate_per_s: 1}"] * 600)
 @pytest.mark.parametrize(
     ("workload", "words"),
     [
-        ("gamma: {total_rate_per_s: 40000000, cv: 1, duration_s: 100}", "about 4,000,000,000 requests; at most 50,000"),
-        ("poisson: {total_rate_per_s: 40000000, duration_s: 100}", "about 4,000,000,000 requests"),
-        ("deterministic: {total_rate_per_s: 40000000, duration_s: 100}", "about 4,000,000,000 requests"),
-        ("windows: {windows: [{total_rate_per_s: 40000000, duration_s: 100}]}", "about 4,000,000,000 requests"),
-        (f"windows: {{windows: [{WINDOWS}]}}", "all models together are 600,000; at most 500,000"),
-        ("markov_modulated: {total_rate_per_s: 1, duration_s: 3000}", "rate about 300,000 times; at most 200,000"),
+        (
+            "gamma: {total_rate_per_s: 40000000, cv: 1, duration_s: 100}",
+            "about 4\u202f000\u202f000\u202f000 requests; at most 50\u202f000",
+        ),
+        ("poisson: {total_rate_per_s: 40000000, duration_s: 100}", "about 4\u202f000\u202f000\u202f000 requests"),
+        ("deterministic: {total_rate_per_s: 40000000, duration_s: 100}", "about 4\u202f000\u202f000\u202f000 requests"),
+        (
+            "windows: {windows: [{total_rate_per_s: 40000000, duration_s: 100}]}",
+            "about 4\u202f000\u202f000\u202f000 requests",
+        ),
+        (f"windows: {{windows: [{WINDOWS}]}}", "all models together are 600\u202f000; at most 500\u202f000"),
+        (
+            "markov_modulated: {total_rate_per_s: 1, duration_s: 3000}",
+            "rate about 300\u202f000 times; at most 200\u202f000",
+        ),
         (
             "markov_modulated: {total_rate_per_s: 1, duration_s: 10, mean_stay_s: [1.0e-9, 1.0e-9]}",
-            "at most 200,000 are allowed",
+            "at most 200\u202f000 are allowed",
         ),
     ],
 )

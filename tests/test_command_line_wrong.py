@@ -24,7 +24,7 @@ WRONG = [
     (("sweep", "--over", "devices=2", "--target", "2"), "--target"),
     (("sweep", "--over", "devices=2", "--time-limit", "nan"), "--time-limit"),
     (("sweep", "--over", "devices=2", "--algorithm", "magic"), "magic"),
-    (("sweep", "--over", "rate_scale=" + ",".join(map(str, range(1, 1100)))), "at most 2,000"),
+    (("sweep", "--over", "rate_scale=" + ",".join(map(str, range(1, 1100)))), "at most 2 000"),
     (("capacity", "--target", "nan"), "--target"),
     (("capacity", "--target", "0"), "--target"),
     (("capacity", "--devices", "0-4"), "--devices"),

@@ -5,7 +5,18 @@ from itertools import product
 import numpy as np
 import pytest
 
-from simulator import STATUS, Schedule, serving_preset, simulate
+from simulator import (
+    STATUS,
+    Group,
+    Model,
+    Placement,
+    Profile,
+    ProfileEntry,
+    Schedule,
+    Workload,
+    serving_preset,
+    simulate,
+)
 from tests.cases import random_case
 from tests.twin import simulate_twin
 
@@ -51,6 +62,20 @@ def test_schedules(dispatch, batch, forget):
             "testbed", dispatch=dispatch, max_batch_size=batch, forget_backlog=forget, load_s_per_gib=0.1 * (seed % 3)
         )
         assert_same(*random_case(2000 + seed, epochs=2 + seed % 3), serving)
+
+
+@pytest.mark.parametrize("dispatch", DISPATCH)
+def test_a_device_that_a_placement_leaves_out_stays_busy(dispatch):
+    """8, 4, 8 devices: what runs on the last four when they are left out still holds them when they return."""
+    profile = Profile("p", {(1, 1): ProfileEntry(1, 1, (10.0,), (1.0,))})
+    models = [Model("first", profile, 100.0), Model("last", profile, 100.0)]
+    whole = Placement((Group(1, 1, ("first",)),) * 4 + (Group(1, 1, ("last",)),) * 4)
+    schedule = Schedule(((0.0, whole), (1.0, Placement(whole.groups[:4])), (2.0, whole)))
+    workload = Workload(np.array([0.1, 0.2, 0.3, 0.4, 3.0]), np.array([1, 1, 1, 1, 1], dtype=np.int32), 2)
+    serving = serving_preset("testbed", dispatch=dispatch, load_s_per_gib=0.0)
+    assert_same(models, schedule, workload, serving)
+    result = simulate(models, schedule, workload, serving)
+    assert result.start_s[4] >= 10.1 - 1e-9
 
 
 def test_delays_of_zero_tie_by_the_lowest_index():

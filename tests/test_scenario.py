@@ -56,8 +56,8 @@ def test_a_scenario_survives_writing_and_reading(text):
     [
         ("devices: 8,", "devcies: 8,", "line 3: key 'cluster.devcies' is not known; devices,"),
         ("devices: 8,", "devices: eight,", "line 3: key 'cluster.devices' is 'eight'"),
-        ("devices: 8,", "devices: 0,", "a whole number from 1 to 4,096 is allowed"),
-        ("devices: 8,", "devices: 99999,", "from 1 to 4,096"),
+        ("devices: 8,", "devices: 0,", "a whole number from 1 to 4\u202f096 is allowed"),
+        ("devices: 8,", "devices: 99999,", "from 1 to 4\u202f096"),
         ("memory_gib: 13", "memory_gib: .nan", "line 3: key 'cluster.memory_gib'"),
         ("slo_scale: 5", "slo_scale: 0", "line 6: key 'models.0.slo_scale' is 0"),
         ("slo_scale: 5", "slo_scale: 5, slo_s: 1", "exactly one of slo_scale and slo_s"),

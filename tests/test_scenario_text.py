@@ -54,7 +54,7 @@ BOMB = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("a
         "key twice, quoted": (SMALL + "'version': 1\n", "line 5: key 'version' stands there twice"),
         "true for a number": (SMALL.replace("devices: 2", "devices: true"), "key 'cluster.devices' is True"),
         "true for a rate": (SMALL.replace("cv: 2", "cv: true"), "key 'workload.gamma.cv' is True"),
-        "nan": (SMALL.replace("cv: 2", "cv: .nan"), "is nan; a number above 0 and up to 1,000"),
+        "nan": (SMALL.replace("cv: 2", "cv: .nan"), "is nan; a number above 0 and up to 1\u202f000"),
         "inf": (SMALL.replace("duration_s: 20", "duration_s: .inf"), "is inf; a number above 0"),
         "overflow": (SMALL.replace("duration_s: 20", "duration_s: 1e400"), "is inf; a number above 0"),
         "text nan": (SMALL.replace("cv: 2", "cv: 'nan'"), "is 'nan'; a number"),
@@ -78,7 +78,10 @@ BOMB = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("a
             SMALL + "placements: [{name: a, groups: [{pp: 65}]}]\n",
             "key 'placements.0.groups.0.pp' is 65; a whole number from 1 to 64",
         ),
-        "long delay": (SMALL + "serving: {client_delay_s: 3601}\n", "is 3601; a number from 0 to 3,600 is allowed"),
+        "long delay": (
+            SMALL + "serving: {client_delay_s: 3601}\n",
+            "is 3601; a number from 0 to 3\u202f600 is allowed",
+        ),
         "name missing": (SMALL.replace("name: \"m{i}\", ", ""), "line 3: key 'models.0.name' is missing"),
         "text for keys": (SMALL.replace("{devices: 2}", "two"), "key 'cluster' is 'two'; keys with values are allowed"),
         "map to a list": (
@@ -157,10 +160,16 @@ def test_files_and_objects_have_the_same_bounds(section, made):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Cluster(True), "cluster.devices is True; a whole number from 1 to 4,096 is allowed"),
-        (lambda: Cluster(2, memory_gib=float("nan")), "cluster.memory_gib is nan; a number above 0 and up to 10,000"),
+        (lambda: Cluster(True), "cluster.devices is True; a whole number from 1 to 4\u202f096 is allowed"),
+        (
+            lambda: Cluster(2, memory_gib=float("nan")),
+            "cluster.memory_gib is nan; a number above 0 and up to 10\u202f000",
+        ),
         (lambda: Serving(dispatch="best"), "serving.dispatch is 'best'; 'shortest_queue', "),
-        (lambda: Serving(client_delay_s=3601), "serving.client_delay_s is 3601; a number from 0 to 3,600 is allowed"),
+        (
+            lambda: Serving(client_delay_s=3601),
+            "serving.client_delay_s is 3601; a number from 0 to 3\u202f600 is allowed",
+        ),
         (lambda: TraceOptions(window_s=0), "window_s is 0; a number above 0"),
     ],
 )

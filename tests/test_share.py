@@ -118,10 +118,10 @@ def test_json_that_is_no_scenario_is_refused(document):
     [
         ("", "begins with ''; 's1.' is allowed"),
         ("s9.abc", "may come from another version"),
-        ("s1." + "A" * MAX_TOKEN_CHARACTERS, "at most 6,000 are allowed"),
+        ("s1." + "A" * MAX_TOKEN_CHARACTERS, "at most 6\u202f000 are allowed"),
         ("s1.A", "some characters are missing or changed"),
         ("s1.Ä", "some characters are missing or changed"),
-        (token_of(b" " * (2 * MAX_SCENARIO_BYTES)), "unpacks to more than 1,048,576 bytes"),
+        (token_of(b" " * (2 * MAX_SCENARIO_BYTES)), "unpacks to more than 1\u202f048\u202f576 bytes"),
         (token_of(b"[" * 200_000), "not JSON"),
         (token_of(b"\xff\xfe\xfd"), "not JSON"),
         (token_of(b'{"version": 1}'), "cluster is missing; it is needed"),
@@ -137,7 +137,9 @@ def test_a_scenario_that_is_too_large_for_a_link_says_so():
     document = parse_scenario(SMALL).model_dump()
     names = [base64.b85encode(zlib.compress(str(i).encode() * 9)).decode() for i in range(400)]
     document["models"] = [{"name": name, "profile": "p", "slo_s": 1.0 + i / 7} for i, name in enumerate(names)]
-    with pytest.raises(InputError, match=r"too large for a link \([\d,]+ characters; at most 6,000 are allowed\)"):
+    with pytest.raises(
+        InputError, match=r"too large for a link \([\d\u202f]+ characters; at most 6\u202f000 are allowed\)"
+    ):
         encode_scenario(Scenario.model_validate(document))
 
 

@@ -150,10 +150,10 @@ def test_a_column_that_is_not_read_and_not_of_the_format_is_named(text):
 
 def test_a_window_before_the_first_request_says_where_that_is():
     trace = read("arrival_s,model\n" + "".join(f"{1800 + 10 * i},a\n" for i in range(100)))
-    with pytest.raises(InputError, match="first request of the trace is at 1,800 s and it ends at 2,790 s"):
+    with pytest.raises(InputError, match="first request of the trace is at 1\u202f800 s and it ends at 2\u202f790 s"):
         build_workload(trace, ["m"], TraceOptions(duration_s=600))
     _, notices = build_workload(trace, ["m"], TraceOptions(duration_s=2400))
-    assert any("silent for its first 1,800 of 2,400 s" in notice for notice in notices)
+    assert any("silent for its first 1\u202f800 of 2\u202f400 s" in notice for notice in notices)
     _, notices = build_workload(trace, ["m"], TraceOptions(start_s=1800, duration_s=600))
     assert notices == ()
 
@@ -171,7 +171,7 @@ def test_counts_and_rates_say_where_their_traffic_begins():
 def test_a_silence_that_makes_the_mean_meaningless_is_said():
     times = [*range(50), *range(10_000, 10_050)]
     trace = read("arrival_s,model\n" + "".join(f"{t},a\n" for t in times))
-    assert any("Nothing arrives from 49 to 10,000 s" in notice for notice in trace.notices)
+    assert any("Nothing arrives from 49 to 10\u202f000 s" in notice for notice in trace.notices)
 
 
 def test_dates_beside_times_from_a_start_are_said_to_be_joined_by_guess():
@@ -188,5 +188,5 @@ def test_a_name_without_end_is_refused_and_takes_no_memory_on_the_way():
     buffer = io.BytesIO()
     # Written out this column would have 20 GB.
     pq.write_table(pa.table({"arrival_s": np.arange(rows) / 10, "model": names}), buffer, store_schema=False)
-    with pytest.raises(InputError, match="with 100,000 characters .*at most 500 are allowed"):
+    with pytest.raises(InputError, match="with 100\u202f000 characters .*at most 500 are allowed"):
         read_trace(("t.parquet", buffer.getvalue()))

@@ -217,7 +217,7 @@ def test_burstgpt_with_sessions_has_two_columns_inserted_and_a_late_clock():
     assert trace.sources == ("GPT-4", "ChatGPT")
     assert trace.content.arrival_s.tolist() == [0, 2.5]
     assert trace.clock_start_s == 19440110.0
-    assert "The clock starts at 19,440,110 s" in trace.notices[0]
+    assert "The clock starts at 19\u202f440\u202f110 s" in trace.notices[0]
 
 
 def mooncake(times, length=1000, block=512, **more):

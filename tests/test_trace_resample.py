@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from simulator import words
 from simulator.arrivals import gamma_arrivals
 from simulator.errors import InputError
 from simulator.traces import Counts, Events, Rates, Trace, TraceOptions, build_workload
@@ -172,18 +173,18 @@ def test_a_window_with_traffic_and_no_cv_is_taken_as_poisson_with_a_notice():
 
 
 def test_too_many_resampled_requests_are_refused_before_they_are_drawn():
-    with pytest.raises(InputError, match=f"about 200,000,000 requests; at most {MAX_REQUESTS:,}"):
+    with pytest.raises(InputError, match=f"about 200\u202f000\u202f000 requests; at most {words.count(MAX_REQUESTS)}"):
         build_workload(counts([[2_000_000_000]]), ["x"], resampled(rate_scale=0.1))
 
 
 def test_windows_too_bursty_to_be_drawn_are_refused():
-    with pytest.raises(InputError, match="Arrivals as bursty as these .CV up to 1,000."):
+    with pytest.raises(InputError, match="Arrivals as bursty as these .CV up to 1\u202f000."):
         build_workload(counts(np.ones((1, 1000))), ["x"], resampled(cv_scale=1000))
 
 
 def test_too_many_windows_are_refused():
     trace = Trace("native", ("a",), Events(np.array([0, 1e6]), np.zeros(2, np.int32)))
-    with pytest.raises(InputError, match="make 100,000,000 windows for 1 model; at most 2,000,000"):
+    with pytest.raises(InputError, match="make 100\u202f000\u202f000 windows for 1 model; at most 2\u202f000\u202f000"):
         build_workload(trace, ["x"], resampled(window_s=0.01))
 
 

@@ -52,6 +52,8 @@ class Twin:
         self.serving = serving
         self.groups: list[TwinGroup] = []
         self.created = 0
+        # When each device that ever computed becomes free, by both clocks.
+        self.busy = {}
         self.turns = dict.fromkeys(self.names, 0)
 
     def latencies(self, name, group, size=1):
@@ -71,7 +73,9 @@ class Twin:
         for g in old:
             for k in range(g.group.pp):
                 for r in range(g.group.tp):
-                    resident[g.first_device + k * g.group.tp + r] = (g, k, r)
+                    device_number = g.first_device + k * g.group.tp + r
+                    resident[device_number] = (g, k, r)
+                    self.busy[device_number] = (g.predicted[k], g.actual[k])
         for group in placement.groups:
             g = TwinGroup(self.created, device, group, [0.0] * group.pp, [0.0] * group.pp)
             self.created += 1
@@ -79,9 +83,10 @@ class Twin:
                 stage_load = 0.0
                 for r in range(group.tp):
                     was = resident.get(device + k * group.tp + r)
-                    if was and not forget:
-                        g.predicted[k] = max(g.predicted[k], was[0].predicted[was[1]])
-                        g.actual[k] = max(g.actual[k], was[0].actual[was[1]])
+                    if not forget:
+                        predicted, actual = self.busy.get(device + k * group.tp + r, (0.0, 0.0))
+                        g.predicted[k] = max(g.predicted[k], predicted)
+                        g.actual[k] = max(g.actual[k], actual)
                     load = 0.0
                     for name in sorted(group.models):
                         there = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from planner.commands.report import percent, print_json, print_notices, print_table
+from planner.commands.report import percent, print_json, print_notices, print_table, say
 from planner.scenario.inputs import SAMPLE_PREFIX
 from sample_traces import sample_paths
 from simulator import words
@@ -44,20 +44,20 @@ def run(args: argparse.Namespace) -> int:
 
 def _print_summary(summary: TraceSummary) -> None:
     document = summary.to_json()
-    cv = "unknown (counts)" if document["cv"] is None else f"{document['cv']:.3g}"
-    print(f"format        {document['format']} ({FORMATS.get(document['format'], 'several formats')})")
-    print(f"requests      {words.count(document['requests'])}")
-    print(f"span          {document['span_s']:,.1f} s")
-    print(f"rate          {document['rate_per_s']:.4g} requests per second")
-    print(f"CV            {cv}")
+    cv = "unknown (counts)" if document["cv"] is None else words.number(document["cv"])
+    say(f"format        {document['format']} ({FORMATS.get(document['format'], 'several formats')})")
+    say(f"requests      {words.count(document['requests'])}")
+    say(f"span          {words.clock(document['span_s'])}")
+    say(f"rate          {words.rate(document['rate_per_s'])}")
+    say(f"CV            {cv}")
     bins = "its windows" if summary.peak_bin_s is None else f"stretches of {summary.peak_bin_s:g} s"
-    print(f"peak to mean  {document['peak_to_mean']:.3g} (the busiest of {bins})")
+    say(f"peak to mean  {words.number(document['peak_to_mean'])} (the busiest of {bins})")
     sources = document["sources"]
     total = max(document["requests"], 1)
-    print(f"sources       {len(sources)}\n")
+    say(f"sources       {words.count(len(sources))}\n")
     print_table(
         ("source", "requests", "share"),
-        [(s["name"], f"{words.count(s['requests'])}", percent(s["requests"] / total)) for s in sources[:SOURCES_SHOWN]],
+        [(s["name"], words.count(s["requests"]), percent(s["requests"] / total)) for s in sources[:SOURCES_SHOWN]],
     )
     if len(sources) > SOURCES_SHOWN:
-        print(f"... and {len(sources) - SOURCES_SHOWN} more")
+        say(f"... and {words.count(len(sources) - SOURCES_SHOWN)} more")

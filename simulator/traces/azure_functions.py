@@ -132,7 +132,9 @@ def _add(name: str, counts: np.ndarray, rows: np.ndarray, place: np.ndarray, blo
     else:
         np.add.at(counts, (rows[:, None], place[None, :]), block)
     if (counts[rows] < 0).any():
-        raise InputError(f"{name}: the counts of one function in one minute add up to more than 2,147,483,647.")
+        raise InputError(
+            f"{name}: the counts of one function in one minute add up to more than {words.count(2**31 - 1)}."
+        )
 
 
 def _drain(items: list):

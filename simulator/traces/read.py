@@ -291,9 +291,8 @@ def _tick_notice(arrival_s: np.ndarray) -> list[str]:
         return []
     return [
         f"Times fall on ticks of {tick_s:g} s and {words.share(tied)} of the requests share their time with the one "
-        f"before, so "
-        "the CV says more about the clock than about the traffic; dequantise: even (or random) spreads them over the "
-        "tick."
+        "before, so the CV says more about the clock than about the traffic; dequantise: even (or random) "
+        "spreads them over the tick."
     ]
 
 
