@@ -211,7 +211,8 @@ def check_renewals(
 
 def _too_bursty(cv: float, requests: str, max_requests: int) -> InputError:
     return InputError(
-        f"Arrivals as bursty as these (CV up to {cv:,.4g}) {requests} requests; at most {words.count(max_requests)} "
+        f"Arrivals as bursty as these (CV up to {words.number(cv)}) {requests} requests; at most "
+        f"{words.count(max_requests)} "
         f"are allowed. "
         "Choose a smaller cv or cv_scale, or longer windows."
     )

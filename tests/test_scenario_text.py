@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from planner import dump_scenario, load_scenario, parse_scenario
 from planner.scenario.schema import ClusterSection, ServingSection, TraceSection
 from planner.scenario.yaml_text import MAX_DEPTH, MAX_NODES, dump_yaml, parse_yaml
-from simulator import Cluster, InputError, Serving
+from simulator import Cluster, InputError, Serving, words
 from simulator.traces import TraceOptions
 
 SMALL = """\
@@ -35,7 +35,7 @@ BOMB = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("a
         "nested dashes": ("- " * 50_000, f"nested more than {MAX_DEPTH} deep"),
         "nested key lists": ("? " * 50_000, f"nested more than {MAX_DEPTH} deep"),
         "closed nesting": ("[" * 50_000 + "]" * 50_000, "nest"),
-        "many values": ("[" + "1," * (MAX_NODES + 1) + "]", f"more than {MAX_NODES:,} values"),
+        "many values": ("[" + "1," * (MAX_NODES + 1) + "]", f"more than {words.count(MAX_NODES)} values"),
         "aliases": (BOMB, "aliases"),
         "merge": (SMALL + "<<: {name: x}\n", "line 5: key '<<' is not known"),
         "list as key": (SMALL + "[a, b]: 1\n", "line 5: a key is a list or has keys itself"),

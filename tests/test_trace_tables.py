@@ -286,7 +286,7 @@ def test_a_table_of_too_many_rows_models_or_columns_is_refused():
     rows = "timestamp\tmodel\n" + "".join(f"{i}\tm{i}\n" for i in range(20))
     assert "more than 10 rows" in refused(rows, limits=TraceLimits(max_rows=10))
     assert "more than 10 models" in refused(rows, limits=TraceLimits(max_sources=10))
-    assert "at most 5,000 are allowed" in refused(";".join(f"c{i}" for i in range(5001)) + "\n", "time=c1")
+    assert "at most 5\u202f000 are allowed" in refused(";".join(f"c{i}" for i in range(5001)) + "\n", "time=c1")
 
 
 def test_a_scenario_keeps_the_mapping_and_reads_by_it(tmp_path):

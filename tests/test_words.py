@@ -1,12 +1,16 @@
 """Numbers and sentences read as a person expects."""
 
+import ast
 import math
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.look import words
+from simulator.words import plain, typed
 
 finite = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e12, max_value=1e12)
 
@@ -160,3 +164,55 @@ def test_the_verdict_names_devices_where_they_differ():
 
 def test_the_verdict_without_requests_says_so():
     assert words.verdict(["A"], [math.nan], [math.nan], [1]).startswith("No request arrives")
+
+
+ROOT = Path(__file__).parent.parent
+# Fixed digits are for machines or for the tables of the replay; with a unit behind them they are for a person.
+UNIT = re.compile(r"[ \u00a0]?(%|ms\b|s\b|GiB|points?\b|req)")
+
+
+def own_formats(path):
+    """Lines of f-strings that format a number for a person by themselves: thousands, per cent, digits and a unit."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.JoinedStr):
+            continue
+        for part, after in zip(node.values, [*node.values[1:], None], strict=True):
+            if not isinstance(part, ast.FormattedValue) or part.format_spec is None:
+                continue
+            spec = "".join(p.value for p in part.format_spec.values if isinstance(p, ast.Constant))
+            has_unit = isinstance(after, ast.Constant) and UNIT.match(str(after.value))
+            if "," in spec or "%" in spec or (has_unit and re.search(r"\.\d*[fg]$", spec)):
+                found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    return found
+
+
+def test_quantities_are_formatted_in_one_module():
+    ours = ROOT / "simulator" / "words.py"
+    paths = [p for room in ("app", "planner", "simulator") for p in (ROOT / room).rglob("*.py") if p != ours]
+    assert own_formats(ours)
+    # The generated document of the cost model's errors is a table of its own.
+    strays = [line for p in paths if p != ROOT / "planner" / "parallelise" / "evidence.py" for line in own_formats(p)]
+    assert strays == []
+
+
+def test_the_command_line_prints_through_one_function():
+    commands = [p for p in (ROOT / "planner" / "commands").glob("*.py") if p.name != "report.py"]
+    calls = [n for p in commands for n in ast.walk(ast.parse(p.read_text(encoding="utf-8"))) if isinstance(n, ast.Call)]
+    assert not [c.lineno for c in calls if isinstance(c.func, ast.Name) and c.func.id == "print"]
+
+
+@given(finite)
+def test_what_a_terminal_gets_is_in_every_encoding(value):
+    texts = (words.count(value), words.number(value), words.duration(value), words.signed(value, 2), words.share(0.5))
+    assert all(typed(text).isascii() for text in texts)
+
+
+@pytest.mark.parametrize(("value", "text"), [(1234.5, "+1 234.50"), (-0.31, "−0.31"), (math.nan, "–")])
+def test_signed_numbers_have_their_sign(value, text):
+    assert spaced(words.signed(value, 2)) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(1e6, "1 000 000"), (0.25, "0.25"), (1e12, "1e+12"), (math.inf, "inf")])
+def test_limits_read_as_they_were_set(value, text):
+    assert spaced(plain(value)) == text

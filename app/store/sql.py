@@ -281,7 +281,8 @@ def _no_version(number: int) -> str:
 
 def _full(where: str, wanted: int, most: int) -> str:
     return (
-        f"{where} would hold {wanted / 1024**2:,.1f} MB; {words.count(most / 1024**2)} MB are allowed. Delete "
+        f"{where} would hold {words.fixed(wanted / 1024**2, 1)} MB; {words.count(most / 1024**2)} MB are allowed. "
+        f"Delete "
         f"versions or "
         "uploads that are not needed."
     )

@@ -99,9 +99,9 @@ def _print_errors(errors: list[RunError], summaries: list) -> None:
 
 
 def _print_generation(errors: Sequence[Error], remark: str) -> None:
-    print(f"\nToken-by-token serving, ours over measured less 1, in percent{remark}\n")
+    say(f"\nToken-by-token serving, ours over measured less 1, in percent{remark}\n")
     print_table(
         ("check", "case", "quantity", "error"),
         [(e.check, e.case, e.quantity, f"{100 * e.error:+.1f}") for e in errors],
     )
-    print(f"\n{NOT_MODELLED}")
+    say(f"\n{NOT_MODELLED}")

@@ -104,7 +104,7 @@ def calibrate(run: MeasuredRun, profile: GenerationProfile) -> float:
     low, high = FACTORS
     if excess_s(low) > 0 or excess_s(high) < 0:
         raise InputError(
-            f"The run takes {target_s:.3g} s a request on average; no factor from {low} to {high} on profile "
+            f"The run takes {words.duration(target_s)} a request on average; no factor from {low} to {high} on profile "
             f"'{profile.name}' on {profile.device} meets that."
         )
     return brentq(excess_s, low, high, xtol=1e-5)
