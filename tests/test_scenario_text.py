@@ -133,7 +133,7 @@ def test_a_scenario_with_telling_names_survives_writing_and_reading():
 def test_a_pipe_a_device_and_an_empty_file_are_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "pipe.yaml")
     (tmp_path / "empty.yaml").write_bytes(b"")
-    for path, words in (
+    for path, sentence in (
         (tmp_path / "pipe.yaml", "is no regular file"),
         ("/dev/zero", "is no regular file"),
         (tmp_path / "empty.yaml", "holds no keys"),
@@ -141,7 +141,7 @@ def test_a_pipe_a_device_and_an_empty_file_are_refused_without_waiting(tmp_path)
         (tmp_path / "none.yaml", "cannot be read: No such file"),
         ("a\0b", "cannot be read"),
     ):
-        with pytest.raises(InputError, match=words):
+        with pytest.raises(InputError, match=sentence):
             load_scenario(path)
 
 

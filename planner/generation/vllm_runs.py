@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
-from simulator import InputError
+from simulator import InputError, words
 from simulator.generation import (
     Engine,
     EngineGroup,
