@@ -5,10 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from app.controls.fields import bound, draw_complaint
+from app.controls.import_table import draw_import
 from app.controls.trace_options import draw_gamma_options, draw_trace_options
 from app.look import words
 from app.state.compute import Answer
 from app.state.first_scenario import sample_section
+from app.state.importing import as_import
 from app.state.limits import MAX_MODELS, MAX_UPLOAD_BYTES
 from app.state.session import Session, with_values
 from planner.scenario.inputs import SAMPLE_PREFIX
@@ -46,6 +48,7 @@ def draw_traffic_controls(session: Session, answer: Answer, problem: str | None)
             help="CSV with arrival_s and model, Azure Functions and LLM traces, BurstGPT, Mooncake, Qwen, ServeGen and "
             "others; recognised by content. Several files at once are one model each.",
         )  # fmt: skip
+        draw_import(session, lambda trace: _take_trace(session, session.table.names, trace))
         _draw_model_per_source(session, answer)
     draw_complaint(session, _AREA, problem)
     if session.scenario.workload.trace is not None:
@@ -59,6 +62,7 @@ def upload_section(names: tuple[str, ...], trace: Trace, model_names: list[str])
     return {
         "path": names[0] if len(names) == 1 else list(names),
         "sha256": trace.digest,
+        "columns": None if trace.columns is None else trace.columns.to_document(),
         "duration_s": _first_part_s(trace),
         "resample": "none" if isinstance(trace.content, Events) else "gamma",
         "map_models": "by_name" if set(trace.sources) <= set(model_names) else "stripe",
@@ -107,15 +111,25 @@ def _take_upload(session: Session) -> None:
     files = st.session_state[f"{_UPLOAD}{session.refused}"]
     if not files:
         return
+    named = [(file.name, file) for file in files]
+    session.table = None
     try:
-        trace = session.add_trace([(file.name, file) for file in files])
+        trace = session.add_trace(named)
     except InputError as error:
         session.refuse(_AREA, error)
+        session.table = as_import(named)
+        if session.table is not None:
+            session.table.open()
         return
+    if trace.columns is not None:
+        session.table = as_import(named)
+    _take_trace(session, tuple(file.name for file in files), trace)
+
+
+def _take_trace(session: Session, names: tuple[str, ...], trace: Trace) -> None:
     waiting_for = session.scenario.workload.trace
-    if waiting_for is not None and waiting_for.sha256 == trace.digest:
+    if waiting_for is not None and waiting_for.sha256 == trace.digest and waiting_for.columns == trace.columns:
         return  # The scenario came without its trace; its window and mapping stay.
-    names = tuple(file.name for file in files)
     section = upload_section(names, trace, _model_names(session.scenario))
     warmup_s = session.scenario.workload.warmup_s
     session.edit(_AREA, lambda s: with_values(s, "", workload={"trace": section, "warmup_s": warmup_s}))

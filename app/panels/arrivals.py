@@ -157,7 +157,7 @@ def changes(answer: Answer) -> list[str]:
 def bursts_of(session: Session, trace: Trace) -> tuple[Burst, ...]:
     """The bursts of a trace at the chosen height."""
     times = float(session.views.get("burst_times", 2.0))
-    return compute.kept(("bursts", trace.digest, times), lambda: find_bursts(trace, times))
+    return compute.kept(("bursts", trace.digest, trace.columns, times), lambda: find_bursts(trace, times))
 
 
 def draw_bursts(session: Session, answer: Answer) -> None:

@@ -77,7 +77,7 @@ def _take_trace(session: Session) -> None:
     rank = {re.split(r"[/\\]", path)[-1]: i for i, path in enumerate(paths)}
     files = sorted(files, key=lambda file: rank.get(file.name, len(paths)))
     try:
-        trace = session.add_trace([(file.name, file) for file in files], tuple(paths))
+        trace = session.add_trace([(file.name, file) for file in files], tuple(paths), section.columns)
     except InputError as error:
         session.complaints[_AREA] = str(error)
         return

@@ -242,7 +242,7 @@ def _trace(session: Session) -> Trace | None:
     if section is None:
         return None
     if all(path.startswith(SAMPLE_PREFIX) for path in section.paths):
-        key = ("trace", *section.paths, section.format, section.sha256)
+        key = ("trace", *section.paths, section.format, section.columns, section.sha256)
         return _cache().get(key, lambda: session.read_trace(session.scenario))
     return session.read_trace(session.scenario)
 

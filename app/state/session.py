@@ -20,13 +20,14 @@ from planner.scenario.schema import Scenario
 from simulator import InputError, Profile
 from simulator.catalogue import parse_catalogue
 from simulator.schema import first_problem
-from simulator.traces import Trace, read_trace
+from simulator.traces import Columns, Trace, read_trace
 
 if TYPE_CHECKING:
     from app.background.jobs import Job
     from app.background.slots import JobSlot
     from app.state.compute import Answer
     from app.state.drafting import Draft
+    from app.state.importing import TableImport
 
 MAX_UNDO = 50
 # Old uploads give way to new ones, so that a visitor's memory stays bounded.
@@ -49,6 +50,8 @@ class Session:
     Attributes:
         scenario: what he asks; every edit makes a new one.
         traces: his uploads by the names of the files, oldest first.
+        mappings: the columns that each of them was to be read by, None where the file told them.
+        table: the last upload that is a table, while its columns can be set.
         profiles: his profiles files by name, oldest first.
         complaints: what was wrong with the last edit or upload, by area of the page.
         undo: earlier scenarios, latest last.
@@ -67,6 +70,8 @@ class Session:
 
     scenario: Scenario = field(default_factory=first_scenario)
     traces: dict[tuple[str, ...], Trace] = field(default_factory=dict)
+    mappings: dict[tuple[str, ...], Columns | None] = field(default_factory=dict)
+    table: TableImport | None = None
     profiles: dict[str, OwnProfiles] = field(default_factory=dict)
     complaints: dict[str, str] = field(default_factory=dict)
     undo: list[Scenario] = field(default_factory=list)
@@ -162,14 +167,21 @@ class Session:
         self.complaints[area] = str(error)
         self.refused += 1
 
-    def add_trace(self, files: list[tuple[str, Any]], names: tuple[str, ...] | None = None) -> Trace:
+    def add_trace(
+        self, files: list[tuple[str, Any]], names: tuple[str, ...] | None = None, columns: Columns | None = None
+    ) -> Trace:
         """Read uploaded files, (name, binary file) each, and keep them, by default under their own names.
+
+        Args:
+            columns: which column of a table is what.
 
         Raises InputError.
         """
         _check_sizes(files)
-        trace = read_trace(files, limits=TRACE_LIMITS)
-        _keep(self.traces, names or tuple(name for name, _ in files), trace, MAX_TRACES)
+        names = names or tuple(name for name, _ in files)
+        trace = read_trace(files, limits=TRACE_LIMITS, columns=columns)
+        _keep(self.traces, names, trace, MAX_TRACES)
+        _keep(self.mappings, names, columns, MAX_TRACES)
         return trace
 
     def add_profiles(self, name: str, content: bytes) -> OwnProfiles:
@@ -186,18 +198,27 @@ class Session:
         section = scenario.workload.trace
         if all(path.startswith(SAMPLE_PREFIX) for path in section.paths):
             return read_scenario_trace(scenario)
-        found = self.traces.get(tuple(section.paths))
-        if section.sha256 is not None and (found is None or found.digest != section.sha256):
-            same = [trace for trace in self.traces.values() if trace.digest == section.sha256]
-            if found is not None and not same:
+        names = tuple(section.paths)
+        if section.sha256 is not None and (names not in self.traces or self.traces[names].digest != section.sha256):
+            same = [kept for kept, trace in self.traces.items() if trace.digest == section.sha256]
+            if names in self.traces and not same:
                 raise InputError(
                     f"The scenario was made with a trace whose SHA-256 begins {section.sha256[:12]}, the upload "
-                    f"{', '.join(section.paths)} begins {found.digest[:12]}; upload the same file."
+                    f"{', '.join(section.paths)} begins {self.traces[names].digest[:12]}; upload the same file."
                 )
-            found = same[0] if same else None
-        if found is None:
+            names = same[0] if same else ()
+        if names not in self.traces:
             raise InputError(f"The scenario needs the trace {', '.join(section.paths)}; upload it under Traffic.")
-        return found
+        return self._read_by(names, section.columns)
+
+    def _read_by(self, names: tuple[str, ...], columns: Columns | None) -> Trace:
+        """An upload as read by these columns; it is read again where it was read by others."""
+        trace = self.traces[names]
+        if columns in (self.mappings.get(names), trace.columns):
+            return trace
+        if self.table is None or self.table.names != names:
+            raise InputError(f"The scenario reads {', '.join(names)} by other columns; upload it again under Traffic.")
+        return self.add_trace(self.table.files, names, columns)
 
     def own_profiles(self, scenario: Scenario) -> OwnProfiles | None:
         """The profiles file of a scenario, if it names one; raises InputError if it was not uploaded."""

@@ -3,7 +3,7 @@
 from simulator.traces.columns import Columns, parse_columns
 from simulator.traces.files import TraceInput
 from simulator.traces.options import DEQUANTISATIONS, MAPPINGS, RESAMPLINGS, TraceOptions
-from simulator.traces.preview import Preview, preview_table
+from simulator.traces.preview import Preview, open_table, preview_table
 from simulator.traces.read import read_trace
 from simulator.traces.summary import TraceSummary, rate_over_time, source_shares, summarise
 from simulator.traces.ticks import find_tick, spread_ticks
@@ -29,6 +29,7 @@ __all__ = [
     "TraceSummary",
     "build_workload",
     "find_tick",
+    "open_table",
     "parse_columns",
     "preview_table",
     "rate_over_time",

@@ -46,8 +46,7 @@ def resolve_columns(file: TraceFile, columns: Columns, limits: TraceLimits) -> C
 
     Columns are found without regard to case. Raises InputError for one that the table does not have, or no times.
     """
-    if not file.head(4).startswith(b"PAR1"):
-        readable_text(file)
+    check_readable(file)
     grid = open_grid(file, columns, limits)
     if columns.time is None:
         guess = guess_columns(grid)
@@ -58,6 +57,12 @@ def resolve_columns(file: TraceFile, columns: Columns, limits: TraceLimits) -> C
         key: _column(file, grid, getattr(columns, key)) for key in _COLUMN_KEYS if getattr(columns, key) is not None
     }
     return settled(replace(columns, **found), grid)
+
+
+def check_readable(file: TraceFile) -> None:
+    """Raises InputError where a file is neither text nor Parquet."""
+    if not file.head(4).startswith(b"PAR1"):
+        readable_text(file)
 
 
 def _column(file: TraceFile, grid: Grid, wanted: str) -> str:

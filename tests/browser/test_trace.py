@@ -37,3 +37,32 @@ def test_a_window_is_chosen_and_its_effect_shown(page, address):
     page.get_by_text("from 0").first.wait_for(timeout=30_000)
     page.wait_for_function("before => document.querySelector('.verdict').innerText !== before", arg=before)
     assert "10.0" in page.locator(".verdict").first.inner_text()
+
+
+def test_an_unknown_table_is_mapped_seen_and_used(page, address, tmp_path):
+    file = tmp_path / "weird.csv"
+    file.write_text(
+        "when;who;took\n" + "".join(f"{1_700_000_000_000 + 250 * i};svc{i % 3};{i % 7}\n" for i in range(900))
+    )
+    open_page(page, address, "trace")
+    page.get_by_text("Upload your own").click()
+    page.locator('input[type="file"]').first.set_input_files(file)
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("900 requests of 3 models in").wait_for(timeout=30_000)
+    # The time is set to a column that is none, and the step says which line and why.
+    dialog.get_by_role("combobox", name="Column of times").click()
+    page.get_by_role("option", name="who").click()
+    dialog.get_by_text("line 2, column 'who' is 'svc0'").wait_for(timeout=30_000)
+    assert dialog.get_by_role("button", name="Use it").is_disabled()
+    dialog.get_by_role("combobox", name="Column of times").click()
+    page.get_by_role("option", name="when").click()
+    dialog.get_by_text("900 requests of 1 model in").wait_for(timeout=30_000)
+    dialog.get_by_role("combobox", name="Column of models").click()
+    page.get_by_role("option", name="who").click()
+    dialog.get_by_text("900 requests of 3 models in").wait_for(timeout=30_000)
+    dialog.get_by_role("button", name="Use it").click()
+    dialog.wait_for(state="hidden", timeout=30_000)
+    page.locator('.facts:has-text("sources")').get_by_text(words.count(900)).first.wait_for(timeout=60_000)
+    # It can be set again.
+    page.get_by_text("Upload your own").click()
+    page.get_by_role("button", name="Set the columns of weird.csv").wait_for(timeout=30_000)
