@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from numba import config
+from numba.core.caching import FunctionCache
 
 FOLDER = Path(__file__).parent
 
@@ -34,7 +35,19 @@ def cache_environment() -> dict[str, str]:
     return {"NUMBA_CACHE_DIR": config.CACHE_DIR} if config.CACHE_DIR else {}
 
 
+def go_on_without_saving() -> None:
+    """Where a compiled kernel cannot be saved, e.g. on a full disk, it is used all the same; numba would raise."""
+    save = FunctionCache.save_overload
+
+    def save_if_possible(cache: FunctionCache, signature: object, compiled: object) -> None:
+        with suppress(OSError):
+            save(cache, signature, compiled)
+
+    FunctionCache.save_overload = save_if_possible
+
+
 choose_cache_place()
+go_on_without_saving()
 
 
 def follow_stamps(file: str, *modules: ModuleType) -> None:

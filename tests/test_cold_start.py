@@ -36,10 +36,12 @@ print(search(build_inputs(load_scenario(sys.argv[1])).problem, time_limit_s=0.3)
 """
 
 
-def run_fresh(cache, *arguments):
+def run_fresh(cache, *arguments, **options):
     """Output of a fresh process with its own cache of kernels."""
     environment = os.environ | {"NUMBA_CACHE_DIR": str(cache)}
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, env=environment, check=False, **options
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done
 
@@ -64,6 +66,51 @@ def test_a_fresh_machine_plans_and_simulates_like_a_warm_one(scenario, tmp_path)
         cold_met, warm_met = (json.loads(x.stdout)["placements"][0]["slo_attainment"] for x in (cold, warm))
         assert cold_met > 0.1 and cold_met == pytest.approx(warm_met, abs=0.02), name
     assert float(run_fresh(tmp_path, "-c", API, scenario).stdout) == pytest.approx(cold_met, abs=0.02)
+    capacity = ("-m", "planner", "capacity", scenario, "--target", "0.5", "--devices", "1-4", "--time-limit", "0.3")
+    (plan,) = json.loads(run_fresh(tmp_path, *capacity, "--json").stdout)["plans"][:1]
+    assert plan["devices"] is not None and plan["slo_attainment"] >= 0.5
+
+
+def test_a_sweep_on_a_fresh_machine_has_no_false_zero(scenario, tmp_path):
+    """The first points are searched while nothing is compiled yet."""
+    sweep = ("-m", "planner", "sweep", scenario, "--over", "devices=4,8", "--time-limit", "0.3", "--json")
+    points = json.loads(run_fresh(tmp_path, *sweep).stdout)["points"]
+    assert len(points) == 4 and all(point["slo_attainment"] > 0.1 for point in points)
+
+
+def test_a_disk_that_takes_no_more_is_no_failure(scenario, tmp_path):
+    """No file may grow beyond 1 KiB: nothing compiled can be saved, and all is simulated all the same."""
+    resource = pytest.importorskip("resource")
+    command = ("-m", "planner", "simulate", scenario, "--placement", "by hand", "--json")
+    done = run_fresh(tmp_path, *command, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024)))
+    assert "Traceback" not in done.stderr
+    assert json.loads(done.stdout)["placements"][0]["slo_attainment"] > 0.1
+    assert not any(path.stat().st_size > 1024 for path in tmp_path.rglob("*.nbc"))
+
+
+def test_the_second_process_compiles_what_the_search_runs(tmp_path):
+    """The search finds the largest kernel compiled by the helper, and so compiles it nowhere twice."""
+    code = (
+        "from planner.search.preparation import compile_improvement; compile_improvement();"
+        "from planner.search.refine_kernels import improve; print(improve.signatures)"
+    )
+    SEARCHING.wait()
+    assert run_fresh(tmp_path, "-c", code).stdout.strip() == str(refine_kernels.improve.signatures)
+    assert list(tmp_path.rglob("*.improve-*.nbi"))
+
+
+def test_ctrl_c_during_the_imports_ends_without_a_traceback(scenario):
+    code = (
+        "import os, signal, sys, planner.__main__ as m\n"
+        "class Importing:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'planner.commands.plan': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Importing())\n"
+        "sys.argv = ['planner', 'plan', sys.argv[1]]\n"
+        "m.run()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, scenario], capture_output=True, text=True, check=False)
+    assert done.returncode == 130 and "Traceback" not in done.stderr
 
 
 def test_ctrl_c_while_compiling_ends_with_a_sentence(scenario, tmp_path):
