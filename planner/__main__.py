@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from importlib import import_module
+from typing import NoReturn
 
 from planner.commands.interrupt import INTERRUPTED
 from planner.version import VERSION
@@ -24,19 +25,43 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0 done, 2 the input is wrong, 130 interrupted."""
+    """Run one command; returns the exit status: 0 done, 2 input or output is wrong, 130 interrupted."""
     try:
-        return _run(sys.argv[1:] if arguments is None else arguments)
+        try:
+            return _run(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            # What is still in the buffer may be what does not fit.
+            sys.stdout.flush()
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has left, for example `| head`; there is nobody to tell.
+        _drop_output()
+        return 0
+    except OSError as error:
+        # Errors of files carry their name.
+        if error.filename is not None:
+            raise
+        _drop_output()
+        print(f"Error: the output cannot be written: {error.strerror or error}.", file=sys.stderr)
+        return 2
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Parser(argparse.ArgumentParser):
+    """One sentence for what is wrong, like every other error, in place of the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"Error: {message}; `{self.prog} --help` lists what is allowed.\n")
 
 
 def _parser(asked: str | None) -> argparse.ArgumentParser:
     # Only the command that is asked for is imported.
-    parser = argparse.ArgumentParser(
-        prog="python -m planner", description="What would each placement do to this traffic?"
-    )
+    parser = _Parser(prog="python -m planner", description="What would each placement do to this traffic?")
     parser.add_argument("--version", action="version", version=f"placement-planner {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, help_text in COMMANDS.items():
@@ -57,10 +82,6 @@ def _run(arguments: list[str]) -> int:
         return 2
     except Cancelled:
         raise KeyboardInterrupt from None
-    except BrokenPipeError:
-        # The reader of our output has left, for example `| head`; there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def leave(status: int) -> None:

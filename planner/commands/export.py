@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from planner.commands.interrupt import INTERRUPTED, Interrupt
+from planner.commands.options import whole_file
 from planner.commands.report import ProgressLine, print_notices, say
 from planner.compare import place
 from planner.export import TARGETS, export_placement
@@ -81,25 +83,28 @@ def export_files(
 def write_files(files: dict[str, str], out: str | Path) -> list[Path]:
     """Write one file to `out` (or into it, if it is a folder), several into the folder `out`; gives their paths.
 
-    Every file appears when it is whole; shell scripts can be run.
+    The files appear when all are whole, or none does; shell scripts can be run.
     """
     out_path = Path(out)
-    into = len(files) > 1 or out_path.is_dir() or str(out).endswith(os.sep)
-    written = []
-    for name, text in files.items():
-        path = out_path / name if into else out_path
-        unfinished = path.with_name(f".{path.name}.part")
-        try:
+    into = len(files) > 1 or _is_folder(out)
+    paths = [out_path / name if into else out_path for name in files]
+    with ExitStack() as written:
+        for path, text in zip(paths, files.values(), strict=True):
             if into:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                _make_folder(path.parent)
+            unfinished = written.enter_context(whole_file("--out", path))
             unfinished.write_text(text, encoding="utf-8")
             if path.suffix == ".sh":
                 unfinished.chmod(0o755)
-            os.replace(unfinished, path)
-        except OSError as error:
-            raise InputError(f"--out: '{path}' cannot be written: {error.strerror or error}.") from None
-        finally:
-            if unfinished.parent.is_dir():
-                unfinished.unlink(missing_ok=True)
-        written.append(path)
-    return written
+    return paths
+
+
+def _is_folder(out: str | Path) -> bool:
+    return Path(out).is_dir() or str(out).endswith(os.sep)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out: '{folder}' cannot be written: {error.strerror or error}.") from None

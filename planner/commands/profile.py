@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from planner.commands.options import check_output, whole_file
 from planner.commands.report import print_json, print_table, say, seconds
 from planner.parallelise import (
     DEFAULT_BATCHES,
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Model, calibrate, print, and write the catalogue where asked."""
+    check_output("--out", args.out)
     devices = load_hardware(args.hardware)
     if args.device not in devices:
         raise InputError(f"--device is '{args.device}'; {', '.join(sorted(devices))} are allowed.")
@@ -56,15 +58,14 @@ def run(args: argparse.Namespace) -> int:
         weight_memory_gib=args.memory,
         sequence=args.sequence,
     )
-    if args.out is not None:
-        try:
-            Path(args.out).write_text(json.dumps(document["catalogue"], indent=1) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"--out: '{args.out}' cannot be written: {error.strerror or error}.") from None
     if args.json:
         print_json(document)
     else:
         _print_profile(document)
+    # Last, so that a full disk does not take the profile along.
+    if args.out is not None:
+        with whole_file("--out", args.out) as unfinished:
+            unfinished.write_text(json.dumps(document["catalogue"], indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -15,6 +15,7 @@ from simulator.schema import Between, first_problem
 
 SHIPPED_FILE = Path(__file__).with_name("architectures.json")
 MAX_BYTES = 10 * 1024**2
+MAX_SEQUENCE = 131_072
 DTYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float8": 1, "int8": 1}
 
 
@@ -54,7 +55,7 @@ class Architecture(BaseModel):
     ffn_width: Annotated[int, Between(1, 1048576)]
     ffn_kind: Literal["gelu", "gated"] = "gated"
     vocabulary: Annotated[int, Between(1, 4194304)]
-    sequence: Annotated[int, Between(1, 131072)] = 2048
+    sequence: Annotated[int, Between(1, MAX_SEQUENCE)] = 2048
     learned_positions: Annotated[int, Between(0, 1048576)] = 0
     tied_head: bool = False
     biases: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from planner.parallelise.architectures import Architecture
+from planner.parallelise.architectures import MAX_SEQUENCE, Architecture
 from planner.parallelise.cost import UNCALIBRATED, Calibration
 from planner.parallelise.hardware import Device
 from planner.parallelise.operators import Operator
@@ -71,6 +71,8 @@ def profile_model(
     if not 1 <= max_tp <= MAX_TENSOR_DEGREE:
         raise InputError(f"max_tp is {max_tp}; a whole number from 1 to {MAX_TENSOR_DEGREE} is allowed.")
     calibration = calibration or UNCALIBRATED
+    if sequence is not None and not 1 <= sequence <= MAX_SEQUENCE:
+        raise InputError(f"sequence is {sequence}; a whole number of tokens from 1 to {MAX_SEQUENCE:,} is allowed.")
     problem = Problem(architecture, device, tuple(batches), calibration, cut, weight_memory_gib, sequence)
     ways = [tp for tp in _powers(max_tp) if _divides_heads(architecture, tp)]
     plans, left_out = make_plans(problem, [(pp, tp) for tp in ways for pp in _powers(max_pp)])
