@@ -8,7 +8,6 @@ import numpy as np
 
 from simulator.errors import InputError
 from simulator.result import SimulationResult
-from simulator.workload import Workload
 
 
 def select_requests(result: SimulationResult, rows: np.ndarray) -> SimulationResult:
@@ -30,12 +29,7 @@ def select_requests(result: SimulationResult, rows: np.ndarray) -> SimulationRes
         rows = np.flatnonzero(rows)
     if rows.size and (rows[0] < 0 or rows[-1] >= total or (np.diff(rows) <= 0).any()):
         raise InputError(f"Selected requests must be rising numbers from 0 to {total - 1}.")
-    workload = result.workload
-    kept = Workload(
-        workload.arrival_s[rows],
-        workload.model[rows],
-        workload.num_models,
-        None if workload.slo_s is None else workload.slo_s[rows],
-    )
     per_request = ("status", "group", "start_s", "finish_s", "batch_size")
-    return replace(result, workload=kept, **{name: getattr(result, name)[rows] for name in per_request})
+    return replace(
+        result, workload=result.workload.rows(rows), **{name: getattr(result, name)[rows] for name in per_request}
+    )

@@ -23,6 +23,8 @@ class Workload:
         num_models: how many models the indices refer to; a model may have no request.
         slo_s: float64, shape (n,) or None. A deadline per request in seconds after its arrival, where the
             trace names one; NaN stands for "the model's own".
+        input_tokens, output_tokens: int64, shape (n,), from 0 on; both or neither. What a request reads and writes,
+            for models that generate token by token.
 
     The arrays are read-only. Raises InputError if an invariant does not hold.
     """
@@ -31,6 +33,8 @@ class Workload:
     model: np.ndarray
     num_models: int
     slo_s: np.ndarray | None = None
+    input_tokens: np.ndarray | None = None
+    output_tokens: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         arrival_s = _frozen(self.arrival_s, np.float64)
@@ -56,6 +60,7 @@ class Workload:
             )
         if self.slo_s is not None:
             self._check_slo(arrival_s.size)
+        self._check_tokens(arrival_s.size)
 
     @staticmethod
     def _check_times(arrival_s: np.ndarray) -> None:
@@ -85,8 +90,26 @@ class Workload:
                 f"Request {int(bad[0])} has a deadline of {slo_s[bad[0]]} s; a positive number of seconds is allowed."
             )
 
+    def _check_tokens(self, n: int) -> None:
+        if (self.input_tokens is None) != (self.output_tokens is None):
+            missing = "input_tokens" if self.input_tokens is None else "output_tokens"
+            raise InputError(f"The workload has no {missing}; input and output tokens are given together.")
+        for name in ("input_tokens", "output_tokens") if self.has_tokens else ():
+            tokens = _frozen(getattr(self, name), np.int64)
+            object.__setattr__(self, name, tokens)
+            if tokens.shape != (n,):
+                raise InputError(f"A workload of {n} requests needs {n} {name}; it has {tokens.size}.")
+            if n and tokens.min() < 0:
+                row = int(np.flatnonzero(tokens < 0)[0])
+                raise InputError(f"Request {row} has {tokens[row]} {name}; whole numbers from 0 on are allowed.")
+
     def __len__(self) -> int:
         return self.arrival_s.size
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether requests have input and output tokens."""
+        return self.input_tokens is not None
 
     @property
     def span_s(self) -> float:
@@ -102,10 +125,17 @@ class Workload:
         low, high = np.searchsorted(self.arrival_s, (start_s, end_s), side="left")
         return self.rows(slice(low, high))
 
-    def rows(self, rows: slice) -> Workload:
-        """The requests of a contiguous range of rows, on the same clock."""
-        slo_s = None if self.slo_s is None else self.slo_s[rows]
-        return Workload(self.arrival_s[rows], self.model[rows], self.num_models, slo_s)
+    def rows(self, rows: slice | np.ndarray) -> Workload:
+        """The requests of some rows, on the same clock."""
+        return self.moved(self.arrival_s[rows], rows)
+
+    def moved(self, arrival_s: np.ndarray, rows: slice | np.ndarray = slice(None)) -> Workload:
+        """The requests of some rows, any number of times, at other instants: float64 (k,), never falling."""
+        per_request = {
+            name: None if getattr(self, name) is None else getattr(self, name)[rows]
+            for name in ("slo_s", "input_tokens", "output_tokens")
+        }
+        return Workload(arrival_s, self.model[rows], self.num_models, **per_request)
 
 
 def merge_arrivals(arrivals_per_model: Sequence[np.ndarray]) -> Workload:

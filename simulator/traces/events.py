@@ -17,17 +17,23 @@ from simulator.traces.detect import Layout
 from simulator.traces.files import TraceFile
 from simulator.traces.parts import EventPart, short_names, single_source, unused_columns
 from simulator.traces.table import Kind, Labels, check_sources, read_columns
-from simulator.traces.trace import TraceLimits
+from simulator.traces.trace import MAX_TOKENS, TraceLimits
 
 # Durations are whole milliseconds, ends are not: a start may fall this far before 0 by rounding alone.
 _ROUNDING_S = 0.01
 _YEAR_2024_NS = pd.Timestamp("2024-01-01").value
-_NATIVE = ("arrival_s", "model", "slo_s")
+_TOKENS = ("input_tokens", "output_tokens")
+_NATIVE = ("arrival_s", "model", "slo_s", *_TOKENS)
+# The columns that hold input and output tokens, by format.
+_TOKEN_COLUMNS = {
+    "azure_llm": ("contexttokens", "generatedtokens"),
+    "vidur": ("num_prefill_tokens", "num_decode_tokens"),
+}
 # What the files of each format have beside the columns that are read.
 _PUBLISHED = {
-    "azure_llm": ("numimages", "contexttokens", "generatedtokens"),
-    "vidur": ("num_prefill_tokens", "num_decode_tokens"),
-    "burstgpt": ("session id", "elapsed time", "request tokens", "total tokens", "log type"),
+    "azure_llm": ("numimages",),
+    "vidur": (),
+    "burstgpt": ("session id", "elapsed time", "total tokens", "log type"),
     "gentd26": (
         "predict_type", "exec_time_seconds", "groupid", "prompt_length", "negative_prompt_length",
         "num_images_per_prompt", "num_inference_steps", "num_lora",
@@ -37,15 +43,17 @@ _PUBLISHED = {
 
 
 def read_native(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
-    """`arrival_s,model[,slo_s]`, columns in any order; others are ignored with a notice."""
+    """`arrival_s,model[,slo_s][,input_tokens,output_tokens]` in any order; others are ignored with a notice."""
     if layout.is_parquet:
         return _read_parquet(file, limits)
     columns = {"arrival_s": Kind.CLOCK, "model": Kind.LABEL}
     if "slo_s" in layout.header:
         columns["slo_s"] = Kind.DEADLINE
+    columns |= dict.fromkeys((name for name in _TOKENS if name in layout.header), Kind.TOKENS)
     data = read_columns(file, layout, columns, limits)
     arrival_s, notices = in_seconds(file.name, data["arrival_s"])
     part = EventPart("native", arrival_s, data["model"].codes, data["model"].names, data.get("slo_s"), notices)
+    part.input_tokens, part.output_tokens = (data.get(name) for name in _TOKENS)
     _check_model_names(file, part)
     part.notices += unused_columns([name for name in layout.header if name not in _NATIVE])
     return part
@@ -53,7 +61,7 @@ def read_native(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPa
 
 def read_azure_llm(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
     """Azure LLM inference: 2023 (100 ns, no zone), 2024 (UTC offset), and multimodal 2025."""
-    part = _single_model(file, layout, "timestamp", Kind.INSTANT, _PUBLISHED["azure_llm"], limits)
+    part = _single_model(file, layout, "timestamp", Kind.INSTANT, "azure_llm", limits)
     if part.format == "azure_llm_2023" and part.arrival[0] >= _YEAR_2024_NS:
         part.format = "azure_llm_2024"
     return part
@@ -61,23 +69,25 @@ def read_azure_llm(file: TraceFile, layout: Layout, limits: TraceLimits) -> Even
 
 def read_vidur(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
     """Vidur/Splitwise processed traces: seconds from 0."""
-    return _single_model(file, layout, "arrived_at", Kind.CLOCK, _PUBLISHED["vidur"], limits)
+    return _single_model(file, layout, "arrived_at", Kind.CLOCK, "vidur", limits)
 
 
 def _single_model(
-    file: TraceFile, layout: Layout, time: str, kind: Kind, published: tuple[str, ...], limits: TraceLimits
+    file: TraceFile, layout: Layout, time: str, kind: Kind, family: str, limits: TraceLimits
 ) -> EventPart:
     """A format with one model a file; a column `model`, which the published files do not have, names several."""
     columns = {time: kind} | ({"model": Kind.LABEL} if "model" in layout.header else {})
+    columns |= dict.fromkeys(_TOKEN_COLUMNS[family], Kind.TOKENS)
     data = read_columns(file, layout, columns, limits)
     arrival, notices = data[time], []
     if kind is Kind.CLOCK:
         arrival, notices = in_seconds(file.name, arrival)
     part = EventPart(layout.format, arrival, single_source(arrival.size), None, None, notices)
+    part.input_tokens, part.output_tokens = (data[name] for name in _TOKEN_COLUMNS[family])
     if "model" in data:
         part.source, part.names = data["model"].codes, data["model"].names
         _check_model_names(file, part)
-    part.notices += _unused(layout, columns, published)
+    part.notices += _unused(layout, columns, _PUBLISHED[family])
     return part
 
 
@@ -87,10 +97,14 @@ def _unused(layout: Layout, columns: Mapping[str, Kind], published: tuple[str, .
 
 def read_burstgpt(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
     """BurstGPT, six or eight columns. Failed requests arrived all the same: they stay, and a notice counts them."""
-    columns = {"timestamp": Kind.CLOCK, "model": Kind.LABEL, "response tokens": Kind.NUMBER}
+    columns = {"timestamp": Kind.CLOCK, "model": Kind.LABEL, "response tokens": Kind.TOKENS}
+    if "request tokens" in layout.header:
+        columns["request tokens"] = Kind.TOKENS
     data = read_columns(file, layout, columns, limits)
     arrival_s, notices = in_seconds(file.name, data["timestamp"])
     part = EventPart(layout.format, arrival_s, data["model"].codes, data["model"].names, None, notices)
+    if "request tokens" in data:
+        part.input_tokens, part.output_tokens = data["request tokens"], data["response tokens"]
     _check_model_names(file, part)
     part.notices += _unused(layout, columns, _PUBLISHED[layout.format])
     failed = int((data["response tokens"] == 0).sum())
@@ -188,12 +202,12 @@ def _parquet_part(file: TraceFile, limits: TraceLimits) -> EventPart:
     _check_parquet_types(file, parquet.schema_arrow)
     # Names stay a dictionary: written out, one long name in a few bytes a row would fill the memory.
     parquet = pq.ParquetFile(pa.PythonFile(file.stream, mode="r"), metadata=parquet.metadata, read_dictionary=["model"])
-    wanted = ["arrival_s", "model"] + (["slo_s"] if "slo_s" in names else [])
+    numbers = [name for name in ("arrival_s", "slo_s", *_TOKENS) if name in names]
+    wanted = ["model", *numbers]
     labels, pieces = Labels(), {name: [] for name in wanted}
     for batch in parquet.iter_batches(columns=wanted, batch_size=1 << 20):
-        for name in ("arrival_s", "slo_s"):
-            if name in wanted:
-                pieces[name].append(_parquet_numbers(batch[name]))
+        for name in numbers:
+            pieces[name].append(_parquet_numbers(batch[name]))
         model = batch["model"]
         if model.null_count:
             raise InputError(
@@ -209,6 +223,9 @@ def _parquet_part(file: TraceFile, limits: TraceLimits) -> EventPart:
     _check_parquet_values(file, arrival_s, slo_s)
     arrival_s, notices = in_seconds(file.name, arrival_s)
     part = EventPart("native", arrival_s, source, labels.names, slo_s, notices)
+    part.input_tokens, part.output_tokens = (
+        _parquet_tokens(file, name, np.concatenate(pieces[name])) if name in pieces else None for name in _TOKENS
+    )
     _check_model_names(file, part)
     part.notices += unused_columns([name for name in names if name not in _NATIVE])
     return part
@@ -231,14 +248,14 @@ def _check_parquet_size(file: TraceFile, parquet: pq.ParquetFile, limits: TraceL
             f"{file.name} unpacks to {words.count(unpacked)} bytes; at most {words.count(limits.max_bytes)} are "
             f"allowed."
         )
-    wanted = ("arrival_s", "model", "slo_s")
+    wanted = _NATIVE
     if any(c.num_values != length for length, c in chunks if c.path_in_schema in wanted):
         raise InputError(f"{file.name} is a damaged Parquet file: its columns differ in length.")
 
 
 def _check_parquet_types(file: TraceFile, schema: pa.Schema) -> None:
     """Before anything is read: a short file can hold a long text in every row of a column."""
-    for name in ("arrival_s", "slo_s"):
+    for name in ("arrival_s", "slo_s", *_TOKENS):
         kind = schema.field(name).type if name in schema.names else pa.float64()
         if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
             raise InputError(f"{file.name}, column '{name}' holds {kind}; numbers are needed.")
@@ -250,6 +267,15 @@ def _check_parquet_types(file: TraceFile, schema: pa.Schema) -> None:
 
 def _parquet_numbers(column: pa.Array) -> np.ndarray:
     return np.asarray(column.cast(pa.float64(), safe=False).fill_null(float("nan")))
+
+
+def _parquet_tokens(file: TraceFile, name: str, values: np.ndarray) -> np.ndarray:
+    bad = np.flatnonzero(~((values >= 0) & (values <= MAX_TOKENS) & (values == np.floor(values))))
+    if bad.size:
+        raise InputError(
+            f"{file.name}, row {bad[0] + 1}, column '{name}' is {values[bad[0]]}; {Kind.TOKENS.value} is allowed."
+        )
+    return values.astype(np.int64)
 
 
 def _check_parquet_values(file: TraceFile, arrival_s: np.ndarray, slo_s: np.ndarray | None) -> None:

@@ -14,7 +14,7 @@ from simulator.traces.detect import JSON_KEYS, Layout
 from simulator.traces.files import TraceFile
 from simulator.traces.parts import EventPart, single_source, unused_columns
 from simulator.traces.table import check_sources
-from simulator.traces.trace import TraceLimits
+from simulator.traces.trace import MAX_TOKENS, TraceLimits
 
 _UNITS = {"mooncake": "milliseconds", "qwen": "seconds", "ragpulse": "seconds"}
 
@@ -28,6 +28,8 @@ def read_json_lines(file: TraceFile, layout: Layout, limits: TraceLimits) -> Eve
     """
     times: list[float] = []
     models: list[int] = []
+    lengths: list[tuple[int, int]] | None = []
+    notices: list[str] = []
     index: dict[str, int] = {}
     other_keys: dict[str, None] = {}
     for where, line in file.lines():
@@ -42,16 +44,23 @@ def read_json_lines(file: TraceFile, layout: Layout, limits: TraceLimits) -> Eve
         if names_models or "model" in row:
             models.append(index.setdefault(_model(where, row, names_models), len(index)))
             check_sources(file, len(index), limits)
+        if lengths is not None and (found := _lengths(row)) is None:
+            lengths, notices = None, [f"{where} has no whole input_length and output_length; this file has no tokens."]
+        elif lengths is not None:
+            lengths.append(found)
         other_keys.update(dict.fromkeys(row.keys() - JSON_KEYS))
         if len(times) > limits.max_rows:
             raise InputError(
                 f"{file.name} has more than {words.count(limits.max_rows)} rows, the most that are allowed."
             )
-    arrival, notices = in_seconds(file.name, np.array(times), _UNITS[layout.format])
-    if layout.is_guess and not notices:
-        notices = [_unit_notice(file, layout.format)]
+    arrival, clock = in_seconds(file.name, np.array(times), _UNITS[layout.format])
+    notices += clock
+    if layout.is_guess and not clock:
+        notices += [_unit_notice(file, layout.format)]
     source = np.array(models, dtype=np.int32) if models else single_source(arrival.size)
     part = EventPart(layout.format, arrival, source, list(index) or None, None, notices)
+    if lengths is not None:
+        part.input_tokens, part.output_tokens = np.array(lengths, dtype=np.int64).T
     part.notices += unused_columns(sorted(other_keys))
     if layout.format == "ragpulse":
         # A pass starts where the clock falls back; small disorder inside a pass is not one.
@@ -59,6 +68,8 @@ def read_json_lines(file: TraceFile, layout: Layout, limits: TraceLimits) -> Eve
         if passes > 1:
             order = np.argsort(arrival, kind="stable")
             part.arrival, part.source = arrival[order], source[order]
+            if lengths is not None:
+                part.input_tokens, part.output_tokens = part.input_tokens[order], part.output_tokens[order]
             part.notices.append(
                 f"{file.name} holds {passes} passes over the same clock, one after "
                 "the other; they have been laid over each other."
@@ -97,6 +108,12 @@ def _timestamp(where: str, row: dict) -> float:
     if not 0 <= time <= MAX_CLOCK:
         raise InputError(f"{where}, key 'timestamp' is {value!r:.60}; a number from 0 to {MAX_CLOCK:.2g} is allowed.")
     return time
+
+
+def _lengths(row: dict) -> tuple[int, int] | None:
+    values = (row.get("input_length"), row.get("output_length"))
+    is_whole = all(type(value) is int and 0 <= value <= MAX_TOKENS for value in values)
+    return values if is_whole else None
 
 
 def _model(where: str, row: dict, expected: bool) -> str:

@@ -19,7 +19,7 @@ from simulator.errors import InputError
 from simulator.traces.clock import MAX_CLOCK
 from simulator.traces.detect import Layout, split_line
 from simulator.traces.files import TraceFile
-from simulator.traces.trace import MAX_TIME_S, TraceLimits
+from simulator.traces.trace import MAX_TIME_S, MAX_TOKENS, TraceLimits
 
 _BLOCK_BYTES = 8 << 20
 MAX_COUNT = 2**31 - 1
@@ -34,6 +34,7 @@ class Kind(Enum):
     DEADLINE = "a positive number or nothing"
     INSTANT = "a date and time such as 2024-05-10 00:00:00.009930"
     COUNT = f"a whole number from 0 to {words.count(MAX_COUNT)}"
+    TOKENS = f"a whole number from 0 to {words.count(MAX_TOKENS)}"
     LABEL = "text"
 
 
@@ -44,6 +45,7 @@ _ARROW_TYPES = {
     Kind.DEADLINE: pa.float64(),
     Kind.INSTANT: pa.string(),
     Kind.COUNT: pa.int32(),
+    Kind.TOKENS: pa.float64(),
     Kind.LABEL: pa.dictionary(pa.int32(), pa.string()),
 }
 _RANGES = {
@@ -51,6 +53,7 @@ _RANGES = {
     Kind.TIME: (0.0, MAX_TIME_S),
     Kind.NUMBER: (-np.finfo(np.float64).max, np.finfo(np.float64).max),
     Kind.COUNT: (0, MAX_COUNT),
+    Kind.TOKENS: (0, MAX_TOKENS),
 }
 _INSTANT_PATTERN = r"^\d{4}-\d\d-\d\d"
 
@@ -84,7 +87,8 @@ def read_columns(
 ) -> dict[str, np.ndarray | Labels]:
     """The wanted columns of a CSV file, as one array each.
 
-    CLOCK, TIME, NUMBER and DEADLINE come as float64, COUNT as int32, INSTANT as int64 nanoseconds since 1970 UTC (text
+    CLOCK, TIME, NUMBER and DEADLINE come as float64, COUNT as int32, TOKENS as int64,
+    INSTANT as int64 nanoseconds since 1970 UTC (text
     without a zone is read as UTC), LABEL as Labels. Raises InputError naming line, column and value of the first
     that is not allowed.
     """
@@ -193,6 +197,10 @@ def _checked(column: pa.Array, kind: Kind) -> np.ndarray | pa.DictionaryArray:
     # Written this way round so that NaN fails.
     if not ((values >= low) & (values <= high)).all():
         raise _BadValue
+    if kind is Kind.TOKENS:
+        if (values != np.floor(values)).any():
+            raise _BadValue
+        return values.astype(np.int64)
     return values
 
 
@@ -258,7 +266,7 @@ def _is_allowed(text: str, kind: Kind) -> bool:
     if kind is Kind.DEADLINE:
         return math.isnan(value) or (math.isfinite(value) and value > 0)
     low, high = _RANGES[kind]
-    return low <= value <= high
+    return low <= value <= high and (kind is not Kind.TOKENS or value == math.floor(value))
 
 
 def _is_instant(text: str) -> bool:

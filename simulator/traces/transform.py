@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,8 +22,9 @@ from simulator.traces.ticks import find_tick, spread_ticks
 from simulator.traces.trace import Counts, Events, Rates, Trace
 from simulator.workload import MAX_REQUESTS, Workload
 
-# Two generators from one seed: what is spread and what is scaled must not be drawn alike.
+# Generators from one seed: what is spread, scaled and given tokens must not be drawn alike.
 _SCALE_STREAM = 1
+_TOKEN_STREAM = 2
 # A window is said to begin late if its silent beginning is more than this share of it and this many mean gaps.
 _LATE_SHARE, _LATE_GAPS, _FEW_REQUESTS = 0.1, 20, 20
 
@@ -80,9 +81,7 @@ def build_workload(
         make = _from_counts if isinstance(trace.content, Counts) else _from_rates
         workload, notices = make(trace, trace.content, model_names, options, cut, max_requests)
     if options.time_scale != 1:
-        workload = Workload(
-            workload.arrival_s * options.time_scale, workload.model, workload.num_models, workload.slo_s
-        )
+        workload = workload.moved(workload.arrival_s * options.time_scale)
     silent = int((workload.requests_per_model() == 0).sum())
     if silent:
         notices.append(f"{words.count(silent)} of {words.plural(len(model_names), 'model')} get no request.")
@@ -146,43 +145,70 @@ def _from_events(
     cut: _Cut,
     max_requests: int,
 ) -> tuple[Workload, list[str]]:
-    arrival_s, source, slo_s = _dequantised(events, options)
+    events = _dequantised(events, options)
+    arrival_s, source = events.arrival_s, events.source
     low = np.searchsorted(arrival_s, cut.start_s, side="left")
     high = arrival_s.size if cut.ends_open else np.searchsorted(arrival_s, cut.end_s, side="left")
     if low == high:
         raise _empty_window(trace, cut)
+    kept = np.arange(low, high)
     arrival_s, source = arrival_s[low:high] - cut.start_s, source[low:high]
-    slo_s = None if slo_s is None else slo_s[low:high]
     length_s = max(cut.length_s, float(arrival_s[-1]))
     active = np.bincount(source, minlength=len(trace.sources)) > 0
     model_of, notices = map_sources(trace.sources, active, model_names, options.map_models)
     notices += _late_notice(arrival_s, cut, length_s)
     model = model_of[source]
     if (model == LEFT_OUT).any():
-        kept = model != LEFT_OUT
-        arrival_s, source, model = arrival_s[kept], source[kept], model[kept]
-        slo_s = None if slo_s is None else slo_s[kept]
+        mapped = model != LEFT_OUT
+        arrival_s, source, model, kept = arrival_s[mapped], source[mapped], model[mapped], kept[mapped]
+    per_request = {
+        name: None if getattr(events, name) is None else getattr(events, name)[kept]
+        for name in ("slo_s", "input_tokens", "output_tokens")
+    }
+    original = Workload(arrival_s, model, len(model_names), **_paired(per_request))
     if options.resample == "gamma":
         workload, lost = _resampled(arrival_s, model, len(model_names), length_s, options, max_requests)
         notices += lost
-        if slo_s is not None:
+        if original.has_tokens:
+            workload = _with_drawn_tokens(workload, original, options.seed)
+        if original.slo_s is not None:
             notices.append("The trace's own deadlines are dropped, because resampled requests have none.")
         return workload, notices
-    workload = Workload(arrival_s, model, len(model_names), slo_s)
     if options.rate_scale != 1:
-        workload = _scaled(workload, source, length_s, options, max_requests)
-    return workload, notices
+        return _scaled(original, source, length_s, options, max_requests), notices
+    return original, notices
 
 
-def _dequantised(events: Events, options: TraceOptions) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def _paired(per_request: dict[str, np.ndarray | None]) -> dict[str, np.ndarray | None]:
+    # A table that names one of the two lengths says too little to generate.
+    if per_request["input_tokens"] is None or per_request["output_tokens"] is None:
+        return per_request | {"input_tokens": None, "output_tokens": None}
+    return per_request
+
+
+def _with_drawn_tokens(workload: Workload, original: Workload, seed: int) -> Workload:
+    """Each drawn request gets both lengths of one request of its model, so that they stay paired."""
+    random = np.random.default_rng((seed, _TOKEN_STREAM))
+    rows = np.zeros(len(workload), np.int64)
+    for model in range(workload.num_models):
+        own, drawn = np.flatnonzero(original.model == model), np.flatnonzero(workload.model == model)
+        if drawn.size:
+            rows[drawn] = own[random.integers(own.size, size=drawn.size)]
+    return replace(workload, input_tokens=original.input_tokens[rows], output_tokens=original.output_tokens[rows])
+
+
+def _dequantised(events: Events, options: TraceOptions) -> Events:
     if options.dequantise == "none":
-        return events.arrival_s, events.source, events.slo_s
+        return events
     tick_s = find_tick(events.arrival_s)
     if tick_s is None:
         raise InputError(f"dequantise is '{options.dequantise}', but the trace's clock has no tick; none is allowed.")
     arrival_s = spread_ticks(events.arrival_s, tick_s, options.dequantise, options.seed)
     order = np.argsort(arrival_s, kind="stable")
-    return arrival_s[order], events.source[order], None if events.slo_s is None else events.slo_s[order]
+    others = {
+        name: None if values is None else values[order] for name, values in vars(events).items() if name != "arrival_s"
+    }
+    return Events(arrival_s[order], **others)
 
 
 def _resampled(
@@ -229,9 +255,7 @@ def _scaled(
         rows = np.concatenate([np.arange(size), rows])
         copies_s = np.concatenate([workload.arrival_s, drawn_s])
     order = np.argsort(copies_s, kind="stable")
-    rows = rows[order]
-    slo_s = None if workload.slo_s is None else workload.slo_s[rows]
-    return Workload(copies_s[order], workload.model[rows], workload.num_models, slo_s)
+    return workload.moved(copies_s[order], rows[order])
 
 
 def _gap_to_next(arrival_s: np.ndarray, source: np.ndarray, length_s: float) -> np.ndarray:

@@ -14,7 +14,9 @@ from simulator.workload import Workload
 
 
 def write_native(workload: Workload, model_names: Sequence[str], path: str | os.PathLike | BinaryIO) -> None:
-    """Writes `arrival_s,model[,slo_s]` as CSV; reading it back gives the same numbers to the last digit.
+    """Writes `arrival_s,model[,slo_s][,input_tokens,output_tokens]` as CSV.
+
+    Reading it back gives the same numbers to the last digit.
 
     Args:
         workload: the requests.
@@ -25,5 +27,7 @@ def write_native(workload: Workload, model_names: Sequence[str], path: str | os.
     columns = {"arrival_s": pa.array(workload.arrival_s), "model": names.cast(pa.string())}
     if workload.slo_s is not None:
         columns["slo_s"] = pa.array(workload.slo_s, mask=np.isnan(workload.slo_s))
+    for name in ("input_tokens", "output_tokens") if workload.has_tokens else ():
+        columns[name] = pa.array(getattr(workload, name))
     target = path if hasattr(path, "write") else os.fspath(path)
     pa_csv.write_csv(pa.table(columns), target, pa_csv.WriteOptions(quoting_style="needed"))
