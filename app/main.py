@@ -9,8 +9,10 @@ import streamlit as st
 from app.background.warm_up import start_warm_up
 from app.look.style import draw_style, guarded
 from app.panels.share import draw_share_bar, open_link
+from app.panels.workspace import draw_workspace_notices
 from app.state.limits import BOUNDS_IN_WORDS
 from app.state.session import current_session
+from app.state.workspace import keep_workspace, open_workspace
 from simulator.preparation import SIMULATING
 
 # The scripts lie in views/, because a folder called pages/ makes Streamlit run them without this file.
@@ -49,8 +51,11 @@ page = st.navigation(
 )
 draw_style()
 session = current_session()
+guarded(open_workspace)(session, st.query_params)
 bar = st.container()
+guarded(draw_workspace_notices)(session)
 open_link(session)
 guarded(page.run)()
+guarded(keep_workspace)(session)
 with bar:
     draw_share_bar(session)

@@ -1,10 +1,23 @@
-"""Traces for tests: lookalikes of the published ones, always; slices of the real ones too where they are at hand."""
+"""What several tests need: traces, and a folder for workspaces.
 
+Traces are lookalikes of the published ones, always; slices of the real ones too where they are at hand.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests.lookalikes import write_lookalikes
+
+# Workspaces are kept in a folder of their own, never in that of whoever runs the tests.
+WORKSPACES = tempfile.mkdtemp(prefix="planner-tests-")
+atexit.register(shutil.rmtree, WORKSPACES, ignore_errors=True)
+os.environ["PLANNER_DATA"] = WORKSPACES
+os.environ.pop("DATABASE_URL", None)
 
 REAL_TRACES = Path(__file__).resolve().parents[2] / "shared" / "traces"
 

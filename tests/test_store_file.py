@@ -44,13 +44,20 @@ EMPTY = '{"version": 1, "parts": {}}'
         (
             exported(**{"manifest.json": MANIFEST, "now.json": '{"version": 1, "parts": {"a": {"document": 1, '
                         f'"blobs": ["{"0" * 64}"]}}}}}}'}),
-            "not in the store",
+            "does not hold the file",
         ),
     ],
 )  # fmt: skip
 def test_files_that_are_no_workspace_are_refused_in_one_sentence(disk, content, said):
     with pytest.raises(StoreError, match=said):
         import_file(disk, content, "x.zip")
+
+
+def test_a_file_that_somebody_else_keeps_is_not_given_to_who_knows_its_sha256(disk):
+    secret = disk.put_blob(b"secret")
+    parts = '{"version": 1, "parts": {"a": {"document": 1, "blobs": ["' + secret + '"]}}}'
+    with pytest.raises(StoreError, match="does not hold the file"):
+        import_file(disk, exported(**{"manifest.json": MANIFEST, "now.json": parts}), "x.zip")
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(disk):

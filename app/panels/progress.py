@@ -7,7 +7,7 @@ import streamlit as st
 from app.background.jobs import Job, unfinished
 from app.look import words
 from app.look.style import guarded, plain
-from app.state.compute import Answer, search_again
+from app.state.compute import Answer, search_again, was_stopped
 from app.state.session import Session
 
 POLL_S = 0.25
@@ -27,7 +27,7 @@ def draw_progress(session: Session, answer: Answer) -> None:
             st.button(f"Search {plain(entry.section.name)} again", key=f"again:{entry.section.name}",
                       icon=":material/refresh:", on_click=search_again, args=(session, entry))  # fmt: skip
     for entry in answer.shown:
-        if entry.job is not None and entry.job.is_stopped and entry.is_current:
+        if entry.is_current and (was_stopped(entry.outcome) or (entry.job is not None and entry.job.is_stopped)):
             st.info(f"{plain(entry.section.name)} was stopped; its best placement so far is shown.")
             st.button(f"Search {plain(entry.section.name)} again", key=f"again:{entry.section.name}",
                       icon=":material/refresh:", on_click=search_again, args=(session, entry))  # fmt: skip

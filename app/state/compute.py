@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from planner.scenario.inputs import (
     make_workload,
 )
 from planner.scenario.schema import PlacementSection
+from planner.search import SearchResult
 from simulator import InputError, Model, Placement, Timeline, Workload, build_timeline
 from simulator.catalogue import builtin_catalogue
 from simulator.metrics import counted_arrivals_s
@@ -288,26 +289,44 @@ def _entry(session: Session, inputs: Inputs, entry: Entry, problem: str | None) 
     job, outcome = session.jobs.get(entry.run_key), entry.outcome
     if outcome is None and job is None and problem is None:
         section = entry.section
-        work = lambda job: _outcome(section, inputs, job.on_placement)  # noqa: E731
+        known = session.found.get(entry.run_key)
+        work = lambda job: _outcome(section, inputs, job.on_placement, known)  # noqa: E731
         job = session.jobs[entry.run_key] = Job(entry.run_key, work, section.name)
         session.submit(job)
     if job is not None and job.is_done:
         outcome, problem = job.result or outcome, job.problem
-        if outcome is not None and not job.is_stopped:
+        if outcome is not None and not (job.is_stopped or was_stopped(outcome)):
             _cache().put(entry.run_key, outcome)
     outcome = outcome and _renamed(outcome, entry.section.name)
     return replace(entry, outcome=outcome, job=job, problem=problem)
 
 
+def was_stopped(outcome: PlacementOutcome) -> bool:
+    """Whether a result is the best of a search that was stopped, by the visitor or by the end of the server."""
+    return outcome.search is not None and outcome.search.stop_reason == "cancelled"
+
+
 def search_again(session: Session, entry: Entry) -> None:
     """Forget a search that was stopped, so that the next answer begins it anew."""
     session.jobs.pop(entry.run_key, None)
+    session.found.pop(entry.run_key, None)
     if session.answer is not None:
         others = tuple(e for e in session.answer.entries if e.run_key != entry.run_key)
         session.answer = replace(session.answer, entries=others)
 
 
-def _outcome(section: PlacementSection, inputs: Inputs, on_progress: OnProgress | None = None) -> PlacementOutcome:
+def _outcome(
+    section: PlacementSection,
+    inputs: Inputs,
+    on_progress: OnProgress | None = None,
+    known: SearchResult | None = None,
+) -> PlacementOutcome:
+    """The placement of a section, simulated. known: what its search found before; if that does not fit, it is run."""
+    if known is not None:
+        placement = replace(known.placement, name=section.name)
+        with suppress(InputError):
+            placement.check(inputs.problem.models, inputs.problem.cluster)
+            return evaluate(placement, known, inputs, on_progress)
     placement, found = place(section, inputs, on_progress)
     return evaluate(placement, found, inputs, on_progress)
 

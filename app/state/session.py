@@ -28,10 +28,14 @@ if TYPE_CHECKING:
     from app.state.compute import Answer
     from app.state.drafting import Draft
     from app.state.importing import TableImport
+    from app.state.keeping import Keeping
+    from planner.search import SearchResult
 
 MAX_UNDO = 50
 # Old uploads give way to new ones, so that a visitor's memory stays bounded.
 MAX_TRACES, MAX_PROFILE_FILES = 4, 8
+# Before the name of a profiles file in Session.files. No upload is called so.
+PROFILES = "profiles\0"
 _KEY = "session"
 
 
@@ -44,6 +48,15 @@ class OwnProfiles:
 
 
 @dataclass
+class UploadedFile:
+    """A file as it was uploaded; its content is let go of once the store has it under its SHA-256."""
+
+    name: str
+    content: bytes | None
+    sha256: str | None = None
+
+
+@dataclass
 class Session:
     """What one visitor has.
 
@@ -53,6 +66,9 @@ class Session:
         mappings: the columns that each of them was to be read by, None where the file told them.
         table: the last upload that is a table, while its columns can be set.
         profiles: his profiles files by name, oldest first.
+        files: the uploads behind traces (by their names) and profiles (by (PROFILES, name)).
+        found: what searches found before this session began, by run key, see `compute.answer`.
+        keeping: where all this is kept, see `workspace`; None before the page has asked.
         complaints: what was wrong with the last edit or upload, by area of the page.
         undo: earlier scenarios, latest last.
         jobs: running and stopped searches by the key of what they look for.
@@ -73,6 +89,9 @@ class Session:
     mappings: dict[tuple[str, ...], Columns | None] = field(default_factory=dict)
     table: TableImport | None = None
     profiles: dict[str, OwnProfiles] = field(default_factory=dict)
+    files: dict[tuple[str, ...], tuple[UploadedFile, ...]] = field(default_factory=dict)
+    found: dict[str, SearchResult] = field(default_factory=dict)
+    keeping: Keeping | None = None
     complaints: dict[str, str] = field(default_factory=dict)
     undo: list[Scenario] = field(default_factory=list)
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -182,13 +201,21 @@ class Session:
         trace = read_trace(files, limits=TRACE_LIMITS, columns=columns)
         _keep(self.traces, names, trace, MAX_TRACES)
         _keep(self.mappings, names, columns, MAX_TRACES)
+        self.files[names] = tuple(UploadedFile(name, _content(data)) for name, data in files)
+        self._forget_files()
         return trace
 
     def add_profiles(self, name: str, content: bytes) -> OwnProfiles:
         """Read an uploaded profiles file and keep it; raises InputError."""
         own = OwnProfiles(hashlib.sha256(content).hexdigest(), parse_catalogue(content, name))
         _keep(self.profiles, name, own, MAX_PROFILE_FILES)
+        self.files[PROFILES, name] = (UploadedFile(name, content),)
+        self._forget_files()
         return own
+
+    def _forget_files(self) -> None:
+        kept = {*self.traces, *((PROFILES, name) for name in self.profiles)}
+        self.files = {key: files for key, files in self.files.items() if key in kept}
 
     def read_trace(self, scenario: Scenario) -> Trace:
         """The trace of a scenario: a sample, or an upload of this session. No file of the server is ever opened.
@@ -262,6 +289,10 @@ def _check_sizes(files: list[tuple[str, Any]]) -> None:
             f"{', '.join(name for name, _ in files)}: {words.count(size / 1024**2)} MB were given; at most "
             f"{MAX_UPLOAD_BYTES // 1024**2} MB are allowed for all files together."
         )
+
+
+def _content(data: Any) -> bytes:
+    return data if isinstance(data, bytes) else data.getvalue()
 
 
 def _keep(kept: dict, name: Any, value: Any, most: int) -> None:

@@ -16,6 +16,8 @@ from simulator import InputError
 
 AREA = "link"
 TOKEN, LOOKED_AT = "s", "look"
+# Addresses of a workspace, see `workspace`: the one that also writes, and the one that only reads.
+WRITES, READS = "w", "r"
 _TAKEN, _LINKED, _REPORT = "link.taken", "link.scenario", "report"
 
 
@@ -49,7 +51,8 @@ def make_link(session: Session, address: str, parameters: Mapping[str, str]) -> 
 
     address: without parameters. parameters: of the address, how the page looks at the scenario.
     """
-    view = {name: value for name, value in parameters.items() if name not in (TOKEN, LOOKED_AT)}
+    # The address of the workspace is the visitor's alone: whoever has it can change it.
+    view = {name: value for name, value in parameters.items() if name not in (TOKEN, LOOKED_AT, WRITES, READS)}
     if session.looked_at is not None:
         view[LOOKED_AT] = session.looked_at
     return f"{address}?{urlencode({TOKEN: encode_scenario(scenario_to_share(session)), **view})}"

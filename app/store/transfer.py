@@ -86,6 +86,10 @@ def import_file(store: WorkspaceStore, content: bytes, name: str) -> str:
             if data is None:
                 raise StoreError(f"'{name:.100}' has no member {where}, which its manifest names.")
             parts: dict[str, Part | None] = dict(unpack_parts(data, f"'{name:.100}', {where}"))
+            # The store may have a file that this one only names: it belongs to somebody else.
+            missing = {blob for part in parts.values() for blob in part.blobs if f"files/{blob}" not in members}
+            if missing:
+                raise StoreError(f"'{name:.100}' does not hold the file with the SHA-256 {min(missing)[:12]}.")
             seen = store.save(workspace, dict.fromkeys(keys - parts.keys()) | parts, seen).revision
             keys = parts.keys()
             if row is not None:

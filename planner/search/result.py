@@ -48,6 +48,7 @@ class Progress:
         evaluations: placements scored so far.
         best_score: best SLO attainment so far, 0..1; None before any placement was scored.
         seconds: since it began; time_left_s: until its limit, None if there is none.
+        placement: the best so far, None before there is one; steps: that led there.
     """
 
     phase: str
@@ -55,6 +56,8 @@ class Progress:
     best_score: float | None
     seconds: float
     time_left_s: float | None = None
+    placement: Placement | Schedule | None = None
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,12 @@ def begin_run(
         if on_progress is None:
             return None
         tally = budget.tally
-        return on_progress(Progress(tally.phase, tally.evaluations, incumbent.score, tally.seconds, budget.time_left_s))
+        return on_progress(
+            Progress(
+                tally.phase, tally.evaluations, incumbent.score, tally.seconds, budget.time_left_s,
+                incumbent.placement, tuple(incumbent.steps),
+            )
+        )  # fmt: skip
 
     budget = Budget(time_limit_s, max_evaluations, Asked(report))
     incumbent = Incumbent(budget.tally)

@@ -1,0 +1,173 @@
+"""Sessions are kept in the background: what changed goes to the store within a second, and no page waits for it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from app.background.jobs import unfinished
+from app.state.saved import Kept, documents, is_worth_keeping, marks
+from app.state.session import Session
+from app.store import Part, StoreError, WorkspaceStore, new_workspace_id, open_store
+from app.store.contract import MissingBlob
+
+LOOK_S = 0.5
+# The best so far of a running search is written anew after this.
+CHECKPOINT_S = 2.0
+RETRY_S = 10.0
+COLLECT_S = 3600.0
+# Two tabs never agree about these, and nobody minds.
+_UNNOTICED = ("view",)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Keeping:
+    """Where a session is kept.
+
+    Attributes:
+        workspace: the address that writes; None where nothing was worth keeping so far, or where only `reads` is known.
+        reads: the address of the workspace that is looked at and not changed; None elsewhere.
+        seen: the revision that this session knows; saved: what it wrote last, by key of the part.
+        elsewhere: the parts that another tab changed since; problem: why the last save failed, a sentence.
+        unreadable: sentences about parts that could not be read.
+        is_begun: whether the store has the workspace; due_s: no save before this, on the monotonic clock.
+        searches, marks: what was written, and how the session looked then.
+    """
+
+    workspace: str | None = None
+    reads: str | None = None
+    is_begun: bool = False
+    seen: int = 0
+    saved: dict[str, Part] = field(default_factory=dict)
+    elsewhere: set[str] = field(default_factory=set)
+    problem: str | None = None
+    unreadable: list[str] = field(default_factory=list)
+    searches: Kept = field(default_factory=Kept)
+    marks: list[object] = field(default_factory=list)
+    due_s: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Keeper:
+    """Keeps the open sessions of a server in its store."""
+
+    def __init__(self, store: WorkspaceStore) -> None:
+        self.store = store
+        self._sessions: dict[str, Session] = {}
+        self._lock = threading.Lock()
+        self._collected_s = time.monotonic()
+
+    def start(self) -> None:
+        """Look after the sessions from now on."""
+        threading.Thread(target=self._run, name="keeper", daemon=True).start()
+
+    def watch(self, session: Session) -> None:
+        """Keep a session while its tab is open."""
+        with self._lock:
+            self._sessions[session.name] = session
+
+    def others(self, session: Session, address: str) -> list[Session]:
+        """The other open sessions of a workspace on this server."""
+        with self._lock:
+            sessions = list(self._sessions.values())
+        return [s for s in sessions if s is not session and s.keeping is not None and s.keeping.workspace == address]
+
+    def save(self, session: Session) -> None:
+        """Write what changed in a session now; a failure is noted in its keeping."""
+        keeping = session.keeping
+        with keeping.lock:
+            if keeping.workspace is None:
+                return
+            try:
+                self._save(session, keeping)
+                keeping.problem = None
+            except StoreError as error:
+                keeping.problem = str(error)
+                keeping.due_s = time.monotonic() + RETRY_S
+
+    def _save(self, session: Session, keeping: Keeping) -> None:
+        if not keeping.is_begun:
+            self.store.create(keeping.workspace)
+            keeping.is_begun = True
+        now = marks(session)
+        changed: dict[str, Part] = {}
+        if not _are_same(now, keeping.marks):
+            changed = self._changed(session, keeping)
+        try:
+            after = self.store.save(keeping.workspace, changed, keeping.seen)
+        except MissingBlob:
+            keeping.searches.files.clear()
+            changed = self._changed(session, keeping)
+            after = self.store.save(keeping.workspace, changed, keeping.seen)
+        keeping.marks = now
+        keeping.saved |= changed
+        keeping.seen = after.revision
+        keeping.elsewhere |= set(after.elsewhere) - set(_UNNOTICED)
+        for files in list(session.files.values()):
+            for file in files:
+                file.content = None if file.sha256 else file.content
+        if unfinished(session.jobs):
+            keeping.due_s = time.monotonic() + CHECKPOINT_S
+
+    def _changed(self, session: Session, keeping: Keeping) -> dict[str, Part]:
+        parts = documents(session, self.store.put_blob, keeping.searches)
+        # What a new session has not got need not be written, unless it was there before.
+        return {
+            key: part
+            for key, part in parts.items()
+            if keeping.saved.get(key) != part and (key in keeping.saved or part.document["content"])
+        }
+
+    def look(self) -> None:
+        """Write what is due, and let go of sessions whose tab is closed and whose work is done."""
+        with self._lock:
+            sessions = list(self._sessions.values())
+        for session in sessions:
+            if time.monotonic() >= session.keeping.due_s:
+                # A page that changes a session while it is read is read again at the next look.
+                with contextlib.suppress(RuntimeError):
+                    self.save(session)
+            if not session.presence.is_here() and not unfinished(session.jobs):
+                self.save(session)
+                with self._lock:
+                    self._sessions.pop(session.name, None)
+        if time.monotonic() - self._collected_s > COLLECT_S:
+            self._collected_s = time.monotonic()
+            with contextlib.suppress(StoreError):
+                self.store.collect_garbage()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(LOOK_S)
+            try:
+                self.look()
+            except Exception:
+                log.exception("keeping the sessions failed")
+
+
+def _are_same(now: list[object], before: list[object]) -> bool:
+    return len(now) == len(before) and all(
+        a is b or (isinstance(a, str) and a == b) for a, b in zip(now, before, strict=True)
+    )
+
+
+@st.cache_resource(show_spinner=False)
+def shared_keeper() -> Keeper:
+    """The keeper of this server; raises StoreError if a variable that names its store is wrong."""
+    keeper = Keeper(open_store())
+    keeper.start()
+    return keeper
+
+
+def begin_if_worth_it(session: Session) -> None:
+    """Give a session an address once there is something to keep."""
+    keeping = session.keeping
+    if keeping.workspace is None and keeping.reads is None and is_worth_keeping(session):
+        keeping.workspace = new_workspace_id()

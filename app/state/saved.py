@@ -1,0 +1,264 @@
+"""A session as the parts of a workspace, and back: explicit documents with a version, one a kind of thing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.background.jobs import Job
+from app.background.slots import JobSlot
+from app.state.drafting import Draft
+from app.state.first_scenario import first_scenario
+from app.state.session import PROFILES, Session, UploadedFile, checked_scenario
+from app.state.typed_json import from_json, to_json
+from app.store import Part
+from planner.parallelise.architectures import Architecture
+from planner.scenario.schema import Scenario
+from planner.search import SearchResult
+from planner.what_if.capacity import Capacity
+from planner.what_if.sweep import Sweep
+from simulator import InputError
+
+VERSION = 1
+# The parts, and what they are called in sentences.
+TITLES = {
+    "scenario": "the scenario",
+    "undo": "the way back",
+    "uploads": "the uploads",
+    "drafts": "edited placements",
+    "found": "found placements",
+    "results": "capacity plans and sweeps",
+    "histories": "loaded histories",
+    "architectures": "loaded model descriptions",
+    "view": "how the pages look",
+}
+# Results of these areas of the pages are kept; others are made again at once.
+_RESULTS = {
+    "capacity": tuple[Capacity, Scenario],
+    "sweep": tuple[Sweep, Scenario],
+    "rate-map": tuple[Sweep, Scenario],
+}
+_HISTORIES, _ARCHITECTURES = "history", "profile.configs"
+MOST_FOUND = 32
+_MOST_VIEW_CHARACTERS = 200_000
+
+
+def is_worth_keeping(session: Session) -> bool:
+    """Whether the visitor has done anything that a new session would not show anyway."""
+    done = session.undo or session.files or session.found or session.jobs or session.slots
+    return bool(done) or session.scenario != first_scenario()
+
+
+@dataclass
+class Kept:
+    """The file of each search that was kept, so that a long history is written once. The result is held with it."""
+
+    files: dict[int, tuple[SearchResult, str]] = field(default_factory=dict)
+
+    def file_of(self, result: SearchResult, bring: Callable[[bytes], str]) -> str:
+        """The SHA-256 of the file, written first if need be."""
+        if id(result) not in self.files:
+            content = json.dumps({"version": VERSION, "search": to_json(result)}, separators=(",", ":"))
+            self.files[id(result)] = result, bring(content.encode())
+        return self.files[id(result)][1]
+
+    def forget_others(self, results: Iterable[SearchResult]) -> None:
+        """Let go of results that are no longer asked for."""
+        wanted = set(map(id, results))
+        self.files = {key: row for key, row in self.files.items() if key in wanted}
+
+
+def marks(session: Session) -> list[object]:
+    """What tells, compared one by one with `is` or as text, whether a session may have changed; quickly made."""
+    answer = session.answer
+    jobs = [(job, job.result, job.progress and job.progress.placement) for job in list(session.jobs.values())]
+    return [
+        session.scenario, answer and answer.entries, json.dumps(_view(session)),
+        *(files for files in list(session.files.values())),
+        *(draft for draft in list(session.drafts.values())),
+        *(slot.last for area, slot in list(session.slots.items()) if area in _RESULTS),
+        *(item for key in (_HISTORIES, _ARCHITECTURES) for item in list(session.views.get(key, {}).values())),
+        *(item for row in jobs for item in row),
+    ]  # fmt: skip
+
+
+def documents(session: Session, bring: Callable[[bytes], str], kept: Kept) -> dict[str, Part]:
+    """The parts of a session by key. bring: puts a file into the store and gives its SHA-256.
+
+    May be called from another thread than the page's.
+    """
+    files = {key: [_stored(file, bring) for file in group] for key, group in list(session.files.items())}
+    digests = tuple(row["sha256"] for rows in files.values() for row in rows)
+    made: dict[str, tuple[Any, tuple[str, ...]]] = {
+        "scenario": (_scenario(session.scenario), ()),
+        "undo": ([_scenario(earlier) for earlier in list(session.undo)], ()),
+        "uploads": ([{"key": list(key), "files": rows} for key, rows in files.items()], digests),
+        "drafts": ([to_json(draft) for draft in list(session.drafts.values()) if draft.sentences], ()),
+        "results": (_results(session), ()),
+        "architectures": (_views_of(session, _ARCHITECTURES), ()),
+        "view": (_view(session), ()),
+    }
+    results, histories = found_by_now(session), dict(session.views.get(_HISTORIES, {}))
+    found = [[key, kept.file_of(result, bring)] for key, result in results.items()]
+    made["found"] = (found, tuple(digest for _, digest in found))
+    loaded = [[name, kept.file_of(result, bring)] for name, result in histories.items()]
+    made["histories"] = (loaded, tuple(digest for _, digest in loaded))
+    kept.forget_others([*results.values(), *histories.values()])
+    return {key: Part({"version": VERSION, "content": content}, blobs) for key, (content, blobs) in made.items()}
+
+
+def found_by_now(session: Session) -> dict[str, SearchResult]:
+    """What the searches of the session have found by run key, also those that still run; the latest last.
+
+    Of a running search it is the best so far, as if it had been stopped there.
+    """
+    found, algorithms, answer = dict(session.found), {}, session.answer
+    for entry in (*answer.entries, *answer.waiting) if answer else ():
+        if entry.section.search is not None:
+            algorithms[entry.run_key] = entry.section.search.algorithm
+        if entry.is_current and entry.outcome.search is not None:
+            found.pop(entry.run_key, None)
+            found[entry.run_key] = entry.outcome.search
+    for key, job in list(session.jobs.items()):
+        best = _best_by_now(job, algorithms[key]) if key in algorithms else None
+        if best is not None:
+            found.pop(key, None)
+            found[key] = best
+    return dict(list(found.items())[-MOST_FOUND:])
+
+
+def restore(session: Session, parts: dict[str, Part], fetch: Callable[[str], bytes]) -> list[str]:
+    """Bring parts into a new session; gives a sentence for each part that cannot be read, which is left out.
+
+    fetch: gives a file of the store by its SHA-256.
+    """
+    readers: dict[str, Callable[[Session, Any, Callable[[str], bytes]], None]] = {
+        "uploads": _take_uploads,
+        "scenario": _take_scenario,
+        "undo": _take_undo,
+        "drafts": _take_drafts,
+        "found": _take_found,
+        "results": _take_results,
+        "histories": _take_histories,
+        "architectures": _take_architectures,
+        "view": _take_view,
+    }
+    problems = []
+    for key, read in readers.items():
+        if key not in parts:
+            continue
+        try:
+            document = parts[key].document
+            if not isinstance(document, dict) or document.get("version") != VERSION:
+                raise InputError("it was written by another version of this program.")
+            read(session, document["content"], fetch)
+        except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
+            problems.append(f"What was kept of {TITLES[key]} cannot be read: {error}")
+    session.edition += 1
+    return problems
+
+
+def _scenario(scenario: Scenario) -> dict:
+    return scenario.model_dump(mode="json", exclude_defaults=True)
+
+
+def _stored(file: UploadedFile, bring: Callable[[bytes], str]) -> dict:
+    if file.sha256 is None:
+        file.sha256 = bring(file.content)
+    return {"name": file.name, "sha256": file.sha256}
+
+
+def _search_of(content: bytes) -> SearchResult:
+    return from_json(SearchResult, json.loads(content)["search"])
+
+
+def _best_by_now(job: Job, algorithm: str) -> SearchResult | None:
+    if job.result is not None:
+        return job.result.search
+    now = job.progress
+    if now is None or now.placement is None:
+        return None
+    return SearchResult(
+        algorithm, now.placement, now.best_score, now.seconds, now.evaluations, "cancelled", now.steps
+    )  # fmt: skip
+
+
+def _results(session: Session) -> dict:
+    slots = {area: session.slots.get(area) for area in _RESULTS}
+    return {
+        area: {"key": slot.last.key, "result": to_json(slot.last.result)}
+        for area, slot in slots.items()
+        if slot is not None and slot.last is not None
+    }
+
+
+def _views_of(session: Session, key: str) -> dict:
+    return {name: value.model_dump(mode="json") for name, value in list(session.views.get(key, {}).items())}
+
+
+def _view(session: Session) -> dict:
+    plain = {key: value for key, value in list(session.views.items()) if _is_plain(value)}
+    view = {"views": plain, "looked_at": session.looked_at, "drafting": session.drafting, "hues": dict(session.hues)}
+    return view if len(json.dumps(view)) <= _MOST_VIEW_CHARACTERS else view | {"views": {}}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(item) for key, item in list(value.items()))
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return value is None or type(value) in (bool, int, float, str)
+
+
+def _take_scenario(session: Session, content: Any, _fetch: Any) -> None:
+    session.scenario = checked_scenario(content)
+
+
+def _take_undo(session: Session, content: Any, _fetch: Any) -> None:
+    session.undo = [checked_scenario(document) for document in content]
+
+
+def _take_uploads(session: Session, content: Any, fetch: Callable[[str], bytes]) -> None:
+    had, session.files = session.files, {}
+    for row in content:
+        key, files = tuple(row["key"]), tuple(UploadedFile(f["name"], None, f["sha256"]) for f in row["files"])
+        # Another tab of the workspace may have read the same files already.
+        is_read = key in session.traces and had.get(key) == files
+        if key[0] == PROFILES:
+            session.add_profiles(key[1], fetch(files[0].sha256))
+        elif not is_read:
+            session.add_trace([(file.name, fetch(file.sha256)) for file in files], key)
+        session.files[key] = files
+
+
+def _take_drafts(session: Session, content: Any, _fetch: Any) -> None:
+    drafts = [from_json(Draft, document) for document in content]
+    session.drafts = {draft.start_name: draft for draft in drafts}
+
+
+def _take_found(session: Session, content: Any, fetch: Callable[[str], bytes]) -> None:
+    session.found = {key: _search_of(fetch(digest)) for key, digest in content}
+
+
+def _take_results(session: Session, content: Any, _fetch: Any) -> None:
+    for area, row in content.items():
+        result = from_json(_RESULTS[area], row["result"])
+        job = Job(row["key"], lambda _, result=result: result)
+        job.run()
+        session.slots[area] = JobSlot(job, job)
+
+
+def _take_histories(session: Session, content: Any, fetch: Callable[[str], bytes]) -> None:
+    session.views[_HISTORIES] = {name: _search_of(fetch(digest)) for name, digest in content}
+
+
+def _take_architectures(session: Session, content: Any, _fetch: Any) -> None:
+    session.views[_ARCHITECTURES] = {name: Architecture.model_validate(row) for name, row in content.items()}
+
+
+def _take_view(session: Session, content: Any, _fetch: Any) -> None:
+    session.views |= content["views"]
+    session.looked_at, session.drafting = content["looked_at"], content["drafting"]
+    session.hues = dict(content["hues"])

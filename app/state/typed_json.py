@@ -1,0 +1,96 @@
+"""Frozen dataclasses of results as JSON and back, by the types of their fields; nothing in the JSON names a class."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+from pydantic import BaseModel
+
+from simulator import InputError, SimulationResult
+
+# Requests are simulated again when they are needed; a result is not made of the fate of each.
+_LEFT_OUT = (SimulationResult,)
+
+
+def to_json(value: Any) -> Any:
+    """A JSON document of dataclasses, schemas, tuples, mappings with text keys, and plain values; raises TypeError."""
+    if isinstance(value, _LEFT_OUT):
+        return None
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": str(value)}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_defaults=True)
+    if is_dataclass(value):
+        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [to_json(item) for item in value]
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def from_json(kind: Any, document: Any) -> Any:
+    """The value of a type from its document; raises InputError if the document is none of that type."""
+    try:
+        return _read(kind, document)
+    except InputError:
+        raise
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise InputError(f"A saved {getattr(kind, '__name__', 'result')} cannot be read: {error}") from None
+
+
+def _read(kind: Any, document: Any) -> Any:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return _read_union(arguments, document)
+    if origin is tuple:
+        kinds = arguments[:1] * len(document) if arguments[-1:] == (Ellipsis,) else arguments
+        return tuple(_read(k, item) for k, item in zip(kinds, document, strict=True))
+    if origin in (list, Sequence):
+        return [_read(arguments[0], item) for item in document]
+    if origin in (dict, Mapping):
+        return {key: _read(arguments[1], item) for key, item in document.items()}
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind.model_validate(document)
+    if is_dataclass(kind):
+        return _read_dataclass(kind, document)
+    return _read_plain(kind, document)
+
+
+def _read_union(kinds: tuple, document: Any) -> Any:
+    if document is None and NoneType in kinds:
+        return None
+    left = [kind for kind in kinds if kind is not NoneType]
+    if len(left) > 1 and all(is_dataclass(kind) for kind in left):
+        left = [kind for kind in left if {field.name for field in fields(kind)} == set(document)]
+    if not left:
+        raise ValueError(f"{document!r:.60} is none of what is allowed")
+    return _read(left[0], document)
+
+
+def _read_dataclass(kind: type, document: Any) -> Any:
+    hints, names = get_type_hints(kind), {field.name for field in fields(kind)}
+    if set(document) - names:
+        raise ValueError(f"it has the unknown key {min(set(document) - names)!r}")
+    return kind(**{name: _read(hints[name], item) for name, item in document.items()})
+
+
+def _read_plain(kind: type, document: Any) -> Any:
+    if kind in _LEFT_OUT:
+        return None
+    if kind is float and isinstance(document, dict):
+        return float(document["float"])
+    if kind is float and isinstance(document, int) and not isinstance(document, bool):
+        return float(document)
+    if type(document) is not kind:
+        raise ValueError(f"{document!r:.60} stands where {kind.__name__} is allowed")
+    return document

@@ -1,0 +1,128 @@
+"""The workspace of a tab: opened from the address, taken over from a tab that was open before, and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from app.background.jobs import Job, unfinished
+from app.state.keeping import Keeper, Keeping, begin_if_worth_it, shared_keeper
+from app.state.saved import TITLES, restore
+from app.state.session import Session
+from app.state.sharing import READS, WRITES
+from app.store import StoreError, new_workspace_id
+
+AREA = "workspace"
+
+
+def open_workspace(session: Session, parameters: Mapping[str, str]) -> None:
+    """Bring the workspace that the address names into a session, once; what fails leaves its sentence at AREA."""
+    if session.keeping is not None:
+        return
+    session.keeping = Keeping()
+    try:
+        keeper = shared_keeper()
+    except StoreError as error:
+        session.keeping.problem = str(error)
+        return
+    writes, reads = parameters.get(WRITES), parameters.get(READS)
+    if writes or reads:
+        try:
+            _load(session, keeper, writes or reads)
+        except StoreError as error:
+            session.complaints[AREA] = str(error)
+    keeper.watch(session)
+
+
+def _load(session: Session, keeper: Keeper, address: str) -> None:
+    others = keeper.others(session, address)
+    for other in others:
+        keeper.save(other)
+    loaded = keeper.store.load(address)
+    keeping = session.keeping
+    if loaded.is_writable:
+        keeping.workspace, keeping.is_begun = address, True
+    else:
+        keeping.reads = address
+    keeping.seen, keeping.saved = loaded.revision, dict(loaded.parts)
+    for other in others:
+        _take_over(session, other)
+    keeping.unreadable = restore(session, loaded.parts, lambda digest: keeper.store.get_blob(address, digest))
+
+
+def _take_over(session: Session, other: Session) -> None:
+    """What another tab of the workspace has in memory: uploads as read, and work under way, which ends with both."""
+    session.traces |= other.traces
+    session.files |= other.files
+    for key, job in list(other.jobs.items()):
+        if not job.is_done:
+            _share(session, job)
+            session.jobs[key] = job
+    for area, slot in list(other.slots.items()):
+        if slot.is_working:
+            _share(session, slot.job)
+            session.slots.setdefault(area, type(slot)()).job = slot.job
+
+
+def _share(session: Session, job: Job) -> None:
+    before = job.is_wanted
+    job.is_wanted = lambda: session.presence.is_here() or before()
+
+
+def keep_workspace(session: Session) -> None:
+    """At the end of a page: give the session an address where it is due, and let the page's address say it."""
+    keeping = session.keeping
+    begin_if_worth_it(session)
+    for key, value in ((WRITES, keeping.workspace), (READS, keeping.reads)):
+        if value is None:
+            st.query_params.pop(key, None)
+        elif st.query_params.get(key) != value:
+            st.query_params[key] = value
+
+
+def own_copy(session: Session) -> None:
+    """From now on what a session shows is kept in a workspace of its own."""
+    keeper = shared_keeper()
+    reads = session.keeping.reads
+    try:
+        workspace = keeper.store.clone(reads)
+    except StoreError as error:
+        session.complaints[AREA] = str(error)
+        return
+    session.keeping = Keeping(workspace, None, is_begun=True, seen=1, saved=session.keeping.saved)
+
+
+def reopen(session: Session, address: str) -> None:
+    """Show what the store has of a workspace in this tab, in place of what the tab has."""
+    fresh = Session(name=session.name, presence=session.presence)
+    fresh.keeping = Keeping()
+    keeper = shared_keeper()
+    try:
+        _load(fresh, keeper, address)
+    except StoreError as error:
+        session.complaints[AREA] = str(error)
+        return
+    for job in unfinished(session.jobs):
+        if job not in fresh.jobs.values():
+            job.stop()
+    controls, refused, edition = session.controls, session.refused, session.edition
+    vars(session).update(vars(fresh))
+    session.controls, session.refused, session.edition = controls, refused + 1, edition + 1
+
+
+def begin_anew(session: Session) -> None:
+    """An empty workspace in this tab; the old one stays where it is."""
+    workspace = new_workspace_id()
+    shared_keeper().store.create(workspace)
+    reopen(session, workspace)
+
+
+def changed_elsewhere(session: Session) -> str | None:
+    """The sentence that another tab changed something, None if none did."""
+    elsewhere = session.keeping.elsewhere if session.keeping else set()
+    if not elsewhere:
+        return None
+    names = [title for key, title in TITLES.items() if key in elsewhere]
+    said = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
+    return f"Another tab of this workspace changed {said}; this tab still shows its own, and what it changes counts."
