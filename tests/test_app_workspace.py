@@ -1,0 +1,255 @@
+"""A session outlasts its tab and its server: what comes back is what was there."""
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.state.compute import Answer, Entry, _cache, answer, search_again
+from app.state.keeping import Keeper, Keeping, begin_if_worth_it, is_worth_keeping, shared_keeper
+from app.state.saved import Kept, documents, found_by_now, restore
+from app.state.session import Session, with_values
+from app.state.typed_json import from_json, to_json
+from app.state.workspace import AREA, changed_elsewhere
+from app.store import Part, StoreError
+from planner.scenario.schema import PlacementSection, Scenario
+from planner.search import Progress, SearchResult
+from planner.what_if.capacity import Capacity, find_capacity
+from planner.what_if.sweep import Sweep, sweep
+from simulator import InputError
+from tests.store_cases import MemoryStore, sql_store
+
+MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
+TRACE = b"arrival_s,model\n" + b"".join(b"%d,a\n" % i for i in range(200))
+SEARCHED = PlacementSection(name="AlpaServe", search={"algorithm": "alpaserve", "max_evaluations": 300})
+
+
+def small(session, *sections):
+    """A scenario whose searches take a moment."""
+    document = session.scenario.model_dump() | {
+        "cluster": {"devices": 4},
+        "models": [{"name": "m{i}", "profile": "bert-1.3b", "count": 4, "slo_scale": 5}],
+        "workload": {"gamma": {"total_rate_per_s": 8, "cv": 4, "duration_s": 60}},
+        "placements": [section.model_dump() for section in sections],
+    }
+    session.replace("test", Scenario.model_validate(document))
+    assert not session.complaints
+
+
+def finished(session):
+    """The answer once nothing is under way."""
+    answer(session)
+    until = time.monotonic() + 60
+    while any(not job.is_done for job in session.jobs.values()):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+        answer(session)
+    return answer(session)
+
+
+def kept_session(store):
+    session = Session(keeping=Keeping())
+    small(session, SEARCHED)
+    begin_if_worth_it(session)
+    return session, Keeper(store)
+
+
+def reopened(store, session):
+    """A new session, as after a restart of the server, with what the store has."""
+    fresh, address = Session(keeping=Keeping()), session.keeping.workspace
+    loaded = store.load(address)
+    assert restore(fresh, loaded.parts, lambda digest: store.get_blob(address, digest)) == []
+    return fresh
+
+
+@pytest.fixture(params=["sql", "memory"])
+def store(request, tmp_path):
+    _cache.clear()
+    return sql_store(tmp_path) if request.param == "sql" else MemoryStore()
+
+
+def test_everything_a_visitor_has_comes_back(store):
+    session, keeper = kept_session(store)
+    session.add_trace([("mine.csv", TRACE)])
+    session.edit("cluster", lambda s: with_values(s, "cluster", usd_per_device_hour=2.5))
+    session.views |= {"target": 97.5, "timeline": {"at": "3.5"}, "algorithms": ["alpaserve"], "shown": True}
+    finished(session)
+    session.looked_at = "AlpaServe"
+    session.hue_of("AlpaServe")
+    keeper.save(session)
+    assert session.keeping.problem is None
+    fresh = reopened(store, session)
+    assert (fresh.scenario, fresh.undo) == (session.scenario, session.undo)
+    assert fresh.traces.keys() == session.traces.keys()
+    assert fresh.traces[("mine.csv",)].digest == session.traces[("mine.csv",)].digest
+    assert (fresh.looked_at, fresh.hues) == ("AlpaServe", {"AlpaServe": 0})
+    assert {key: fresh.views[key] for key in session.views if key in fresh.views} == session.views
+    assert fresh.found == found_by_now(session) and len(fresh.found) == 1
+    fresh.step_back()
+    assert fresh.scenario == session.undo[-1]
+
+
+def test_a_found_placement_is_simulated_again_not_searched_again(store, monkeypatch):
+    session, keeper = kept_session(store)
+    before = finished(session).shown[0]
+    keeper.save(session)
+    fresh = reopened(store, session)
+    _cache.clear()
+    monkeypatch.setattr(sys.modules["planner.compare"], "search", lambda *_, **__: pytest.fail("searched again"))
+    after = finished(fresh).shown[0]
+    assert after.outcome.search == before.outcome.search
+    assert after.outcome.figures == before.outcome.figures
+
+
+def test_a_search_that_ran_when_the_server_died_shows_its_best_and_can_run_again(store):
+    session, keeper = kept_session(store)
+    whole = finished(session).shown[0].outcome.search
+    # As if the process had ended in the middle: the job has reported and has no result.
+    (job,) = session.jobs.values()
+    step = whole.steps[len(whole.steps) // 2]
+    job.progress = Progress("look", step.evaluations, step.score, step.seconds, None, step.placement, whole.steps[:3])
+    job.result, session.answer = None, None
+    waiting = Entry(SEARCHED, 0, job.key, None, job)
+    session.answer = Answer(session.scenario, None, "", (), {}, (waiting,))
+    keeper.save(session)
+    fresh = reopened(store, session)
+    (found,) = fresh.found.values()
+    assert (found.stop_reason, found.algorithm) == ("cancelled", "alpaserve")
+    assert found.steps == whole.steps[:3] and found.placement == step.placement
+    # The server that died takes its cache with it.
+    _cache.clear()
+    entry = finished(fresh).shown[0]
+    assert entry.outcome.placement.groups == step.placement.groups and "stopped" in entry.outcome.remark
+    assert replace(entry.outcome.search, placement=step.placement) == found
+    search_again(fresh, entry)
+    assert finished(fresh).shown[0].outcome.search.stop_reason != "cancelled"
+
+
+def test_only_what_changed_is_written(store):
+    session, keeper = kept_session(store)
+    keeper.save(session)
+    first = store.load(session.keeping.workspace).revision
+    keeper.save(session)
+    assert store.load(session.keeping.workspace).revision == first
+    session.views["target"] = 12.0
+    keeper.save(session)
+    assert store.load(session.keeping.workspace).revision == first + 1
+    assert session.keeping.elsewhere == set()
+
+
+def test_two_tabs_the_last_writer_wins_and_the_other_is_told(store):
+    one, keeper = kept_session(store)
+    keeper.save(one)
+    two = reopened(store, one)
+    two.keeping = Keeping(one.keeping.workspace, is_begun=True, seen=one.keeping.seen, saved=dict(one.keeping.saved))
+    two.edit("cluster", lambda s: with_values(s, "cluster", devices=7))
+    keeper.save(two)
+    assert changed_elsewhere(two) is None
+    keeper.save(one)
+    assert "changed the scenario and the way back" in changed_elsewhere(one)
+    one.edit("cluster", lambda s: with_values(s, "cluster", devices=9))
+    keeper.save(one)
+    assert reopened(store, one).scenario.cluster.devices == 9
+
+
+def test_a_store_that_is_away_is_said_and_nothing_is_lost_once_it_is_back(tmp_path):
+    place = tmp_path / "place"
+    place.write_text("in the way")
+    session, keeper = kept_session(sql_store(place))
+    session.add_trace([("mine.csv", TRACE)])
+    keeper.save(session)
+    assert "The store of workspaces cannot be used now" in session.keeping.problem
+    place.unlink()
+    keeper.save(session)
+    assert session.keeping.problem is None
+    assert reopened(keeper.store, session).traces[("mine.csv",)].digest == session.traces[("mine.csv",)].digest
+    assert session.files[("mine.csv",)][0].content is None
+
+
+def test_an_untouched_session_is_not_kept():
+    session = Session(keeping=Keeping())
+    begin_if_worth_it(session)
+    assert not is_worth_keeping(session) and session.keeping.workspace is None
+
+
+@pytest.mark.parametrize("key", ["scenario", "undo", "uploads", "drafts", "found", "results", "histories", "view"])
+@pytest.mark.parametrize("content", [7, {"a": 1}, [1], [["x", "0" * 64]], "x", [{"key": ["a"], "files": 3}]])
+def test_a_part_that_cannot_be_read_costs_one_sentence_and_no_more(key, content):
+    store, session = MemoryStore(), Session(keeping=Keeping())
+    small(session, SEARCHED)
+    parts = documents(session, store.put_blob, Kept())
+    parts[key] = Part({"version": 1, "content": content})
+    fresh = Session()
+
+    def fetch(digest):
+        raise StoreError(f"There is no {digest}.")
+
+    problems = restore(fresh, parts, fetch)
+    assert [p for p in problems if not p.startswith("What was kept of ")] == []
+    assert len(problems) == 1
+    assert fresh.scenario == (Session().scenario if key == "scenario" else session.scenario)
+
+
+def test_capacity_plans_and_sweeps_come_back_to_the_digit():
+    session = Session()
+    small(session)
+    searched = PlacementSection(name="Selective replication", search={"algorithm": "selective_replication"})
+    scenario = session.scenario
+    capacity = find_capacity(scenario, 0.9, (searched,), 1, 8)
+    swept = sweep(scenario, (("devices", (2.0, 4.0)),), (searched,))
+    for kind, value in ((Capacity, capacity), (Sweep, swept)):
+        document = to_json(value)
+        back = from_json(kind, document)
+        assert to_json(back) == document
+    assert from_json(Capacity, to_json(capacity)).to_json() == capacity.to_json()
+    assert from_json(Sweep, to_json(swept)).to_json(0.9) == swept.to_json(0.9)
+
+
+@pytest.mark.parametrize("document", [None, 3, {}, {"algorithm": 3}, {"nonsense": 1}, []])
+def test_documents_of_another_type_are_refused(document):
+    with pytest.raises(InputError, match="A saved SearchResult cannot be read"):
+        from_json(SearchResult, document)
+
+
+def run(**parameters):
+    at = AppTest.from_file(MAIN, default_timeout=120)
+    for key, value in parameters.items():
+        at.query_params[key] = value
+    return at.run()
+
+
+def parameter(at, key):
+    value = at.query_params[key]
+    return value[0] if isinstance(value, list) else value
+
+
+def text_of(at):
+    return " ".join(element.value for kind in ("error", "warning", "info") for element in getattr(at, kind))
+
+
+def test_the_page_of_a_workspace_shows_it_again_and_the_shared_address_only_reads():
+    store = shared_keeper().store
+    session = Session(keeping=Keeping())
+    small(session)
+    begin_if_worth_it(session)
+    shared_keeper().save(session)
+    address = session.keeping.workspace
+    at = run(w=address)
+    assert not at.exception and at.session_state["session"].scenario == session.scenario
+    assert parameter(at, "w") == address
+    reader = run(r=store.read_only_id(address))
+    assert reader.session_state["session"].scenario == session.scenario
+    assert "shared this workspace with you" in text_of(reader) and "w" not in reader.query_params
+    reader.button(key="workspace.copy").click().run()
+    copy = parameter(reader, "w")
+    assert copy != address and "r" not in reader.query_params
+    assert store.load(copy).parts["scenario"] == store.load(address).parts["scenario"]
+
+
+def test_an_address_that_leads_nowhere_is_said():
+    at = run(w="x" * 32)
+    assert "There is no workspace at this address" in text_of(at)
+    assert at.session_state["session"].complaints[AREA]
