@@ -20,6 +20,7 @@ from planner.search import Progress, SearchResult
 from planner.what_if.capacity import Capacity, find_capacity
 from planner.what_if.sweep import Sweep, sweep
 from simulator import InputError
+from simulator.traces import Columns
 from tests.store_cases import MemoryStore, sql_store
 
 MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
@@ -90,6 +91,17 @@ def test_everything_a_visitor_has_comes_back(store):
     assert fresh.found == found_by_now(session) and len(fresh.found) == 1
     fresh.step_back()
     assert fresh.scenario == session.undo[-1]
+
+
+def test_an_upload_that_was_read_by_chosen_columns_is_read_by_them_again(store):
+    session, keeper = kept_session(store)
+    table = b"t;who\n" + b"".join(b"%d;a\n" % (1000 * i) for i in range(50))
+    columns = Columns(time="t", unit="ms", model="who", delimiter="semicolon")
+    session.add_trace([("log.txt", table)], columns=columns)
+    keeper.save(session)
+    fresh = reopened(store, session)
+    assert fresh.mappings == {("log.txt",): columns}
+    assert fresh.traces[("log.txt",)].content.arrival_s.tolist() == [float(i) for i in range(50)]
 
 
 def test_a_found_placement_is_simulated_again_not_searched_again(store, monkeypatch):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from app.background.jobs import Job
 from app.background.slots import JobSlot
 from app.state.drafting import Draft
 from app.state.first_scenario import first_scenario
+from app.state.importing import TableImport
 from app.state.session import PROFILES, Session, UploadedFile, checked_scenario
 from app.state.typed_json import from_json, to_json
 from app.store import Part
@@ -20,6 +23,7 @@ from planner.search import SearchResult
 from planner.what_if.capacity import Capacity
 from planner.what_if.sweep import Sweep
 from simulator import InputError
+from simulator.traces import Columns
 
 VERSION = 1
 # The parts, and what they are called in sentences.
@@ -40,6 +44,7 @@ _RESULTS = {
     "sweep": tuple[Sweep, Scenario],
     "rate-map": tuple[Sweep, Scenario],
 }
+_COLUMNS = TypeAdapter(Columns)
 _HISTORIES, _ARCHITECTURES = "history", "profile.configs"
 MOST_FOUND = 32
 _MOST_VIEW_CHARACTERS = 200_000
@@ -94,7 +99,7 @@ def documents(session: Session, bring: Callable[[bytes], str], kept: Kept) -> di
     made: dict[str, tuple[Any, tuple[str, ...]]] = {
         "scenario": (_scenario(session.scenario), ()),
         "undo": ([_scenario(earlier) for earlier in list(session.undo)], ()),
-        "uploads": ([{"key": list(key), "files": rows} for key, rows in files.items()], digests),
+        "uploads": ([_upload(session, key, rows) for key, rows in files.items()], digests),
         "drafts": ([to_json(draft) for draft in list(session.drafts.values()) if draft.sentences], ()),
         "results": (_results(session), ()),
         "architectures": (_views_of(session, _ARCHITECTURES), ()),
@@ -164,6 +169,11 @@ def _scenario(scenario: Scenario) -> dict:
     return scenario.model_dump(mode="json", exclude_defaults=True)
 
 
+def _upload(session: Session, key: tuple[str, ...], rows: list[dict]) -> dict:
+    columns = session.mappings.get(key)
+    return {"key": list(key), "files": rows, "columns": None if columns is None else asdict(columns)}
+
+
 def _stored(file: UploadedFile, bring: Callable[[bytes], str]) -> dict:
     if file.sha256 is None:
         file.sha256 = bring(file.content)
@@ -229,7 +239,11 @@ def _take_uploads(session: Session, content: Any, fetch: Callable[[str], bytes])
         if key[0] == PROFILES:
             session.add_profiles(key[1], fetch(files[0].sha256))
         elif not is_read:
-            session.add_trace([(file.name, fetch(file.sha256)) for file in files], key)
+            columns = None if row["columns"] is None else _COLUMNS.validate_python(row["columns"])
+            contents = [(file.name, fetch(file.sha256)) for file in files]
+            session.add_trace(contents, key, columns)
+            if columns is not None:
+                session.table = TableImport(contents, columns)
         session.files[key] = files
 
 

@@ -55,6 +55,8 @@ def _take_over(session: Session, other: Session) -> None:
     """What another tab of the workspace has in memory: uploads as read, and work under way, which ends with both."""
     session.traces |= other.traces
     session.files |= other.files
+    session.mappings |= other.mappings
+    session.table = other.table
     for key, job in list(other.jobs.items()):
         if not job.is_done:
             _share(session, job)
