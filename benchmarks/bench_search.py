@@ -41,7 +41,7 @@ def profiles() -> Mapping[str, Profile]:
 
 @dataclass(frozen=True)
 class Case:
-    """Gamma traffic of CV 4, power law 0.5, deadlines 5 times the latency alone, as in alpaserve.md 6.4."""
+    """Gamma traffic of CV 4, power law 0.5, deadlines 5 times the latency alone, as in OSDI'23 section 6."""
 
     name: str
     types: tuple[str, ...]

@@ -75,7 +75,7 @@ def gamma_arrivals(
 ) -> np.ndarray:
     """Arrival times of a gamma renewal process in [start_s, start_s + duration_s): float64, ascending.
 
-    Replays the authors' generator to the request (alpaserve.md 7.5): NumPy's legacy RandomState(seed) draws
+    Replays the authors' generator to the request (their code): NumPy's legacy RandomState(seed) draws
     blocks of max(int(1.2 * rate * duration), 1) gaps with shape 1/CV^2 and scale CV^2/rate; the first arrival
     is the first gap, and another block of the same size follows where one runs out. A generator that is given is
     seeded anew and gives the same numbers; making one takes 60 times as long, which counts for thousands of windows.
@@ -149,7 +149,7 @@ def windowed_arrivals(windows: Sequence[Window], first_seed: int) -> np.ndarray:
 def gamma_workload(
     rates_per_s: Sequence[float], cv: float | Sequence[float], duration_s: float, seed: int = 0
 ) -> Workload:
-    """Gamma arrivals of several models, merged. Model i is drawn with seed + i (alpaserve.md 7.5)."""
+    """Gamma arrivals of several models, merged. Model i is drawn with seed + i (their code)."""
     cvs = np.broadcast_to(np.asarray(cv, dtype=np.float64), len(rates_per_s))
     check_renewals(rates_per_s, cvs, duration_s)
     return merge_arrivals(

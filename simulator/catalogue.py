@@ -204,7 +204,7 @@ def _from_csv(text: str, name: str) -> dict[str, Profile]:
 
 
 def _from_authors_tsv(text: str, name: str) -> dict[str, Profile]:
-    """The authors' profiling results (alpaserve.md 3.1): of two rows for one configuration and batch size, the one
+    """The authors' profiling results (their code): of two rows for one configuration and batch size, the one
     with the faster slowest stage counts. A model that was not profiled on one device gets the latency of its
     smallest configuration as `single_device_latency_s`."""
     table = _table(text, name, "\t", TSV_COLUMNS)

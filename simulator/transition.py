@@ -38,7 +38,7 @@ def carry_over(
     stands on the same devices in the same configuration keeps its outstanding requests. A stage whose devices
     lack weights loads them at `serving.load_s_per_gib`, all devices at once, from start_s or when they are free.
     With `serving.forget_backlog` devices start idle and nothing is outstanding, as in the authors' replay
-    (OSDI'23 section 6.2, Clockwork++).
+    (OSDI'23 section 6, Clockwork++).
     """
     (old_placement, old), (placement, state) = before, after
     if not serving.forget_backlog:

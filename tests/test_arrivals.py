@@ -19,7 +19,7 @@ from simulator.arrivals import (
 
 
 def authors_loop(rate, cv, duration, seed):
-    """alpaserve.md 7.5, written as the loop that it describes."""
+    """The authors' generator, written as the loop that it describes."""
     random = np.random.RandomState(seed)
     block = max(int(1.2 * rate * duration), 1)
     times, now, at, gaps = [], 0.0, 0, random.gamma(1 / cv**2, cv**2 / rate, block)

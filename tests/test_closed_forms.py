@@ -8,7 +8,7 @@ from simulator.arrivals import gamma_workload, poisson_arrivals
 
 IDEAL = Serving(dispatch="earliest_free", client_delay_s=0, dispatch_delay_s=0, start_delay_s=0, admission_margin_s=0,
                 stage_overhead=0)  # fmt: skip
-# alpaserve.md section 2: latency of BERT-6.7B in the authors' two-model example.
+# OSDI'23 section 3: latency of BERT-6.7B in the authors' two-model example.
 TWO_MODEL_LATENCY_S = 0.39624744
 
 

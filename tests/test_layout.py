@@ -111,3 +111,11 @@ def test_page_scripts_are_recipes():
     pages = modules("app/views")
     assert pages
     assert not [path.name for path in pages if path.read_text(encoding="utf-8").count("\n") > 120]
+
+
+def test_sources_are_cited_that_a_reader_has():
+    """Notes that are not part of a clone are no source: the paper, the authors' code and docs/ are."""
+    notes = "alpaserve" + ".md"
+    files = [p for room in (*ROOMS, "tests", "benchmarks", "docs") for p in (ROOT / room).rglob("*")]
+    texts = [p for p in files if p.suffix in (".py", ".md")]
+    assert texts and not [p.name for p in texts if notes in p.read_text(encoding="utf-8")]

@@ -69,7 +69,7 @@ def test_a_run_over_its_limit_is_given_up():
 
 
 def fill_twin(space, shapes):
-    """The fast heuristic as written in alpaserve.md 3.3, groups as (configuration, tuple of models)."""
+    """The fast heuristic of OSDI'23 section 4.2, groups as (configuration, tuple of models)."""
     weight_gib, n = space.catalogue.weight_gib, space.requests
     groups = [(c, ()) for c in shapes]
     while True:

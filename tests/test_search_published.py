@@ -33,7 +33,7 @@ def test_eight_of_ten_published_replications_are_reproduced_exactly(runs):
     assert len(rows) == 10
     same = 0
     for row in rows:
-        # These were planned on 30,000 requests of their own, drawn with seeds from 1234 on (alpaserve.md 3.4).
+        # These were planned on 30,000 requests of their own, drawn with seeds from 1234 on (their code).
         training = run_workload(replace(row, duration_s=30_000 / row.total_rate_per_s), seed=1234)
         found = search(problem_of(row, training), "selective_replication")
         same += as_set(found.placement) == as_set(row.placement)

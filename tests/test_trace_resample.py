@@ -1,4 +1,4 @@
-"""Gamma resampling, held against scipy and against a plain reading of alpaserve.md section 5."""
+"""Gamma resampling, held against scipy and against a plain reading of OSDI'23 section 6."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def describe_rate(edges_s: np.ndarray, rate_per_s: np.ndarray) -> str:
 
 
 def build_gaps_figure(arrival_s: np.ndarray, theme: Theme = LIGHT) -> go.Figure:
-    """How often a gap between arrivals is longer than so many seconds, against the gamma fit (alpaserve.md 5).
+    """How often a gap between arrivals is longer than so many seconds, against the gamma fit (OSDI'23 section 6).
 
     arrival_s: float64 (n,), seconds, never falling.
     """

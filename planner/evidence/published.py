@@ -20,7 +20,7 @@ from simulator.arrivals import gamma_workload, split_rate
 from simulator.metrics import counted_rows
 
 RUNS_FILE = Path(__file__).with_name("published_runs.csv")
-# The authors leave 10 s of requests out at each end (alpaserve.md section 1).
+# The authors leave 10 s of requests out at each end (their code).
 WARMUP_S = 10.0
 FIELDS = (
     "source",
@@ -112,7 +112,7 @@ def run_models(run: PublishedRun, catalogue: Mapping[str, Profile]) -> tuple[Mod
 
 
 def run_workload(run: PublishedRun, seed: int = 0) -> Workload:
-    """The very requests of a run (alpaserve.md 7.5)."""
+    """The very requests of a run (their code)."""
     rates = split_rate(run.total_rate_per_s, run.num_models, "power_law", run.exponent)
     return gamma_workload(rates, run.cv, run.duration_s, seed)
 

@@ -54,7 +54,7 @@ def round_robin(run: Run, options: GroupOptions) -> None:
     """Groups of one configuration and a remainder; models are dealt out in turn, without looking at the traffic.
 
     A group pointer goes round; the next model, in order of the models, that fits goes into the group it points
-    at. It ends when nothing fits there, so memory may be left (alpaserve.md 3.4, `mp-round-robin`).
+    at. It ends when nothing fits there, so memory may be left (their code, `mp-round-robin`).
     """
     run.budget.enter("deal")
     score_each(run, "models dealt out in turn", [_dealt(run.space, run.space.shape_index(options.pp, options.tp))])

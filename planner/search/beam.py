@@ -1,4 +1,4 @@
-"""Algorithm 1: simulator-guided greedy and beam search for fixed groups (alpaserve.md 3.2)."""
+"""Algorithm 1: simulator-guided greedy and beam search for fixed groups (OSDI'23 section 4.2)."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ PCIE_S_PER_GIB = 1 / 12
 
 
 def clockwork(run: Run, options: ClockworkOptions) -> None:
-    """A schedule of single-device placements, one a window (alpaserve.md section 5, Clockwork++).
+    """A schedule of single-device placements, one a window (OSDI'23 section 6, Clockwork++).
 
     A window ends with the first request that arrives more than window_s after its start. With foresight each window
     is planned for its own requests, as the authors do (an optimistic upper bound of Clockwork); without, for those of

@@ -100,7 +100,7 @@ def count_requests(model, models):
 
 @njit(cache=True, nogil=True)
 def fill(shape, holds, allowed, catalogue, traffic, rules, control, good_at, latency_s, chosen, good_after):
-    """The authors' fast heuristic (alpaserve.md 3.3): fill the groups of a layout with replicas, in place.
+    """The authors' fast heuristic (OSDI'23 section 4.2): fill the groups of a layout with replicas, in place.
 
     Each step simulates the layout and gives the least-loaded group with any room the most under-served model that
     fits; groups are then sorted by their models again. Ties: more unserved requests first, then the higher model

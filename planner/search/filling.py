@@ -46,7 +46,7 @@ class Filled:
 def fill_layout(
     space: Space, start: Layout, control: np.ndarray, allowed: np.ndarray | None = None, traffic: Traffic | None = None
 ) -> Filled | None:
-    """Fill a layout with replicas (alpaserve.md 3.3, `fill_kernels.fill`).
+    """Fill a layout with replicas (OSDI'23 section 4.2, `fill_kernels.fill`).
 
     Args:
         start: where to begin, usually empty groups.

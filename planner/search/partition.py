@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from planner.search.space import Space
 
-# The authors' value (alpaserve.md 3.4): models whose latencies differ by less may share a bucket.
+# The authors' value (their code): models whose latencies differ by less may share a bucket.
 LATENCY_THRESHOLD = 0.38
 
 
@@ -23,7 +23,7 @@ def group_partitions(space: Space, devices: int, shapes: Sequence[int], mixed: b
     """Ways to cut devices into groups, each a list of configurations.
 
     Equal groups of each power of two that does not cross nodes in parts, in each allowed configuration; what is left
-    over becomes pipelines of its binary digits (alpaserve.md 3.4, `solve_placement_one_eco`). With mixed also each
+    over becomes pipelines of its binary digits (their code, `solve_placement_one_eco`). With mixed also each
     pair of configurations with about half of the devices each.
     """
     node = space.problem.cluster.devices_per_node
@@ -44,7 +44,7 @@ def group_partitions(space: Space, devices: int, shapes: Sequence[int], mixed: b
 
 
 def remainder_shapes(space: Space, devices: int) -> list[int]:
-    """Pipelines of the powers of two that make up a number of devices, ascending (alpaserve.md 3.4)."""
+    """Pipelines of the powers of two that make up a number of devices, ascending (their code)."""
     sizes = [1 << bit for bit in range(devices.bit_length()) if devices >> bit & 1]
     return [space.shapes.index((size, 1)) for size in sizes if (size, 1) in space.shapes]
 

@@ -18,7 +18,7 @@ def map_sources(
     """The model of each source.
 
     Sources without a request in the window are dropped first, as the authors do, and the rest counted through:
-    "stripe" gives source i model i mod n, "blocks" model i * n // sources (alpaserve.md section 5).
+    "stripe" gives source i model i mod n, "blocks" model i * n // sources (OSDI'23 section 6).
 
     Args:
         sources: names, in the order of the trace.

@@ -1,4 +1,4 @@
-"""Arrivals drawn anew per model and window from the window's rate and CV (alpaserve.md section 5)."""
+"""Arrivals drawn anew per model and window from the window's rate and CV (OSDI'23 section 6)."""
 
 from __future__ import annotations
 

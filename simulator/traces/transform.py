@@ -56,7 +56,7 @@ def build_workload(
     Without resampling a rate scale below 1 keeps each request with that probability; above 1 every request gets
     copies (the whole part, and one more with the probability of the rest), each uniform between the request and
     the next of its source (the last: the end of the window), so that bursts stay where they are. Resampling is
-    that of alpaserve.md section 5: see simulator.traces.resample.
+    that of OSDI'23 section 6: see simulator.traces.resample.
 
     Args:
         trace: from read_trace.
