@@ -182,7 +182,7 @@ def own_formats(path):
                 continue
             spec = "".join(p.value for p in part.format_spec.values if isinstance(p, ast.Constant))
             has_unit = isinstance(after, ast.Constant) and UNIT.match(str(after.value))
-            if "," in spec or "%" in spec or (has_unit and re.search(r"\.\d*[fg]$", spec)):
+            if "," in spec or spec.endswith("%") or (has_unit and re.search(r"\.\d*[fg]$", spec)):
                 found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
     return found
 

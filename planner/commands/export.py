@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     files = export_files(placement, inputs, args.to, args.epoch)
     if args.out is not None:
         for path in write_files(files, args.out):
-            print(path, file=sys.stderr)
+            say(str(path), sys.stderr)
     elif len(files) == 1:
         sys.stdout.write(next(iter(files.values())))
     else:

@@ -11,6 +11,7 @@ from planner.parallelise.hardware import Device
 from planner.parallelise.operators import Operator
 from planner.parallelise.plans import Plan, Problem, make_plans
 from planner.parallelise.sharding import COPIED, evaluate_stage
+from simulator import words
 from simulator.errors import InputError
 from simulator.profiles import Profile, ProfileEntry
 from simulator.schema import MAX_STAGES, MAX_TENSOR_DEGREE
@@ -72,7 +73,9 @@ def profile_model(
         raise InputError(f"max_tp is {max_tp}; a whole number from 1 to {MAX_TENSOR_DEGREE} is allowed.")
     calibration = calibration or UNCALIBRATED
     if sequence is not None and not 1 <= sequence <= MAX_SEQUENCE:
-        raise InputError(f"sequence is {sequence}; a whole number of tokens from 1 to {MAX_SEQUENCE:,} is allowed.")
+        raise InputError(
+            f"sequence is {sequence}; a whole number of tokens from 1 to {words.count(MAX_SEQUENCE)} is allowed."
+        )
     problem = Problem(architecture, device, tuple(batches), calibration, cut, weight_memory_gib, sequence)
     ways = [tp for tp in _powers(max_tp) if _divides_heads(architecture, tp)]
     plans, left_out = make_plans(problem, [(pp, tp) for tp in ways for pp in _powers(max_pp)])
