@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import stdtrit
 
 BLOCKS = 20
 
 
 def student_t_95(degrees: int) -> float:
     """97.5 % point of Student's t with that many degrees of freedom (at least 1), for 95 % intervals."""
+    # Here, because loading it takes a tenth of a second of every command.
+    from scipy.special import stdtrit
+
     return float(stdtrit(degrees, 0.975))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import digamma, polygamma
 
 from simulator import words
 from simulator.arrivals import check_renewals, check_total, gamma_arrivals
@@ -59,6 +58,9 @@ def fit_gamma_shape(gaps: np.ndarray, group: np.ndarray, num_groups: int) -> tup
     Returns:
         shape and mean (= shape * scale) of each group: float64, shape (num_groups,).
     """
+    # Here, because loading it takes a tenth of a second of every command.
+    from scipy.special import digamma, polygamma
+
     size = np.bincount(group, minlength=num_groups)
     mean = np.bincount(group, gaps, num_groups) / size
     log_ratio = np.log(mean) - np.bincount(group, np.log(gaps), num_groups) / size
