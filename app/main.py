@@ -28,6 +28,7 @@ PAGES = (
     ("profile", "Profile", ":material/memory:"),
     ("why", "Why share", ":material/school:"),
     ("scenario", "Scenario", ":material/description:"),
+    ("library", "Library", ":material/inventory_2:"),
 )
 
 st.set_page_config(

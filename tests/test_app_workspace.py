@@ -12,6 +12,7 @@ from app.state.compute import Answer, Entry, _cache, answer, search_again
 from app.state.keeping import Keeper, Keeping, begin_if_worth_it, is_worth_keeping, shared_keeper
 from app.state.saved import Kept, documents, found_by_now, restore
 from app.state.session import Session, with_values
+from app.state.shelf import export, together
 from app.state.typed_json import from_json, to_json
 from app.state.workspace import AREA, changed_elsewhere
 from app.store import Part, StoreError
@@ -265,3 +266,90 @@ def test_an_address_that_leads_nowhere_is_said():
     at = run(w="x" * 32)
     assert "There is no workspace at this address" in text_of(at)
     assert at.session_state["session"].complaints[AREA]
+
+
+@pytest.fixture
+def library():
+    """The Library page of a workspace that has something to keep."""
+    session = Session(keeping=Keeping())
+    small(session, PlacementSection(name="Uniform", search={"algorithm": "uniform", "pp": 2, "tp": 1}))
+    begin_if_worth_it(session)
+    shared_keeper().save(session)
+    at = run(w=session.keeping.workspace)
+    at.switch_page("views/library.py").run()
+    assert not at.exception and not at.error
+    return at
+
+
+def press(at, key):
+    at.button(key=key).click().run()
+    assert not at.exception
+    return at
+
+
+def keep_version(at, name, notes=""):
+    at.text_input(key="library.name").set_value(name)
+    at.text_area(key="library.notes").set_value(notes)
+    next(b for b in at.button if b.label == "Keep as a version").click().run()
+    assert not at.exception and not at.error
+
+
+def session_of(at):
+    return at.session_state["session"]
+
+
+def test_versions_are_named_compared_copied_deleted_and_restored(library):
+    session, first = session_of(library), session_of(library).keeping.workspace
+    keep_version(library, "small", "as it began")
+    session.edit("test", lambda s: with_values(s, "cluster", devices=8))
+    session.edit("test", lambda s: with_values(s, "", placements=[
+        {"name": "Uniform", "search": {"algorithm": "uniform", "pp": 4, "tp": 1}}]))  # fmt: skip
+    keep_version(library, "large")
+    assert [v.name for v in shared_keeper().store.versions(first)] == ["large", "small"]
+    library.selectbox(key="library.second").set_value(1).run()
+    assert any("They differ in the cluster. " in m.value for m in library.markdown)
+    press(library, "library.compare")
+    assert [s.name for s in session.scenario.placements] == ["Uniform", "Uniform (small)"]
+    assert session.scenario.cluster.devices == 8
+    press(library, "library.delete:1")
+    assert "small" in text_of(library) and [v.name for v in shared_keeper().store.versions(first)] == ["large"]
+    press(library, "library.undo")
+    press(library, "library.open:1")
+    assert session_of(library).scenario.cluster.devices == 4
+    assert parameter(library, "w") != first
+    assert shared_keeper().store.load(first).parts["scenario"].document["content"]["cluster"]["devices"] == 8
+
+
+def test_an_exported_workspace_is_imported_as_another(library):
+    session, first = session_of(library), session_of(library).keeping.workspace
+    session.add_trace([("mine.csv", TRACE)])
+    keep_version(library, "then")
+    content = export(session)
+    library.file_uploader(key=f"library.import{session.refused}").set_value(("w.zip", content, "application/zip")).run()
+    assert not library.exception and not library.error
+    other = parameter(library, "w")
+    assert other != first and [v.name for v in shared_keeper().store.versions(other)] == ["then"]
+    assert session_of(library).traces.keys() == {("mine.csv",)}
+    refused = session_of(library).refused
+    library.file_uploader(key=f"library.import{refused}").set_value(("x.zip", b"no zip", "application/zip")).run()
+    assert "x.zip" in text_of(library) and parameter(library, "w") == other
+
+
+def test_a_deleted_workspace_is_restored_with_one_click(library):
+    first, scenario = session_of(library).keeping.workspace, session_of(library).scenario
+    press(library, "library.delete")
+    with pytest.raises(StoreError):
+        shared_keeper().store.load(first)
+    assert session_of(library).scenario != scenario
+    press(library, "library.restore")
+    assert session_of(library).scenario == scenario and parameter(library, "w") == first
+
+
+def test_the_placements_of_two_versions_are_bounded():
+    session = Session()
+    many = [{"name": f"p{i}", "search": {"algorithm": "uniform", "pp": 1, "tp": 1}} for i in range(20)]
+    other = [row | {"name": f"q{i}"} for i, row in enumerate(many)]
+    one, two = (with_values(session.scenario, "", placements=rows) for rows in (many, other))
+    with pytest.raises(InputError, match="A and B have 40 placements together; at most 24"):
+        together(one, two, "A", "B")
+    assert together(one, one, "A", "B") == one

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -163,6 +163,16 @@ def restore(session: Session, parts: dict[str, Part], fetch: Callable[[str], byt
             problems.append(f"What was kept of {TITLES[key]} cannot be read: {error}")
     session.edition += 1
     return problems
+
+
+def scenario_in(parts: Mapping[str, Part]) -> Scenario:
+    """The scenario in the parts of a workspace; raises InputError."""
+    if "scenario" not in parts:
+        return first_scenario()
+    document = parts["scenario"].document
+    if not isinstance(document, dict) or document.get("version") != VERSION:
+        raise InputError("This version was written by another version of this program.")
+    return checked_scenario(document["content"])
 
 
 def _scenario(scenario: Scenario) -> dict:

@@ -11,7 +11,7 @@ from app.state.keeping import Keeper, Keeping, begin_if_worth_it, shared_keeper
 from app.state.saved import TITLES, restore
 from app.state.session import Session
 from app.state.sharing import READS, WRITES
-from app.store import StoreError, new_workspace_id
+from app.store import StoreError
 
 AREA = "workspace"
 
@@ -83,6 +83,11 @@ def keep_workspace(session: Session) -> None:
             st.query_params[key] = value
 
 
+def own_id(session: Session) -> str | None:
+    """The address that writes the workspace of a session; None where there is none yet, or it is only read."""
+    return session.keeping.workspace if session.keeping and session.keeping.is_begun else None
+
+
 def own_copy(session: Session) -> None:
     """From now on what a session shows is kept in a workspace of its own."""
     keeper = shared_keeper()
@@ -111,13 +116,6 @@ def reopen(session: Session, address: str) -> None:
     controls, refused, edition = session.controls, session.refused, session.edition
     vars(session).update(vars(fresh))
     session.controls, session.refused, session.edition = controls, refused + 1, edition + 1
-
-
-def begin_anew(session: Session) -> None:
-    """An empty workspace in this tab; the old one stays where it is."""
-    workspace = new_workspace_id()
-    shared_keeper().store.create(workspace)
-    reopen(session, workspace)
 
 
 def changed_elsewhere(session: Session) -> str | None:
