@@ -108,6 +108,15 @@ def test_plan_takes_another_algorithm(capsys, scenario):
     assert document["placements"][0]["search"]["algorithm"] == "round_robin"
 
 
+def test_plan_tightens_the_bound_when_asked(capsys, scenario):
+    quick = run_json(capsys, "plan", scenario)["placements"][0]
+    tight = run_json(capsys, "plan", scenario, "--bound-seconds", "0.5")["placements"][0]
+    assert tight["slo_attainment"] <= tight["search"]["bound"] <= quick["search"]["bound"]
+    assert tight["search"]["bound_reason"]
+    status, _, err = run(capsys, "plan", scenario, "--bound-seconds", "-1")
+    assert status == 2 and "--bound-seconds is '-1'; a number above 0" in err
+
+
 def test_sweep_and_capacity_find_where_the_target_is_reached(capsys, scenario):
     document = run_json(capsys, "sweep", scenario, "--over", "devices=2,4,8", "--target", "0.9")
     found = {c["placement"]: c["devices"] for c in document["crossings"]}

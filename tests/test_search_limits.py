@@ -1,6 +1,8 @@
 """What limits do to a search: they end it, and nothing else."""
 
 import itertools
+import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ from hypothesis import strategies as st
 from planner.search import ALGORITHMS, NoPlacement, configure, search
 from planner.search.budget import Asked, Budget, MaxEvaluations, MaxSeconds, NoImprovement, Stopped, Tally
 from planner.search.options import describe
-from simulator import InputError, Placement
+from planner.search.scoring import attainment
+from planner.search.workers import Workers
+from simulator import InputError, Placement, simulate
 from tests.search_cases import random_problem
 
 OPTIONS = {"refine": {"placement": Placement(())}, "clockwork": {"window_s": 5.0}} | {
@@ -82,7 +86,7 @@ def test_too_many_windows_are_refused_before_they_are_cut():
     big = type(workload)(np.arange(30_000) * 10.0, np.zeros(30_000, np.int32), workload.num_models)
     problem = random_problem(5)
     problem = type(problem)(problem.models, problem.cluster, big, problem.serving)
-    with pytest.raises(InputError, match="more than 20,000 windows"):
+    with pytest.raises(InputError, match="more than 20.000 windows"):
         search(problem, "clockwork", window_s=1.0)
 
 
@@ -119,3 +123,43 @@ def test_every_option_is_described_and_arguments_of_the_search_are_none(algorith
     for name in ("executor", "seed", "problem", "on_progress", "run"):
         with pytest.raises(InputError, match=f"has no option '{name}'"):
             configure(algorithm, {name: 1})
+
+
+def test_a_limit_before_the_first_placement_deals_models_out_and_says_so():
+    problem = middling(7)
+    for algorithm in ("greedy", "beam", "uniform", "selective_replication", "alpaserve"):
+        result = search(problem, algorithm, time_limit_s=1e-9, **OPTIONS.get(algorithm, {}))
+        assert result.stop_reason == "time limit" and any(group.models for group in result.placement.groups)
+        counted = simulate(problem.models, result.placement, problem.workload, problem.serving).slo_attainment
+        assert result.score == pytest.approx(counted, abs=1e-12)
+        rescued = result.steps[-1].what.startswith("models dealt out") and algorithm != "alpaserve"
+        assert rescued == any("before the first placement of this algorithm" in note for note in result.notes)
+
+
+def test_what_is_abandoned_keeps_a_control_that_stays_set():
+    workers = Workers(Budget(0.05, None, Asked(lambda: None)))
+    before, ended = workers.control, threading.Event()
+
+    def deaf(control):
+        ended.wait()
+        return control[0]
+
+    with pytest.raises(Stopped):
+        list(workers.each([(deaf, (before,))], abandon=True))
+    assert before[0] == 1 and workers.control is not before and workers.control[0] == 0
+    ended.set()
+    workers.close()
+
+
+def test_a_simulation_stops_when_control_is_set():
+    problem = middling(9)
+    placement = search(problem, "uniform", pp=1).placement
+    assert attainment(problem, placement, problem.workload, np.ones(1, np.int64)) is None
+
+
+def test_the_score_of_batched_serving_is_simulated():
+    problem = middling(11)
+    problem = replace(problem, serving=replace(problem.serving, max_batch_size=2))
+    result = search(problem, "uniform", pp=1)
+    counted = simulate(problem.models, result.placement, problem.workload, problem.serving).slo_attainment
+    assert result.score == pytest.approx(counted, abs=1e-12) and not result.notes

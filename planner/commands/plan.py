@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from planner.commands.interrupt import INTERRUPTED, Interrupt
@@ -17,11 +18,13 @@ from planner.commands.options import (
 )
 from planner.commands.report import ProgressLine, marked, percent, print_json, print_notices, print_table
 from planner.commands.simulate import check_any, print_remarks_of
-from planner.compare import Comparison, compare, outcome_json, placement_section
+from planner.compare import Comparison, PlacementOutcome, compare, outcome_json, placement_section
+from planner.problem import Problem
 from planner.scenario.file import dump_scenario, load_scenario
 from planner.scenario.inputs import SAMPLE_PREFIX, build_inputs
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
-from simulator import words
+from planner.search import Bound, upper_bound
+from simulator import Schedule, words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--algorithm", metavar="A", help="this one instead of the file's")
     parser.add_argument("--seed", metavar="N", help="instead of the file's")
     parser.add_argument("--time-limit", metavar="S", help="seconds for each search, instead of the file's")
+    parser.add_argument("--bound-seconds", metavar="S", help="tighten the bound for so long; by default not at all")
     parser.add_argument("--out", metavar="NEW.yaml", help="the scenario with the found placements filled in")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(run=run)
@@ -39,12 +43,16 @@ def run(args: argparse.Namespace) -> int:
     check_output("--out", args.out)
     seed = whole_number("--seed", args.seed, 0, MAX_SEED)
     time_limit_s = positive_number("--time-limit", args.time_limit, MAX_TIME_LIMIT_S)
+    bound_s = positive_number("--bound-seconds", args.bound_seconds, MAX_TIME_LIMIT_S)
     scenario = load_scenario(args.scenario)
     wanted = searches_only(scenario, args.algorithm, seed, time_limit_s)
     inputs = build_inputs(scenario)
     print_notices(inputs.notices)
     with Interrupt() as interrupt:
-        comparison = compare(wanted, ProgressLine(interrupt), inputs=inputs)
+        progress = ProgressLine(interrupt)
+        comparison = compare(wanted, progress, inputs=inputs)
+        if bound_s is not None and comparison.outcomes:
+            comparison = with_bound(comparison, tightened(inputs.problem, bound_s, progress))
     print_notices(comparison.placement_notices)
     for outcome in comparison.outcomes:
         print_notices(outcome.search.notes)
@@ -76,6 +84,26 @@ def searches_only(scenario: Scenario, algorithm: str | None, seed: int | None, t
             asked = {key: asked[key] for key in asked if key in SearchSection.model_fields}
         placements.append(section.model_copy(update={"search": SearchSection(**asked)}))
     return scenario.model_copy(update={"placements": placements}).in_folder(scenario.folder)
+
+
+def tightened(problem: Problem, time_limit_s: float, on_progress: ProgressLine) -> Bound:
+    """The bound, tightened for so many seconds or until it is stopped."""
+
+    def report(attainment: float) -> bool | None:
+        return on_progress("bound", f"at most {attainment:.2%} is possible")
+
+    return upper_bound(problem, time_limit_s, report)
+
+
+def with_bound(comparison: Comparison, bound: Bound) -> Comparison:
+    """The comparison with another bound beside every placement that was found; schedules have none."""
+
+    def changed(outcome: PlacementOutcome) -> PlacementOutcome:
+        if isinstance(outcome.placement, Schedule):
+            return outcome
+        return replace(outcome, search=replace(outcome.search, bound=bound))
+
+    return replace(comparison, outcomes=tuple(map(changed, comparison.outcomes)))
 
 
 def with_found(scenario: Scenario, comparison: Comparison) -> Scenario:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from simulator import InputError
 
 POLL_S = 0.02
+# Limit and Stop may be overrun by so much, to give an answer its figure.
+GRACE_S = 0.2
 
 
 class Stopped(Exception):
@@ -112,13 +114,14 @@ class Budget:
         self.tally, self.asked = Tally(), asked
         self._time = None if time_limit_s is None else MaxSeconds(time_limit_s)
         self._evaluations = None if max_evaluations is None else MaxEvaluations(max_evaluations)
-        self._whole = self._time
+        self._whole, self._listening = self._time, True
         self.more: list[StopCondition] = []
 
     @property
     def conditions(self) -> list[StopCondition]:
         """All conditions, urgent ones first; an algorithm may add `more`."""
-        given = (self._time, self.asked, self._evaluations, *self.more)
+        asked = self.asked if self._listening else None
+        given = (self._time, asked, self._evaluations, *self.more)
         return [condition for condition in given if condition is not None]
 
     @property
@@ -136,13 +139,21 @@ class Budget:
         return (1 << 60) if self._evaluations is None else max(self._evaluations.limit - self.tally.evaluations, 0)
 
     def keep_back(self, share: float) -> None:
-        """Leave a share of the time limit for what comes after the search."""
+        """Leave a share of the time limit, beside what is kept back already, for what comes after the search."""
         if self._time is not None and share:
-            self._whole, self._time = self._time, MaxSeconds(self._time.limit_s * (1 - share))
+            self._time = MaxSeconds(self._time.limit_s - share * self._whole.limit_s)
 
     def only_time(self) -> None:
         """The search is over; what comes after it may use all that is left of the time."""
         self._time, self._evaluations, self.more = self._whole, None, []
+
+    def grace(self, stop_reason: str) -> None:
+        """What comes now gives the answer its figure and may take GRACE_S, even after the time limit or Stop."""
+        self.only_time()
+        if stop_reason == "cancelled":
+            self._time, self._listening = MaxSeconds(self.tally.seconds + GRACE_S), False
+        elif self._time is not None:
+            self._time = MaxSeconds(max(self._time.limit_s, self.tally.seconds + GRACE_S))
 
     def spend(self, evaluations: int) -> None:
         """Count scored placements."""

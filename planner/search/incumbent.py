@@ -15,6 +15,7 @@ MAX_ALTERNATIVES = 8
 class Incumbent:
     """Attributes:
     placement, score: the best so far and its attainment, 0..1; None before the first was scored.
+    highest: the best attainment of any step; a choice of what holds on other days may score a little less.
     layout: the same as arrays, if it is one.
     steps: the history.
     """
@@ -23,6 +24,7 @@ class Incumbent:
         self._tally = tally
         self.placement: Placement | Schedule | None = None
         self.score: float | None = None
+        self.highest: float | None = None
         self.layout: Layout | None = None
         self.steps: list[Step] = []
 
@@ -40,6 +42,7 @@ class Incumbent:
     ) -> None:
         """Take a placement as the best so far and record the step."""
         self.placement, self.score, self.layout = placement, score, layout
+        self.highest = score if self.highest is None else max(score, self.highest)
         tally = self._tally
         tally.improved_at = tally.evaluations
         top = sorted(alternatives, key=lambda a: -a.score)[:MAX_ALTERNATIVES]

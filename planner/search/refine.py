@@ -43,7 +43,9 @@ PATIENT_SHARE = 0.4
 def refine(run: Run, options: RefineOptions) -> None:
     """Improve a given placement by local changes: replicas join, leave, move, trade places; groups are rebuilt."""
     run.budget.enter("score the given placement")
-    starts = score_each(run, "the given placement", [run.space.layout(options.placement)]) + fall_back(run)
+    given = score_each(run, "the given placement", [run.space.layout(options.placement)])
+    run.pool.floor = max([run.pool.floor, *(scored.good for scored in given)])
+    starts = given + fall_back(run)
     if run.start is not None:
         starts.append(run.start)
     starts.sort(key=lambda s: -s.good)
@@ -134,7 +136,14 @@ class Improvement:
             self.best_good = max(self.best_good, self._best().best_good)
             if self.training.is_whole:
                 self._confirm()
+                self._keep()
         return tried
+
+    def _keep(self) -> None:
+        """Remember where the chains stand and the best they met."""
+        for walk in self.walks:
+            self.run.pool.add(Layout(walk.best_shape, walk.best_holds), int(walk.best_good))
+            self.run.pool.add(Layout(walk.shape, walk.holds), int(walk.good_at[-1].sum()))
 
     def _best(self) -> Walk:
         return max(self.walks, key=lambda walk: walk.best_good)

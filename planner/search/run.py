@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from planner.search.budget import Asked, Budget
 from planner.search.incumbent import Incumbent
+from planner.search.pool import Pool
 from planner.search.result import Alternative, Progress
 from planner.search.space import Layout, Space
 from planner.search.workers import Workers
@@ -24,6 +25,7 @@ class Run:
     space: the problem as arrays. seed: for whatever is random.
     traffic: what is planned for: the problem's, or with resamplings other days as well.
     budget, workers, incumbent: limits, threads, the best so far.
+    pool: good layouts to choose from in the end.
     start: the placement that the search was given to begin with, scored; None if there is none.
     notes: sentences worth telling.
     partial: what is missing where a schedule is the beginning of an answer only; None otherwise.
@@ -35,6 +37,7 @@ class Run:
     budget: Budget
     workers: Workers
     incumbent: Incumbent
+    pool: Pool = field(default_factory=Pool)
     start: Scored | None = None
     notes: list[str] = field(default_factory=list)
     partial: str | None = None
@@ -78,7 +81,7 @@ def begin_run(
         tally = budget.tally
         return on_progress(
             Progress(
-                tally.phase, tally.evaluations, incumbent.score, tally.seconds, budget.time_left_s,
+                tally.phase, tally.evaluations, incumbent.highest, tally.seconds, budget.time_left_s,
                 incumbent.placement, tuple(incumbent.steps),
             )
         )  # fmt: skip

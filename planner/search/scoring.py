@@ -68,7 +68,7 @@ def begin_with(run: Run, placement: Placement) -> None:
     scored = score_layout(run.space, run.space.layout(placement), run.workers.control, run.traffic)
     run.budget.spend(1)
     run.offer("the given placement", scored.layout, scored.good)
-    run.start = scored
+    run.start, run.pool.floor = scored, scored.good
 
 
 def attainment(
@@ -81,7 +81,7 @@ def attainment(
     """The SLO attainment of a placement on some traffic under the problem's or other rules; None if stopped."""
     try:
         result = simulate(
-            problem.models, placement, workload, serving or problem.serving, lambda *_: control[0] == 0
+            problem.models, placement, workload, serving or problem.serving, lambda *_: not control[0]
         )  # fmt: skip
     except Cancelled:
         return None

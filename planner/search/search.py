@@ -5,24 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import replace
 from threading import Thread
 from typing import Any
 
 from planner.problem import Problem
+from planner.search.baselines import fall_back
 from planner.search.bound import Bound, upper_bound
 from planner.search.budget import Stopped
+from planner.search.holding import choose
 from planner.search.preparation import SEARCHING
 from planner.search.registry import configure, find_algorithm
 from planner.search.result import Progress, SearchResult
 from planner.search.run import Run, begin_run
-from planner.search.scoring import begin_with
+from planner.search.scoring import attainment, begin_with
 from planner.search.space import Space
 from planner.search.training import check_held_out, hold_out, with_other_days
-from simulator import InputError, Placement, Schedule, simulate
+from simulator import InputError, Placement, Schedule
+from simulator.preparation import preparation_for
 
 # Of a time limit, for testing on other days.
 HELD_OUT_SHARE = 0.2
+# Of a time limit, for the simulation of the answer where its score is not counted already.
+SIMULATION_SHARE = 0.05
 # The bound is computed beside the search; so long is waited for it after the end.
 BOUND_GRACE_S = 0.1
 
@@ -84,6 +90,7 @@ def search(
 
     configure(algorithm, options)
     SEARCHING.wait(report)
+    preparation_for(problem.serving).wait(report)
     return find(
         problem, algorithm, seed, time_limit_s, on_progress, max_evaluations, executor, held_out, start, **options
     )
@@ -110,15 +117,21 @@ def find(
         stop_reason = "done"
         try:
             if resamplings:
-                run.traffic = with_other_days(problem, resamplings, seed)
+                tasks = [(with_other_days, (problem, resamplings, seed))]
+                (run.traffic,) = run.workers.each(tasks, abandon=True)
             if start is not None:
                 begin_with(run, start)
             run.budget.keep_back(HELD_OUT_SHARE if held_out else 0.0)
+            run.budget.keep_back(0.0 if _is_counted(run) else SIMULATION_SHARE)
             chosen.function(run, configured)
         except Stopped as stopped:
             stop_reason = stopped.reason
+            _rescue(run, stop_reason)
         run.budget.only_time()
+        if stop_reason != "cancelled":
+            choose(run)
         placement, score = _best(run, start, chosen.title, stop_reason)
+        run.budget.only_time()
         partial = None
         if isinstance(placement, Schedule) and run.partial is not None:
             partial = f"This schedule is partial: {run.partial} before the end; its figure counts the rest too."
@@ -142,26 +155,53 @@ def find(
         )
 
 
-def _best(run: Run, start: Placement | None, title: str, stop_reason: str) -> tuple[Placement | Schedule, float]:
-    """The best placement and its score under the problem's own rules; raises if nothing was scored.
+def _rescue(run: Run, stop_reason: str) -> None:
+    """Where a limit came before anything was scored, answer with models dealt out in turn, and say so.
 
-    The kernels' count is the simulator's where requests are served one by one; elsewhere it is simulated.
+    Not for schedules, of which a single placement is no beginning, nor after Stop, by which nobody waits for anything.
     """
-    problem, best = run.space.problem, run.incumbent.placement
+    if run.incumbent.placement is not None or run.partial is not None or stop_reason == "cancelled":
+        return
+    run.budget.grace(stop_reason)
+    with suppress(Stopped):
+        fall_back(run)
+    if run.incumbent.placement is not None:
+        said = f"The {stop_reason} came before the first placement of this algorithm; models are dealt out in turn."
+        run.notes.append(said)
+
+
+def _is_counted(run: Run) -> bool:
+    """Whether the kernels' count is the simulator's: requests are served one by one, and no other days are counted."""
+    workload = run.space.problem.workload
+    return run.space.problem.serving.max_batch_size == 1 and run.traffic is run.space.traffic and len(workload) > 0
+
+
+def _best(run: Run, start: Placement | None, title: str, stop_reason: str) -> tuple[Placement | Schedule, float]:
+    """The best placement and its score under the problem's own rules; raises if nothing was scored."""
+    best = run.incumbent.placement
     if best is None:
         raise NoPlacement(title, stop_reason)
-    by_count = problem.serving.max_batch_size == 1 and run.traffic is run.space.traffic
-    if by_count and not isinstance(best, Schedule) and len(problem.workload):
+    if _is_counted(run) and not isinstance(best, Schedule):
         return replace(best, name=title), run.incumbent.score
-    placement, score = best, _simulated(problem, best)
-    if start is not None and (given := _simulated(problem, start)) > score:
-        placement, score = start, given
+    run.budget.grace(stop_reason)
+    score = _simulated(run, best)
+    if score is None:
+        run.notes.append("No time was left to simulate the answer: its score is that of requests served one by one.")
+        return replace(best, name=title), run.incumbent.score
+    if start is not None and (given := _simulated(run, start)) is not None and given > score:
+        best, score = start, given
         run.notes.append("Nothing better than the placement to begin with was found.")
-    return replace(placement, name=title), score
+    return replace(best, name=title), score
 
 
-def _simulated(problem: Problem, placement: Placement | Schedule) -> float:
-    return simulate(problem.models, placement, problem.workload, problem.serving).slo_attainment
+def _simulated(run: Run, placement: Placement | Schedule) -> float | None:
+    """The attainment under the problem's own rules; None where the limits end the simulation."""
+    problem = run.space.problem
+    scores: list[float | None] = []
+    with suppress(Stopped):
+        # What was finished before the end counts.
+        scores.extend(run.workers.each([(attainment, (problem, placement, problem.workload, run.workers.control))]))
+    return scores[0] if scores else None
 
 
 def _in_background(function: Callable[[Problem], Bound], problem: Problem) -> Future[Bound]:

@@ -60,7 +60,7 @@ def build_training(traffic: Traffic, num_models: int) -> Training:
 
 def with_other_days(problem: Problem, resamplings: int, seed: int) -> Traffic:
     """The problem's traffic and so many other days like it, end to end."""
-    days = [problem.workload, *(resample(problem, _seed(seed, day)) for day in range(resamplings))]
+    days = [problem.workload, *(resample(problem, day_seed(seed, day)) for day in range(resamplings))]
     return build_traffic(_end_to_end(days))
 
 
@@ -100,12 +100,13 @@ def hold_out(run: Run, placement: Placement | Schedule, count: int, planned_for:
 
     Returns None if count is 0 or no day was finished.
     """
-    days = [None, *(_seed(run.seed, day) for day in range(planned_for))]
-    others = [_seed(run.seed, SEEDS_PER_SEARCH // 2 + day) for day in range(count)] if count else []
+    days = [None, *(day_seed(run.seed, day) for day in range(planned_for))]
+    others = [day_seed(run.seed, SEEDS_PER_SEARCH // 2 + day) for day in range(count)] if count else []
     arguments = (run.space.problem, placement, run.workers.control)
     scores: list[float] = []
     try:
-        for score in run.workers.each((_on_day, (*arguments, day)) for day in days + others if others):
+        tasks = ((_on_day, (*arguments, day)) for day in days + others if others)
+        for score in run.workers.each(tasks, abandon=True):
             if score is not None:
                 scores.append(score)
     except Stopped as stopped:
@@ -124,15 +125,14 @@ def check_held_out(count: int) -> None:
         raise InputError(f"held_out is {count}; a whole number from 0 to {MAX_HELD_OUT} is allowed.")
 
 
-def _on_day(
-    problem: Problem, placement: Placement | Schedule, control: np.ndarray, day_seed: int | None
-) -> float | None:
+def _on_day(problem: Problem, placement: Placement | Schedule, control: np.ndarray, seed: int | None) -> float | None:
     """The attainment on a resampled day, or on the problem's own traffic; None if stopped."""
-    workload = problem.workload if day_seed is None else resample(problem, day_seed)
+    workload = problem.workload if seed is None else resample(problem, seed)
     return attainment(problem, placement, workload, control)
 
 
-def _seed(seed: int, day: int) -> int:
+def day_seed(seed: int, day: int) -> int:
+    """The seed of a resampled day of a search."""
     # Windows of a day are drawn with consecutive seeds, of which NumPy's legacy generator takes 32 bits.
     return int(np.random.default_rng([seed, day]).integers(1 << 31))
 

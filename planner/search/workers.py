@@ -27,13 +27,17 @@ class Workers:
         """Stop what is under way; threads of our own end."""
         self.control[0] = 1
         if self._own_executor is not None:
-            self._own_executor.shutdown()
+            self._own_executor.shutdown(wait=False)
 
-    def each(self, tasks: Iterable[tuple[Callable, tuple]]) -> Iterator:
+    def each(self, tasks: Iterable[tuple[Callable, tuple]], abandon: bool = False) -> Iterator:
         """Results of (function, arguments) in order, WORKERS at a time in other threads.
 
         When a condition ends the search nothing more is begun; where it is urgent, `control` is set. What was under
         way is still yielded, and then Stopped is raised.
+
+        Args:
+            abandon: what is under way at an urgent end is not waited for, because it works for long without looking at
+                `control` and changes nothing that others read.
         """
         waiting: list[Future] = []
         stopped: Stopped | None = None
@@ -43,20 +47,27 @@ class Workers:
                 waiting.append(self._executor.submit(task[0], *task[1]))
             if not waiting:
                 break
-            stopped = self._wait(waiting[0], stopped)
+            stopped = self._wait(waiting[0], stopped, abandon)
+            if not waiting[0].done():
+                break
             yield waiting.pop(0).result()
             stopped = stopped or self._look()
         if stopped is not None:
+            if waiting:
+                # Who was abandoned keeps a control that stays set.
+                self.control = np.zeros(1, dtype=np.int64)
             self.control[0] = 0
             raise stopped
 
-    def _wait(self, future: Future, stopped: Stopped | None) -> Stopped | None:
+    def _wait(self, future: Future, stopped: Stopped | None, abandon: bool) -> Stopped | None:
         while True:
             left_s = self.budget.time_left_s
             wait([future], timeout=POLL_S if not left_s else min(POLL_S, left_s))
             if future.done():
                 return stopped
             stopped = self._look() or stopped
+            if abandon and stopped is not None and stopped.urgent:
+                return stopped
 
     def _look(self) -> Stopped | None:
         try:
