@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +21,7 @@ from simulator.traces.cells import (
     in_zone,
     instants,
     numbers,
+    whole_nanoseconds,
     whole_numbers,
 )
 from simulator.traces.clock import EPOCH_S, MAX_CLOCK
@@ -79,7 +79,8 @@ def _column(file: TraceFile, grid: Grid, wanted: str) -> str:
     near = difflib.get_close_matches(wanted, grid.names, 1, 0.6)
     hint = f" Is '{near[0]}' meant?" if near else ""
     shown = ", ".join(grid.names[:8])[:200] + (", ..." if len(grid.names) > 8 else "")
-    raise InputError(f"{file.name} has no column '{wanted}'; {shown} are allowed.{hint}")
+    # A header may hold line ends.
+    raise InputError(" ".join(f"{file.name} has no column '{wanted}'; {shown} are allowed.{hint}".split()))
 
 
 class Cells:
@@ -223,9 +224,7 @@ class Clock:
             counts = "since 1970" if self.is_epoch else "from a start of its own"
             cells.refuse(name, column, int(odd[0]), f"a time in {columns.unit} {counts}, as in the first row,")
         if self.is_epoch:
-            # Whole nanoseconds since 1970 do not fit into a double.
-            with suppress(pa.ArrowInvalid):
-                values = np.asarray(pc.cast(pc.utf8_trim_whitespace(as_text(column)), pa.int64()))
+            values = whole_nanoseconds(column, columns.decimal, PER_SECOND[columns.unit])
         self.pieces.append(values)
 
     def arrivals(self, cells: Cells) -> tuple[np.ndarray, list[str]]:
@@ -241,11 +240,9 @@ class Clock:
                     "forward then); the right zone, or dates with their offset such as +02:00, are allowed."
                 )
             return found.utc_ns, _repeated_notice(found.repeated, name, columns.zone)
-        per_second = PER_SECOND[columns.unit]
         if self.is_epoch:
-            scale = 10**9 // int(per_second)
-            return (joined * scale if joined.dtype == np.int64 else np.round(joined * scale).astype(np.int64)), []
-        arrival_s = joined / per_second
+            return joined, []
+        arrival_s = joined / PER_SECOND[columns.unit]
         late = np.flatnonzero(arrival_s > MAX_TIME_S)
         if late.size:
             raise InputError(
@@ -295,10 +292,11 @@ def recognise(file: TraceFile, complaint: UnknownFormatError, limits: TraceLimit
         raise InputError(f"{complaint} {guess.reasons[0]}")
     if guess.confidence == "clear":
         return resolve_columns(file, guess.columns, limits)
-    raise InputError(
+    nearest = (
         f"{complaint} {' '.join(guess.reasons)} The nearest reading, if that is meant: --columns "
         f"{short_text(guess.columns)} (in a scenario workload.trace.columns)."
     )
+    raise InputError(" ".join(nearest.split()))
 
 
 def short_text(columns: Columns) -> str:

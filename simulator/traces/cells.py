@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,29 @@ def numbers(column: pa.Array, decimal: str) -> np.ndarray:
 
     Raises BadCellError.
     """
+    try:
+        values = pc.cast(_plain(column, decimal), pa.float64())
+    except pa.ArrowInvalid as error:
+        raise BadCellError from error
+    return np.array(values.fill_null(float("nan")))
+
+
+def whole_nanoseconds(column: pa.Array, decimal: str, per_second: float) -> np.ndarray:
+    """Numbers of so many units per second as int64 nanoseconds, to the last digit: a double has too few for 1970.
+
+    Cells with an exponent or more digits than nanoseconds are rounded. They must be numbers from 0 on that fit.
+    """
+    places = {1.0: 9, 1e3: 6, 1e6: 3, 1e9: 0}[per_second]
+    try:
+        exact = pc.cast(_plain(column, decimal), pa.decimal128(20, places))
+        scale = pa.scalar(Decimal(10**places), pa.decimal128(10, 0))
+        return np.asarray(pc.cast(pc.multiply(exact, scale), pa.int64()))
+    except pa.ArrowInvalid:
+        return np.round(numbers(column, decimal) * 10**places).astype(np.int64)
+
+
+def _plain(column: pa.Array, decimal: str) -> pa.Array:
+    """Numbers as text with a decimal point and nothing else, null where a cell is empty."""
     text = pc.utf8_trim_whitespace(as_text(column))
     grouped = pc.match_substring_regex(text, _GROUPED[decimal])
     if pc.any(grouped).as_py():
@@ -54,11 +78,7 @@ def numbers(column: pa.Array, decimal: str) -> np.ndarray:
             raise BadCellError
         text = pc.replace_substring(text, ",", ".")
     is_empty = pc.or_(pc.equal(text, ""), pc.is_in(pc.utf8_lower(text), pa.array(["nan", "null", "undefined"])))
-    try:
-        values = pc.cast(pc.if_else(is_empty, pa.scalar(None, pa.string()), text), pa.float64())
-    except pa.ArrowInvalid as error:
-        raise BadCellError from error
-    return np.array(values.fill_null(float("nan")))
+    return pc.if_else(is_empty, pa.scalar(None, pa.string()), text)
 
 
 def whole_numbers(column: pa.Array, decimal: str, low: int, high: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from simulator import words
 from simulator.errors import InputError
@@ -52,6 +52,16 @@ class TraceFile:
         self.stream.seek(0)
         return self.stream.read(size)
 
+    def apart(self) -> BinaryIO:
+        """The bytes once more, with a position of their own.
+
+        Arrow reads ahead in a thread, also when nobody listens any more; it must not move the position under those who
+        walk the lines.
+        """
+        if isinstance(self.stream, io.BytesIO):
+            return io.BytesIO(self.stream.getvalue())
+        return _Apart(os.dup(self.stream.fileno()))
+
     def lines(self) -> Iterator[tuple[str, bytes]]:
         """Every line with its place in words; raises InputError for one that is too long to be meant."""
         self.stream.seek(0)
@@ -64,6 +74,26 @@ class TraceFile:
                     f"{where} is longer than {words.count(_MAX_LINE_BYTES)} bytes, the most that is allowed."
                 )
             yield where, line
+
+
+class _Apart(io.RawIOBase):
+    """Reads a descriptor of its own without the position that others share."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor, self._position = descriptor, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        read = os.preadv(self._descriptor, [buffer], self._position)
+        self._position += read
+        return read
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()
 
 
 def as_inputs(paths_or_buffers: TraceInput | Sequence[TraceInput]) -> list[TraceInput]:

@@ -54,8 +54,8 @@ def open_grid(file: TraceFile, columns: Columns, limits: TraceLimits) -> Grid:
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Names without surrounding blanks; those that stand more than once, or are empty, are numbered."""
-    stripped = [name.strip() or f"column {i + 1}" for i, name in enumerate(names)]
+    """Names in one line; those that stand more than once, or are empty, are numbered."""
+    stripped = [" ".join(name.split()) or f"column {i + 1}" for i, name in enumerate(names)]
     seen: dict[str, int] = {}
     result = []
     for name in stripped:
@@ -133,11 +133,10 @@ def _lines_before(file: TraceFile, is_named: bool) -> int:
 def _text_batches(
     file: TraceFile, names: Sequence[str], wanted: Sequence[str], delimiter: str, skip: int
 ) -> Iterator[Batch]:
-    file.stream.seek(0)
     fields = {name: f"c{names.index(name)}" for name in wanted}
     try:
         reader = pa_csv.open_csv(
-            pa.PythonFile(file.stream, mode="r"),
+            pa.PythonFile(file.apart(), mode="r"),
             read_options=pa_csv.ReadOptions(
                 column_names=[f"c{i}" for i in range(len(names))], skip_rows=skip, block_size=_BLOCK_BYTES
             ),

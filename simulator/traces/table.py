@@ -161,9 +161,8 @@ def _check_header(file: TraceFile, layout: Layout, columns: Mapping[str, Kind]) 
 def _arrow_batches(
     file: TraceFile, layout: Layout, columns: Mapping[str, Kind], position: Mapping[str, str]
 ) -> Iterator[pa.RecordBatch]:
-    file.stream.seek(0)
     reader = pa_csv.open_csv(
-        pa.PythonFile(file.stream, mode="r"),
+        pa.PythonFile(file.apart(), mode="r"),
         read_options=pa_csv.ReadOptions(
             column_names=[f"c{i}" for i in range(len(layout.header))],
             skip_rows=layout.skip_lines,
@@ -176,7 +175,6 @@ def _arrow_batches(
             strings_can_be_null=False,
         ),
     )
-    # Closing an Arrow reader would close the stream with it, and the slow path may still want that.
     yield from reader
 
 
