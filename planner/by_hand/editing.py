@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from simulator import Cluster, Group, InputError, Model, Placement, words
 from simulator.placement import MEMORY_TOLERANCE_GIB, group_weight_gib
@@ -207,6 +206,9 @@ def aligned(before: Placement, after: Placement) -> Placement:
     pairs = np.array([[_likeness(old, new) for old in before.groups] for new in after.groups])
     partner: dict[int, int] = {}
     if pairs.size:
+        # Imported here: half a second that few need.
+        from scipy.optimize import linear_sum_assignment
+
         rows, columns = linear_sum_assignment(pairs, maximize=True)
         partner = {int(new): int(old) for new, old in zip(rows, columns, strict=True) if pairs[new, old] > 0}
     groups = [

@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from scipy.optimize import minimize
 
 from planner.search.bound_kernels import dual_slopes, dual_terms, served_alone
 from planner.search.space import Space
@@ -95,6 +94,9 @@ class BoundProgram:
 
     def tighten(self, time_limit_s: float, on_step: Callable[[float], bool | None] | None = None) -> float:
         """Look for a lower bound and return it, 0..1; `on_step` is told the bound and stops the work with False."""
+        # Imported here: half a second that few need.
+        from scipy.optimize import minimize
+
         end_s = time.monotonic() + time_limit_s
         sizes = (self._requests.size, self._time_s.size, self._weight_gib[0].size)
         mean_s = self._latency_s.mean(where=self._latency_s > 0) if self._latency_s.any() else 1.0

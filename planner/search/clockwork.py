@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from planner.search.filling import fill_layout
 from planner.search.options import ClockworkOptions
@@ -76,6 +75,9 @@ def _keep_in_place(space: Space, before: Layout, after: Layout) -> Layout:
         return after
     weight_gib = space.catalogue.weight_gib[space.catalogue.first_row + after.shape[0], 0]
     kept_gib = (before.holds * np.where(np.isfinite(weight_gib), weight_gib, 0.0)) @ after.holds.T
+    # Imported here: half a second that few need.
+    from scipy.optimize import linear_sum_assignment
+
     _, group = linear_sum_assignment(kept_gib, maximize=True)
     return Layout(after.shape[group], after.holds[group])
 
