@@ -194,16 +194,19 @@ def check_renewals(
     Args:
         rate_per_s, cv, duration_s: one each a process or window, broadcast; from 0 on, CV above 0.
     """
-    # Here, because it takes long to load and few callers need it.
-    from scipy.special import gammaincc
-
     mean = np.atleast_1d(np.asarray(rate_per_s, dtype=np.float64) * duration_s)
     square = np.asarray(cv, dtype=np.float64) ** 2
     if mean.sum() > max_requests:
         check_total(float(mean.sum()), max_requests=max_requests)
     # Two upper bounds on the mean number of renewals: Lorden's, and the wait for one gap longer than the window.
+    expected = np.where(mean > 0, mean + square, 0.0)
+    if expected.sum() <= 2 * max_requests and (expected / np.maximum(1.2 * mean, 1)).sum() <= MAX_DRAWS:
+        return
+    # Here, because it takes long to load and few callers need it.
+    from scipy.special import gammaincc
+
     long_gap = gammaincc(1 / square, np.minimum(mean / square, 1e300))
-    expected = np.where(mean > 0, np.minimum(mean + square, 1 / np.maximum(long_gap, 1e-100)), 0.0)
+    expected = np.minimum(expected, 1 / np.maximum(long_gap, 1e-100))
     draws = (expected / np.maximum(1.2 * mean, 1)).sum()
     if expected.sum() > 2 * max_requests or draws > MAX_DRAWS:
         raise _too_bursty(float(np.sqrt(square.max())), f"can make {words.count(expected.sum())}", max_requests)

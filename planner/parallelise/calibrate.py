@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import lsq_linear
 
 from planner.parallelise.architectures import Architecture
 from planner.parallelise.cost import Calibration
@@ -122,6 +121,9 @@ def _plans_of(problem: Problem, measurements: Sequence[Measurement]) -> dict[tup
 
 def _factors(fitted: Sequence[Measurement], plans: dict[tuple[int, int], Plan], applied: Calibration) -> Calibration:
     """Factors for plans whose seconds have `applied` in them already."""
+    # Here, because it takes half a second to load and few callers need it.
+    from scipy.optimize import lsq_linear
+
     measured = np.array([m.latency_s for m in fitted])
     compute = np.array([plans[m.pp, m.tp].compute_s(m.batch) for m in fitted]) / measured / applied.compute
     communication = np.array([plans[m.pp, m.tp].communication_s(m.batch) for m in fitted]) / measured

@@ -21,14 +21,16 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import coo_array
 
 from planner.parallelise.cost import UNCALIBRATED, Calibration, activation_bytes, collective_s, operator_s
 from planner.parallelise.hardware import Device
 from planner.parallelise.operators import GIB, Operator
+
+if TYPE_CHECKING:
+    from scipy.optimize import LinearConstraint
 
 # Weights a stage may hold beyond the leanest choice: replicas compete for memory, so copies must be small.
 COPY_ALLOWANCE = 0.02
@@ -243,6 +245,9 @@ def solve_sharding(
     whole = np.zeros(peak + 1)
     whole[: start[-1]] = 1
     upper = np.ones(peak + 1)
+    # Here, because it takes half a second to load and few callers need it.
+    from scipy.optimize import Bounds, milp
+
     found = milp(
         objective / max(float(np.abs(objective).max()), 1e-30),
         integrality=whole,
@@ -270,6 +275,9 @@ class _Rows:
 
     def constraint(self, columns: int) -> LinearConstraint:
         row, column, value = zip(*self.cells, strict=True)
+        from scipy.optimize import LinearConstraint
+        from scipy.sparse import coo_array
+
         matrix = coo_array((value, (row, column)), shape=(len(self.lower), columns)).tocsr()
         return LinearConstraint(matrix, self.lower, self.upper)
 
