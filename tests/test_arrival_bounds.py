@@ -48,7 +48,7 @@ def test_a_workload_that_is_too_large_is_refused_before_it_is_drawn(workload, wo
     ],
 )
 def test_bursts_that_can_make_far_more_than_the_mean_are_refused_before_they_are_drawn(workload):
-    with pytest.raises(InputError, match="as bursty as these .CV up to 1,000. can make .* at most 50,000,000"):
+    with pytest.raises(InputError, match="as bursty as these .CV up to 1.000. can make .* at most 50.000.000"):
         build_inputs(parse_scenario(f"{HEAD}workload: {{{workload}}}\n"))
 
 

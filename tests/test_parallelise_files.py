@@ -114,7 +114,7 @@ def test_a_wrong_rate_of_a_device_is_named(tmp_path):
         ({"peak_tflops": {"float7": 1}}, "names 'float7'"),
         ({"peak_tflops": {"float16": -1}}, "peak_tflops of float16 is -1"),
         ({"link_gb_per_s": {"1": 5}}, "link_gb_per_s is 5.0 for 1 devices"),
-        ({"memory_gib": 0}, "key 'memory_gib' is 0; a number above 0 and up to 10,000 is allowed"),
+        ({"memory_gib": 0}, "key 'memory_gib' is 0; a number above 0 and up to 10\u202f000 is allowed"),
     ):
         path.write_text(json.dumps({"mine": own | change}))
         with pytest.raises(InputError, match=message):
