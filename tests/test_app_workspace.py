@@ -256,6 +256,8 @@ def test_the_page_of_a_workspace_shows_it_again_and_the_shared_address_only_read
     reader = run(r=store.read_only_id(address))
     assert reader.session_state["session"].scenario == session.scenario
     assert "shared this workspace with you" in text_of(reader) and "w" not in reader.query_params
+    reader.switch_page("views/library.py").run()
+    assert "only read here" in text_of(reader) and not reader.exception
     reader.button(key="workspace.copy").click().run()
     copy = parameter(reader, "w")
     assert copy != address and "r" not in reader.query_params
@@ -318,6 +320,16 @@ def test_versions_are_named_compared_copied_deleted_and_restored(library):
     assert session_of(library).scenario.cluster.devices == 4
     assert parameter(library, "w") != first
     assert shared_keeper().store.load(first).parts["scenario"].document["content"]["cluster"]["devices"] == 8
+
+
+def test_the_library_does_not_wait_for_the_background_to_keep_a_change():
+    at = AppTest.from_file(MAIN, default_timeout=120).run()
+    session = session_of(at)
+    assert session.keeping.workspace is None
+    small(session)
+    at.switch_page("views/library.py").run()
+    assert session.keeping.is_begun and any("?r=" in code.value for code in at.code)
+    assert shared_keeper().store.load(session.keeping.workspace).parts["scenario"]
 
 
 def test_an_exported_workspace_is_imported_as_another(library):

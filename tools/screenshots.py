@@ -46,7 +46,7 @@ def running_app() -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            _wait_until_healthy(address, process)
+            wait_until_healthy(address, process)
             yield address
         finally:
             process.terminate()
@@ -90,7 +90,8 @@ def take(outdir: Path) -> list[Path]:
     return taken
 
 
-def _wait_until_healthy(address: str, process: subprocess.Popen) -> None:
+def wait_until_healthy(address: str, process: subprocess.Popen) -> None:
+    """Until the app answers; raises RuntimeError if it ends before or takes too long."""
     until = time.monotonic() + READY_S
     while time.monotonic() < until and process.poll() is None:
         try:

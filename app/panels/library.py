@@ -26,6 +26,10 @@ def draw_state(session: Session) -> None:
     """Whether this is kept, under which address, how much room there is, and what went wrong last."""
     if session.complaints.get(AREA):
         st.error(plain_text(session.complaints[AREA]))
+    _told(session, lambda: shelf.begin(session))
+    if session.keeping.reads:
+        st.info("This workspace is only read here; keep a copy of your own to name versions and to export it.")
+        return
     if own_id(session) is None:
         st.info("Nothing is kept so far. With your first change this page gets an address of its own, and everything "
                 "you do from then on is kept under it.")  # fmt: skip
@@ -110,7 +114,7 @@ def draw_link(session: Session) -> None:
         st.caption("There is a link once there is something to keep.")
         return
     st.markdown("Whoever opens this link sees this workspace with its uploads and cannot change it.")
-    st.code(f"{st.context.url}?{READS}={shelf.store().read_only_id(workspace)}", language=None, wrap_lines=True)
+    st.code(f"{_front()}?{READS}={shelf.store().read_only_id(workspace)}", language=None, wrap_lines=True)
 
 
 def draw_file(session: Session) -> None:
@@ -135,6 +139,11 @@ def draw_deletion(session: Session) -> None:
     if own_id(session) is not None:
         st.button("Delete this workspace", key="library.delete", icon=":material/delete:", on_click=_delete,
                   args=(session,), help="With its versions and uploads, also for those who have the link.")  # fmt: skip
+
+
+def _front() -> str:
+    """The address of the first page: that of this one without its name."""
+    return (st.context.url or "/").rsplit("/", 1)[0] + "/"
 
 
 def _told(session: Session, call: Callable[[], object]) -> object:

@@ -11,6 +11,10 @@ The way through it, one module each:
 - `cache`: Cache, bounded in bytes, of all results of the server; `compute.kept` is its door for what follows from them.
 - `drafting`: placements edited by hand, one draft a placement they began as.
 - `scenario_text`: the scenario as the visitor wrote it. `sharing`: it as a link, and a link as a scenario.
+- `keeping`: the Keeper writes what changed in open sessions to the store (`app.store`) in the background; `saved`: a
+  session as the parts of a workspace and back; `typed_json`: results as JSON and back, by the types of their fields.
+- `workspace`: the workspace that the page's address names, opened, taken over from another tab, and copied.
+- `shelf`: its named versions, two of them together, and one as a file.
 
 Jobs (`app.background.jobs`) are given to the session, take fair turns with those of others, and end with the tab;
 `app.background.slots` keeps one job and its last result for each part of a page.

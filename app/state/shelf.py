@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.state.keeping import Keeping, shared_keeper
+from app.state.keeping import Keeping, begin_if_worth_it, shared_keeper
 from app.state.saved import scenario_in
 from app.state.session import Session, with_values
 from app.state.workspace import own_id
@@ -24,6 +24,14 @@ _SECTIONS = {
 def store() -> WorkspaceStore:
     """The store of this server; raises StoreError."""
     return shared_keeper().store
+
+
+def begin(session: Session) -> None:
+    """Keep a session now if it is worth it and the background has not come to it yet; raises StoreError."""
+    keeper = shared_keeper()
+    begin_if_worth_it(session)
+    if session.keeping.workspace is not None and not session.keeping.is_begun:
+        keeper.save(session)
 
 
 def add_version(session: Session, name: str, notes: str) -> Version:
