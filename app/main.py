@@ -13,7 +13,6 @@ from app.panels.workspace import draw_workspace_notices
 from app.state.limits import BOUNDS_IN_WORDS
 from app.state.session import current_session
 from app.state.workspace import keep_workspace, open_workspace
-from simulator.preparation import SIMULATING
 
 # The scripts lie in views/, because a folder called pages/ makes Streamlit run them without this file.
 VIEWS = Path(__file__).with_name("views")
@@ -39,9 +38,6 @@ st.set_page_config(
     menu_items={"About": f"What would each placement do to this traffic? {BOUNDS_IN_WORDS}"},
 )
 start_warm_up()
-if not SIMULATING.is_ready:
-    with st.spinner("Preparing the simulator; this takes some seconds once after the start."):
-        SIMULATING.wait()
 page = st.navigation(
     [
         st.Page(f"views/{name}.py", title=title, icon=icon, default=i == 0)

@@ -28,11 +28,15 @@ class Preparation:
 
     Args:
         work: what to do.
+        expected_s: about how long it takes where nothing was compiled before.
+
+    Attributes:
         words: what it is, for the person who waits.
     """
 
-    def __init__(self, work: Callable[[], None], words: str) -> None:
-        self.words = words
+    def __init__(self, work: Callable[[], None], expected_s: float) -> None:
+        self.words = f"preparing, once on this machine, about {expected_s:g} s"
+        self._expected_s, self._began_s = expected_s, time.monotonic()
         self._work = work
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -49,12 +53,20 @@ class Preparation:
         """Whether it has begun and not ended."""
         return self._thread is not None and not self._ended.is_set()
 
+    @property
+    def share_done(self) -> float:
+        """About how much is done, from 0 to 1; by the time it took so far, because compiling does not say."""
+        if not self.is_under_way:
+            return float(self.is_ready)
+        return min((time.monotonic() - self._began_s) / self._expected_s, 0.95)
+
     def start(self) -> None:
         """Begin in the background, unless that was done before; what failed is tried again."""
         with self._lock:
             if self._thread is None or (self._ended.is_set() and self._failure is not None):
                 self._failure = None
                 self._ended.clear()
+                self._began_s = time.monotonic()
                 self._thread = threading.Thread(target=self._run, name="preparation", daemon=True)
                 self._thread.start()
 
@@ -108,8 +120,8 @@ def _batch_once() -> None:
     simulate(models, Placement((Group(1, 1, ("m0", "m1")),)), workload, Serving(max_batch_size=2))
 
 
-SIMULATING = Preparation(_simulate_once, "preparing, once on this machine, about 5 s")
-BATCHING = Preparation(_batch_once, "preparing, once on this machine, about 8 s")
+SIMULATING = Preparation(_simulate_once, 5)
+BATCHING = Preparation(_batch_once, 8)
 
 
 def preparation_for(serving: Serving) -> Preparation:

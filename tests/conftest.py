@@ -1,4 +1,4 @@
-"""What several tests need: traces, and a folder for workspaces.
+"""What several tests need: patient pages, traces, and a folder for workspaces.
 
 Traces are lookalikes of the published ones, always; slices of the real ones too where they are at hand.
 """
@@ -33,3 +33,10 @@ def lookalikes(tmp_path_factory):
 def traces(request):
     """A folder of traces, laid out like the published ones."""
     return REAL_TRACES if request.param == "real" else request.getfixturevalue("lookalikes")[0]
+
+
+@pytest.fixture(autouse=True)
+def patient_pages(request, monkeypatch):
+    """On a loaded machine what is quick may be late: without a browser nothing draws the page again."""
+    if request.path.name.startswith("test_app_"):
+        monkeypatch.setattr("app.state.compute.PATIENCE_S", 60.0)

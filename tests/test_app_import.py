@@ -29,18 +29,18 @@ def test_a_clear_table_is_taken_and_its_columns_stand_in_the_scenario(view):
     session = view.session_state["session"]
     assert not view.exception and not view.error
     assert session.scenario.workload.trace.columns == read_trace(("clear.tsv", CLEAR)).columns
-    assert session.table is not None and not session.table.is_open
+    assert session.uploads.table is not None and not session.uploads.table.is_open
 
 
 def test_an_unknown_table_opens_the_step_and_is_used_by_the_columns_that_are_shown(view):
     upload(view, "unknown.csv", UNKNOWN)
     session = view.session_state["session"]
-    assert session.table.is_open and "--columns time=when" in " ".join(e.value for e in view.error)
+    assert session.uploads.table.is_open and "--columns time=when" in " ".join(e.value for e in view.error)
     view.button(key="import.use").click().run()
-    assert not view.exception and not session.table.is_open
+    assert not view.exception and not session.uploads.table.is_open
     columns = session.scenario.workload.trace.columns
     assert (columns.time, columns.model, columns.unit) == ("when", "who", "s")
-    assert session.read_trace(session.scenario).sources == ("a", "b")
+    assert session.uploads.read_trace(session.scenario).sources == ("a", "b")
 
 
 def test_what_is_no_table_opens_no_step(view):
@@ -51,8 +51,8 @@ def test_what_is_no_table_opens_no_step(view):
 def test_a_scenario_with_other_columns_reads_the_upload_again_or_asks_for_it():
     session = Session()
     files = [("unknown.csv", UNKNOWN)]
-    session.table = as_import(files)
-    trace = session.add_trace(files, columns=parse_columns("time=when,model=who,unit=ms"))
+    session.uploads.table = as_import(files)
+    trace = session.uploads.add_trace(files, columns=parse_columns("time=when,model=who,unit=ms"))
     path = {"path": "unknown.csv", "sha256": trace.digest}
 
     def scenario(columns):
@@ -60,13 +60,13 @@ def test_a_scenario_with_other_columns_reads_the_upload_again_or_asks_for_it():
         return with_values(session.scenario, "", workload={"trace": section})
 
     first = scenario({"time": "when", "model": "who", "unit": "ms"})
-    assert session.read_trace(first) is trace
-    assert session.read_trace(scenario(trace.columns.to_document())) is trace
-    assert session.read_trace(scenario({"time": "when"})).sources == ("unknown",)
-    assert session.read_trace(first).sources == ("a", "b")
-    session.table = None
+    assert session.uploads.read_trace(first) is trace
+    assert session.uploads.read_trace(scenario(trace.columns.to_document())) is trace
+    assert session.uploads.read_trace(scenario({"time": "when"})).sources == ("unknown",)
+    assert session.uploads.read_trace(first).sources == ("a", "b")
+    session.uploads.table = None
     with pytest.raises(InputError, match="reads unknown.csv by other columns; upload it again"):
-        session.read_trace(scenario({"time": "when"}))
+        session.uploads.read_trace(scenario({"time": "when"}))
 
 
 def test_what_comes_out_is_what_the_trace_holds():

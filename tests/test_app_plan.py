@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.background.jobs import Lane
 from app.controls.models import edited_rows
 from app.look.style import OUR_FAULT
 from app.state.first_scenario import first_scenario
@@ -26,7 +27,7 @@ def plan():
     at = AppTest.from_file(MAIN, default_timeout=60).run()
     assert not at.exception
     yield at
-    for job in session(at).jobs.values():
+    for job in session(at).jobs.all():
         job.stop()
 
 
@@ -35,7 +36,7 @@ def session(at):
 
 
 def attainments(at):
-    return [entry.outcome.figures.total.slo_attainment for entry in session(at).answer.entries]
+    return [entry.outcome.figures.total.slo_attainment for entry in session(at).answer.shown]
 
 
 def verdict(at):
@@ -158,7 +159,8 @@ def test_settings_that_cannot_be_simulated_keep_the_last_result_and_say_so(plan)
 def test_a_group_larger_than_the_cluster_is_said_at_its_placement(plan):
     plan.number_input(key="cluster.devices").set_value(4).run()
     assert len(errors(plan)) == 1 and "8" in errors(plan)[0]
-    assert not session(plan).answer.entries[0].is_current and session(plan).answer.entries[1].is_current
+    (_,), (refused,) = session(plan).answer.shown, session(plan).answer.waiting
+    assert refused.problem and not session(plan).answer.is_earlier
 
 
 @pytest.mark.parametrize(
@@ -243,7 +245,7 @@ def add(plan, kind):
 
 def after_jobs(plan):
     until = time.monotonic() + 60
-    while any(not job.is_done for job in session(plan).jobs.values()):
+    while any(not job.is_done for job in session(plan).jobs.all()):
         assert time.monotonic() < until
         time.sleep(0.05)
     return plan.run()
@@ -251,16 +253,16 @@ def after_jobs(plan):
 
 def test_a_long_search_runs_beside_the_page_and_its_result_appears(plan):
     add(plan, "greedy")
-    assert len(session(plan).answer.shown) == 2 and session(plan).answer.entries[2].outcome is None
+    assert len(session(plan).answer.shown) == 2 and len(session(plan).answer.waiting) == 1
     plan.number_input(key="placement.2.time_limit_s").set_value(1.0).run()
     after_jobs(plan)
-    assert not plan.exception and session(plan).answer.entries[2].is_current
+    assert not plan.exception and session(plan).answer.is_current
     assert 0 < attainments(plan)[2] < 1
 
 
 def test_a_stopped_search_gives_its_best_so_far_and_says_so(plan):
     add(plan, "greedy")
-    (job,) = session(plan).jobs.values()
+    (job,) = session(plan).jobs.all(Lane.SEARCH)
     job.stop()
     after_jobs(plan)
     assert any("was stopped" in info.value for info in plan.info)
@@ -274,17 +276,17 @@ def test_results_of_different_settings_are_never_shown_beside_each_other(plan):
     plan.button(key="placement.0.remove").click().run()
     assert verdict(plan) == before
     assert any("earlier settings" in info.value for info in plan.info)
-    assert not any(entry.is_current for entry in session(plan).answer.shown)
-    next(iter(session(plan).jobs.values())).stop()
+    assert all(entry.is_earlier for entry in session(plan).answer.shown)
+    session(plan).jobs.all(Lane.SEARCH)[0].stop()
     after_jobs(plan)
     assert [entry.section.name for entry in session(plan).answer.shown] == ["Greedy (Algorithm 1)"]
 
 
 def test_a_search_that_nobody_wants_any_more_is_stopped(plan):
     add(plan, "greedy")
-    (job,) = session(plan).jobs.values()
+    (job,) = session(plan).jobs.all(Lane.SEARCH)
     plan.button(key="placement.2.remove").click().run()
-    assert job.is_stopped and not session(plan).jobs
+    assert job.is_stopped and not session(plan).jobs.all(Lane.SEARCH)
 
 
 def test_names_from_outside_are_never_markup(plan):

@@ -108,10 +108,10 @@ def test_a_profile_that_is_used_becomes_a_model_of_the_scenario(modelled, monkey
     use_profile(session, Made(question, modelled, {}, None), "my bert")
     assert session.scenario.profiles == OWN_FILE
     assert session.scenario.models[-1].profile == "my bert"
-    kept = session.own_profiles(session.scenario).profiles["my bert"]
+    kept = session.uploads.own_profiles(session.scenario).profiles["my bert"]
     assert kept.entry(4, 1).stage_latency_s == modelled.profile.entry(4, 1).stage_latency_s
     use_profile(session, Made(question, modelled, {}, None), "my other")
-    assert set(session.own_profiles(session.scenario).profiles) == {"my bert", "my other"}
+    assert set(session.uploads.own_profiles(session.scenario).profiles) == {"my bert", "my other"}
 
 
 def test_measured_latencies_scale_the_profile():

@@ -59,7 +59,7 @@ def text(at):
 
 
 def attainments(at):
-    return [entry.outcome.figures.total.slo_attainment for entry in session(at).answer.entries]
+    return [entry.outcome.figures.total.slo_attainment for entry in session(at).answer.shown]
 
 
 def test_the_text_is_the_scenario_in_force(page):
@@ -228,7 +228,7 @@ def test_what_a_search_under_a_time_limit_found_is_in_the_link():
     scenario["workload"]["gamma"]["duration_s"] = 30
     scenario["placements"] = [{"name": "found", "search": {"algorithm": "alpaserve", "time_limit_s": 1}}]
     at = opened("plan", s=encode_scenario(parse_scenario(str(scenario).replace("None", "null"))))
-    for job in session(at).jobs.values():
+    for job in session(at).jobs.all():
         while not job.is_done:
             pass
     at.run()

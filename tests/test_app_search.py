@@ -68,7 +68,7 @@ def test_what_is_no_json_is_refused_with_its_line():
 def test_the_page_opens_at_the_last_step_and_goes_to_the_one_that_is_chosen(view):
     session = view.session_state["session"]
     slider = view.slider[0]
-    steps = next(e for e in session.answer.entries if e.section.name in slider.key).outcome.search.steps
+    steps = next(e for e in session.answer.shown if e.section.name in slider.key).outcome.search.steps
     assert slider.value == slider.max == len(steps)
     view.slider(key=slider.key).set_value(2).run()
     assert not view.exception

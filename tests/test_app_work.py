@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.background.jobs import GRACE_S, OUR_FAULT, Job, Presence, Workers, unfinished
+from app.background.jobs import GRACE_S, OUR_FAULT, Job, Presence, Workers
 from app.state.cache import Cache, size_bytes
 from planner.search import Progress
 from simulator import Cancelled, InputError
@@ -116,9 +116,9 @@ def test_a_visitor_with_many_jobs_does_not_block_another_one():
     other = Job("other", lambda report: order.append("other"))
     workers.submit("modest", other)
     wait_for(lambda: other.is_done)
-    assert len(unfinished(dict(enumerate(greedy)))) == 10
+    assert sum(not job.is_done for job in greedy) == 10
     gate.set()
-    wait_for(lambda: not unfinished(dict(enumerate(greedy))))
+    wait_for(lambda: all(job.is_done for job in greedy))
 
 
 def test_jobs_of_one_visitor_run_in_their_order():

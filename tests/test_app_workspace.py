@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.state.compute import Answer, Entry, _cache, answer, search_again
+from app.background.jobs import Lane
+from app.state.answer import Answer, Pending
 from app.state.keeping import Keeper, Keeping, begin_if_worth_it, is_worth_keeping, shared_keeper
+from app.state.results import answer_of, search_again, shared_cache
 from app.state.saved import Kept, documents, found_by_now, restore
 from app.state.session import Session, with_values
 from app.state.shelf import export, together
@@ -43,13 +45,13 @@ def small(session, *sections):
 
 def finished(session):
     """The answer once nothing is under way."""
-    answer(session)
+    answer_of(session)
     until = time.monotonic() + 60
-    while any(not job.is_done for job in session.jobs.values()):
+    while any(not job.is_done for job in session.jobs.all()):
         assert time.monotonic() < until
         time.sleep(0.01)
-        answer(session)
-    return answer(session)
+        answer_of(session)
+    return answer_of(session)
 
 
 def kept_session(store):
@@ -69,13 +71,13 @@ def reopened(store, session):
 
 @pytest.fixture(params=["sql", "memory"])
 def store(request, tmp_path):
-    _cache.clear()
+    shared_cache.clear()
     return sql_store(tmp_path) if request.param == "sql" else MemoryStore()
 
 
 def test_everything_a_visitor_has_comes_back(store):
     session, keeper = kept_session(store)
-    session.add_trace([("mine.csv", TRACE)])
+    session.uploads.add_trace([("mine.csv", TRACE)])
     session.edit("cluster", lambda s: with_values(s, "cluster", usd_per_device_hour=2.5))
     session.views |= {"target": 97.5, "timeline": {"at": "3.5"}, "algorithms": ["alpaserve"], "shown": True}
     finished(session)
@@ -85,8 +87,8 @@ def test_everything_a_visitor_has_comes_back(store):
     assert session.keeping.problem is None
     fresh = reopened(store, session)
     assert (fresh.scenario, fresh.undo) == (session.scenario, session.undo)
-    assert fresh.traces.keys() == session.traces.keys()
-    assert fresh.traces[("mine.csv",)].digest == session.traces[("mine.csv",)].digest
+    assert fresh.uploads.traces.keys() == session.uploads.traces.keys()
+    assert fresh.uploads.traces[("mine.csv",)].digest == session.uploads.traces[("mine.csv",)].digest
     assert (fresh.looked_at, fresh.hues) == ("AlpaServe", {"AlpaServe": 0})
     assert {key: fresh.views[key] for key in session.views if key in fresh.views} == session.views
     assert fresh.found == found_by_now(session) and len(fresh.found) == 1
@@ -98,11 +100,11 @@ def test_an_upload_that_was_read_by_chosen_columns_is_read_by_them_again(store):
     session, keeper = kept_session(store)
     table = b"t;who\n" + b"".join(b"%d;a\n" % (1000 * i) for i in range(50))
     columns = Columns(time="t", unit="ms", model="who", delimiter="semicolon")
-    session.add_trace([("log.txt", table)], columns=columns)
+    session.uploads.add_trace([("log.txt", table)], columns=columns)
     keeper.save(session)
     fresh = reopened(store, session)
-    assert fresh.mappings == {("log.txt",): columns}
-    assert fresh.traces[("log.txt",)].content.arrival_s.tolist() == [float(i) for i in range(50)]
+    assert fresh.uploads.mappings == {("log.txt",): columns}
+    assert fresh.uploads.traces[("log.txt",)].content.arrival_s.tolist() == [float(i) for i in range(50)]
 
 
 def test_a_found_placement_is_simulated_again_not_searched_again(store, monkeypatch):
@@ -110,7 +112,7 @@ def test_a_found_placement_is_simulated_again_not_searched_again(store, monkeypa
     before = finished(session).shown[0]
     keeper.save(session)
     fresh = reopened(store, session)
-    _cache.clear()
+    shared_cache.clear()
     monkeypatch.setattr(sys.modules["planner.compare"], "search", lambda *_, **__: pytest.fail("searched again"))
     after = finished(fresh).shown[0]
     assert after.outcome.search == before.outcome.search
@@ -121,19 +123,19 @@ def test_a_search_that_ran_when_the_server_died_shows_its_best_and_can_run_again
     session, keeper = kept_session(store)
     whole = finished(session).shown[0].outcome.search
     # As if the process had ended in the middle: the job has reported and has no result.
-    (job,) = session.jobs.values()
+    (job,) = session.jobs.all(Lane.SEARCH)
     step = whole.steps[len(whole.steps) // 2]
     job.progress = Progress("look", step.evaluations, step.score, step.seconds, None, step.placement, whole.steps[:3])
     job.result, session.answer = None, None
-    waiting = Entry(SEARCHED, 0, job.key, None, job)
-    session.answer = Answer(session.scenario, None, "", (), {}, (waiting,))
+    waiting = Pending(SEARCHED, 0, job.key, job)
+    session.answer = Answer(session.scenario, None, "", (), (waiting,), {})
     keeper.save(session)
     fresh = reopened(store, session)
     (found,) = fresh.found.values()
     assert (found.stop_reason, found.algorithm) == ("cancelled", "alpaserve")
     assert found.steps == whole.steps[:3] and found.placement == step.placement
     # The server that died takes its cache with it.
-    _cache.clear()
+    shared_cache.clear()
     entry = finished(fresh).shown[0]
     assert entry.outcome.placement.groups == step.placement.groups and "stopped" in entry.outcome.remark
     assert replace(entry.outcome.search, placement=step.placement) == found
@@ -172,14 +174,14 @@ def test_a_store_that_is_away_is_said_and_nothing_is_lost_once_it_is_back(tmp_pa
     place = tmp_path / "place"
     place.write_text("in the way")
     session, keeper = kept_session(sql_store(place))
-    session.add_trace([("mine.csv", TRACE)])
+    session.uploads.add_trace([("mine.csv", TRACE)])
     keeper.save(session)
     assert "The store of workspaces cannot be used now" in session.keeping.problem
     place.unlink()
     keeper.save(session)
     assert session.keeping.problem is None
-    assert reopened(keeper.store, session).traces[("mine.csv",)].digest == session.traces[("mine.csv",)].digest
-    assert session.files[("mine.csv",)][0].content is None
+    assert reopened(keeper.store, session).traces[("mine.csv",)].digest == session.uploads.traces[("mine.csv",)].digest
+    assert session.uploads.files[("mine.csv",)][0].content is None
 
 
 def test_an_untouched_session_is_not_kept():
@@ -334,7 +336,7 @@ def test_the_library_does_not_wait_for_the_background_to_keep_a_change():
 
 def test_an_exported_workspace_is_imported_as_another(library):
     session, first = session_of(library), session_of(library).keeping.workspace
-    session.add_trace([("mine.csv", TRACE)])
+    session.uploads.add_trace([("mine.csv", TRACE)])
     keep_version(library, "then")
     content = export(session)
     library.file_uploader(key=f"library.import{session.refused}").set_value(("w.zip", content, "application/zip")).run()

@@ -153,7 +153,7 @@ def test_waiting_can_be_given_up_and_work_is_done_once():
         while not released:
             time.sleep(0.01)
 
-    preparation = Preparation(work, "words")
+    preparation = Preparation(work, 1)
     with pytest.raises(Cancelled):
         preparation.wait(lambda words: False)
     assert preparation.is_under_way and not preparation.is_ready
@@ -170,7 +170,7 @@ def test_what_failed_is_raised_and_tried_again():
         if (failure := outcomes.pop(0)) is not None:
             raise failure
 
-    preparation = Preparation(work, "words")
+    preparation = Preparation(work, 1)
     with pytest.raises(OSError, match="no space"):
         preparation.wait()
     preparation.wait()

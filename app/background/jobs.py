@@ -7,8 +7,9 @@ import os
 import threading
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
 from typing import Any
 
 import streamlit as st
@@ -20,8 +21,6 @@ from simulator import Cancelled, InputError
 
 # More threads than cores: the kernels release the GIL, and a short search is not stuck behind long ones.
 THREADS = 2 * (os.cpu_count() or 1)
-# One visitor's searches run one after the other, so that ten visitors share the machine evenly.
-RUNNING_PER_VISITOR = 1
 # A tab that is gone for so long is closed.
 GRACE_S = 5.0
 OUR_FAULT = "Something went wrong on our side, not in what you entered; the earlier result is kept. Please try again."
@@ -29,11 +28,23 @@ OUR_FAULT = "Something went wrong on our side, not in what you entered; the earl
 log = logging.getLogger(__name__)
 
 
+class Lane(Enum):
+    """Whom a job waits behind: nothing quick waits behind a search. The value: how many of a visitor's run at a time.
+
+    Searches run one after the other, so that ten visitors share the machine evenly.
+    """
+
+    INPUTS = "inputs", 1
+    QUICK = "quick", 2
+    SEARCH = "search", 1
+
+
 class Job:
     """One piece of work in the background: how far it is, a stop, and one end, with a result or a problem.
 
     Attributes:
         key: of what was asked, so that a result can be told from an older one. name: of it, in words.
+        lane: whom it waits behind.
         done, total, what: how many pieces are done, of how many (0 = not known), and what is being done in words.
         best: the best so far in words, empty before there is any; progress: of a search, None before it reports.
         result: the result once there is one; problem: the sentence if it could not be done.
@@ -41,8 +52,8 @@ class Job:
         is_wanted: whether somebody still waits for it; asked again and again, so it must be cheap.
     """
 
-    def __init__(self, key: str, work: Callable[[Job], Any], name: str = "This") -> None:
-        self.key, self.name = key, name
+    def __init__(self, key: str, work: Callable[[Job], Any], name: str = "This", lane: Lane = Lane.SEARCH) -> None:
+        self.key, self.name, self.lane = key, name, lane
         self.done, self.total, self.what, self.best = 0, 0, "waiting for a turn", ""
         self.progress: Progress | None = None
         self.result: Any = None
@@ -131,8 +142,8 @@ class Presence:
 class Workers:
     """A bounded pool in which visitors take turns."""
 
-    def __init__(self, threads: int = THREADS) -> None:
-        self._threads = threads
+    def __init__(self, threads: int = THREADS, per_visitor: int = 1) -> None:
+        self._threads, self._per_visitor = threads, per_visitor
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="search")
         self._lock = threading.Lock()
         self._waiting: OrderedDict[str, deque[Job]] = OrderedDict()
@@ -149,7 +160,7 @@ class Workers:
             for visitor in list(self._waiting):
                 if self._running.total() >= self._threads:
                     return
-                if self._running[visitor] >= RUNNING_PER_VISITOR:
+                if self._running[visitor] >= self._per_visitor:
                     continue
                 job = self._waiting[visitor].popleft()
                 if self._waiting[visitor]:
@@ -169,12 +180,63 @@ class Workers:
             self._start_next()
 
 
+class Jobs:
+    """The jobs of one session: under way, or ended and still of use.
+
+    Attributes:
+        by_key: by the key of what each makes.
+    """
+
+    def __init__(self, visitor: str, presence: Presence) -> None:
+        self._visitor, self._presence = visitor, presence
+        self.by_key: dict[str, Job] = {}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.by_key
+
+    def get(self, key: str) -> Job | None:
+        """The job for a key."""
+        return self.by_key.get(key)
+
+    def all(self, *lanes: Lane) -> list[Job]:
+        """The jobs of some lanes; of all without any."""
+        return [job for job in self.by_key.values() if not lanes or job.lane in lanes]
+
+    def unfinished(self) -> list[Job]:
+        """The jobs that still run or wait."""
+        return [job for job in self.by_key.values() if not job.is_done]
+
+    def start(self, key: str, work: Callable[[Job], Any], name: str, lane: Lane, patience_s: float = 0.0) -> Job:
+        """Queue work for a key, and wait for it at most so long."""
+        job = self.by_key[key] = Job(key, work, name, lane)
+        self.submit(job)
+        job.wait(patience_s)
+        return job
+
+    def submit(self, job: Job) -> None:
+        """Queue a job that somebody else keeps; it too ends with the session."""
+        job.is_wanted = self._presence.is_here
+        shared_workers(job.lane).submit(self._visitor, job)
+
+    def wait(self, jobs: Sequence[Job], seconds: float) -> None:
+        """Wait for the end of some jobs, at most so long together."""
+        until_s = time.monotonic() + seconds
+        for job in jobs:
+            job.wait(max(until_s - time.monotonic(), 0.0))
+
+    def keep_only(self, keys: Collection[str]) -> None:
+        """Stop and forget every job but these."""
+        for key in [key for key in self.by_key if key not in keys]:
+            self.forget(key)
+
+    def forget(self, key: str) -> None:
+        """Stop a job, if there is one, and forget what it made."""
+        job = self.by_key.pop(key, None)
+        if job is not None:
+            job.stop()
+
+
 @st.cache_resource(show_spinner=False)
-def shared_workers() -> Workers:
-    """The pool of this server."""
-    return Workers()
-
-
-def unfinished(jobs: dict[str, Any]) -> list[Job]:
-    """The jobs that still run or wait."""
-    return [job for job in jobs.values() if not job.is_done]
+def shared_workers(lane: Lane) -> Workers:
+    """The pool of this server for one lane."""
+    return Workers(per_visitor=lane.value[1])

@@ -52,7 +52,7 @@ def start_job(session: Any, area: str, key: str, work: Callable[[Job], Any]) -> 
     if slot.job is not None:
         slot.job.stop()
     slot.job = Job(key, work)
-    session.submit(slot.job)
+    session.jobs.submit(slot.job)
     slot.job.wait(PATIENCE_S)
     slot.refresh()
     return slot

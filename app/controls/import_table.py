@@ -40,7 +40,7 @@ def draw_import(session: Session, take: Callable[[Trace], None]) -> None:
     Args:
         take: puts a trace of the session's uploads into the scenario.
     """
-    table = session.table
+    table = session.uploads.table
     if table is None:
         return
     st.button(
@@ -68,7 +68,7 @@ def _draw_step(session: Session, table: TableImport, take: Callable[[Trace], Non
     _draw_preview(head, preview)
     if st.button("Use it", key="import.use", type="primary", disabled=preview.trace is None):
         table.columns = preview.columns or columns
-        trace = session.add_trace(table.files, table.names, preview.columns)
+        trace = session.uploads.add_trace(table.files, table.names, preview.columns)
         table.close()
         take(trace)
         st.rerun()

@@ -42,7 +42,7 @@ def draw_model_controls(session: Session, problem: str | None) -> None:
 
 def known_profiles(session: Session) -> list[str]:
     """Names of the profiles that this session can use."""
-    own = session.profiles.get(session.scenario.profiles or "")
+    own = session.uploads.profiles.get(session.scenario.profiles or "")
     return sorted({*builtin_catalogue(), *(own.profiles if own else ())})
 
 
@@ -141,7 +141,7 @@ def _take_profiles(session: Session) -> None:
     if file is None:
         return
     try:
-        session.add_profiles(file.name, file.getvalue())
+        session.uploads.add_profiles(file.name, file.getvalue())
     except InputError as error:
         session.refuse(_AREA, error)
         return

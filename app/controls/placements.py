@@ -23,7 +23,7 @@ from app.controls.placement_edits import (
 )
 from app.look import words
 from app.look.style import dot
-from app.state.compute import Answer
+from app.state.answer import Answer
 from app.state.session import Session
 from planner.scenario.schema import MAX_PLACEMENTS, PlacementSection
 from planner.search import ALGORITHMS, Option
@@ -62,7 +62,7 @@ def _draw_settings(session: Session, answer: Answer, index: int, section: Placem
             bound(session, area, st.text_area, "Groups (YAML)", f"placement.{index}.text", groups_text(section),
                   lambda scenario, text: with_groups_text(scenario, index, text), height=200,
                   help="One line a group: pp stages, tp devices a stage, and the models it holds.")  # fmt: skip
-    elif section.search is not None and answer.inputs is not None and is_uniform(section):
+    elif section.search is not None and answer.built is not None and is_uniform(section):
         _draw_group_size(session, answer, index, section, area)
 
 
@@ -123,7 +123,7 @@ def _bounds(option: Option) -> dict:
 
 def _add(session: Session, answer: Answer, kind: str) -> None:
     looked_at = answer.entry(session.looked_at) if answer.shown else None
-    problem = answer.inputs.problem if answer.inputs else None
+    problem = answer.inputs.problem if answer.built else None
     session.edit("placements", lambda scenario: added(scenario, kind, problem, looked_at if kind == BY_HAND else None))
 
 

@@ -10,7 +10,7 @@ from app.controls.placements import draw_placement_controls
 from app.controls.serving import draw_serving_controls
 from app.controls.traffic import draw_traffic_controls
 from app.look.style import guarded
-from app.state.compute import Answer
+from app.state.answer import Answer
 from app.state.limits import BOUNDS_IN_WORDS
 from app.state.session import Session
 

@@ -8,7 +8,7 @@ from app.controls.fields import bound, draw_complaint
 from app.controls.import_table import draw_import
 from app.controls.trace_options import draw_gamma_options, draw_trace_options
 from app.look import words
-from app.state.compute import Answer
+from app.state.answer import Answer
 from app.state.first_scenario import sample_section
 from app.state.importing import as_import
 from app.state.limits import MAX_MODELS, MAX_UPLOAD_BYTES
@@ -32,7 +32,7 @@ def draw_traffic_controls(session: Session, answer: Answer, problem: str | None)
     """The choice of the traffic, the upload, and how it is replayed."""
     st.markdown("##### Traffic")
     titles = {f"{SAMPLE_PREFIX}{sample.key}": f"Sample: {sample.title}" for sample in SAMPLES}
-    titles |= {_UPLOADED + ", ".join(names): f"Yours: {', '.join(names)}" for names in session.traces} | _MADE
+    titles |= {_UPLOADED + ", ".join(names): f"Yours: {', '.join(names)}" for names in session.uploads.traces} | _MADE
     chosen = _chosen(session.scenario)
     titles.setdefault(chosen, f"As in the scenario: {chosen.removeprefix(_UPLOADED)}")
     bound(session, _AREA, st.selectbox, "What arrives", "traffic.source", chosen,
@@ -48,7 +48,7 @@ def draw_traffic_controls(session: Session, answer: Answer, problem: str | None)
             help="CSV with arrival_s and model, Azure Functions and LLM traces, BurstGPT, Mooncake, Qwen, ServeGen and "
             "others; recognised by content. Several files at once are one model each.",
         )  # fmt: skip
-        draw_import(session, lambda trace: _take_trace(session, session.table.names, trace))
+        draw_import(session, lambda trace: _take_trace(session, session.uploads.table.names, trace))
         _draw_model_per_source(session, answer)
     draw_complaint(session, _AREA, problem)
     if session.scenario.workload.trace is not None:
@@ -100,8 +100,8 @@ def _with_source(session: Session, scenario: Scenario, value: str) -> Scenario:
     if value.startswith(SAMPLE_PREFIX):
         workload["trace"] = sample_section(next(s for s in SAMPLES if f"{SAMPLE_PREFIX}{s.key}" == value))
     elif value.startswith(_UPLOADED):
-        names = next(names for names in session.traces if _UPLOADED + ", ".join(names) == value)
-        workload["trace"] = upload_section(names, session.traces[names], _model_names(scenario))
+        names = next(names for names in session.uploads.traces if _UPLOADED + ", ".join(names) == value)
+        workload["trace"] = upload_section(names, session.uploads.traces[names], _model_names(scenario))
     else:
         workload["gamma"] = _GAMMA
     return with_values(scenario, "", workload=workload)
@@ -112,17 +112,17 @@ def _take_upload(session: Session) -> None:
     if not files:
         return
     named = [(file.name, file) for file in files]
-    session.table = None
+    session.uploads.table = None
     try:
-        trace = session.add_trace(named)
+        trace = session.uploads.add_trace(named)
     except InputError as error:
         session.refuse(_AREA, error)
-        session.table = as_import(named)
-        if session.table is not None:
-            session.table.open()
+        session.uploads.table = as_import(named)
+        if session.uploads.table is not None:
+            session.uploads.table.open()
         return
     if trace.columns is not None:
-        session.table = as_import(named)
+        session.uploads.table = as_import(named)
     _take_trace(session, tuple(file.name for file in files), trace)
 
 
@@ -136,7 +136,7 @@ def _take_trace(session: Session, names: tuple[str, ...], trace: Trace) -> None:
 
 
 def _draw_model_per_source(session: Session, answer: Answer) -> None:
-    trace = answer.inputs.trace if answer.inputs is not None and not answer.problems else None
+    trace = answer.inputs.trace if answer.built is not None and not answer.problems else None
     if trace is None or len(trace.sources) > MAX_MODELS or list(trace.sources) == _model_names(session.scenario):
         return
     st.button(

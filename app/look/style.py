@@ -45,6 +45,8 @@ _CSS = """
   .facts {{ display: flex; flex-wrap: wrap; gap: 4px 28px; font-size: 15px; margin: 0; }}
   [data-testid="stMultiSelect"] [data-tag] *, [data-testid="stBaseButton-primary"] *,
   [data-testid="stBaseButton-primary"] {{ color: {background}; }}
+  .stApp:has(.is-earlier) .stMainBlockContainer :is(.verdict, .verdict-more, .tiles, .facts, .chart-title,
+    [data-testid="stPlotlyChart"], [data-testid="stDataFrame"]) {{ opacity: 0.4; }}
   .facts span {{ color: {muted}; margin-right: 6px; }}
 </style>
 """
@@ -59,6 +61,11 @@ def draw_style() -> None:
     """Put the page's styles in place."""
     theme = current_theme()
     st.html(_CSS.format(background=theme.background, muted=theme.muted, grid=theme.grid))
+
+
+def dim_earlier() -> None:
+    """Dim the numbers and pictures of this page: they are those of earlier settings."""
+    st.html('<span class="is-earlier"></span>')
 
 
 def dot(hue: int) -> str:

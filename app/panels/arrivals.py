@@ -21,8 +21,9 @@ from app.figures.trace import (
 from app.look import words
 from app.look.style import current_theme, facts_html, plain_text, verdict_html
 from app.panels.keep import draw_chart, draw_table
-from app.state import compute
-from app.state.compute import Answer, trace_facts
+from app.state import results
+from app.state.answer import Answer
+from app.state.results import trace_facts
 from app.state.session import Session
 from simulator import Workload
 from simulator.traces import FORMATS, Events, Trace
@@ -157,7 +158,7 @@ def changes(answer: Answer) -> list[str]:
 def bursts_of(session: Session, trace: Trace) -> tuple[Burst, ...]:
     """The bursts of a trace at the chosen height."""
     times = float(session.views.get("burst_times", 2.0))
-    return compute.kept(("bursts", trace.digest, trace.columns, times), lambda: find_bursts(trace, times))
+    return results.kept(("bursts", trace.digest, trace.columns, times), lambda: find_bursts(trace, times))
 
 
 def draw_bursts(session: Session, answer: Answer) -> None:

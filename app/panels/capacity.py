@@ -22,7 +22,7 @@ from app.figures.capacity import (
 from app.look import words
 from app.look.style import current_theme, plain, plain_text, tile_html, verdict_html
 from app.panels.keep import draw_chart, draw_table
-from app.state.compute import Answer
+from app.state.answer import Answer
 from app.state.limits import MAX_DEVICES
 from app.state.session import Session, with_values
 from planner.compare import placement_section
@@ -100,8 +100,8 @@ def draw_question(session: Session, answer: Answer) -> Question | None:
 
 
 def _can_be_asked(question: Question, answer: Answer) -> bool:
-    sentences = list(answer.problems.values()) if answer.inputs is None else []
-    if answer.inputs is not None and len(answer.inputs.problem.workload) > MOST_REQUESTS:
+    sentences = list(answer.problems.values()) if answer.built is None else []
+    if answer.built is not None and len(answer.inputs.problem.workload) > MOST_REQUESTS:
         sentences.append(
             f"The traffic has {words.count(len(answer.inputs.problem.workload))} requests; up to "
             f"{words.count(MOST_REQUESTS)} are allowed for capacity plans. Choose a shorter part under Traffic."
@@ -142,7 +142,7 @@ def draw_plans(session: Session, answer: Answer, question: Question) -> None:
 
 
 def _work(session: Session, scenario: Scenario, question: Question):
-    own = session.own_profiles(scenario)
+    own = session.uploads.own_profiles(scenario)
 
     def work(job: Job) -> tuple[Capacity, Scenario]:
         def report(done: int, total: int, what: str) -> bool:
@@ -150,7 +150,7 @@ def _work(session: Session, scenario: Scenario, question: Question):
 
         found = find_capacity(
             scenario, question.target, question.sections, question.lowest, question.highest, question.step,
-            question.confident, report, read=session.read_trace, profiles=own.profiles if own else {},
+            question.confident, report, read=session.uploads.read_trace, profiles=own.profiles if own else {},
         )  # fmt: skip
         return found, scenario
 

@@ -10,8 +10,8 @@ from app.figures.capacity import build_faults_figure, describe_faults
 from app.look import words
 from app.look.style import current_theme, plain, verdict_html
 from app.panels.keep import draw_chart, draw_table
-from app.state import compute
-from app.state.compute import Answer, Entry
+from app.state import results
+from app.state.answer import Answer, Answered
 from app.state.session import Session
 from planner.what_if.faults import Fault, fault_what_if
 from simulator import Schedule
@@ -41,7 +41,7 @@ def draw_faults(session: Session, answer: Answer) -> None:
                "Models without a replica left miss all their deadlines.")  # fmt: skip
 
 
-def _faults(session: Session, answer: Answer, entry: Entry) -> tuple[Fault, ...] | None:
+def _faults(session: Session, answer: Answer, entry: Answered) -> tuple[Fault, ...] | None:
     """The failures of a placement, or None while they are being simulated in the background."""
     area, key = f"faults:{entry.section.name}", f"faults:{entry.outcome_key}"
 
@@ -50,7 +50,7 @@ def _faults(session: Session, answer: Answer, entry: Entry) -> tuple[Fault, ...]
 
     groups = len(entry.outcome.placement.groups)
     if len(answer.inputs.problem.workload) * 2 * groups <= QUICK_WORK:
-        return compute.kept(key, work)
+        return results.kept(key, work)
     slot = slot_of(session, area)
     if slot.job is None or slot.job.key != key:
         slot = start_job(session, area, key, work)
@@ -58,7 +58,7 @@ def _faults(session: Session, answer: Answer, entry: Entry) -> tuple[Fault, ...]
     return slot.result if slot.last is not None and slot.last.key == key else None
 
 
-def _sentence(known: list[tuple[Entry, tuple[Fault, ...]]]) -> tuple[int, str]:
+def _sentence(known: list[tuple[Answered, tuple[Fault, ...]]]) -> tuple[int, str]:
     """The placement that bears its worst device best, and the sentence about all."""
 
     def worst(faults: tuple[Fault, ...]) -> float:
@@ -69,7 +69,7 @@ def _sentence(known: list[tuple[Entry, tuple[Fault, ...]]]) -> tuple[int, str]:
     return ranked[0][0].hue, f"After its worst device dies, {words.join(parts)} of deadlines."
 
 
-def fault_table(known: list[tuple[Entry, tuple[Fault, ...]]]) -> pd.DataFrame:
+def fault_table(known: list[tuple[Answered, tuple[Fault, ...]]]) -> pd.DataFrame:
     """One row a failure, worst first within each placement; attainment in per cent."""
     return pd.DataFrame(
         {

@@ -22,7 +22,7 @@ from app.look import words
 from app.look.style import current_theme, plain_text, verdict_html
 from app.panels.capacity import Question, hue_of
 from app.panels.keep import draw_chart, draw_table
-from app.state.compute import Answer
+from app.state.answer import Answer
 from app.state.session import Session
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import ALGORITHMS
@@ -190,13 +190,15 @@ def _too_much(answer: Answer, axes, sections) -> str | None:
 
 
 def _work(session: Session, scenario: Scenario, axes, sections):
-    own = session.own_profiles(scenario)
+    own = session.uploads.own_profiles(scenario)
 
     def work(job: Job) -> tuple[Sweep, Scenario]:
         def report(done: int, total: int, what: str) -> bool:
             return job.report(done, total, what)
 
-        swept = sweep(scenario, axes, sections, report, read=session.read_trace, profiles=own.profiles if own else {})
+        swept = sweep(
+            scenario, axes, sections, report, read=session.uploads.read_trace, profiles=own.profiles if own else {}
+        )
         return swept, scenario
 
     return work

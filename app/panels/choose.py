@@ -5,13 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from app.look import words
-from app.state.compute import Answer, Entry
+from app.state.answer import Answer, Answered
 from app.state.session import Session
 
 _KEY = "looked_at"
 
 
-def choose_placement(session: Session, answer: Answer) -> Entry:
+def choose_placement(session: Session, answer: Answer) -> Answered:
     """A row of the placements; the one that is chosen, the best one before anything is chosen."""
     entry = answer.entry(session.looked_at)
     if len(answer.shown) > 1:

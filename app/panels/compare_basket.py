@@ -11,7 +11,7 @@ from app.controls.placement_edits import BY_HAND, added, added_section, kind_tit
 from app.look import words
 from app.look.style import dot, plain
 from app.panels.compare_view import MOST_SHOWN
-from app.state.compute import Answer, Entry
+from app.state.answer import Answer, Answered
 from app.state.session import Session
 from planner.scenario.schema import MAX_PLACEMENTS
 from simulator.schema import MAX_NAME
@@ -22,7 +22,6 @@ _AREA = "basket"
 
 def draw_basket(session: Session, answer: Answer) -> None:
     """One tile a placement and a button to add one."""
-    entries = answer.entries
     shown = answer.shown[:MOST_SHOWN]
     columns = st.columns(max(len(shown) + 1, 3), vertical_alignment="top")
     for column, entry in zip(columns, shown, strict=False):
@@ -34,13 +33,13 @@ def draw_basket(session: Session, answer: Answer) -> None:
         st.caption(
             f"The first {MOST_SHOWN} of {len(answer.shown)} placements are compared; take some out to see the others."
         )
-    waiting = [entry for entry in entries if entry.outcome is None and entry.problem is None]
+    waiting = [entry for entry in answer.waiting if entry.problem is None]
     if waiting:
         st.caption(f"Not here yet: {words.join([plain(entry.section.name) for entry in waiting])}.")
     draw_complaint(session, _AREA)
 
 
-def _draw_entry(session: Session, entry: Entry) -> None:
+def _draw_entry(session: Session, entry: Answered) -> None:
     name, figures = entry.section.name, entry.outcome.figures
     value, width = words.share(figures.total.slo_attainment), words.half_width(figures.half_width)
     st.html(
@@ -74,5 +73,5 @@ def _draw_add(session: Session, answer: Answer) -> None:
 
 def _add(session: Session, answer: Answer, kind: str) -> None:
     start = answer.entry(session.looked_at) if answer.shown and kind == BY_HAND else None
-    problem = answer.inputs.problem if answer.inputs else None
+    problem = answer.inputs.problem if answer.built else None
     session.edit(_AREA, lambda scenario: added(scenario, kind, problem, start))

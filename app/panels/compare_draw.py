@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.look.style import current_theme, draw_figure, title_apart
 from app.look.theme import Theme
-from app.state.compute import kept
+from app.state.results import kept
 
 
 def draw_kept(key: str, identity: tuple, make: Callable[[Theme], tuple[go.Figure, str]], **options: Any) -> go.Figure:

@@ -22,7 +22,8 @@ from app.panels.compare_view import View, change_view, figures_in_view, result_i
 from app.panels.keep import draw_table
 from app.panels.reasons import describe_reasons
 from app.panels.verdict import draw_remarks
-from app.state.compute import Answer, kept
+from app.state.answer import Answer
+from app.state.results import kept
 from app.state.session import Session
 from planner.explain import PairedDifference, explain_difference, paired_difference
 from simulator.pairs import pair_outcomes

@@ -16,7 +16,7 @@ from app.look.style import plain_text
 from app.panels.compare_draw import clicked_points, dragged_stretch, draw_kept
 from app.panels.compare_view import View, change_view, shown_window, spans_of, timeline_in_view
 from app.panels.keep import draw_table
-from app.state.compute import Answer, Entry
+from app.state.answer import Answer, Answered
 from app.state.session import Session
 from simulator import InputError
 from simulator.moment import Moment, moment
@@ -117,7 +117,7 @@ def draw_moment(session: Session, view: View, answer: Answer) -> None:
         draw_table(table, "compare-moment-table", "What every group computes and who waits at the moment")
 
 
-def _draw_one_moment(entry: Entry, now: Moment) -> None:
+def _draw_one_moment(entry: Answered, now: Moment) -> None:
     result = entry.outcome.result
     draw_kept(f"compare-moment-{entry.hue}", (entry.outcome_key, entry.hue, now.at_s), lambda theme: (
         build_moment_figure(result, now, theme, entry.hue), describe_moment(result, now)
@@ -130,7 +130,7 @@ def _draw_one_moment(entry: Entry, now: Moment) -> None:
     st.markdown("\n".join(lines))
 
 
-def _moment_rows(entry: Entry, now: Moment) -> list[dict]:
+def _moment_rows(entry: Answered, now: Moment) -> list[dict]:
     result = entry.outcome.result
 
     def models(requests) -> str:

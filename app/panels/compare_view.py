@@ -12,7 +12,8 @@ import numpy as np
 
 from app.look import words
 from app.panels.address import Address, finite
-from app.state.compute import Answer, Entry, kept
+from app.state.answer import Answer, Answered
+from app.state.results import kept
 from app.state.session import Session
 from simulator import Figures, InputError, SimulationResult, Timeline, build_timeline, measure, stage_spans
 from simulator.loads import StageSpans
@@ -39,11 +40,11 @@ class View:
             then shows it itself and the zoom would be lost with another picture, and where nobody chose it.
     """
 
-    shown: tuple[Entry, ...]
-    first: Entry
-    second: Entry
+    shown: tuple[Answered, ...]
+    first: Answered
+    second: Answered
     model: int | None
-    group: tuple[Entry, int] | None
+    group: tuple[Answered, int] | None
     run_s: tuple[float, float]
     window_s: tuple[float, float]
     at_s: float
@@ -115,7 +116,7 @@ def rows_in_view(view: View) -> np.ndarray | None:
     return None
 
 
-def result_in_view(entry: Entry, view: View, answer: Answer) -> SimulationResult:
+def result_in_view(entry: Answered, view: View, answer: Answer) -> SimulationResult:
     """The counted requests (no warm-up) of a placement that everything is filtered to."""
     result = entry.outcome.result
 
@@ -131,7 +132,7 @@ def result_in_view(entry: Entry, view: View, answer: Answer) -> SimulationResult
     return kept(key, made)
 
 
-def figures_in_view(entry: Entry, view: View, answer: Answer) -> Figures:
+def figures_in_view(entry: Answered, view: View, answer: Answer) -> Figures:
     """The figures of those requests."""
     if not view.filter_key:
         return entry.outcome.figures
@@ -140,7 +141,7 @@ def figures_in_view(entry: Entry, view: View, answer: Answer) -> Figures:
     return kept(key, lambda: measure(entry.outcome.result, warmup_s, rows_in_view(view)))
 
 
-def timeline_in_view(entry: Entry, view: View, window_s: tuple[float, float]) -> Timeline:
+def timeline_in_view(entry: Answered, view: View, window_s: tuple[float, float]) -> Timeline:
     """What the placement was doing in a stretch: queues and counts of the requests in view, groups busy with all."""
     result = entry.outcome.result
 
@@ -150,7 +151,7 @@ def timeline_in_view(entry: Entry, view: View, window_s: tuple[float, float]) ->
     return kept(("timeline in view", entry.outcome_key, view.filter_key, window_s), made)
 
 
-def spans_of(entry: Entry) -> StageSpans:
+def spans_of(entry: Answered) -> StageSpans:
     """When each request of a placement was on which stage."""
     result = entry.outcome.result
     return kept(("spans", entry.outcome_key), lambda: stage_spans(result))
@@ -170,7 +171,7 @@ def _window(start_s: float | None, end_s: float | None, run_s: tuple[float, floa
     return (start_s, end_s) if end_s > start_s else run_s
 
 
-def _worst_moment(entry: Entry, window_s: tuple[float, float]) -> float:
+def _worst_moment(entry: Answered, window_s: tuple[float, float]) -> float:
     """When most requests waited at a placement."""
     key = ("worst moment", entry.outcome_key, window_s)
     return kept(key, lambda: most_waiting_at_s(entry.outcome.result, *window_s))

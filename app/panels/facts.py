@@ -9,7 +9,8 @@ import streamlit as st
 from app.look import words
 from app.look.style import facts_html, plain_text
 from app.panels.verdict import placement_now
-from app.state.compute import Answer, trace_facts
+from app.state.answer import Answer
+from app.state.results import trace_facts
 from planner.evidence.validate import known_errors
 from simulator import Workload
 from simulator.traces import FORMATS
@@ -27,7 +28,7 @@ _SOURCES = {
 
 def draw_trace(answer: Answer) -> None:
     """What is replayed, what the file holds, and what was done to it."""
-    if answer.inputs is None:
+    if answer.built is None:
         return
     st.markdown("##### What arrives")
     workload, trace = answer.inputs.problem.workload, answer.inputs.trace

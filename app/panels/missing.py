@@ -48,7 +48,7 @@ def missing_trace(session: Session) -> list[str]:
     if section is None or all(path.startswith(SAMPLE_PREFIX) for path in section.paths):
         return []
     try:
-        session.read_trace(session.scenario)
+        session.uploads.read_trace(session.scenario)
     except InputError:
         return section.paths
     return []
@@ -57,7 +57,7 @@ def missing_trace(session: Session) -> list[str]:
 def missing_profiles(session: Session) -> str | None:
     """The name of the profiles file that the scenario needs and the session lacks."""
     name = session.scenario.profiles
-    return name if name is not None and name not in session.profiles else None
+    return name if name is not None and name not in session.uploads.profiles else None
 
 
 def _take_trace(session: Session) -> None:
@@ -77,7 +77,7 @@ def _take_trace(session: Session) -> None:
     rank = {re.split(r"[/\\]", path)[-1]: i for i, path in enumerate(paths)}
     files = sorted(files, key=lambda file: rank.get(file.name, len(paths)))
     try:
-        trace = session.add_trace([(file.name, file) for file in files], tuple(paths), section.columns)
+        trace = session.uploads.add_trace([(file.name, file) for file in files], tuple(paths), section.columns)
     except InputError as error:
         session.complaints[_AREA] = str(error)
         return
@@ -94,6 +94,6 @@ def _take_profiles(session: Session) -> None:
     if file is None:
         return
     try:
-        session.add_profiles(session.scenario.profiles, file.getvalue())
+        session.uploads.add_profiles(session.scenario.profiles, file.getvalue())
     except InputError as error:
         session.complaints[_AREA] = str(error)

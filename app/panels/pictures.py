@@ -19,7 +19,8 @@ from app.figures.plan import (
 )
 from app.look.style import current_theme, draw_figure, title_apart
 from app.panels.verdict import placement_now
-from app.state.compute import Answer, Entry, kept, timeline
+from app.state.answer import Answer, Answered
+from app.state.results import kept, timeline
 
 # With two placements the tiles already say the whole difference.
 FEWEST_TO_COMPARE = 3
@@ -28,14 +29,14 @@ FEWEST_TO_COMPARE = 3
 def draw_attainment(answer: Answer) -> None:
     """Deadlines met by every placement, with intervals; only where there are several."""
     entries = answer.shown
-    if FEWEST_TO_COMPARE <= len(entries) == len(answer.entries):
+    if len(entries) >= FEWEST_TO_COMPARE and not answer.waiting:
         figures = [entry.outcome.figures for entry in entries]
         _draw("attainment", entries, lambda theme: (
             build_attainment_figure(figures, theme), describe_attainment(figures)
         ))  # fmt: skip
 
 
-def draw_cluster(entry: Entry, answer: Answer) -> None:
+def draw_cluster(entry: Answered, answer: Answer) -> None:
     """The placement on its devices."""
     problem, placement = answer.inputs.problem, placement_now(entry)
     if not placement.groups:
@@ -48,7 +49,7 @@ def draw_cluster(entry: Entry, answer: Answer) -> None:
     ))  # fmt: skip
 
 
-def draw_over_time(entry: Entry, answer: Answer) -> None:
+def draw_over_time(entry: Answered, answer: Answer) -> None:
     """Arrivals, deadlines met and queues on one time axis: this placement and the best of the others."""
     others = [other for other in answer.shown if other is not entry]
     rival = max(others, key=lambda other: other.outcome.figures.total.slo_attainment, default=None)
@@ -72,7 +73,7 @@ def draw_latency(answer: Answer) -> None:
     ))  # fmt: skip
 
 
-def draw_missers(entry: Entry) -> None:
+def draw_missers(entry: Answered) -> None:
     """Models by missed deadlines."""
     figures = entry.outcome.figures
     _draw("missers", [entry], lambda theme: (
@@ -80,7 +81,7 @@ def draw_missers(entry: Entry) -> None:
     ))  # fmt: skip
 
 
-def _draw(what: str, entries: Sequence[Entry], make: Callable[..., tuple[go.Figure, str]]) -> None:
+def _draw(what: str, entries: Sequence[Answered], make: Callable[..., tuple[go.Figure, str]]) -> None:
     theme = current_theme()
     identity = tuple((entry.outcome_key, entry.hue, entry.section.name) for entry in entries)
 

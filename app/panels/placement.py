@@ -14,8 +14,9 @@ from app.look import words
 from app.look.style import current_theme, plain_text, title_apart, verdict_html
 from app.panels import verdict
 from app.panels.keep import draw_chart, draw_table
-from app.state.compute import Answer, Entry, trial
+from app.state.answer import Answer, Answered
 from app.state.drafting import AREA, Draft, draft_of, edit_draft, free_name, replace_draft, saved
+from app.state.results import trial
 from app.state.session import Session
 from planner.by_hand.editing import Bench, placement_problems
 from simulator import Group, InputError, Placement, Schedule
@@ -68,7 +69,7 @@ def draw_steps(session: Session, answer: Answer) -> Draft:
     return draft
 
 
-def try_draft(session: Session, answer: Answer, draft: Draft) -> Entry | None:
+def try_draft(session: Session, answer: Answer, draft: Draft) -> Answered | None:
     """The draft simulated; None where it does not fit."""
     try:
         return trial(draft.now, session.hue_of(""), answer)
@@ -76,7 +77,7 @@ def try_draft(session: Session, answer: Answer, draft: Draft) -> Entry | None:
         return None
 
 
-def draw_verdict(session: Session, answer: Answer, draft: Draft, tried: Entry | None) -> None:
+def draw_verdict(session: Session, answer: Answer, draft: Draft, tried: Answered | None) -> None:
     """What the draft meets and how that differs from its start, or what keeps it from being simulated."""
     start = answer.entry(draft.start_name)
     name = words.shorten(draft.start_name, 40)
@@ -93,7 +94,7 @@ def draw_verdict(session: Session, answer: Answer, draft: Draft, tried: Entry | 
     meets += f" ({interval})" if interval else ""
     if not draft.is_changed:
         st.html(verdict_html(start.hue, f"{name} {meets}. Change something below and see what it does."))
-        verdict.draw_tiles(start, replace(answer, entries=(start,)))
+        verdict.draw_tiles(start, replace(answer, shown=(start,)))
         return
     difference = words.points_difference(figures.total.slo_attainment, before.total.slo_attainment)
     edits = describe_change(draft.start, draft.now)
@@ -106,7 +107,7 @@ def draw_verdict(session: Session, answer: Answer, draft: Draft, tried: Entry | 
             f"As edited it {meets}, {change}. {edits}.",
         )
     )
-    verdict.draw_tiles(tried, replace(answer, entries=(start, tried)))
+    verdict.draw_tiles(tried, replace(answer, shown=(start, tried)))
 
 
 def draw_picture(session: Session, answer: Answer, draft: Draft, bench: Bench) -> None:
@@ -130,7 +131,7 @@ def draw_picture(session: Session, answer: Answer, draft: Draft, bench: Bench) -
     st.caption("Click a model on its device to choose its group below.")
 
 
-def draw_differences(answer: Answer, draft: Draft, tried: Entry | None) -> None:
+def draw_differences(answer: Answer, draft: Draft, tried: Answered | None) -> None:
     """Which replicas came and went, and which models gain and lose by it."""
     if not draft.is_changed or tried is None:
         return
@@ -146,7 +147,7 @@ def draw_differences(answer: Answer, draft: Draft, tried: Entry | None) -> None:
             draw_chart(figure, "draft-change", describe_change(draft.start, draft.now))
 
 
-def draw_groups(draft: Draft, bench: Bench, tried: Entry | None) -> None:
+def draw_groups(draft: Draft, bench: Bench, tried: Answered | None) -> None:
     """One row a group: its shape, memory and load."""
     if tried is None or not draft.now.groups:
         return

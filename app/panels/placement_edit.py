@@ -7,7 +7,7 @@ import streamlit as st
 from app.controls.views import kept
 from app.look import words
 from app.panels.placement import GROUP, MODEL
-from app.state.compute import Entry
+from app.state.answer import Answered
 from app.state.drafting import Draft, edit_draft
 from app.state.session import Session
 from planner.by_hand.editing import (
@@ -26,7 +26,7 @@ from simulator import Group, Placement
 _MODELS, _SHAPE, _MISFITS = "draft.models", "draft.shape", "draft.misfits"
 
 
-def draw_edits(session: Session, draft: Draft, bench: Bench, tried: Entry | None) -> None:
+def draw_edits(session: Session, draft: Draft, bench: Bench, tried: Answered | None) -> None:
     """The group that is chosen and all that can be done with it; then a group more."""
     st.markdown("##### Edit by hand")
     if draft.now.groups:

@@ -11,7 +11,7 @@ from itertools import takewhile
 import streamlit as st
 
 from app.look.style import plain_text
-from app.state.compute import Answer
+from app.state.answer import Answer
 from app.state.drafting import Draft
 from planner.export import TARGETS, export_placement
 from simulator import InputError

@@ -7,7 +7,7 @@ import streamlit as st
 from app.background.slots import Job, draw_job, slot_of, start_job
 from app.look import words
 from app.look.style import plain_text
-from app.state.compute import Answer
+from app.state.answer import Answer
 from app.state.drafting import Draft, edit_draft
 from app.state.session import Session
 from planner.by_hand.suggest import MOST_CHANGES, Suggestion, Suggestions, suggest_changes

@@ -234,10 +234,10 @@ def _document(made: Made, name: str) -> dict:
 
 def use_profile(session: Session, made: Made, name: str) -> None:
     """Add the profile to this session's own ones and a model of this kind to the scenario."""
-    before = session.profiles.get(session.scenario.profiles or "")
+    before = session.uploads.profiles.get(session.scenario.profiles or "")
     profiles = dict(before.profiles) if before else {}
     profiles[name] = replace(made.modelled.profile, name=name)
-    session.add_profiles(OWN_FILE, json.dumps(catalogue_document(profiles)).encode())
+    session.uploads.add_profiles(OWN_FILE, json.dumps(catalogue_document(profiles)).encode())
 
     def change(scenario: Scenario) -> Scenario:
         models = [section.model_dump() for section in scenario.models]

@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.background.jobs import Job, unfinished
+from app.background.jobs import Job, Lane
+from app.background.warm_up import share_prepared
 from app.look import words
-from app.look.style import guarded, plain
-from app.state.compute import Answer, search_again, was_stopped
+from app.look.style import dim_earlier, guarded, plain
+from app.state.answer import Answer, Answered, Pending
+from app.state.results import search_again
 from app.state.session import Session
+from simulator.preparation import SIMULATING
 
 POLL_S = 0.25
 
 
 def draw_progress(session: Session, answer: Answer) -> None:
-    """Sentences about problems and running searches, above the answer."""
-    if answer.problems and answer.shown and not answer.best.is_current:
-        st.warning("These settings cannot be simulated, see the message beside the control. Shown is the last result.")
-    elif answer.shown and not answer.best.is_current:
-        st.info("Shown is the result of the earlier settings, until there is a new one.")
-    # A job may have ended since the answer was made; the watch then asks for the new answer.
-    if any(entry.job is not None and entry.problem is None for entry in answer.waiting):
-        _watch(session)
+    """Sentences about problems and work under way, above the answer; an earlier answer is dimmed."""
+    if answer.is_earlier:
+        dim_earlier()
+        if answer.problems:
+            st.warning(
+                "These settings cannot be simulated, see the message beside the control. Shown is the last result."
+            )
+        else:
+            st.info("Shown is the result of the earlier settings, until there is a new one.")
+    if answer.is_under_way:
+        _watch(session, answer)
     for entry in answer.waiting:
-        if entry.problem is not None and entry.job is not None:
-            st.button(f"Search {plain(entry.section.name)} again", key=f"again:{entry.section.name}",
-                      icon=":material/refresh:", on_click=search_again, args=(session, entry))  # fmt: skip
+        if entry.job is not None and entry.job.is_stopped and entry.job.is_done:
+            _draw_again(session, entry)
     for entry in answer.shown:
-        if entry.is_current and (was_stopped(entry.outcome) or (entry.job is not None and entry.job.is_stopped)):
+        if entry.is_stopped and not entry.is_earlier:
             st.info(f"{plain(entry.section.name)} was stopped; its best placement so far is shown.")
-            st.button(f"Search {plain(entry.section.name)} again", key=f"again:{entry.section.name}",
-                      icon=":material/refresh:", on_click=search_again, args=(session, entry))  # fmt: skip
+            _draw_again(session, entry)
 
 
 def draw_nothing_yet(answer: Answer) -> None:
@@ -38,27 +42,48 @@ def draw_nothing_yet(answer: Answer) -> None:
     if answer.problems:
         for sentence in answer.problems.values():
             st.error(sentence.replace("$", "\\$"))
-    elif not answer.waiting:
+    elif not answer.is_under_way:
         st.info("There is no placement to compare. Add one under Placements on the left.")
+
+
+def draw_preparing() -> bool:
+    """Whether the simulator is prepared; until then how far it is, and the page is drawn anew when it is ready."""
+    if not SIMULATING.is_ready:
+        _watch_preparation()
+    return SIMULATING.is_ready
+
+
+@st.fragment(run_every=POLL_S)
+def _watch_preparation() -> None:
+    if SIMULATING.is_ready:
+        st.rerun()
+    st.progress(SIMULATING.share_done, text=f"The simulator: {SIMULATING.words}")
+
+
+def _draw_again(session: Session, entry: Answered | Pending) -> None:
+    st.button(f"Search {plain(entry.section.name)} again", key=f"again:{entry.section.name}", icon=":material/refresh:",
+              on_click=search_again, args=(session, entry))  # fmt: skip
 
 
 @st.fragment(run_every=POLL_S)
 @guarded
-def _watch(session: Session) -> None:
-    running = unfinished(session.jobs)
-    if not running:
+def _watch(session: Session, answer: Answer) -> None:
+    awaited = [answer.building, *(entry.job for entry in answer.waiting if entry.problem is None)]
+    # A job may have ended since the answer was made: then there is a new answer.
+    if any(job is None or job.is_done for job in awaited[answer.building is None :]):
         st.rerun()
-    for job in running:
+    for job in session.jobs.unfinished():
         left, right = st.columns([5, 1], vertical_alignment="center")
         with left:
             st.progress(_share_done(job), text=_sentence(job))
-        right.button("Stop", key=f"stop:{job.name}", on_click=job.stop, disabled=job.is_stopped)
+        if job.lane is not Lane.INPUTS:
+            right.button("Stop", key=f"stop:{job.key}", on_click=job.stop, disabled=job.is_stopped)
 
 
 def _share_done(job: Job) -> float:
     progress = job.progress
     if progress is None or progress.time_left_s is None:
-        return 0.0
+        return share_prepared(job.what)
     return min(progress.seconds / max(progress.seconds + progress.time_left_s, 1e-9), 1.0)
 
 

@@ -8,11 +8,12 @@ import streamlit as st
 
 from app.look import words
 from app.look.style import plain_text
-from app.state.compute import Answer, Entry, kept
+from app.state.answer import Answer, Answered
+from app.state.results import kept
 from planner.explain import Reasons, explain_difference
 
 
-def draw_reasons(entry: Entry, answer: Answer) -> None:
+def draw_reasons(entry: Answered, answer: Answer) -> None:
     """What happened at the one placement to the requests that only the other one answered in time."""
     others = [other for other in answer.shown if other is not entry]
     rival = max(others, key=lambda other: other.outcome.figures.total.slo_attainment, default=None)

@@ -21,8 +21,8 @@ from app.look import words
 from app.look.style import current_theme, facts_html, guarded, plain_text, verdict_html
 from app.panels.address import finite
 from app.panels.keep import draw_chart, draw_table
-from app.state import compute
-from app.state.compute import Answer
+from app.state import results
+from app.state.answer import Answer
 from app.state.session import Session
 from planner.search import ALGORITHMS, SearchResult
 from planner.search.bound import upper_bound
@@ -150,7 +150,7 @@ def _draw_step(answer: Answer, chosen: Chosen, step: Step, at: int, axis: str) -
 
 
 def _draw_placement(answer: Answer, chosen: Chosen, placement: Placement) -> None:
-    problem = answer.inputs.problem if answer.inputs else None
+    problem = answer.inputs.problem if answer.built else None
     known = {model.name for model in problem.models} if problem else set()
     if problem is None or not placement.groups or not {m for g in placement.groups for m in g.models} <= known:
         st.info("The placement of this step has no groups, or models that the scenario does not know, so it is not "
@@ -170,7 +170,7 @@ def _bound(answer: Answer) -> tuple[float, str] | None:
     problem = answer.inputs.problem
     if len(problem.workload) > MOST_FOR_BOUND:
         return None
-    bound = compute.kept(("bound", answer.inputs_key), lambda: upper_bound(problem))
+    bound = results.kept(("bound", answer.inputs_key), lambda: upper_bound(problem))
     return bound.attainment, bound.reason
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.background.jobs import unfinished
 from app.look import words
 from app.look.style import facts_html, plain_text
-from app.state.compute import Answer
+from app.state.answer import Answer
 from app.state.session import Session
 from planner.scenario.schema import ARRIVALS, Scenario
 
@@ -18,9 +17,9 @@ def draw_state(session: Session, answer: Answer) -> None:
         for sentence in answer.problems.values():
             st.error(plain_text(sentence))
         st.caption("Until this is mended the pages show the last scenario that could be simulated.")
-    elif unfinished(session.jobs):
-        st.info("This scenario is in force; a search for it is under way, see Plan for its progress.")
-    elif answer.entries:
+    elif answer.is_under_way:
+        st.info("This scenario is in force; it is being worked on, see Plan for the progress.")
+    elif answer.shown:
         st.success("This scenario is in force, and every page answers it.")
     else:
         st.info("This scenario is in force, but lists no placements; add one under the key placements.")
@@ -37,11 +36,11 @@ def draw_summary(session: Session, answer: Answer) -> None:
         ("kinds", words.count(len({section.profile for section in scenario.models}))),
         ("traffic", words.shorten(_traffic(scenario), 40)),
     ]
-    if answer.inputs is not None and not answer.problems:
+    if answer.built is not None and not answer.problems:
         facts.append(("requests", words.count(len(answer.inputs.problem.workload))))
     st.html(facts_html(facts))
     lines = []
-    entries = {entry.section.name: entry for entry in answer.entries if entry.outcome and entry.is_current}
+    entries = {entry.section.name: entry for entry in answer.shown if not entry.is_earlier}
     for section in scenario.placements:
         entry = entries.get(section.name)
         meets = words.share(entry.outcome.figures.total.slo_attainment) if entry else words.NOTHING

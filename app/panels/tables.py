@@ -8,7 +8,7 @@ import json
 import pandas as pd
 import streamlit as st
 
-from app.state.compute import Answer, Entry
+from app.state.answer import Answer, Answered
 from app.state.session import Session
 from planner import dump_scenario
 from planner.compare import outcome_json, placement_section
@@ -28,7 +28,7 @@ _COLUMNS = {
 _NOTE = "Latency is that of answered requests, first arrival to answer; p99 means that 99 of 100 came within it."
 
 
-def draw_models(entry: Entry) -> None:
+def draw_models(entry: Answered) -> None:
     """One row a model, the one that misses most on top."""
     st.markdown("##### Model by model")
     table = model_table(entry).sort_values("missed", ascending=False, kind="stable")
@@ -39,7 +39,7 @@ def draw_models(entry: Entry) -> None:
     st.caption(_NOTE)
 
 
-def model_table(entry: Entry) -> pd.DataFrame:
+def model_table(entry: Answered) -> pd.DataFrame:
     """The figures of each model of a placement, in the order of the models."""
     deadline_s = {model.name: model.slo_s for model in entry.outcome.result.models}
     return pd.DataFrame(
@@ -80,35 +80,35 @@ def draw_downloads(session: Session, answer: Answer) -> None:
 
 
 def _figures_json(answer: Answer) -> str:
-    placements = [outcome_json(entry.outcome) for entry in answer.entries]
+    placements = [outcome_json(entry.outcome) for entry in answer.shown]
     document = {"scenario": answer.scenario.name, "notices": list(answer.notices), "placements": placements}
     return json.dumps(document, indent=1)
 
 
 def _found_yaml(answer: Answer) -> str:
-    sections = [placement_section(entry.outcome.placement) for entry in answer.entries]
-    named = [s.model_copy(update={"name": e.section.name}) for s, e in zip(sections, answer.entries, strict=True)]
+    sections = [placement_section(entry.outcome.placement) for entry in answer.shown]
+    named = [s.model_copy(update={"name": e.section.name}) for s, e in zip(sections, answer.shown, strict=True)]
     return dump_scenario(answer.scenario.model_copy(update={"placements": named}))
 
 
 def _models_csv(answer: Answer) -> str:
     tables = [
         model_table(entry).assign(placement=entry.section.name, remark=entry.outcome.remark or "")
-        for entry in answer.entries
+        for entry in answer.shown
     ]
     return pd.concat(tables).to_csv(index=False)
 
 
 def _requests_csv(answer: Answer) -> bytes:
     out = io.StringIO()
-    frames = (frame for entry in answer.entries for frame in entry.outcome.result.request_frames())
+    frames = (frame for entry in answer.shown for frame in entry.outcome.result.request_frames())
     for index, frame in enumerate(frames):
         frame.to_csv(out, index=False, header=index == 0)
     return out.getvalue().encode()
 
 
 def _requests_parquet(answer: Answer) -> bytes:
-    frames = [frame for entry in answer.entries for frame in entry.outcome.result.request_frames()]
+    frames = [frame for entry in answer.shown for frame in entry.outcome.result.request_frames()]
     out = io.BytesIO()
     pd.concat(frames).to_parquet(out, index=False)
     return out.getvalue()

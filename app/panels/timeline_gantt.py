@@ -15,7 +15,8 @@ from app.panels.compare_draw import clicked_points, dragged_stretch, draw_kept
 from app.panels.compare_view import spans_of
 from app.panels.keep import draw_table
 from app.panels.timeline_view import COMFORTABLE, GanttView, busiest, change_gantt_view, most_that_fits, next_of
-from app.state.compute import Answer, timeline
+from app.state.answer import Answer
+from app.state.results import timeline
 from app.state.session import Session
 from simulator import STATUS
 

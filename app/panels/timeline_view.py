@@ -9,7 +9,8 @@ import numpy as np
 from app.figures.gantt import MOST_BARS, MOST_NAMED_STAGES
 from app.panels.address import Address, finite
 from app.panels.compare_view import spans_of
-from app.state.compute import Answer, Entry, kept
+from app.state.answer import Answer, Answered
+from app.state.results import kept
 from app.state.session import Session
 from simulator import STATUS, SimulationResult
 from simulator.metrics import counted_arrivals_s
@@ -29,7 +30,7 @@ class GanttView:
         groups: numbers of the groups that are drawn. request: number of the request whose life is told.
     """
 
-    entry: Entry
+    entry: Answered
     run_s: tuple[float, float]
     window_s: tuple[float, float]
     groups: tuple[int, ...]
@@ -40,7 +41,7 @@ class GanttView:
         return self.entry.outcome.result
 
 
-def current_gantt_view(session: Session, answer: Answer, entry: Entry) -> GanttView:
+def current_gantt_view(session: Session, answer: Answer, entry: Answered) -> GanttView:
     """The view of this session as far as it fits the placement, else its busiest moments and a missed request."""
     given, result = _ADDRESS.given(session), entry.outcome.result
     run_s = counted_arrivals_s(answer.inputs.problem.workload, answer.inputs.warmup_s)
@@ -67,7 +68,7 @@ def write_gantt_address(session: Session) -> None:
     _ADDRESS.write(session)
 
 
-def busiest(entry: Entry, groups: tuple[int, ...], executions: int) -> tuple[float, float] | None:
+def busiest(entry: Answered, groups: tuple[int, ...], executions: int) -> tuple[float, float] | None:
     """The shortest stretch in which these groups begin so many stages; None where they never ran."""
     result, spans = entry.outcome.result, spans_of(entry)
 
@@ -98,7 +99,7 @@ def next_of(result: SimulationResult, request: int, fate: str) -> int | None:
     return int(those[np.searchsorted(those, request, side="right") % those.size])
 
 
-def _around_full_queues(entry: Entry, groups: tuple[int, ...], run_s: tuple[float, float]) -> tuple[float, float]:
+def _around_full_queues(entry: Answered, groups: tuple[int, ...], run_s: tuple[float, float]) -> tuple[float, float]:
     """A stretch of a comfortable length, with the moment at which most requests wait in its middle."""
     result = entry.outcome.result
     tight = busiest(entry, groups, COMFORTABLE)

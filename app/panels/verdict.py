@@ -9,7 +9,8 @@ import streamlit as st
 
 from app.look import words
 from app.look.style import plain_text, tile_html, verdict_html
-from app.state.compute import Answer, Entry, kept
+from app.state.answer import Answer, Answered
+from app.state.results import kept
 from planner.explain import PairedDifference, paired_difference
 from simulator import Figures, Schedule
 
@@ -28,14 +29,14 @@ def draw_verdict(answer: Answer) -> None:
     draw_remarks(ranked)
 
 
-def draw_remarks(entries: Sequence[Entry]) -> None:
+def draw_remarks(entries: Sequence[Answered]) -> None:
     """A warning for each placement whose figures are not those of a finished plan."""
     for entry in entries:
         if entry.outcome.remark is not None:
             st.warning(plain_text(f"{words.shorten(entry.section.name)}: {entry.outcome.remark}"))
 
 
-def undecided(ranked: Sequence[Entry], answer: Answer) -> str:
+def undecided(ranked: Sequence[Answered], answer: Answer) -> str:
     """Which of the others this run cannot tell from the best one; empty if there is none."""
     best, *others = ranked
     # Results of earlier settings may be of other requests.
@@ -45,14 +46,14 @@ def undecided(ranked: Sequence[Entry], answer: Answer) -> str:
     return f"That is no difference that this run can tell from {words.join(near)}." if near else ""
 
 
-def paired(first: Entry, second: Entry, answer: Answer) -> PairedDifference:
+def paired(first: Answered, second: Answered, answer: Answer) -> PairedDifference:
     """By how much the second attains more than the first, and how sure that is."""
     warmup_s = answer.inputs.warmup_s
     key = ("paired difference", first.outcome_key, second.outcome_key, warmup_s)
     return kept(key, lambda: paired_difference(first.outcome.result, second.outcome.result, warmup_s))
 
 
-def draw_tiles(entry: Entry, answer: Answer) -> None:
+def draw_tiles(entry: Answered, answer: Answer) -> None:
     """Headline numbers of one placement, each with the difference against the others."""
     mine, others = entry.outcome.figures, [e for e in answer.shown if e is not entry][:3]
 
@@ -85,7 +86,7 @@ def missed(figures: Figures) -> int:
     return figures.total.requests - figures.total.served
 
 
-def placement_now(entry: Entry):
+def placement_now(entry: Answered):
     """The placement to draw: of a schedule its first one."""
     placement = entry.outcome.placement
     return placement.epochs[0][1] if isinstance(placement, Schedule) else placement

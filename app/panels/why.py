@@ -21,7 +21,7 @@ from app.look import words
 from app.look.style import current_theme, tile_html, verdict_html
 from app.panels.keep import draw_chart, draw_table
 from app.panels.why_words import burst_sentence, kingman_sentence, overload_sentence, traffic_sentence
-from app.state import compute
+from app.state import results
 from app.state.session import Session
 from planner.theory.queueing import bursty_waiting_s, dedicated_latency_s, pipeline_latency_s
 from planner.theory.two_models import LATENCY_S, TwoWays, serve_burst, serve_traffic
@@ -124,7 +124,7 @@ def draw_traffic(session: Session) -> Settings:
 def simulate_settings(settings: Settings) -> TwoWays:
     """Both ways under the traffic of the sliders; computed once."""
     key = ("two models", *asdict(settings).values())
-    return compute.kept(key, lambda: serve_traffic(settings.rate_per_s, settings.cv, settings.share, settings.alpha,
+    return results.kept(key, lambda: serve_traffic(settings.rate_per_s, settings.cv, settings.share, settings.alpha,
                                                    duration_s=DURATION_S))  # fmt: skip
 
 

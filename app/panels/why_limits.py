@@ -18,7 +18,7 @@ from app.look.style import current_theme
 from app.panels.keep import draw_chart, draw_table
 from app.panels.why import Settings, simulate_settings
 from app.panels.why_words import attainment_title, traffic_sentence
-from app.state import compute
+from app.state import results
 from app.state.session import Session
 from planner.explain import paired_difference
 from planner.theory.queueing import most_tolerant_load
@@ -115,4 +115,4 @@ def _attainment(room: int, rate: float, cv: float, alpha: float, scale: float) -
         gap = paired_difference(both.dedicated, both.shared)
         return *both.slo_attainment(), int(math.copysign(gap.is_clear, gap.difference))
 
-    return compute.kept(("memory", room, rate, cv, alpha, scale), work)
+    return results.kept(("memory", room, rate, cv, alpha, scale), work)

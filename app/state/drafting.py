@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from app.panels.verdict import placement_now
-from app.state.compute import Answer, Entry
+from app.state.answer import Answer, Answered
 from app.state.session import Session, with_values
 from planner.compare import placement_section
 from planner.scenario.schema import MAX_PLACEMENTS, Scenario
@@ -74,7 +74,7 @@ class Draft:
         return replace(self, at=min(self.at + 1, len(self.sentences)))
 
 
-def draft_from(entry: Entry) -> Draft:
+def draft_from(entry: Answered) -> Draft:
     """A draft that begins as a placement of the basket; of a schedule its first placement."""
     return Draft(entry.section.name, (replace(placement_now(entry), name=f"{entry.section.name}, edited"),))
 

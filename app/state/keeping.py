@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from app.background.jobs import unfinished
 from app.state.saved import Kept, documents, is_worth_keeping, marks
 from app.state.session import Session
 from app.store import Part, StoreError, WorkspaceStore, new_workspace_id, open_store
@@ -110,10 +109,10 @@ class Keeper:
         keeping.saved |= changed
         keeping.seen = after.revision
         keeping.elsewhere |= set(after.elsewhere) - set(_UNNOTICED)
-        for files in list(session.files.values()):
+        for files in list(session.uploads.files.values()):
             for file in files:
                 file.content = None if file.sha256 else file.content
-        if unfinished(session.jobs):
+        if session.jobs.unfinished():
             keeping.due_s = time.monotonic() + CHECKPOINT_S
 
     def _changed(self, session: Session, keeping: Keeping) -> dict[str, Part]:
@@ -134,7 +133,7 @@ class Keeper:
                 # A page that changes a session while it is read is read again at the next look.
                 with contextlib.suppress(RuntimeError):
                     self.save(session)
-            if not session.presence.is_here() and not unfinished(session.jobs):
+            if not session.presence.is_here() and not session.jobs.unfinished():
                 self.save(session)
                 with self._lock:
                     self._sessions.pop(session.name, None)

@@ -9,13 +9,15 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from app.background.jobs import Job
+from app.background.jobs import Job, Lane
 from app.background.slots import JobSlot
+from app.state.answer import Answered
 from app.state.drafting import Draft
 from app.state.first_scenario import first_scenario
 from app.state.importing import TableImport
-from app.state.session import PROFILES, Session, UploadedFile, checked_scenario
+from app.state.session import Session, checked_scenario
 from app.state.typed_json import from_json, to_json
+from app.state.uploads import PROFILES, UploadedFile
 from app.store import Part
 from planner.parallelise.architectures import Architecture
 from planner.scenario.schema import Scenario
@@ -52,7 +54,7 @@ _MOST_VIEW_CHARACTERS = 200_000
 
 def is_worth_keeping(session: Session) -> bool:
     """Whether the visitor has done anything that a new session would not show anyway."""
-    done = session.undo or session.files or session.found or session.jobs or session.slots
+    done = session.undo or session.uploads.files or session.found or session.jobs.all(Lane.SEARCH) or session.slots
     return bool(done) or session.scenario != first_scenario()
 
 
@@ -78,10 +80,10 @@ class Kept:
 def marks(session: Session) -> list[object]:
     """What tells, compared one by one with `is` or as text, whether a session may have changed; quickly made."""
     answer = session.answer
-    jobs = [(job, job.result, job.progress and job.progress.placement) for job in list(session.jobs.values())]
+    jobs = [(job, job.result, job.progress and job.progress.placement) for job in session.jobs.all()]
     return [
-        session.scenario, answer and answer.entries, json.dumps(_view(session)),
-        *(files for files in list(session.files.values())),
+        session.scenario, answer and answer.shown, json.dumps(_view(session)),
+        *(files for files in list(session.uploads.files.values())),
         *(draft for draft in list(session.drafts.values())),
         *(slot.last for area, slot in list(session.slots.items()) if area in _RESULTS),
         *(item for key in (_HISTORIES, _ARCHITECTURES) for item in list(session.views.get(key, {}).values())),
@@ -94,7 +96,7 @@ def documents(session: Session, bring: Callable[[bytes], str], kept: Kept) -> di
 
     May be called from another thread than the page's.
     """
-    files = {key: [_stored(file, bring) for file in group] for key, group in list(session.files.items())}
+    files = {key: [_stored(file, bring) for file in group] for key, group in list(session.uploads.files.items())}
     digests = tuple(row["sha256"] for rows in files.values() for row in rows)
     made: dict[str, tuple[Any, tuple[str, ...]]] = {
         "scenario": (_scenario(session.scenario), ()),
@@ -120,13 +122,13 @@ def found_by_now(session: Session) -> dict[str, SearchResult]:
     Of a running search it is the best so far, as if it had been stopped there.
     """
     found, algorithms, answer = dict(session.found), {}, session.answer
-    for entry in (*answer.entries, *answer.waiting) if answer else ():
+    for entry in (*answer.shown, *answer.waiting) if answer else ():
         if entry.section.search is not None:
             algorithms[entry.run_key] = entry.section.search.algorithm
-        if entry.is_current and entry.outcome.search is not None:
+        if isinstance(entry, Answered) and not entry.is_earlier and entry.outcome.search is not None:
             found.pop(entry.run_key, None)
             found[entry.run_key] = entry.outcome.search
-    for key, job in list(session.jobs.items()):
+    for key, job in list(session.jobs.by_key.items()):
         best = _best_by_now(job, algorithms[key]) if key in algorithms else None
         if best is not None:
             found.pop(key, None)
@@ -180,7 +182,7 @@ def _scenario(scenario: Scenario) -> dict:
 
 
 def _upload(session: Session, key: tuple[str, ...], rows: list[dict]) -> dict:
-    columns = session.mappings.get(key)
+    columns = session.uploads.mappings.get(key)
     return {"key": list(key), "files": rows, "columns": None if columns is None else asdict(columns)}
 
 
@@ -241,20 +243,20 @@ def _take_undo(session: Session, content: Any, _fetch: Any) -> None:
 
 
 def _take_uploads(session: Session, content: Any, fetch: Callable[[str], bytes]) -> None:
-    had, session.files = session.files, {}
+    had, session.uploads.files = session.uploads.files, {}
     for row in content:
         key, files = tuple(row["key"]), tuple(UploadedFile(f["name"], None, f["sha256"]) for f in row["files"])
         # Another tab of the workspace may have read the same files already.
-        is_read = key in session.traces and had.get(key) == files
+        is_read = key in session.uploads.traces and had.get(key) == files
         if key[0] == PROFILES:
-            session.add_profiles(key[1], fetch(files[0].sha256))
+            session.uploads.add_profiles(key[1], fetch(files[0].sha256))
         elif not is_read:
             columns = None if row["columns"] is None else _COLUMNS.validate_python(row["columns"])
             contents = [(file.name, fetch(file.sha256)) for file in files]
-            session.add_trace(contents, key, columns)
+            session.uploads.add_trace(contents, key, columns)
             if columns is not None:
-                session.table = TableImport(contents, columns)
-        session.files[key] = files
+                session.uploads.table = TableImport(contents, columns)
+        session.uploads.files[key] = files
 
 
 def _take_drafts(session: Session, content: Any, _fetch: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
 
 from app.report.build import build_report
-from app.state.compute import Answer, Entry
+from app.state.answer import Answer, Answered
 from app.state.session import Session
 from planner import Comparison, Scenario
 from planner.compare import placement_section
@@ -67,10 +67,10 @@ def scenario_to_share(session: Session) -> Scenario:
     scenario, trace = session.scenario, None
     if has_uploaded_trace(scenario):
         try:
-            trace = session.read_trace(scenario)
+            trace = session.uploads.read_trace(scenario)
         except InputError:
             trace = None
-    found = {e.section.name: e for e in session.answer.entries} if session.answer else {}
+    found = {e.section.name: e for e in session.answer.shown} if session.answer else {}
     sections = [_repeatable(section, found.get(section.name)) for section in scenario.placements]
     return portable(scenario.model_copy(update={"placements": sections}), trace)
 
@@ -96,8 +96,8 @@ def report_of(session: Session, answer: Answer) -> str:
     return kept[1]
 
 
-def _repeatable(section, entry: Entry | None):
-    if section.search is None or entry is None or entry.outcome is None or not entry.is_current:
+def _repeatable(section, entry: Answered | None):
+    if section.search is None or entry is None or entry.is_earlier:
         return section
     found = entry.outcome.search
     if section.search.time_limit_s is None and (found is None or found.stop_reason != "cancelled"):

@@ -54,7 +54,7 @@ def take_in(content: bytes, name: str) -> str:
 def delete(session: Session) -> None:
     """Delete the workspace of a session, which begins anew; raises StoreError."""
     store().delete(own_id(session))
-    for job in session.jobs.values():
+    for job in session.jobs.all():
         job.stop()
     fresh = Session(name=session.name, presence=session.presence, controls=session.controls, keeping=Keeping())
     fresh.refused, fresh.edition = session.refused + 1, session.edition + 1

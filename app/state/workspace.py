@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from app.background.jobs import Job, unfinished
+from app.background.jobs import Job
 from app.state.keeping import Keeper, Keeping, begin_if_worth_it, shared_keeper
 from app.state.saved import TITLES, restore
 from app.state.session import Session
@@ -53,14 +53,11 @@ def _load(session: Session, keeper: Keeper, address: str) -> None:
 
 def _take_over(session: Session, other: Session) -> None:
     """What another tab of the workspace has in memory: uploads as read, and work under way, which ends with both."""
-    session.traces |= other.traces
-    session.files |= other.files
-    session.mappings |= other.mappings
-    session.table = other.table
-    for key, job in list(other.jobs.items()):
+    session.uploads.take_over(other.uploads)
+    for key, job in list(other.jobs.by_key.items()):
         if not job.is_done:
             _share(session, job)
-            session.jobs[key] = job
+            session.jobs.by_key[key] = job
     for area, slot in list(other.slots.items()):
         if slot.is_working:
             _share(session, slot.job)
@@ -110,8 +107,8 @@ def reopen(session: Session, address: str) -> None:
     except StoreError as error:
         session.complaints[AREA] = str(error)
         return
-    for job in unfinished(session.jobs):
-        if job not in fresh.jobs.values():
+    for job in session.jobs.unfinished():
+        if job not in fresh.jobs.all():
             job.stop()
     controls, refused, edition = session.controls, session.refused, session.edition
     vars(session).update(vars(fresh))

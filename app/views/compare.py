@@ -8,7 +8,7 @@ from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
 from app.panels import compare_basket, compare_outcomes, compare_time, progress
 from app.panels.compare_view import current_view, write_address
-from app.state.compute import answer as answer_of
+from app.state.results import answer_of
 from app.state.session import current_session
 
 

@@ -9,7 +9,7 @@ from app.look.style import guarded
 from app.panels import facts, pictures, progress, tables, verdict
 from app.panels.choose import choose_placement
 from app.panels.reasons import draw_reasons
-from app.state.compute import answer as answer_of
+from app.state.results import answer_of
 from app.state.session import current_session
 
 

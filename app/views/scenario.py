@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.look.style import guarded
 from app.panels import scenario_facts, scenario_text
-from app.state.compute import answer as answer_of
+from app.state.results import answer_of
 from app.state.session import current_session
 
 st.title("What exactly was asked?", anchor=False)

@@ -7,7 +7,7 @@ import streamlit as st
 from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
 from app.panels import progress, replay
-from app.state.compute import answer as answer_of
+from app.state.results import answer_of
 from app.state.session import current_session
 
 st.title("How was this placement found?", anchor=False)

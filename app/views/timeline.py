@@ -9,7 +9,7 @@ from app.look.style import guarded
 from app.panels import progress, timeline_gantt
 from app.panels.choose import choose_placement
 from app.panels.timeline_view import current_gantt_view, write_gantt_address
-from app.state.compute import answer as answer_of
+from app.state.results import answer_of
 from app.state.session import current_session
 
 

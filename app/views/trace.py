@@ -7,7 +7,7 @@ import streamlit as st
 from app.controls.traffic import draw_traffic_controls
 from app.look.style import guarded
 from app.panels import arrivals
-from app.state.compute import answer as answer_of
+from app.state.results import answer_of
 from app.state.session import current_session
 
 st.title("What arrived?", anchor=False)
@@ -17,7 +17,7 @@ with st.sidebar:
     guarded(draw_traffic_controls)(session, answer, answer.problems.get("traffic"))
     st.button("Undo", icon=":material/undo:", on_click=session.step_back, disabled=not session.undo, key="undo",
               help="Back to the settings before the last change.")  # fmt: skip
-if answer.inputs is None:
+if answer.built is None:
     arrivals.draw_nothing(answer)
 else:
     guarded(arrivals.draw_summary)(answer)

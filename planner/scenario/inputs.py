@@ -31,6 +31,8 @@ from simulator.workload import MAX_REQUESTS
 SAMPLE_PREFIX = "sample:"
 _SAME_MEMORY_GIB = 0.5
 TraceReader = Callable[[Scenario], Trace]
+# See make_workload.
+RequestMaker = Callable[[WorkloadSection, Sequence[str], Trace | None], tuple[Workload, tuple[str, ...]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +56,7 @@ def build_inputs(
     scenario: Scenario,
     read: TraceReader | None = None,
     profiles: Mapping[str, Profile] | None = None,
+    requests: RequestMaker | None = None,
 ) -> Inputs:
     """Everything that a scenario names, read and checked.
 
@@ -62,6 +65,7 @@ def build_inputs(
         read: gives the trace of the scenario; by default its files are read from the scenario's folder. A server
             passes a reader of its own, so that a visitor's scenario opens no files.
         profiles: own profiles; by default the scenario's `profiles` file. The built-in catalogue is always there.
+        requests: gives the requests in place of make_workload; a server passes one that checks and keeps them.
 
     Raises:
         InputError: a file, profile, model, window or rate that cannot be.
@@ -72,15 +76,10 @@ def build_inputs(
     catalogue |= profiles or {}
     models = build_models(scenario.models, catalogue)
     trace = (read or read_scenario_trace)(scenario) if scenario.workload.trace is not None else None
-    workload, notices = make_workload(scenario.workload, [m.name for m in models], trace)
+    workload, notices = (requests or make_workload)(scenario.workload, [m.name for m in models], trace)
     problem = Problem(models, build_cluster(scenario), workload, build_serving(scenario))
-    return assemble_inputs(problem, scenario.workload.warmup_s, trace, notices)
-
-
-def assemble_inputs(problem: Problem, warmup_s: float, trace: Trace | None, notices: tuple[str, ...]) -> Inputs:
-    """The parts put together, with everything that is to be said of them; `notices` are those of make_workload."""
-    said = tuple(trace.notices if trace else ()) + notices + device_notices(problem.models, problem.cluster)
-    return Inputs(problem, warmup_s, trace, said)
+    notices = tuple(trace.notices if trace else ()) + notices + device_notices(problem.models, problem.cluster)
+    return Inputs(problem, scenario.workload.warmup_s, trace, notices)
 
 
 def build_models(sections: Sequence[ModelSection], catalogue: Mapping[str, Profile]) -> tuple[Model, ...]:

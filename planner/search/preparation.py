@@ -91,4 +91,4 @@ def compile_improvement() -> None:
             Improvement(run, [0], [start]).round()
 
 
-SEARCHING = Preparation(_search_once, "preparing, once on this machine, about 10 s")
+SEARCHING = Preparation(_search_once, 10)
