@@ -132,7 +132,7 @@ def test_using_a_plan_puts_the_very_placement_into_the_basket(capacity, scenario
 def test_failures_are_those_of_the_planner(view, scenario):
     answer = view.session_state["session"].answer
     inputs = build_inputs(scenario)
-    for entry in answer.entries:
+    for entry in answer.shown:
         worst = min(f.slo_attainment for f in fault_what_if(entry.outcome.placement, inputs.problem))
         tables = [frame.value for frame in view.dataframe if "what dies" in frame.value.columns]
         mine = tables[0][tables[0]["placement"] == entry.section.name]

@@ -45,7 +45,7 @@ def test_an_unknown_table_opens_the_step_and_is_used_by_the_columns_that_are_sho
 
 def test_what_is_no_table_opens_no_step(view):
     upload(view, "picture.csv", b"\x89PNG\r\n\x1a\n" + bytes(50))
-    assert view.session_state["session"].table is None and view.error
+    assert view.session_state["session"].uploads.table is None and view.error
 
 
 def test_a_scenario_with_other_columns_reads_the_upload_again_or_asks_for_it():

@@ -18,6 +18,12 @@ POLL_S = 0.25
 
 def draw_progress(session: Session, answer: Answer) -> None:
     """Sentences about problems and work under way, above the answer; an earlier answer is dimmed."""
+    # One container, so that what stands below keeps its place on the page when they come and go.
+    with st.container():
+        _draw_state(session, answer)
+
+
+def _draw_state(session: Session, answer: Answer) -> None:
     if answer.is_earlier:
         dim_earlier()
         if answer.problems:

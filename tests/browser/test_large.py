@@ -1,0 +1,45 @@
+"""A large scenario never freezes the page, and never looks current before it is."""
+
+import re
+import time
+
+from playwright.sync_api import expect
+
+from tools.screenshots import wait_until_drawn
+
+EARLIER = "Shown is the result of the earlier settings"
+SOON_MS = 5_000
+
+
+def test_512_devices_are_marked_as_under_way_and_other_clicks_are_answered(plan):
+    devices = plan.get_by_label("Devices", exact=True)
+    devices.fill("512")
+    devices.press("Enter")
+    began_s = time.monotonic()
+    expect(plan.get_by_text(EARLIER)).to_be_visible(timeout=SOON_MS)
+    print(f"marked as earlier after {time.monotonic() - began_s:.2f} s")
+    verdict = plan.locator(".verdict").first
+    expect(verdict).to_have_css("opacity", "0.4")
+    expect(verdict).to_contain_text("16 devices")
+    began_s = time.monotonic()
+    plan.get_by_role("link", name="Why share").click()
+    expect(plan.get_by_role("heading", name="Why does sharing beat dedicating?")).to_be_visible(timeout=SOON_MS)
+    print(f"another page after {time.monotonic() - began_s:.2f} s")
+    plan.get_by_role("link", name="Plan", exact=True).click()
+    expect(plan.locator(".verdict").first).to_contain_text("512 devices", timeout=60_000)
+    expect(plan.get_by_text(EARLIER)).to_have_count(0)
+    expect(plan.locator(".verdict")).to_have_count(1)
+    wait_until_drawn(plan)
+    expect(verdict).to_have_css("opacity", "1")
+
+
+def test_quick_work_on_512_devices_can_be_stopped(plan):
+    devices = plan.get_by_label("Devices", exact=True)
+    devices.fill("512")
+    devices.press("Enter")
+    stop = plan.get_by_role("button", name="Stop").first
+    stop.click(timeout=SOON_MS)
+    began_s = time.monotonic()
+    expect(plan.get_by_text(re.compile("was stopped")).first).to_be_visible()
+    print(f"stopped after {time.monotonic() - began_s:.2f} s")
+    expect(plan.get_by_role("button", name=re.compile("^Search .* again$")).first).to_be_visible()
