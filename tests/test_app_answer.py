@@ -56,10 +56,10 @@ def test_what_is_late_leaves_the_earlier_answer_marked_until_all_quick_results_a
     before, gate = desk.settle(), threading.Event()
     outcome_of = compute.outcome_of
 
-    def late(section, inputs, on_progress=None):
+    def late(section, *given):
         if section.name == desk.scenario.placements[1].name:
             gate.wait(60)
-        return outcome_of(section, inputs, on_progress)
+        return outcome_of(section, *given)
 
     monkeypatch.setattr(compute, "outcome_of", late)
     desk.ask(devices=24)
