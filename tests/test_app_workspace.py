@@ -180,7 +180,10 @@ def test_a_store_that_is_away_is_said_and_nothing_is_lost_once_it_is_back(tmp_pa
     place.unlink()
     keeper.save(session)
     assert session.keeping.problem is None
-    assert reopened(keeper.store, session).traces[("mine.csv",)].digest == session.uploads.traces[("mine.csv",)].digest
+    assert (
+        reopened(keeper.store, session).uploads.traces[("mine.csv",)].digest
+        == session.uploads.traces[("mine.csv",)].digest
+    )
     assert session.uploads.files[("mine.csv",)][0].content is None
 
 
@@ -343,7 +346,7 @@ def test_an_exported_workspace_is_imported_as_another(library):
     assert not library.exception and not library.error
     other = parameter(library, "w")
     assert other != first and [v.name for v in shared_keeper().store.versions(other)] == ["then"]
-    assert session_of(library).traces.keys() == {("mine.csv",)}
+    assert session_of(library).uploads.traces.keys() == {("mine.csv",)}
     refused = session_of(library).refused
     library.file_uploader(key=f"library.import{refused}").set_value(("x.zip", b"no zip", "application/zip")).run()
     assert "x.zip" in text_of(library) and parameter(library, "w") == other
