@@ -145,6 +145,8 @@ def _draw_columns(choose: _Chooser, layout: Columns, head: Preview, guessed: Col
 
 
 def _draw_preview(head: Preview, preview: Preview) -> None:
+    if head.guess is not None:
+        st.caption(plain_text(f"What the file looks like ({head.guess.confidence}): {' '.join(head.guess.reasons)}"))
     shown = {name: [row[i] for row in head.rows] for i, name in enumerate(head.names[:50])}
     st.dataframe(shown, hide_index=True, height="content")
     if preview.trace is None:
@@ -162,5 +164,5 @@ def what_comes_out(trace: Trace) -> str:
     about = "About " if trace.kind == "rates" else ""
     return (
         f"{about}{words.plural(summary.requests, 'request')} of {words.plural(len(trace.sources), 'model')} in "
-        f"{words.duration(summary.span_s)}{start}."
+        f"{words.span(summary.span_s)}{start}."
     )
