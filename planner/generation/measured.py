@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +24,8 @@ LINK_LATENCY_S, LINK_BYTES_PER_S = 20e-6, 16e9
 GROUP_KEYS = ["backend", "backend_version", "model_path", "system", "precision", "tp_size", "attention_dp_size",
               "moe_ep_size"]  # fmt: skip
 MIN_GROUP = 20
+# Two bytes a parameter; deployments that were measured with fewer have more room for the cache than is said here.
+PARAMETERS = {"Llama-3.1-8B": 8.03e9, "Llama-3.1-8B-Instruct": 8.03e9, "Qwen3-32B": 32.8e9}
 # Bytes of the cache a token, of all devices together, of the dense models among the points.
 CACHE_BYTES = {"Qwen3-32B": 262_144, "Llama-3.1-8B-Instruct": 131_072}
 
@@ -64,4 +67,4 @@ def fit_all(folder: Path) -> list[GenerationProfile]:
             device, tp = keys.system.replace("_sxm", "").upper(), int(keys.tp_size)
             source = f"times per output token collected by AIConfigurator (ai-dynamo, Apache-2.0), {name}"
             profiles.append(fit_points(points, model, device, tp, CACHE_BYTES[model] / tp, source))
-    return profiles
+    return [replace(p, weight_gib=2 * PARAMETERS[p.name] / p.tp / 2**30) for p in profiles]

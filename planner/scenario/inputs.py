@@ -70,6 +70,11 @@ def build_inputs(
     Raises:
         InputError: a file, profile, model, window or rate that cannot be.
     """
+    if scenario.generates:
+        raise InputError(
+            f"{_listed([s.name for s in scenario.models if s.generation is not None])} generate token by token; "
+            "the commands simulate, plan, capacity and sweep, and planner.generation.compare, plan for them."
+        )
     catalogue = dict(builtin_catalogue())
     if profiles is None and scenario.profiles is not None:
         profiles = load_catalogue(scenario.folder / scenario.profiles)
@@ -80,6 +85,10 @@ def build_inputs(
     problem = Problem(models, build_cluster(scenario), workload, build_serving(scenario))
     notices = tuple(trace.notices if trace else ()) + notices + device_notices(problem.models, problem.cluster)
     return Inputs(problem, scenario.workload.warmup_s, trace, notices)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def build_models(sections: Sequence[ModelSection], catalogue: Mapping[str, Profile]) -> tuple[Model, ...]:

@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from simulator.arrivals import RATE_SPLITS
+from simulator.generation import DISPATCH_RULES
+from simulator.generation.engine import MAX_BATCHED_TOKENS, MAX_BLOCK_SIZE, MAX_SEQUENCES
 from simulator.schema import (
     MAX_DEVICES,
     BatchSize,
@@ -38,11 +40,14 @@ from simulator.schema import (
 from simulator.serving import PRESETS, AdmissionRule, DispatchRule
 from simulator.traces import FORMATS, Columns
 from simulator.traces.options import Dequantisation, MappingRule, Resampling
+from simulator.traces.trace import MAX_TOKENS
 
 MAX_MODELS = 1000
+TOKEN_DEADLINES = ("slo_ttft_s", "slo_tpot_s", "slo_e2e_s")
 MAX_PLACEMENTS = 24
 MAX_EPOCHS = 10_000
 _PathText = Annotated[str, Field(min_length=1, max_length=4096)]
+_TokenCount = Annotated[int, Between(1, MAX_TOKENS)]
 _Level = Annotated[float, Between(0, 1e6)]
 # What only a program can hand to a search; a file that names one of these means something else.
 _NO_OPTIONS = ("problem", "executor", "on_progress", "start")
@@ -63,17 +68,33 @@ class ClusterSection(_Section):
 
 
 class ModelSection(_Section):
-    """One entry of `models`; `{i}` in the name counts from 0 to count - 1. Give slo_scale or slo_s."""
+    """One entry of `models`; `{i}` in the name counts from 0 to count - 1.
+
+    Either `profile`, with slo_scale or slo_s; or `generation`, a profile of token-by-token serving, with deadlines on
+    the time to the first token, the time per output token after it, the last token, or several of them.
+    """
 
     name: Name
-    profile: Name
+    profile: Name | None = None
+    generation: Name | None = None
     count: Annotated[int, Between(1, MAX_MODELS)] = 1
     slo_scale: Deadline | None = None
     slo_s: Deadline | None = None
+    slo_ttft_s: Deadline | None = None
+    slo_tpot_s: Deadline | None = None
+    slo_e2e_s: Deadline | None = None
 
     @model_validator(mode="after")
     def _one_deadline(self) -> ModelSection:
-        if (self.slo_scale is None) == (self.slo_s is None):
+        if (self.profile is None) == (self.generation is None):
+            raise ValueError("give exactly one of profile and generation")
+        token_deadlines = [name for name in TOKEN_DEADLINES if getattr(self, name) is not None]
+        if self.generation is not None:
+            if self.slo_scale is not None or self.slo_s is not None or not token_deadlines:
+                raise ValueError("a model with generation takes one or more of " + ", ".join(TOKEN_DEADLINES))
+        elif token_deadlines:
+            raise ValueError(f"{token_deadlines[0]} belongs to a model with generation; give slo_scale or slo_s")
+        elif (self.slo_scale is None) == (self.slo_s is None):
             raise ValueError("give exactly one of slo_scale and slo_s")
         if self.count > 1 and "{i}" not in self.name:
             raise ValueError(f"count is {self.count}, so the name must contain {{i}}, for example '{self.name}-{{i}}'")
@@ -82,6 +103,57 @@ class ModelSection(_Section):
     def names(self) -> list[str]:
         """The names of the instances."""
         return [self.name.replace("{i}", str(i)) for i in range(self.count)]
+
+
+class GenerationSection(_Section):
+    """`generation`: the engine of every generating model, by vLLM's names, and how replicas share the requests.
+
+    `kv_blocks` left out: what weights leave of `cluster.memory_gib`.
+    """
+
+    max_num_batched_tokens: Annotated[int, Between(1, MAX_BATCHED_TOKENS)] = 2048
+    max_num_seqs: Annotated[int, Between(1, MAX_SEQUENCES)] = 256
+    kv_blocks: Annotated[int, Between(1, 1e12)] | None = None
+    block_size: Annotated[int, Between(1, MAX_BLOCK_SIZE)] = 16
+    chunked_prefill: bool = True
+    dispatch: Annotated[str, OneOf(DISPATCH_RULES)] = "fewest_requests"
+    switch_s: Delay = 0.0
+
+
+class LognormalSection(_Section):
+    """Lengths whose logarithm is normal: `median` tokens, `sigma` of the logarithm."""
+
+    median: Annotated[float, Between(1, MAX_TOKENS)]
+    sigma: Annotated[float, Between(0, 5)]
+
+
+class LengthSection(_Section):
+    """Tokens of a request: `fixed`, `lognormal`, or drawn from the `empirical` list."""
+
+    fixed: _TokenCount | None = None
+    lognormal: LognormalSection | None = None
+    empirical: Annotated[list[_TokenCount], Field(min_length=1, max_length=100_000)] | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> LengthSection:
+        if sum(part is not None for part in (self.fixed, self.lognormal, self.empirical)) != 1:
+            raise ValueError("give exactly one of fixed, lognormal and empirical")
+        return self
+
+
+class TokensSection(_Section):
+    """`workload.tokens`: lengths drawn for requests that bring none: `input` and `output`, or pairs of a `trace`."""
+
+    input: LengthSection | None = None
+    output: LengthSection | None = None
+    trace: _PathText | None = None
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> TokensSection:
+        if (self.input is None) != (self.output is None) or (self.input is None) == (self.trace is None):
+            raise ValueError("give input and output, or trace")
+        return self
 
 
 class TraceSection(_Section):
@@ -176,6 +248,7 @@ class WorkloadSection(_Section):
     markov_modulated: MarkovSection | None = None
     deterministic: DeterministicSection | None = None
     windows: WindowsSection | None = None
+    tokens: TokensSection | None = None
     warmup_s: Time = 0.0
 
     @model_validator(mode="after")
@@ -265,6 +338,7 @@ class Scenario(_Section):
     models: Annotated[list[ModelSection], Field(min_length=1, max_length=MAX_MODELS)]
     workload: WorkloadSection
     serving: ServingSection = ServingSection()
+    generation: GenerationSection = GenerationSection()
     placements: Annotated[list[PlacementSection], Field(max_length=MAX_PLACEMENTS)] = []
 
     # Where relative paths begin: the folder of the scenario file.
@@ -280,6 +354,11 @@ class Scenario(_Section):
                 twice = next(name for name in names if names.count(name) > 1)
                 raise ValueError(f"two {what} are called '{twice}'; every name may occur once")
         return self
+
+    @property
+    def generates(self) -> bool:
+        """Whether some of the models generate token by token."""
+        return any(section.generation is not None for section in self.models)
 
     @property
     def folder(self) -> Path:

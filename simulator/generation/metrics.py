@@ -46,7 +46,7 @@ class GenerationFigures:
             one token out.
         attainment: shares of *all* requests, by "ttft", "tpot", "e2e" (where there is a deadline) and "all" together;
             empty without deadlines. An output of one token meets every TPOT.
-        goodput_per_s: requests that meet all deadlines a second. output_tokens_per_s: generated.
+        goodput_per_s: requests that meet all deadlines a second. requests_per_s: all. output_tokens_per_s: generated.
         itl_s: mean time between tokens over all tokens.
     """
 
@@ -61,6 +61,7 @@ class GenerationFigures:
     itl_s: float | None
     attainment: dict[str, float]
     goodput_per_s: float | None
+    requests_per_s: float | None
     output_tokens_per_s: float | None
 
 
@@ -109,6 +110,7 @@ def measure_generation(
         itl_s=float((result.last_token_s - result.first_token_s)[served].sum() / gaps) if gaps else None,
         attainment={name: float(mask.mean()) for name, mask in kept.items()} if rows.size else {},
         goodput_per_s=float(kept["all"].sum() / span_s) if kept and span_s > 0 else None,
+        requests_per_s=rows.size / span_s if span_s > 0 else None,
         output_tokens_per_s=float(output.sum() / span_s) if span_s > 0 else None,
     )
 

@@ -19,6 +19,7 @@ DISPATCH_RULES = ("round_robin", "fewest_requests", "fewest_tokens", "least_kv")
 # Roofs of iterations up to so many tokens are looked up, those of larger ones computed.
 ROOF_TOKENS = 8_192
 CHUNK = 16_384
+MAX_RECORDED = 5_000_000
 CHUNK_SEGMENTS = 1_000_000
 
 
@@ -47,8 +48,16 @@ def simulate_generation(
 def record_engines(
     groups: Sequence[EngineGroup], workload: TokenWorkload, dispatch: str = "fewest_requests"
 ) -> EngineSeries:
-    """What every engine does at every moment; the same simulation, run once to count and once to record."""
+    """What every engine does at every moment; the same simulation, run once to count and once to record.
+
+    Raises InputError if there are more than MAX_RECORDED segments or events.
+    """
     counted, _ = _run(groups, workload, dispatch, (0, 0), None)
+    if counted.counts.max() > MAX_RECORDED:
+        raise InputError(
+            f"The engines' iterations would be {words.count(int(counted.counts.max()))} rows; at most "
+            f"{words.count(MAX_RECORDED)} are recorded. Choose a shorter window of the traffic."
+        )
     recorded, _ = _run(groups, workload, dispatch, (int(counted.counts[0]), int(counted.counts[1])), None)
     return EngineSeries.of_tables(recorded)
 

@@ -1,0 +1,219 @@
+"""A scenario with generating models goes in, a comparison of placements comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from planner.compare import Missing, OnProgress, search_json
+from planner.generation.evidence import NOT_MODELLED
+from planner.generation.figures import PlacementFigures, measure_placement
+from planner.generation.inputs import TokenInputs, build_token_inputs
+from planner.generation.search import search_engines
+from planner.scenario.schema import PlacementSection, Scenario
+from planner.search import NoPlacement, SearchResult
+from simulator import (
+    Cancelled,
+    Figures,
+    Group,
+    InputError,
+    Placement,
+    SimulationResult,
+    measure,
+    simulate,
+    words,
+)
+from simulator.generation import GenerationResult, simulate_generation
+
+
+@dataclass(frozen=True, eq=False)
+class TokenOutcome:
+    """One placement, simulated.
+
+    Attributes:
+        name, placement: all its groups. search: how it was found; None for placements by hand.
+        result, figures: of the generating models.
+        fixed_result, fixed_figures: of the models with fixed latencies; None without any.
+    """
+
+    name: str
+    placement: Placement
+    search: SearchResult | None
+    result: GenerationResult
+    figures: PlacementFigures
+    fixed_result: SimulationResult | None = None
+    fixed_figures: Figures | None = None
+
+    @property
+    def remark(self) -> str | None:
+        """Why the figures are not those of a finished plan, a sentence; None if they are."""
+        if self.search is None or self.search.stop_reason != "cancelled":
+            return None
+        return "Its search was stopped; this is the best it had found by then."
+
+    @property
+    def slo_attainment(self) -> float | None:
+        """Share of all requests, of both kinds of models, that meet their deadlines."""
+        total = self.figures.total
+        met, requests = total.attainment.get("all", 0.0) * total.requests, total.requests
+        if self.fixed_figures is not None and self.fixed_figures.total.requests:
+            fixed = self.fixed_figures.total
+            met, requests = met + fixed.slo_attainment * fixed.requests, requests + fixed.requests
+        return met / requests if requests else None
+
+    def to_json(self) -> dict:
+        """Figures, the groups, and how they were found."""
+        groups = [{"pp": g.pp, "tp": g.tp, "models": list(g.models)} for g in self.placement.groups]
+        document = {"name": self.name, "slo_attainment": self.slo_attainment, "groups": groups}
+        document["generation"] = self.figures.to_json()
+        if self.fixed_figures is not None:
+            document["fixed"] = self.fixed_figures.to_json()
+        if self.remark is not None:
+            document["remark"] = self.remark
+        if self.search is not None:
+            document["search"] = search_json(self.search)
+        return document
+
+
+@dataclass(frozen=True, eq=False)
+class TokenComparison:
+    """The placements of a scenario on the same requests; `complete` is False where the work was stopped."""
+
+    scenario: Scenario
+    inputs: TokenInputs
+    outcomes: tuple[TokenOutcome, ...]
+    complete: bool = True
+    missing: tuple[Missing, ...] = ()
+
+    def to_json(self) -> dict:
+        """The document that `simulate --json` prints."""
+        entries = {o.name: o.to_json() for o in self.outcomes}
+        entries |= {m.name: {"name": m.name, "slo_attainment": None, "reason": m.reason} for m in self.missing}
+        order = {section.name: place for place, section in enumerate(self.scenario.placements)}
+        placements = [entries[name] for name in sorted(entries, key=lambda name: order.get(name, len(order)))]
+        return {
+            "scenario": self.scenario.name,
+            "complete": self.complete,
+            "placements": placements,
+            "not_modelled": NOT_MODELLED,
+        }
+
+
+def compare(
+    scenario: Scenario,
+    on_progress: OnProgress | None = None,
+    only: str | None = None,
+    inputs: TokenInputs | None = None,
+) -> TokenComparison:
+    """Find, simulate and measure every placement of a scenario with generating models; as planner.compare."""
+    sections = [section for section in scenario.placements if only in (None, section.name)]
+    if not sections:
+        names = ", ".join(p.name for p in scenario.placements) or "none"
+        asked = f"has no placement '{only}'; it has {names}" if only else "has no placements; list at least one"
+        raise InputError(f"The scenario {asked}.")
+    inputs = inputs or build_token_inputs(scenario)
+    outcomes, missing, stopped = [], [], False
+    for section in sections:
+        if stopped:
+            missing.append(Missing(section.name, "The work was stopped before this placement was begun."))
+            continue
+        try:
+            placement, found = place(section, inputs, on_progress)
+            stopped = found is not None and found.stop_reason == "cancelled"
+            outcomes.append(evaluate(placement, found, inputs, None if stopped else on_progress))
+        except NoPlacement as nothing:
+            missing.append(Missing(section.name, str(nothing)))
+            stopped = nothing.stop_reason == "cancelled"
+        except Cancelled:
+            missing.append(Missing(section.name, "The work was stopped before this placement was simulated."))
+            stopped = True
+    return TokenComparison(scenario, inputs, tuple(outcomes), not stopped, tuple(missing))
+
+
+def place(
+    section: PlacementSection,
+    inputs: TokenInputs,
+    on_progress: OnProgress | None = None,
+    start: Placement | None = None,
+) -> tuple[Placement, SearchResult | None]:
+    """The placement of a section, as given or as found; raises InputError where it cannot be."""
+    if section.schedule is not None:
+        raise InputError(f"Placement '{section.name}' is a schedule; generating models are placed by groups or search.")
+    if section.groups is not None:
+        return Placement(tuple(Group(g.pp, g.tp, tuple(g.models)) for g in section.groups), section.name), None
+    if inputs.fixed is not None:
+        raise InputError(
+            f"Placement '{section.name}' is a search, and the scenario has models of both kinds; list groups there, or "
+            "search with models of one kind."
+        )
+    wanted = section.search
+    if wanted.options:
+        raise InputError(
+            f"Placement '{section.name}': '{next(iter(wanted.options))}' is no option of a search for generating "
+            "models; algorithm, time_limit_s and max_evaluations are allowed."
+        )
+    found = search_engines(
+        inputs.problem,
+        wanted.algorithm,
+        section.name,
+        wanted.time_limit_s,
+        wanted.max_evaluations,
+        None if on_progress is None else lambda p: on_progress(section.name, p.phase, p),
+        start,
+    )
+    return found.placement, found
+
+
+def evaluate(
+    placement: Placement,
+    found: SearchResult | None,
+    inputs: TokenInputs,
+    on_progress: OnProgress | None = None,
+) -> TokenOutcome:
+    """Simulate and measure a placement; raises InputError where it does not fit, Cancelled where it was stopped."""
+    problem, fixed, name = inputs.problem, inputs.fixed, placement.name
+    generating, others = _by_kind(placement, inputs)
+    if placement.devices > problem.cluster.devices:
+        raise InputError(
+            f"Placement '{name}' uses {placement.devices} devices; the cluster has {problem.cluster.devices}."
+        )
+    groups = problem.engine_groups(generating, name)
+    report = _reporter(name, on_progress)
+    result = simulate_generation(groups, problem.workload, problem.section.dispatch, report)
+    figures = measure_placement(problem, groups, result, inputs.warmup_s)
+    if fixed is None:
+        return TokenOutcome(name, placement, found, result, figures)
+    part = Placement(others, name)
+    part.check(fixed.models, fixed.cluster)
+    fixed_result = simulate(fixed.models, part, fixed.workload, fixed.serving, report)
+    return TokenOutcome(name, placement, found, result, figures, fixed_result, measure(fixed_result, inputs.warmup_s))
+
+
+def _reporter(name: str, on_progress: OnProgress | None) -> Callable[[int, int], bool | None] | None:
+    if on_progress is None:
+        return None
+    return lambda done, total: on_progress(
+        name, f"simulating, {words.count(done)} of {words.count(total)} requests", None
+    )
+
+
+def _by_kind(placement: Placement, inputs: TokenInputs) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
+    """The groups of generating models, and those of the others; raises InputError for a group of both."""
+    own = {model.name for model in inputs.problem.models}
+    others = {model.name for model in inputs.fixed.models} if inputs.fixed else set()
+    parts: tuple[list[Group], list[Group]] = ([], [])
+    for index, group in enumerate(placement.groups):
+        where = f"Placement '{placement.name}', group {index}"
+        for name in group.models:
+            if name not in own | others:
+                raise InputError(f"{where}: model '{name}' is not known; known are {', '.join(sorted(own | others))}.")
+        generating = [name for name in group.models if name in own]
+        if generating and len(generating) < len(group.models):
+            fixed = next(name for name in group.models if name in others)
+            raise InputError(
+                f"{where} holds '{generating[0]}', which generates, and '{fixed}', which has fixed latencies; a group "
+                "holds models of one kind."
+            )
+        if group.models:
+            parts[0 if generating else 1].append(group)
+    return tuple(parts[0]), tuple(parts[1])

@@ -1,0 +1,162 @@
+"""From a scenario with generating models to what is simulated and searched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from planner.generation.problem import GeneratingModel, TokenProblem
+from planner.generation.profiles import shipped_profiles
+from planner.problem import Problem
+from planner.scenario.inputs import (
+    TraceReader,
+    build_cluster,
+    build_models,
+    build_serving,
+    make_workload,
+    read_scenario_trace,
+)
+from planner.scenario.schema import LengthSection, ModelSection, Scenario, TokensSection, TraceSection
+from simulator import Cluster, InputError, Workload, words
+from simulator.catalogue import builtin_catalogue, load_catalogue
+from simulator.generation import TokenSlo, TokenWorkload
+from simulator.traces.trace import MAX_TOKENS
+
+_TOKEN_STREAM = 3
+
+
+@dataclass(frozen=True, eq=False)
+class TokenInputs:
+    """A scenario with generating models, built.
+
+    Attributes:
+        problem: the generating models and their requests.
+        fixed: the other models and their requests; None without any.
+        warmup_s: left out of the figures at both ends.
+        notices: sentences about what was left out or looks odd.
+    """
+
+    problem: TokenProblem
+    fixed: Problem | None
+    warmup_s: float
+    notices: tuple[str, ...]
+
+
+def build_token_inputs(scenario: Scenario, read: TraceReader | None = None) -> TokenInputs:
+    """Everything that a scenario names, read and checked; `read` gives its trace, by default from its files.
+
+    Raises InputError: a file, profile, window, length or rate that cannot be.
+    """
+    cluster = build_cluster(scenario)
+    models, notices = _generating_models(scenario.models, cluster)
+    fixed_sections = [section for section in scenario.models if section.profile is not None]
+    names = [name for section in scenario.models for name in section.names()]
+    read = read or read_scenario_trace
+    trace = read(scenario) if scenario.workload.trace is not None else None
+    workload, made = make_workload(scenario.workload, names, trace)
+    notices += [*(trace.notices if trace else ()), *made]
+    if scenario.workload.tokens is not None:
+        workload = _with_tokens(workload, scenario, read)
+    own = {model.name for model in models}
+    generating = np.array([name in own for name in names])
+    tokens, left_out = _token_workload(_only(workload, generating), [model.name for model in models])
+    fixed = None
+    if fixed_sections:
+        catalogue = dict(builtin_catalogue())
+        if scenario.profiles is not None:
+            catalogue |= load_catalogue(scenario.folder / scenario.profiles)
+        served = build_models(fixed_sections, catalogue)
+        fixed = Problem(served, cluster, _only(workload, ~generating), build_serving(scenario))
+    problem = TokenProblem(models, cluster, tokens, scenario.generation)
+    return TokenInputs(problem, fixed, scenario.workload.warmup_s, tuple(notices + left_out))
+
+
+def _generating_models(
+    sections: Sequence[ModelSection], cluster: Cluster
+) -> tuple[tuple[GeneratingModel, ...], list[str]]:
+    models, notices = [], []
+    for index, section in enumerate(sections):
+        if section.generation is None:
+            continue
+        known = [p for p in shipped_profiles() if _key(p.name) == _key(section.generation)]
+        if not known:
+            names = ", ".join(dict.fromkeys(profile.name for profile in shipped_profiles()))
+            raise InputError(f"models.{index}.generation is '{section.generation}'; {names} are allowed.")
+        here = [profile for profile in known if _key(profile.device) == _key(cluster.device)]
+        if not here:
+            here = [profile for profile in known if profile.device == known[0].device]
+            devices = ", ".join(dict.fromkeys(profile.device for profile in known))
+            notices.append(
+                f"cluster.device is {cluster.device}, but the iterations of {known[0].name} are those of "
+                f"{known[0].device}; there are profiles for {devices}."
+            )
+        slo = TokenSlo(section.slo_ttft_s, section.slo_tpot_s, section.slo_e2e_s)
+        profiles = {profile.tp: profile for profile in here}
+        models += [GeneratingModel(name, profiles, slo) for name in section.names()]
+    return tuple(models), list(dict.fromkeys(notices))
+
+
+def _key(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
+
+
+def _only(workload: Workload, wanted: np.ndarray) -> Workload:
+    """The requests of some models, which are counted anew."""
+    number = np.cumsum(wanted) - 1
+    part = workload.rows(np.flatnonzero(wanted[workload.model]))
+    return replace(part, model=number[part.model], num_models=int(wanted.sum()))
+
+
+def _token_workload(workload: Workload, names: list[str]) -> tuple[TokenWorkload, list[str]]:
+    if not workload.has_tokens:
+        raise InputError(
+            f"The requests of {', '.join(names[:5])} have no lengths; models that generate need input_tokens and "
+            "output_tokens, from the trace or from the key workload.tokens."
+        )
+    none = (workload.input_tokens == 0) | (workload.output_tokens == 0)
+    notices = []
+    if none.any():
+        notices.append(
+            f"{words.plural(int(none.sum()), 'request')} of {words.count(len(workload))} without input or output "
+            "tokens left out: nothing is generated for them."
+        )
+        workload = workload.rows(np.flatnonzero(~none))
+    if not len(workload):
+        raise InputError("No request has input and output tokens; at least one is needed.")
+    arrays = (workload.arrival_s, workload.model, workload.input_tokens, workload.output_tokens)
+    return TokenWorkload(*arrays, tuple(names)), notices
+
+
+def _with_tokens(workload: Workload, scenario: Scenario, read: TraceReader) -> Workload:
+    """The same requests with the lengths of `workload.tokens`; a trace that has lengths keeps its own."""
+    section, n = scenario.workload.tokens, len(workload)
+    if workload.has_tokens:
+        raise InputError("workload.tokens is given, but the trace has lengths of its own; leave the key out.")
+    random = np.random.default_rng((section.seed, _TOKEN_STREAM))
+    if section.trace is not None:
+        inputs, outputs = _trace_lengths(section, scenario, read)
+        rows = random.integers(inputs.size, size=n)
+        return replace(workload, input_tokens=inputs[rows], output_tokens=outputs[rows])
+    inputs, outputs = (_drawn(length, n, random) for length in (section.input, section.output))
+    return replace(workload, input_tokens=inputs, output_tokens=outputs)
+
+
+def _drawn(section: LengthSection, n: int, random: np.random.Generator) -> np.ndarray:
+    if section.fixed is not None:
+        return np.full(n, section.fixed)
+    if section.empirical is not None:
+        return np.array(section.empirical)[random.integers(len(section.empirical), size=n)]
+    drawn = random.lognormal(np.log(section.lognormal.median), section.lognormal.sigma, n)
+    return np.clip(np.rint(drawn), 1, MAX_TOKENS).astype(np.int64)
+
+
+def _trace_lengths(section: TokensSection, scenario: Scenario, read: TraceReader) -> tuple[np.ndarray, np.ndarray]:
+    """Both lengths of every request of a trace that has them."""
+    lengths = scenario.workload.model_copy(update={"trace": TraceSection(path=section.trace)})
+    content = read(scenario.model_copy(update={"workload": lengths}).in_folder(scenario.folder)).content
+    inputs, outputs = getattr(content, "input_tokens", None), getattr(content, "output_tokens", None)
+    if inputs is None or outputs is None:
+        raise InputError(f"workload.tokens.trace: '{section.trace}' has no input and output tokens to draw from.")
+    return inputs, outputs

@@ -1,0 +1,246 @@
+"""Searches for groups of engines: dedicated, shared, and both improved by local changes.
+
+Deterministic: whatever is tried, is tried in one order, and ties go to what was tried first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from planner.generation.figures import deadlines_kept
+from planner.generation.problem import TokenProblem
+from planner.search import NoPlacement, Progress, SearchResult
+from planner.search.budget import Asked, Budget, Stopped
+from planner.search.result import Alternative, Step
+from simulator import Group, InputError, Placement
+from simulator.generation import simulate_generation
+
+ALTERNATIVES = 5
+TITLES = {
+    "dedicated": "Dedicated engines",
+    "shared": "Shared engines",
+    "refine": "Dedicated or shared engines, refined",
+}
+
+Groups = tuple[Group, ...]
+
+
+@dataclass
+class _Run:
+    problem: TokenProblem
+    name: str
+    budget: Budget
+    scores: dict[Groups, float] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    best: Groups | None = None
+
+    @property
+    def best_score(self) -> float | None:
+        return None if self.best is None else self.scores[self.best]
+
+    @property
+    def tensor_degrees(self) -> list[int]:
+        """Degrees that some model has a profile of, and the cluster devices for."""
+        known = {tp for model in self.problem.models for tp in model.profiles}
+        return sorted(tp for tp in known if tp <= self.problem.cluster.devices)
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        return tuple(model.name for model in self.problem.models)
+
+    def score(self, groups: Groups) -> float:
+        """Share of the requests that meet their deadlines; raises Stopped where the budget ends."""
+        groups = _ordered(groups)
+        if groups not in self.scores:
+            self.budget.check()
+            problem = self.problem
+            engines = problem.engine_groups(groups, self.name)
+            result = simulate_generation(engines, problem.workload, problem.section.dispatch)
+            self.budget.spend(1)
+            self.scores[groups] = float(deadlines_kept(problem, result)["all"].mean())
+            if self.best is None or self.scores[groups] > self.scores[self.best]:
+                self.best, self.budget.tally.improved_at = groups, self.budget.tally.evaluations
+        return self.scores[groups]
+
+    def keep(self, what: str, groups: Groups, tried: list[tuple[str, float]] = ()) -> None:
+        """Write down a step."""
+        tally, groups = self.budget.tally, _ordered(groups)
+        others = sorted((a for a in tried if a[0] != what), key=lambda a: -a[1])[:ALTERNATIVES]
+        self.steps.append(
+            Step(tally.phase, what, Placement(groups, self.name), self.scores[groups], tally.seconds,
+                 tally.evaluations, tuple(Alternative(*a) for a in others))
+        )  # fmt: skip
+
+
+def search_engines(
+    problem: TokenProblem,
+    algorithm: str = "refine",
+    name: str = "placement",
+    time_limit_s: float | None = None,
+    max_evaluations: int | None = None,
+    on_progress: Callable[[Progress], bool | None] | None = None,
+    start: Placement | None = None,
+) -> SearchResult:
+    """The groups of engines that meet the deadlines of most requests, as far as an algorithm finds them.
+
+    Args:
+        algorithm: `dedicated`, every engine a group of its own, added one by one where each device brings most;
+            `shared`, all models on every group, for each tensor degree; `refine`, the better of both (or `start`),
+            improved by adding, removing and replacing models and by joining and splitting groups.
+        name: of the placement. start: of the same models on no more devices.
+        on_progress: called now and then; returning False stops the search, which gives its best so far.
+
+    Raises InputError for an unknown algorithm, NoPlacement if nothing fits or nothing was scored in time.
+    """
+    if algorithm not in TITLES:
+        raise InputError(
+            f"Algorithm '{algorithm}' is not known for generating models; {', '.join(TITLES)} are allowed."
+        )
+
+    def report() -> bool | None:
+        if on_progress is None:
+            return None
+        tally = run.budget.tally
+        left_s = run.budget.time_left_s
+        return on_progress(Progress(tally.phase, tally.evaluations, run.best_score, tally.seconds, left_s))
+
+    run = _Run(problem, name, Budget(time_limit_s, max_evaluations, Asked(report)))
+    stop_reason = "done"
+    try:
+        if start is not None:
+            run.budget.enter("begin with what is known")
+            run.score(start.groups)
+            run.keep("begin with what is known", start.groups)
+        _ALGORITHMS[algorithm](run)
+    except Stopped as stopped:
+        stop_reason = stopped.reason
+    if run.best is None:
+        raise NoPlacement(TITLES[algorithm], stop_reason)
+    if not run.steps or run.steps[-1].placement.groups != run.best:
+        run.keep("the best of all that was tried", run.best)
+    tally = run.budget.tally
+    return SearchResult(
+        algorithm, Placement(run.best, name), run.best_score, tally.seconds, tally.evaluations, stop_reason,
+        tuple(run.steps), _notes(run),
+    )  # fmt: skip
+
+
+def _notes(run: _Run) -> tuple[str, ...]:
+    held = {name for group in run.best for name in group.models}
+    left = [name for name in run.model_names if name not in held]
+    return (f"No devices were left for {', '.join(left)}, or none that hold it.",) if left else ()
+
+
+def _ordered(groups: Groups) -> Groups:
+    return tuple(sorted((Group(1, g.tp, tuple(sorted(g.models))) for g in groups), key=lambda g: (g.tp, g.models)))
+
+
+def _dedicated(run: _Run) -> Groups:
+    """Add engines one by one: the one whose devices bring most; of equals, to the model with most tokens a device."""
+    run.budget.enter("dedicated: add engines")
+    problem, devices = run.problem, run.problem.cluster.devices
+    workload = problem.workload
+    tokens = np.bincount(workload.model, workload.input_tokens + workload.output_tokens, len(problem.models))
+    groups: Groups = ()
+    score = 0.0
+    while score < 1:
+        free = devices - sum(group.tp for group in groups)
+        tried = []
+        for number, model in enumerate(problem.models):
+            held = sum(group.tp for group in groups if group.models == (model.name,))
+            for tp in sorted(model.profiles):
+                group = Group(1, tp, (model.name,))
+                if tp <= free and problem.fits(group):
+                    gain = (run.score((*groups, group)) - score) / tp
+                    tried.append((gain, tokens[number] / (held + tp), group))
+        if not tried:
+            break
+        chosen = max(tried, key=lambda t: t[:2])[2]
+        outcomes = [(_added(g), run.score((*groups, g))) for _, _, g in tried]
+        groups = (*groups, chosen)
+        score = run.score(groups)
+        run.keep(_added(chosen), groups, outcomes)
+    return groups
+
+
+def _added(group: Group) -> str:
+    return f"an engine of {', '.join(group.models)} with tp {group.tp}"
+
+
+def _shared(run: _Run) -> Groups | None:
+    """All models on every group, for each tensor degree."""
+    run.budget.enter("shared: all models on every group")
+    found = []
+    for tp in run.tensor_degrees:
+        group = Group(1, tp, run.model_names)
+        if run.problem.fits(group):
+            groups = (group,) * (run.problem.cluster.devices // tp)
+            found.append((f"all models on {len(groups)} groups of tp {tp}", run.score(groups), groups))
+    if not found:
+        return None
+    what, _, groups = max(found, key=lambda f: f[1])
+    run.keep(what, groups, [f[:2] for f in found])
+    return groups
+
+
+def _refine(run: _Run) -> None:
+    """The first change that improves, again and again, until none does."""
+    if run.best is None:
+        _shared(run)
+        _dedicated(run)
+    run.budget.enter("refine: change groups")
+    improved = run.best is not None
+    while improved and run.best_score < 1:
+        improved = False
+        before = run.best_score
+        for what, groups in _neighbours(run, run.best):
+            if run.score(groups) > before:
+                run.keep(what, groups)
+                improved = True
+                break
+
+
+def _neighbours(run: _Run, groups: Groups) -> Iterator[tuple[str, Groups]]:
+    """Placements one change away: (what changed, groups)."""
+    free = run.problem.cluster.devices - sum(group.tp for group in groups)
+    for index, group in enumerate(groups):
+        if group in groups[:index]:
+            continue
+        rest = groups[:index] + groups[index + 1 :]
+        for models in _other_models(run, group):
+            yield from _if_fits(
+                run, f"{_added(Group(1, group.tp, models))} for {_added(group)}", rest, group.tp, models
+            )
+        if 2 * group.tp in run.tensor_degrees and group in rest:
+            fewer = rest[: rest.index(group)] + rest[rest.index(group) + 1 :]
+            yield from _if_fits(run, f"two groups of tp {group.tp} joined", fewer, 2 * group.tp, group.models)
+        if group.tp % 2 == 0 and group.tp // 2 in run.tensor_degrees:
+            half = Group(1, group.tp // 2, group.models)
+            yield from _if_fits(run, f"a group of tp {group.tp} split", (*rest, half), half.tp, half.models)
+    for tp in run.tensor_degrees:
+        for name in run.model_names if tp <= free else ():
+            yield from _if_fits(run, _added(Group(1, tp, (name,))), groups, tp, (name,))
+
+
+def _other_models(run: _Run, group: Group) -> Iterator[tuple[str, ...]]:
+    for name in run.model_names:
+        if name not in group.models:
+            yield (*group.models, name)
+    for name in group.models if len(group.models) > 1 else ():
+        yield tuple(model for model in group.models if model != name)
+    for name in run.model_names:
+        if name not in group.models:
+            for gone in group.models:
+                yield tuple(name if model == gone else model for model in group.models)
+
+
+def _if_fits(run: _Run, what: str, rest: Groups, tp: int, models: tuple[str, ...]) -> Iterator[tuple[str, Groups]]:
+    group = Group(1, tp, models)
+    if run.problem.fits(group):
+        yield what, (*rest, group)
+
+
+_ALGORITHMS = {"dedicated": _dedicated, "shared": _shared, "refine": _refine}
