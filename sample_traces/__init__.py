@@ -58,6 +58,13 @@ SAMPLES = (
         ("chat.csv", "code.csv"),
         TraceOptions(rate_scale=4.0),
     ),
+    Sample(
+        "language-models",
+        "Three language models",
+        "Chat, code completion in bursts and summaries, each request with its input and output tokens.",
+        ("language_models.csv",),
+        TraceOptions(rate_scale=3.0),
+    ),
 )
 
 

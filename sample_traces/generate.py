@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,12 +17,14 @@ import numpy as np
 from sample_traces import FOLDER
 from simulator.arrivals import Window, gamma_arrivals, gamma_workload, split_rate, windowed_arrivals
 from simulator.traces import write_native
+from simulator.workload import merge_arrivals
 
 _TWO_MODELS = {"rate_per_s": 1.5, "cv": 3.0, "duration_s": 1200.0, "seed": 0}
 _STEADY = {"functions": 48, "minutes": 180, "first_minute": 480, "rate_per_s": 120.0, "exponent": 1.0, "seed": 1}
 _BURSTY = {"functions": 36, "apps": 14, "duration_s": 3600.0, "rate_per_s": 1.1, "exponent": 1.3, "seed": 2}
 _SERVICES_START = datetime(2023, 6, 1, 9, 0, 0)
 _SERVICES_S = 900.0
+_LANGUAGE_S = 300.0
 
 
 def generate(folder: Path) -> list[Path]:
@@ -32,6 +35,7 @@ def generate(folder: Path) -> list[Path]:
         "bursty_invocations.txt": _bursty_invocations,
         "chat.csv": _chat,
         "code.csv": _code,
+        "language_models.csv": _language_models,
     }
     for name, make in made.items():
         make(folder / name)
@@ -87,6 +91,19 @@ def _chat(path: Path) -> None:
 
 def _code(path: Path) -> None:
     _service(path, gamma_arrivals(2.0, 5.0, _SERVICES_S, seed=5), median_tokens=(1900, 15), seed=6)
+
+
+def _language_models(path: Path) -> None:
+    """Three services with lengths: chat, code completion in bursts, summaries with long prompts."""
+    workload = merge_arrivals([
+        gamma_arrivals(rate, cv, _LANGUAGE_S, seed)
+        for rate, cv, seed in ((5.0, 1.2, 7), (3.0, 4.0, 8), (0.8, 2.0, 9))
+    ])  # fmt: skip
+    random = np.random.RandomState(10)
+    medians = np.array([(400, 180), (1500, 20), (3500, 150)])[workload.model]
+    tokens = (1 + medians * random.lognormal(0.0, 0.7, medians.shape)).astype(int)
+    workload = replace(workload, input_tokens=tokens[:, 0], output_tokens=tokens[:, 1])
+    write_native(workload, ["chat", "code", "summaries"], path)
 
 
 def _service(path: Path, arrival_s: np.ndarray, median_tokens: tuple[int, int], seed: int) -> None:

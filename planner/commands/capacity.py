@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from planner.commands import tokens
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.options import MAX_TIME_LIMIT_S, positive_number, whole_number
 from planner.commands.report import PointLine, marked, percent, print_json, print_remarks, print_table, say
@@ -36,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
     step = whole_number("--step", args.step, 1, MAX_DEVICES)
     asked = parse_range(args.devices) if args.devices is not None else None
     scenario = load_scenario(args.scenario)
+    if scenario.generates:
+        return tokens.capacity(args, scenario, target, asked, time_limit_s)
     lowest, highest = asked or (1, min(4 * scenario.cluster.devices, MAX_DEVICES))
     sections = search_sections(scenario, args.algorithm, time_limit_s)
     with Interrupt() as interrupt:
@@ -62,13 +65,15 @@ def parse_range(text: str) -> tuple[int, int]:
     return int(numbers[0]), int(numbers[1])
 
 
-def search_sections(scenario: Scenario, algorithms: list[str] | None, time_limit_s: float) -> list[PlacementSection]:
+def search_sections(
+    scenario: Scenario, algorithms: list[str] | None, time_limit_s: float, default: str = "alpaserve"
+) -> list[PlacementSection]:
     """One searched placement an algorithm, or those of the scenario, each with a time limit."""
     if algorithms is None:
         found = [s for s in scenario.placements if s.search is not None]
         if found:
             return [s.model_copy(update={"search": _limited(s.search, time_limit_s)}) for s in found]
-        algorithms = ["alpaserve"]
+        algorithms = [default]
     return [
         PlacementSection(name=a, search=SearchSection(algorithm=a, time_limit_s=time_limit_s))
         for a in dict.fromkeys(algorithms)

@@ -7,6 +7,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from planner.commands import tokens
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.options import (
     MAX_SEED,
@@ -45,6 +46,10 @@ def run(args: argparse.Namespace) -> int:
     time_limit_s = positive_number("--time-limit", args.time_limit, MAX_TIME_LIMIT_S)
     bound_s = positive_number("--bound-seconds", args.bound_seconds, MAX_TIME_LIMIT_S)
     scenario = load_scenario(args.scenario)
+    if scenario.generates:
+        return tokens.plan(
+            args, searches_only(scenario, args.algorithm, seed, time_limit_s, tokens.ALGORITHM), scenario
+        )
     wanted = searches_only(scenario, args.algorithm, seed, time_limit_s)
     inputs = build_inputs(scenario)
     print_notices(inputs.notices)
@@ -69,11 +74,13 @@ def run(args: argparse.Namespace) -> int:
     return 0 if comparison.complete else INTERRUPTED
 
 
-def searches_only(scenario: Scenario, algorithm: str | None, seed: int | None, time_limit_s: float | None) -> Scenario:
-    """The scenario with its searches only, changed as asked; one `alpaserve` search where it has none."""
+def searches_only(
+    scenario: Scenario, algorithm: str | None, seed: int | None, time_limit_s: float | None, default: str = "alpaserve"
+) -> Scenario:
+    """The scenario with its searches only, changed as asked; one `default` search where it has none."""
     sections = [section for section in scenario.placements if section.search is not None]
     if not sections:
-        sections = [PlacementSection(name=algorithm or "alpaserve", search=SearchSection(algorithm="alpaserve"))]
+        sections = [PlacementSection(name=algorithm or default, search=SearchSection(algorithm=default))]
     changes = {"algorithm": algorithm, "seed": seed, "time_limit_s": time_limit_s}
     given = {key: value for key, value in changes.items() if value is not None}
     placements = []

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from planner.commands import tokens
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.options import check_output, whole_file
 from planner.commands.report import (
@@ -39,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
     if args.requests is not None:
         _check_requests_path(args.requests)
     scenario = load_scenario(args.scenario)
+    if scenario.generates:
+        return tokens.simulate(args, scenario)
     inputs = build_inputs(scenario)
     print_notices(inputs.notices)
     with Interrupt() as interrupt:

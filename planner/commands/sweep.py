@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from planner.commands import tokens
 from planner.commands.capacity import search_sections
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.options import MAX_TIME_LIMIT_S, positive_number
@@ -34,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
     time_limit_s = positive_number("--time-limit", args.time_limit, MAX_TIME_LIMIT_S)
     axes = [parse_axis(text) for text in args.over]
     scenario = load_scenario(args.scenario)
+    if scenario.generates:
+        return tokens.sweep(args, scenario, axes, target, time_limit_s)
     searched = args.algorithm is not None or any(s.search is not None for s in scenario.placements)
     sections = search_sections(scenario, args.algorithm, time_limit_s) if searched else []
     if args.algorithm is None:

@@ -87,8 +87,8 @@ def search_engines(
     """The groups of engines that meet the deadlines of most requests, as far as an algorithm finds them.
 
     Args:
-        algorithm: `dedicated`, every engine a group of its own, added one by one where each device brings most;
-            `shared`, all models on every group, for each tensor degree; `refine`, the better of both (or `start`),
+        algorithm: `dedicated`, every engine a group of its own, by load and added one by one where each device brings
+            most; `shared`, all models on every group, for each tensor degree; `refine`, the better of both (or `start`),
             improved by adding, removing and replacing models and by joining and splitting groups.
         name: of the placement. start: of the same models on no more devices.
         on_progress: called now and then; returning False stops the search, which gives its best so far.
@@ -138,12 +138,30 @@ def _ordered(groups: Groups) -> Groups:
     return tuple(sorted((Group(1, g.tp, tuple(sorted(g.models))) for g in groups), key=lambda g: (g.tp, g.models)))
 
 
-def _dedicated(run: _Run) -> Groups:
-    """Add engines one by one: the one whose devices bring most; of equals, to the model with most tokens a device."""
-    run.budget.enter("dedicated: add engines")
+def _by_load(run: _Run, tokens: np.ndarray) -> None:
+    """For each tensor degree, engines dealt out one by one to the model with most tokens a device."""
+    run.budget.enter("dedicated: devices by load")
+    models = run.problem.models
+    for tp in run.tensor_degrees:
+        held = np.zeros(len(models))
+        fits = np.array([run.problem.fits(Group(1, tp, (model.name,))) for model in models])
+        for _ in range(run.problem.cluster.devices // tp if fits.any() else 0):
+            held[int(np.argmax(np.where(fits, tokens / (held + 1), -1.0)))] += 1
+        groups = tuple(
+            Group(1, tp, (model.name,)) for model, count in zip(models, held, strict=True) for _ in range(int(count))
+        )
+        if groups:
+            run.score(groups)
+            run.keep(f"devices by load, tp {tp}", groups)
+
+
+def _dedicated(run: _Run) -> None:
+    """Engines by load; and added one by one, the one whose devices bring most, of equals by load. The best is kept."""
     problem, devices = run.problem, run.problem.cluster.devices
     workload = problem.workload
     tokens = np.bincount(workload.model, workload.input_tokens + workload.output_tokens, len(problem.models))
+    _by_load(run, tokens)
+    run.budget.enter("dedicated: add engines")
     groups: Groups = ()
     score = 0.0
     while score < 1:
@@ -163,14 +181,13 @@ def _dedicated(run: _Run) -> Groups:
         groups = (*groups, chosen)
         score = run.score(groups)
         run.keep(_added(chosen), groups, outcomes)
-    return groups
 
 
 def _added(group: Group) -> str:
     return f"an engine of {', '.join(group.models)} with tp {group.tp}"
 
 
-def _shared(run: _Run) -> Groups | None:
+def _shared(run: _Run) -> None:
     """All models on every group, for each tensor degree."""
     run.budget.enter("shared: all models on every group")
     found = []
@@ -179,11 +196,9 @@ def _shared(run: _Run) -> Groups | None:
         if run.problem.fits(group):
             groups = (group,) * (run.problem.cluster.devices // tp)
             found.append((f"all models on {len(groups)} groups of tp {tp}", run.score(groups), groups))
-    if not found:
-        return None
-    what, _, groups = max(found, key=lambda f: f[1])
-    run.keep(what, groups, [f[:2] for f in found])
-    return groups
+    if found:
+        what, _, groups = max(found, key=lambda f: f[1])
+        run.keep(what, groups, [f[:2] for f in found])
 
 
 def _refine(run: _Run) -> None:

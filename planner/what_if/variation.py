@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from planner.problem import Problem
-from planner.scenario.schema import Scenario
+from planner.scenario.schema import TOKEN_DEADLINES, ModelSection, Scenario
 from simulator import InputError, Model, words
 from simulator.schema import MAX_DEVICES
 
@@ -59,11 +59,18 @@ def with_cv_scale(scenario: Scenario, factor: float) -> Scenario:
 def with_slo_scale(scenario: Scenario, slo_scale: float) -> Scenario:
     """The scenario with every model's deadline at `slo_scale` times its latency alone on one device.
 
-    That replaces a deadline in seconds too. Requests that bring a deadline of their own are not part of the
-    scenario: `with_own_deadlines` changes theirs in proportion.
+    That replaces a deadline in seconds too; those of a model that generates are multiplied by it instead. Requests
+    that bring a deadline of their own are not part of the scenario: `with_own_deadlines` changes theirs in proportion.
     """
-    models = [model.model_copy(update={"slo_scale": slo_scale, "slo_s": None}) for model in scenario.models]
+    models = [_with_deadline_scale(model, slo_scale) for model in scenario.models]
     return _changed(scenario, models=models)
+
+
+def _with_deadline_scale(model: ModelSection, slo_scale: float) -> ModelSection:
+    if model.generation is None:
+        return model.model_copy(update={"slo_scale": slo_scale, "slo_s": None})
+    given = {name: getattr(model, name) for name in TOKEN_DEADLINES if getattr(model, name) is not None}
+    return model.model_copy(update={name: slo_scale * deadline for name, deadline in given.items()})
 
 
 def with_own_deadlines(problem: Problem, before: tuple[Model, ...]) -> Problem:

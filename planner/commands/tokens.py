@@ -1,0 +1,245 @@
+"""simulate, plan, capacity and sweep for scenarios with models that generate token by token."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from planner.commands.interrupt import INTERRUPTED, Interrupt
+from planner.commands.options import whole_file
+from planner.commands.report import (
+    PointLine,
+    ProgressLine,
+    marked,
+    percent,
+    print_json,
+    print_notices,
+    print_remarks,
+    print_table,
+    say,
+    seconds,
+)
+from planner.generation.compare import TokenComparison, TokenOutcome, compare
+from planner.generation.evidence import NOT_MODELLED
+from planner.generation.figures import QUANTITIES
+from planner.generation.inputs import build_token_inputs
+from planner.generation.search import TITLES
+from planner.generation.what_if import TokenPoint, find_token_capacity, sweep_tokens
+from planner.scenario.schema import PlacementSection, Scenario
+from simulator import InputError, words
+from simulator.generation import STATUS, GenerationFigures
+from simulator.schema import MAX_DEVICES
+
+ALGORITHM = "refine"
+
+
+def simulate(args: argparse.Namespace, scenario: Scenario) -> int:
+    """Simulate, print, and write the requests where asked."""
+    comparison = _compared(scenario, args.placement)
+    if args.json:
+        print_json(comparison.to_json())
+    else:
+        _print_comparison(comparison)
+    if args.requests is not None and comparison.complete:
+        _write_requests(comparison, args.requests)
+    elif args.requests is not None:
+        print_notices([f"Interrupted, so '{args.requests}' was not written."])
+    return 0 if comparison.complete else INTERRUPTED
+
+
+def plan(args: argparse.Namespace, wanted: Scenario, scenario: Scenario) -> int:
+    """Search, simulate, print, and write the new scenario where asked."""
+    from planner.commands.plan import with_found, write_scenario
+
+    comparison = _compared(wanted, None)
+    if args.json:
+        print_json(comparison.to_json())
+    else:
+        _print_comparison(comparison)
+    if args.out is not None:
+        write_scenario(with_found(scenario, comparison), args.out)
+    return 0 if comparison.complete else INTERRUPTED
+
+
+def _compared(scenario: Scenario, only: str | None) -> TokenComparison:
+    inputs = build_token_inputs(scenario)
+    print_notices(inputs.notices)
+    with Interrupt() as interrupt:
+        comparison = compare(scenario, ProgressLine(interrupt), only, inputs)
+    for outcome in comparison.outcomes:
+        print_notices(outcome.search.notes if outcome.search else ())
+    if comparison.complete and not comparison.outcomes:
+        raise InputError(" ".join(f"{missing.name}: {missing.reason}" for missing in comparison.missing))
+    return comparison
+
+
+def capacity(
+    args: argparse.Namespace, scenario: Scenario, target: float, asked: tuple[int, int] | None, time_limit_s: float
+) -> int:
+    """Fewest devices of each search."""
+    from planner.commands.capacity import search_sections
+
+    lowest, highest = asked or (1, min(4 * scenario.cluster.devices, MAX_DEVICES))
+    if not 1 <= lowest <= highest:
+        raise InputError(f"--devices is '{lowest}-{highest}'; the first number must not be larger than the second.")
+    if args.confident:
+        raise InputError("--confident is not known for generating models; leave it out.")
+    sections = search_sections(scenario, args.algorithm or _own_algorithms(scenario), time_limit_s, ALGORITHM)
+    with Interrupt() as interrupt:
+        found = find_token_capacity(scenario, target, sections, lowest, highest, PointLine(interrupt))
+    complete = all(one.complete for one in found)
+    if args.json:
+        plans = [one.to_json() for one in found]
+        print_json({"scenario": scenario.name, "target": target, "complete": complete, "plans": plans,
+                    "not_modelled": NOT_MODELLED})  # fmt: skip
+        return 0 if complete else INTERRUPTED
+    rows = []
+    for one in found:
+        outcome = one.best and one.best.outcome
+        rows.append((one.name, "-" if outcome is None else str(one.devices),
+                     percent(outcome and outcome.slo_attainment), _groups_text(outcome)))  # fmt: skip
+    print_table(("algorithm", "devices", "deadlines met", "groups"), rows)
+    print_remarks(((one.name, one.reason) for one in found), "- ")
+    say(f"\n{NOT_MODELLED}")
+    return 0 if complete else INTERRUPTED
+
+
+def _own_algorithms(scenario: Scenario) -> list[str] | None:
+    return None if any(section.search is not None for section in scenario.placements) else list(TITLES)
+
+
+def sweep(
+    args: argparse.Namespace, scenario: Scenario, axes: Sequence[tuple], target: float, time_limit_s: float
+) -> int:
+    """Attainment of every placement while one or two things vary."""
+    from planner.commands.capacity import search_sections
+
+    searched = args.algorithm is not None or any(s.search is not None for s in scenario.placements)
+    sections = search_sections(scenario, args.algorithm, time_limit_s) if searched else []
+    if args.algorithm is None:
+        sections += [section for section in scenario.placements if section.search is None]
+    with Interrupt() as interrupt:
+        points, complete = sweep_tokens(scenario, axes, sections, PointLine(interrupt))
+    if args.json:
+        print_json({"scenario": scenario.name, "target": target, "complete": complete,
+                    "points": [point.to_json() for point in points], "not_modelled": NOT_MODELLED})  # fmt: skip
+    else:
+        _print_sweep(points, [axis for axis, _ in axes], sections)
+    return 0 if complete else INTERRUPTED
+
+
+def _print_sweep(points: Sequence[TokenPoint], axes: Sequence[str], sections: Sequence[PlacementSection]) -> None:
+    cells: dict[tuple, dict[str, str]] = {}
+    for point in points:
+        cells.setdefault(point.values, {})[point.name] = percent(point.slo_attainment)
+    names = [section.name for section in sections]
+    print_table(
+        (" ".join(axes), *names),
+        [(" ".join(f"{v:g}" for _, v in values), *(row.get(n, "-") for n in names)) for values, row in cells.items()],
+    )
+    print_remarks(((point.name, point.reason) for point in points), "- ")
+    say(f"\n{NOT_MODELLED}")
+
+
+def _print_comparison(comparison: TokenComparison) -> None:
+    rows = []
+    for outcome in comparison.outcomes:
+        rows.append(_row(outcome.name, outcome.figures.total, marked(percent(outcome.slo_attainment), outcome.remark)))
+        if len(outcome.figures.models) > 1:
+            rows += [_row(f"  {name}", f, percent(f.attainment["all"])) for name, f in outcome.figures.models.items()]
+    rows += [(missing.name, *["-"] * 11) for missing in comparison.missing]
+    print_table(
+        ("placement", "deadlines met", *(f"{name.upper()} met" for name in QUANTITIES[:3]), "requests", "TTFT p50",
+         "TTFT p99", "TPOT p50", "TPOT p99", "tokens/s", "preempted"),
+        rows,
+    )  # fmt: skip
+    print_remarks((outcome.name, outcome.remark) for outcome in comparison.outcomes)
+    print_remarks(((missing.name, missing.reason) for missing in comparison.missing), "- ")
+    say()
+    print_table(
+        ("placement", "groups", "devices", "goodput", "too long", "unplaced", "USD/M tokens"),
+        [_second_row(outcome) for outcome in comparison.outcomes],
+    )
+    fixed = [outcome for outcome in comparison.outcomes if outcome.fixed_figures is not None]
+    if fixed:
+        say("\nModels with fixed latencies")
+        print_table(
+            ("placement", "deadlines met", "requests", "mean", "p99"),
+            [(o.name, percent(f.slo_attainment), words.count(f.requests), seconds(f.latency_s.mean),
+              seconds(f.latency_s.p99)) for o in fixed for f in (o.fixed_figures.total,)],
+        )  # fmt: skip
+    say("\nEngines")
+    print_table(
+        ("engine", "placement", "model", "tp", "requests", "blocks", "busy", "cache mean", "cache peak", "preempted"),
+        [(str(e.engine), o.name, e.model, str(e.tp), words.count(e.requests), words.count(e.kv_blocks),
+          percent(e.busy), percent(e.mean_cache), percent(e.peak_cache), words.count(e.preemptions))
+         for o in comparison.outcomes for e in o.figures.engines],
+    )  # fmt: skip
+    print_remarks(((o.name, o.figures.engines_reason) for o in comparison.outcomes), "- ")
+    say(f"\n{NOT_MODELLED}")
+
+
+def _row(name: str, figures: GenerationFigures, met: str) -> tuple[str, ...]:
+    ttft, tpot = figures.ttft_s, figures.tpot_s
+    spread = [seconds(s and getattr(s, key)) for s in (ttft, tpot) for key in ("p50", "p99")]
+    rate = "-" if figures.output_tokens_per_s is None else words.count(figures.output_tokens_per_s)
+    return (
+        name, met, *(percent(figures.attainment.get(q)) for q in QUANTITIES[:3]), words.count(figures.requests),
+        *spread, rate, words.count(figures.preemptions),
+    )  # fmt: skip
+
+
+def _second_row(outcome: TokenOutcome) -> tuple[str, ...]:
+    figures = outcome.figures
+    cost, goodput = figures.usd_per_million_tokens, figures.total.goodput_per_s
+    return (
+        outcome.name, _groups_text(outcome), str(figures.devices), "-" if goodput is None else words.rate(goodput),
+        words.count(figures.total.too_long), words.count(figures.total.unplaced),
+        "-" if cost is None else words.fixed(cost, 2),
+    )  # fmt: skip
+
+
+def _groups_text(outcome: TokenOutcome | None) -> str:
+    """`2 x tp 1: a, b; 1 x tp 2: c`."""
+    if outcome is None:
+        return "-"
+    same: dict[str, int] = {}
+    for group in outcome.placement.groups:
+        text = f"tp {group.tp}: {', '.join(group.models)}"
+        same[text] = same.get(text, 0) + 1
+    return "; ".join(f"{count} x {text}" for text, count in same.items())
+
+
+def _write_requests(comparison: TokenComparison, path: str | Path) -> None:
+    """One row a request of a generating model and placement; the file appears when it is whole."""
+    with whole_file("--requests", path) as unfinished:
+        table = pd.concat(_frames(comparison), ignore_index=True)
+        if Path(path).suffix == ".parquet":
+            table.to_parquet(unfinished, index=False)
+        else:
+            table.to_csv(unfinished, index=False)
+
+
+def _frames(comparison: TokenComparison) -> Iterator[pd.DataFrame]:
+    for outcome in comparison.outcomes:
+        result, workload = outcome.result, outcome.result.workload
+        yield pd.DataFrame({
+            "placement": outcome.name,
+            "arrival_s": workload.arrival_s,
+            "model": np.array(workload.models)[workload.model],
+            "input_tokens": workload.input_tokens,
+            "output_tokens": workload.output_tokens,
+            "engine": pd.array(np.where(result.engine < 0, None, result.engine), dtype="Int64"),
+            "scheduled_s": result.scheduled_s,
+            "first_token_s": result.first_token_s,
+            "last_token_s": result.last_token_s,
+            "preemptions": result.preemptions,
+            "status": np.array(STATUS)[result.status],
+        })  # fmt: skip
+        if outcome.fixed_result is not None:
+            for frame in outcome.fixed_result.request_frames():
+                yield frame[["placement", "arrival_s", "model", "status"]].assign(last_token_s=frame["finish_s"])

@@ -1,0 +1,175 @@
+"""Fewest devices for a target, and attainment while one or two things vary, for generating models."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from planner.generation.compare import TokenOutcome, evaluate, place
+from planner.generation.inputs import TokenInputs, build_token_inputs
+from planner.scenario.inputs import build_cluster
+from planner.scenario.schema import PlacementSection, Scenario
+from planner.search import NoPlacement, Progress
+from planner.what_if.variation import vary
+from simulator import Cancelled, InputError, Placement
+
+MAX_POINTS = 400
+# Called with points done, points in all (so far, where not known), and what was found; False stops.
+OnPoint = Callable[[int, int, str], bool | None]
+
+
+@dataclass(frozen=True, eq=False)
+class TokenPoint:
+    """A placement at one setting: what varied, and the outcome or the reason why there is none."""
+
+    name: str
+    values: tuple[tuple[str, float], ...]
+    outcome: TokenOutcome | None
+    reason: str | None = None
+
+    @property
+    def slo_attainment(self) -> float | None:
+        return None if self.outcome is None else self.outcome.slo_attainment
+
+    def to_json(self) -> dict:
+        """What varied, and the figures."""
+        figures = {"slo_attainment": None, "reason": self.reason} if self.outcome is None else self.outcome.to_json()
+        return {**figures, "placement": self.name, **dict(self.values)}
+
+
+@dataclass(frozen=True, eq=False)
+class TokenCapacity:
+    """Fewest devices of one algorithm: the point that reaches the target, None with the reason; all that were tried."""
+
+    name: str
+    target: float
+    best: TokenPoint | None
+    tried: tuple[TokenPoint, ...]
+    complete: bool
+
+    @property
+    def devices(self) -> int | None:
+        return None if self.best is None else int(dict(self.best.values)["devices"])
+
+    @property
+    def reason(self) -> str | None:
+        """Why there is no number of devices."""
+        if self.best is not None:
+            return None
+        if not self.complete:
+            return "The work was stopped before the target was reached."
+        known = [point for point in self.tried if point.slo_attainment is not None]
+        if not known:
+            return self.tried[-1].reason
+        nearest = max(known, key=lambda point: point.slo_attainment)
+        return f"The target was not reached; the best was {dict(nearest.values)['devices']:g} devices."
+
+    def to_json(self) -> dict:
+        """The answer and what was tried."""
+        tried = [{"devices": int(dict(p.values)["devices"]), "slo_attainment": p.slo_attainment} for p in self.tried]
+        best = None if self.best is None else self.best.to_json()
+        return {
+            "algorithm": self.name, "devices": self.devices, "reason": self.reason, "complete": self.complete,
+            "best": best, "tried": tried,
+        }  # fmt: skip
+
+
+def find_token_capacity(
+    scenario: Scenario,
+    target: float,
+    sections: Sequence[PlacementSection],
+    lowest: int,
+    highest: int,
+    on_point: OnPoint | None = None,
+) -> list[TokenCapacity]:
+    """Fewest devices from lowest to highest for which each search reaches the target: upwards in doubling steps, then
+    by halving between the last two.
+    """
+    base = build_token_inputs(scenario)
+    return [_capacity(scenario, base, target, section, lowest, highest, on_point) for section in sections]
+
+
+def _capacity(
+    scenario: Scenario, base: TokenInputs, target: float, section: PlacementSection, lowest: int, highest: int,
+    on_point: OnPoint | None,
+) -> TokenCapacity:  # fmt: skip
+    tried: dict[int, TokenPoint] = {}
+    stopped = False
+
+    def reaches(devices: int) -> bool:
+        nonlocal stopped
+        if devices not in tried:
+            varied = vary(scenario, "devices", devices)
+            point = token_point(varied, base, section, (("devices", float(devices)),), on_point)
+            tried[devices] = point
+            stopped = _told(on_point, len(tried), len(tried), point) is False
+        attainment = tried[devices].slo_attainment
+        return attainment is not None and attainment >= target
+
+    below, above = lowest - 1, lowest
+    while not stopped and not reaches(above) and above < highest:
+        below, above = above, min(2 * above, highest)
+    while not stopped and tried[above].slo_attainment is not None and reaches(above) and above - below > 1:
+        middle = (below + above) // 2
+        below, above = (below, middle) if reaches(middle) else (middle, above)
+    reached = [devices for devices in sorted(tried) if reaches(devices)]
+    best = tried[reached[0]] if reached else None
+    return TokenCapacity(section.name, target, best, tuple(tried[d] for d in sorted(tried)), not stopped)
+
+
+def sweep_tokens(
+    scenario: Scenario,
+    axes: Sequence[tuple[str, Sequence[float]]],
+    sections: Sequence[PlacementSection],
+    on_point: OnPoint | None = None,
+) -> tuple[list[TokenPoint], bool]:
+    """Every placement at every combination of the axes' values; and whether all were done."""
+    settings = list(itertools.product(*([(axis, value) for value in values] for axis, values in axes)))
+    total = len(settings) * len(sections)
+    if total > MAX_POINTS:
+        raise InputError(f"The sweep has {total} points; at most {MAX_POINTS} are allowed.")
+    points: list[TokenPoint] = []
+    for setting in settings:
+        varied = scenario
+        for axis, value in setting:
+            varied = vary(varied, axis, value)
+        inputs = build_token_inputs(varied)
+        for section in sections:
+            point = token_point(varied, inputs, section, setting, on_point)
+            points.append(point)
+            if _told(on_point, len(points), total, point) is False:
+                return points, len(points) == total
+    return points, True
+
+
+def token_point(
+    scenario: Scenario,
+    inputs: TokenInputs,
+    section: PlacementSection,
+    values: tuple[tuple[str, float], ...],
+    on_point: OnPoint | None = None,
+    start: Placement | None = None,
+) -> TokenPoint:
+    """One placement of a varied scenario, on `inputs` with the cluster of that scenario."""
+    cluster = build_cluster(scenario)
+    fixed = None if inputs.fixed is None else replace(inputs.fixed, cluster=cluster)
+    inputs = replace(inputs, problem=replace(inputs.problem, cluster=cluster), fixed=fixed)
+
+    def asked(_: str, __: str, progress: Progress | None) -> bool | None:
+        return None if on_point is None else on_point(0, 0, "")
+
+    try:
+        placement, found = place(section, inputs, asked, start)
+        return TokenPoint(section.name, values, evaluate(placement, found, inputs))
+    except Cancelled:
+        return TokenPoint(section.name, values, None, "The work was stopped before this point was simulated.")
+    except (NoPlacement, InputError) as error:
+        return TokenPoint(section.name, values, None, str(error))
+
+
+def _told(on_point: OnPoint | None, done: int, total: int, point: TokenPoint) -> bool | None:
+    if on_point is None:
+        return None
+    where = ", ".join(f"{axis} {value:g}" for axis, value in point.values)
+    return on_point(done, total, f"{point.name}, {where}")
