@@ -88,7 +88,7 @@ def search_engines(
 
     Args:
         algorithm: `dedicated`, every engine a group of its own, by load and added one by one where each device brings
-            most; `shared`, all models on every group, for each tensor degree; `refine`, the better of both (or `start`),
+            most; `shared`, all models on every group, for each tensor degree; `refine`, the better of both or `start`,
             improved by adding, removing and replacing models and by joining and splitting groups.
         name: of the placement. start: of the same models on no more devices.
         on_progress: called now and then; returning False stops the search, which gives its best so far.
