@@ -12,6 +12,7 @@ from app.state.first_scenario import first_scenario
 from app.state.session import Session
 from app.state.sharing import is_local, make_link, scenario_to_share, take_link
 from planner import compare, dump_scenario, parse_scenario
+from planner.generation.inputs import build_token_inputs
 from planner.scenario.examples import examples
 from planner.scenario.inputs import build_inputs
 from planner.scenario.link import MAX_TOKEN_CHARACTERS, encode_scenario
@@ -110,7 +111,7 @@ def test_a_change_elsewhere_is_in_the_text(page):
 
 @pytest.mark.parametrize("example", examples(), ids=lambda example: example.file_name)
 def test_every_example_is_a_scenario_that_can_be_built_and_says_what_it_is_about(example):
-    inputs = build_inputs(example.scenario)
+    inputs = (build_token_inputs if example.scenario.generates else build_inputs)(example.scenario)
     assert 1_000 < len(inputs.problem.workload) < 200_000
     assert len(example.scenario.placements) >= 2
     assert len(example.about) > 40 and parse_scenario(example.text) == example.scenario
