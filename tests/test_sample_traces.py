@@ -14,6 +14,7 @@ FORMATS = {
     "steady": "azure_functions_2019",
     "bursty": "azure_functions_2021",
     "chat-and-code": "azure_llm_2023",
+    "language-models": "native",
 }
 NOTICES = {"steady": ("The first column is minute 480; times are counted from its start.",)}
 
@@ -62,5 +63,7 @@ def test_the_samples_are_as_steady_bursty_and_skewed_as_they_say():
 
 
 def test_an_unknown_sample_is_refused_with_the_known_ones():
-    with pytest.raises(InputError, match="no sample trace 'x'; two-models, steady, bursty, chat-and-code are allowed"):
+    with pytest.raises(
+        InputError, match="no sample trace 'x'; two-models, steady, bursty, chat-and-code, language-models are allowed"
+    ):
         sample_paths("x")
