@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from simulator.preparation import SIMULATING
 from tests.lookalikes import write_lookalikes
 
 # Workspaces are kept in a folder of their own, never in that of whoever runs the tests.
@@ -37,6 +38,7 @@ def traces(request):
 
 @pytest.fixture(autouse=True)
 def patient_pages(request, monkeypatch):
-    """On a loaded machine what is quick may be late: without a browser nothing draws the page again."""
+    """What is quick may be late on a loaded machine, or cold: without a browser nothing draws the page again."""
     if request.path.name.startswith("test_app_"):
+        SIMULATING.wait()
         monkeypatch.setattr("app.state.compute.PATIENCE_S", 60.0)
