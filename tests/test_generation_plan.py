@@ -192,6 +192,20 @@ def test_what_cannot_be_is_one_sentence(tmp_path, capsys, changes, sentence):
     assert sentence in refused(tmp_path, capsys, **changes).replace("\u00a0", " ").replace("\u202f", " ")
 
 
+@pytest.mark.parametrize("option", [["--confident"], ["--step", "2"]])
+def test_options_of_fixed_models_are_refused(tmp_path, capsys, option):
+    assert main(["capacity", write(tmp_path), *option]) == 2
+    assert f"{option[0]} is not known for generating models" in capsys.readouterr().err
+
+
+def test_outputs_of_a_million_tokens_end():
+    tokens = {"input": {"fixed": 16}, "output": {"fixed": 1_000_000}}
+    long = {"deterministic": {"total_rate_per_s": 0.04, "duration_s": 120}, "tokens": tokens}
+    roomy = {"devices": 2, "memory_gib": 200, "device": "RTX PRO 6000"}
+    figures = compare(scenario(workload=long, cluster=roomy, generation={"kv_blocks": 70_000})).outcomes[0].figures
+    assert figures.total.served == figures.total.requests == 2 and figures.total.attainment["ttft"] == 1.0
+
+
 def test_a_prompt_larger_than_the_cache_never_runs_and_is_counted():
     tokens = {"input": {"fixed": 400}, "output": {"fixed": 2}}
     workload = {"deterministic": {"total_rate_per_s": 0.2, "duration_s": 100}, "tokens": tokens}
