@@ -23,6 +23,7 @@ test: $(COMPILED) browser check
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 # The browser tests drive the system's Chromium.
 browser:

@@ -194,7 +194,7 @@ def check_renewals(
     Args:
         rate_per_s, cv, duration_s: one each a process or window, broadcast; from 0 on, CV above 0.
     """
-    mean = np.atleast_1d(np.asarray(rate_per_s, dtype=np.float64) * duration_s)
+    mean = np.atleast_1d(np.asarray(rate_per_s, dtype=np.float64) * np.asarray(duration_s, dtype=np.float64))
     square = np.asarray(cv, dtype=np.float64) ** 2
     if mean.sum() > max_requests:
         check_total(float(mean.sum()), max_requests=max_requests)

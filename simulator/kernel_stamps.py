@@ -18,21 +18,30 @@ from numba import config
 from numba.core.caching import FunctionCache
 
 FOLDER = Path(__file__).parent
+# Numba makes its settings when it is imported, so that no checker of types knows them.
+_CACHE_DIR = "CACHE_DIR"
 
 
 def choose_cache_place() -> None:
     """Keep compiled kernels in a temporary folder where neither the code's own nor the person's home can be
     written; numba would refuse to start there."""
-    if config.CACHE_DIR or os.access(FOLDER, os.W_OK) or os.access(os.path.expanduser("~"), os.W_OK):
+    if _numba_cache() or os.access(FOLDER, os.W_OK) or os.access(os.path.expanduser("~"), os.W_OK):
         return
     # Of this process alone: what others may write is not to be run.
-    config.CACHE_DIR = tempfile.mkdtemp(prefix="planner-kernels-")
-    atexit.register(shutil.rmtree, config.CACHE_DIR, ignore_errors=True)
+    place = tempfile.mkdtemp(prefix="planner-kernels-")
+    setattr(config, _CACHE_DIR, place)
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
 
 
 def cache_environment() -> dict[str, str]:
     """What another process needs in its environment to keep compiled kernels in the same place."""
-    return {"NUMBA_CACHE_DIR": config.CACHE_DIR} if config.CACHE_DIR else {}
+    place = _numba_cache()
+    return {"NUMBA_CACHE_DIR": place} if place else {}
+
+
+def _numba_cache() -> str:
+    """The folder numba is told to use; empty where it chooses one beside the code or in the person's home."""
+    return getattr(config, _CACHE_DIR)
 
 
 def go_on_without_saving() -> None:
@@ -43,7 +52,8 @@ def go_on_without_saving() -> None:
         with suppress(OSError):
             save(cache, signature, compiled)
 
-    FunctionCache.save_overload = save_if_possible
+    # The parameters are called differently; numba passes them by position.
+    FunctionCache.save_overload = save_if_possible  # pyright: ignore[reportAttributeAccessIssue]
 
 
 choose_cache_place()
@@ -56,5 +66,5 @@ def follow_stamps(file: str, *modules: ModuleType) -> None:
     Where sources cannot be written they cannot have been edited either, and nothing is done.
     """
     with suppress(OSError):
-        if max(os.stat(module.__file__).st_mtime for module in modules) > os.stat(file).st_mtime:
+        if max(os.stat(str(module.__file__)).st_mtime for module in modules) > os.stat(file).st_mtime:
             os.utime(file)

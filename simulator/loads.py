@@ -85,10 +85,10 @@ def measure_loads(
     holds = _walk(result, counted, open_s, close_s, start_s, width_s, partial_s, full)
     waits = _join(_before_first(result, counted, open_s, close_s), holds)
     mean_queue = mean_level(waits.group, waits.from_s, waits.to_s, groups, bins, start_s, width_s)
-    between = (part[waits.before_first :] for part in (waits.group, waits.from_s, waits.to_s))
+    group, from_s, to_s = (part[waits.before_first :] for part in (waits.group, waits.from_s, waits.to_s))
     return Loads(
         mean_queue=mean_queue,
-        mean_queue_between_stages=mean_level(*between, groups, bins, start_s, width_s),
+        mean_queue_between_stages=mean_level(group, from_s, to_s, groups, bins, start_s, width_s),
         max_queue=_max_queue(waits, groups, bins, start_s, width_s),
         stage_utilization=_seconds(partial_s, full, width_s) / width_s,
         first_stage=first_stage,
@@ -192,5 +192,6 @@ def _walk(
         partial_s[:], full[:] = 0, 0
         found = metric_kernels.walk_stages(*arguments, clock_s.copy(), partial_s, full, *holds, *spans)
         if found <= room:
-            return tuple(part[:found] for part in holds)
+            group, from_s, to_s = holds
+            return group[:found], from_s[:found], to_s[:found]
         room = found

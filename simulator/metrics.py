@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -105,7 +106,7 @@ class Figures:
             | {"mean_queue_between_stages": g.mean_queue_between_stages}
             for g in self.groups
         ]
-        return _without_nan(document)
+        return {key: _without_nan(value) for key, value in document.items()}
 
 
 def counted_rows(workload: Workload, warmup_s: float) -> slice:
@@ -218,7 +219,7 @@ def _fates_by(key: np.ndarray, count: int, status: np.ndarray, latency_s: np.nda
     return [_fates(status[low:high], latency_s[low:high]) for low, high in zip(bounds, bounds[1:], strict=False)]
 
 
-def _without_nan(value):
+def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, list):

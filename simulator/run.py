@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -58,11 +59,23 @@ def simulate(
     # A placement serves what reaches the controller while it holds.
     cuts = np.searchsorted(workload.arrival_s + serving.client_delay_s, starts, side="left")
     bounds = [0, *cuts, len(workload)]
+    epoch = None
     for index, (start_s, epoch_placement) in enumerate(schedule.epochs):
         end_s = schedule.epochs[index + 1][0] if index + 1 < len(schedule.epochs) else math.inf
-        run.begin(epoch_placement, start_s if index else 0.0, end_s)
-        run.requests(int(bounds[index]), int(bounds[index + 1]), end_s)
+        epoch = run.begin(epoch, epoch_placement, start_s if index else 0.0, end_s)
+        run.requests(epoch, int(bounds[index]), int(bounds[index + 1]))
     return run.result(schedule.name)
+
+
+@dataclass(frozen=True, eq=False)
+class _Epoch:
+    """A placement while it holds, from start_s to end_s."""
+
+    placement: Placement
+    instance: Instance
+    state: State
+    start_s: float
+    end_s: float
 
 
 class _Run:
@@ -87,36 +100,32 @@ class _Run:
         self.next_in_queue = np.empty(n if self.batching else 0, dtype=np.int32)
         self.groups: list[PlacedGroup] = []
         self.busy_until_s = BusyUntil(np.zeros(devices), np.zeros(devices))
-        self.placement: Placement | None = None
-        self.instance: Instance | None = None
-        self.state: State | None = None
-        self.start_s = 0.0
 
-    def begin(self, placement: Placement, start_s: float, end_s: float) -> None:
-        """Change to another placement at start_s; the first one is simply there."""
+    def begin(self, before: _Epoch | None, placement: Placement, start_s: float, end_s: float) -> _Epoch:
+        """Change to another placement at start_s; the first one, with none before, is simply there."""
         instance = build_instance(self.models, placement, self.serving, first_group=len(self.groups))
         state = new_state(instance, self.rules)
-        if self.placement is not None:
-            before, after = (self.placement, self.state), (placement, state)
-            carry_over(before, after, self.busy_until_s, self.models, self.serving, start_s)
+        if before is not None:
+            old, new = (before.placement, before.state), (placement, state)
+            carry_over(old, new, self.busy_until_s, self.models, self.serving, start_s)
             _fit_to_candidates(instance, state)
-        self.placement, self.instance, self.state, self.start_s = placement, instance, state, start_s
         first_devices = np.cumsum([0] + [group.devices for group in placement.groups])
         for index, group in enumerate(placement.groups):
             clock_s = state.actual_s[index, : group.pp].copy()
             self.groups.append(PlacedGroup(index, group, int(first_devices[index]), start_s, end_s, clock_s))
+        return _Epoch(placement, instance, state, start_s, end_s)
 
-    def requests(self, low: int, high: int, end_s: float) -> None:
-        """Handle the requests low <= i < high; with batching the queues are worked on until end_s."""
+    def requests(self, epoch: _Epoch, low: int, high: int) -> None:
+        """Handle the requests low <= i < high; with batching the queues are worked on until the epoch's end."""
         for chunk_low in range(low, max(high, low + 1), CHUNK):
             chunk_high = min(chunk_low + CHUNK, high)
-            models, groups = len(self.models), len(self.placement.groups)
+            models, groups = len(self.models), len(epoch.placement.groups)
             tally = Tally(np.zeros(models, dtype=np.int64), np.zeros(groups, dtype=np.int64), np.zeros(models))
             if self.batching:
-                until_s = math.inf if self.serving.forget_backlog else end_s
-                self._serve_batches(chunk_low, chunk_high, until_s if chunk_high == high else -math.inf, tally)
+                until_s = math.inf if self.serving.forget_backlog else epoch.end_s
+                self._serve_batches(epoch, chunk_low, chunk_high, until_s if chunk_high == high else -math.inf, tally)
             else:
-                self._serve(chunk_low, chunk_high, tally)
+                self._serve(epoch, chunk_low, chunk_high, tally)
             if self.on_progress is not None and self.on_progress(chunk_high, len(self.workload)) is False:
                 raise Cancelled
 
@@ -137,17 +146,17 @@ class _Run:
             batch_size=self.record.batch,
         )
 
-    def _serve(self, low: int, high: int, tally: Tally) -> None:
+    def _serve(self, epoch: _Epoch, low: int, high: int, tally: Tally) -> None:
         w = self.workload
         kernels.serve(
-            self.instance, self.rules, self.state, w.arrival_s, w.model, self.slo_s, low, high,
+            epoch.instance, self.rules, epoch.state, w.arrival_s, w.model, self.slo_s, low, high,
             self.ended_s, self.next_outstanding, self.record, tally,
         )  # fmt: skip
 
-    def _serve_batches(self, low: int, high: int, until_s: float, tally: Tally) -> None:
+    def _serve_batches(self, epoch: _Epoch, low: int, high: int, until_s: float, tally: Tally) -> None:
         w = self.workload
         kernels.serve_batches(
-            self.instance, self.rules, self.state, (w.arrival_s, w.model, self.slo_s), low, high, self.start_s,
+            epoch.instance, self.rules, epoch.state, (w.arrival_s, w.model, self.slo_s), low, high, epoch.start_s,
             until_s, self.ended_s, (self.next_in_queue, self.next_outstanding), self.record, tally,
         )  # fmt: skip
 

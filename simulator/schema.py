@@ -46,8 +46,8 @@ class Between:
             if isinstance(value, str):
                 # Python reads "1_000" as a number, files that are written for others do not mean that.
                 number = float(value.replace("_", "?")) if kind is float else int(value.replace("_", "?"))
-            elif not isinstance(value, bool) and hasattr(value, "item"):
-                number = value.item()
+            elif not isinstance(value, bool) and hasattr(number, "item"):
+                number = number.item()
             if isinstance(number, bool) or not isinstance(number, (int, float)) or not self._holds(number):
                 raise ValueError
             if kind is int and number != int(number):
@@ -205,7 +205,8 @@ def shown(value: object) -> str:
 
 def _path_in(document: object, location: tuple, kind: str) -> tuple:
     """The part of an error's location that the document has; pydantic adds the names of a union's members."""
-    path, at = [], document
+    path: list[Any] = []
+    at: Any = document
     for number, part in enumerate(location):
         is_item = isinstance(at, (list, tuple)) and isinstance(part, int) and part < len(at)
         if is_item or (isinstance(at, Mapping) and part in at):

@@ -21,6 +21,8 @@ from simulator.kernel_stamps import follow_stamps
 from simulator.kernels import NONE, serve
 
 follow_stamps(__file__, kernels)
+# Called from kernels alone. Numba's stub does not know no_cpython_wrapper.
+inner_kernel = njit(cache=True, nogil=True, no_cpython_wrapper=True)  # pyright: ignore[reportCallIssue]
 
 
 class Catalogue(NamedTuple):
@@ -50,7 +52,7 @@ class Traffic(NamedTuple):
     cuts: np.ndarray
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def total(row):
     """Sum of a vector."""
     result = 0
@@ -59,7 +61,7 @@ def total(row):
     return result
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def build_layout_instance(shape, holds, catalogue):
     """The layout as the arrays that `serve` takes."""
     groups, models = holds.shape
@@ -87,7 +89,7 @@ def build_layout_instance(shape, holds, catalogue):
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def _idle(groups, models, stages, rules):
     predicted_s = np.zeros((groups, stages))
     actual_s = np.zeros((groups, stages)) if rules.start_delay_s > 0 else predicted_s
@@ -99,7 +101,7 @@ def _idle(groups, models, stages, rules):
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def _take(affected, low, high, traffic, taken, arrival_s, model, slo_s):
     """Append the requests low <= i < high of the affected models to arrays that hold `taken`; returns how many then."""
     for i in range(low, high):

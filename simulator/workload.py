@@ -59,7 +59,7 @@ class Workload:
                 f"numbers from 0 to {self.num_models - 1} are allowed."
             )
         if self.slo_s is not None:
-            self._check_slo(arrival_s.size)
+            self._check_slo(self.slo_s, arrival_s.size)
         self._check_tokens(arrival_s.size)
 
     @staticmethod
@@ -79,8 +79,8 @@ class Workload:
                 f"({arrival_s[row - 1]} s); a workload is sorted by arrival."
             )
 
-    def _check_slo(self, n: int) -> None:
-        slo_s = _frozen(self.slo_s, np.float64)
+    def _check_slo(self, slo_s: np.ndarray, n: int) -> None:
+        slo_s = _frozen(slo_s, np.float64)
         object.__setattr__(self, "slo_s", slo_s)
         if slo_s.shape != (n,):
             raise InputError(f"A workload of {n} requests needs {n} deadlines; it has {slo_s.size}.")
@@ -109,7 +109,14 @@ class Workload:
     @property
     def has_tokens(self) -> bool:
         """Whether requests have input and output tokens."""
-        return self.input_tokens is not None
+        return self.tokens is not None
+
+    @property
+    def tokens(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Input and output tokens: int64, shape (n,) each; None where requests have none."""
+        if self.input_tokens is None or self.output_tokens is None:
+            return None
+        return self.input_tokens, self.output_tokens
 
     @property
     def span_s(self) -> float:

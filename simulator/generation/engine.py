@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
 
 from simulator import words
 from simulator.errors import InputError
@@ -16,6 +19,8 @@ MAX_BLOCK_SIZE = 1_024
 # The numbers of a profile that say what an iteration costs; all but `sharpness` are seconds.
 COEFFICIENTS = ("weight_read_s", "token_s", "sharpness", "sequence_s", "context_token_s", "prefill_pair_s", "link_s",
                 "link_token_s")  # fmt: skip
+# A number of tokens, or an array of such numbers.
+Tokens = TypeVar("Tokens", float, np.ndarray)
 SECONDS = tuple(name for name in COEFFICIENTS if name != "sharpness")
 
 
@@ -83,7 +88,7 @@ class GenerationProfile:
         """The numbers in the order of COEFFICIENTS."""
         return tuple(getattr(self, name) for name in COEFFICIENTS)
 
-    def roof_s(self, tokens: float) -> float:
+    def roof_s(self, tokens: Tokens) -> Tokens:
         """Seconds that depend on the new tokens alone, links included."""
         p = self.sharpness
         roof = (self.weight_read_s**p + (self.token_s * tokens) ** p) ** (1 / p)
@@ -171,8 +176,9 @@ class EngineGroup:
             raise InputError(f"A group holds {', '.join(models)}; each model may have one engine in a group.")
         if not (math.isfinite(self.switch_s) and self.switch_s >= 0):
             raise InputError(f"switch_s is {self.switch_s}; seconds from 0 on are allowed.")
+        first, *others = self.engines
         if self.kv_pool_bytes is None:
-            if len(self.engines) > 1 or self.engines[0].limits.kv_blocks is None:
+            if others or first.limits.kv_blocks is None:
                 raise InputError(
                     f"The group of {', '.join(models)} needs kv_pool_bytes; only a single engine with kv_blocks does "
                     "without."
@@ -189,7 +195,11 @@ class EngineGroup:
     @property
     def pool_units(self) -> int:
         """The pool, in the units of `block_units`."""
-        return self.engines[0].limits.kv_blocks if self.kv_pool_bytes is None else int(self.kv_pool_bytes)
+        if self.kv_pool_bytes is not None:
+            return int(self.kv_pool_bytes)
+        blocks = self.engines[0].limits.kv_blocks
+        assert blocks is not None, "checked above: without a pool in bytes the engine says its blocks"
+        return blocks
 
 
 def _check_count(name: str, value: int, most: int) -> None:

@@ -27,7 +27,7 @@ PREFILL, PREEMPTED = range(2)
 # Runs of decoding iterations longer than this are summed in closed form.
 LONG_RUN = 64
 # Nothing is allocated here, so reference counts, which took four fifths of the time, are left out.
-token_kernel = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+token_kernel = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)  # pyright: ignore[reportCallIssue] (stub lacks _nrt)
 
 
 @token_kernel

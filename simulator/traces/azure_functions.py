@@ -58,11 +58,11 @@ def read_counts(file: TraceFile, layout: Layout, limits: TraceLimits) -> CountPa
     # A count takes two bytes of text at least, so there cannot be more rows; pages that stay untouched cost nothing.
     most_rows = min(file.size_bytes // (2 * len(minutes)), limits.max_cells // width) + 1
     counts = np.zeros((most_rows, width), dtype=np.int32)
-    for batch in read_batches(file, layout, columns, limits):
-        texts = [batch[name].to_pylist() for name in keys]
+    for numbers, labels in read_batches(file, layout, columns, limits):
+        texts = [labels[name].to_pylist() for name in keys]
         rows = np.array([row_of.setdefault(key, len(row_of)) for key in zip(*texts, strict=True)], dtype=np.int64)
         _check_size(file.name, len(row_of), width, limits)
-        _add(file.name, counts, rows, place, np.stack([batch[name] for name in minutes], axis=1))
+        _add(file.name, counts, rows, place, np.stack([numbers[name] for name in minutes], axis=1))
         read += rows.size
     part = CountPart(file.name, first - 1 if first else 0, row_of, counts[: len(row_of)])
     if read > len(row_of):
@@ -80,7 +80,7 @@ def join_counts(parts: list[CountPart], limits: TraceLimits) -> tuple[list[Key],
     days = [_DAY.search(part.name) for part in parts]
     follow = len(parts) > 1 and all(days)
     starts = [
-        part.first_minute + (_MINUTES_PER_DAY * (int(day[1]) - 1) if follow else 0)
+        part.first_minute + (_MINUTES_PER_DAY * (int(day[1]) - 1) if follow and day else 0)
         for part, day in zip(parts, days, strict=True)
     ]
     first = min(starts)

@@ -93,6 +93,12 @@ class Layout:
     is_guess: bool = False
     columns: Columns | None = None
 
+    @property
+    def table_columns(self) -> Columns:
+        """How to read the columns of a table; only a table has them."""
+        assert self.columns is not None, "every reader of tables gets a layout with columns"
+        return self.columns
+
 
 def detect(file: TraceFile, wanted: str = "auto") -> Layout:
     """The layout of a file; raises InputError if it is no trace, or not in the wanted format.

@@ -50,9 +50,9 @@ def read_native(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPa
     if "slo_s" in layout.header:
         columns["slo_s"] = Kind.DEADLINE
     columns |= dict.fromkeys((name for name in _TOKENS if name in layout.header), Kind.TOKENS)
-    data = read_columns(file, layout, columns, limits)
+    data, labels = read_columns(file, layout, columns, limits)
     arrival_s, notices = in_seconds(file.name, data["arrival_s"])
-    part = EventPart("native", arrival_s, data["model"].codes, data["model"].names, data.get("slo_s"), notices)
+    part = EventPart("native", arrival_s, labels["model"].codes, labels["model"].names, data.get("slo_s"), notices)
     part.input_tokens, part.output_tokens = (data.get(name) for name in _TOKENS)
     _check_model_names(file, part)
     part.notices += unused_columns([name for name in layout.header if name not in _NATIVE])
@@ -78,14 +78,14 @@ def _single_model(
     """A format with one model a file; a column `model`, which the published files do not have, names several."""
     columns = {time: kind} | ({"model": Kind.LABEL} if "model" in layout.header else {})
     columns |= dict.fromkeys(_TOKEN_COLUMNS[family], Kind.TOKENS)
-    data = read_columns(file, layout, columns, limits)
+    data, labels = read_columns(file, layout, columns, limits)
     arrival, notices = data[time], []
     if kind is Kind.CLOCK:
         arrival, notices = in_seconds(file.name, arrival)
     part = EventPart(layout.format, arrival, single_source(arrival.size), None, None, notices)
     part.input_tokens, part.output_tokens = (data[name] for name in _TOKEN_COLUMNS[family])
-    if "model" in data:
-        part.source, part.names = data["model"].codes, data["model"].names
+    if "model" in labels:
+        part.source, part.names = labels["model"].codes, labels["model"].names
         _check_model_names(file, part)
     part.notices += _unused(layout, columns, _PUBLISHED[family])
     return part
@@ -100,9 +100,9 @@ def read_burstgpt(file: TraceFile, layout: Layout, limits: TraceLimits) -> Event
     columns = {"timestamp": Kind.CLOCK, "model": Kind.LABEL, "response tokens": Kind.TOKENS}
     if "request tokens" in layout.header:
         columns["request tokens"] = Kind.TOKENS
-    data = read_columns(file, layout, columns, limits)
+    data, labels = read_columns(file, layout, columns, limits)
     arrival_s, notices = in_seconds(file.name, data["timestamp"])
-    part = EventPart(layout.format, arrival_s, data["model"].codes, data["model"].names, None, notices)
+    part = EventPart(layout.format, arrival_s, labels["model"].codes, labels["model"].names, None, notices)
     if "request tokens" in data:
         part.input_tokens, part.output_tokens = data["request tokens"], data["response tokens"]
     _check_model_names(file, part)
@@ -123,8 +123,8 @@ def read_gentd26(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventP
         "predict_status": Kind.LABEL,
         "checkpoint_model_version_id": Kind.LABEL,
     }
-    data = read_columns(file, layout, columns, limits)
-    model, status = data["checkpoint_model_version_id"], data["predict_status"]
+    data, labels = read_columns(file, layout, columns, limits)
+    model, status = labels["checkpoint_model_version_id"], labels["predict_status"]
     arrival, source, names, notices = data["gmt_create"], model.codes, model.names, []
     unfinished = [
         f"{words.count(int((status.codes == code).sum()))} {name}"
@@ -150,7 +150,7 @@ def read_gentd26(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventP
 def read_azure_functions_2021(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
     """Azure Functions 2021: arrival = end - duration; a function is (app, func)."""
     columns = {"app": Kind.LABEL, "func": Kind.LABEL, "end_timestamp": Kind.CLOCK, "duration": Kind.TIME}
-    data = read_columns(file, layout, columns, limits)
+    data, labels = read_columns(file, layout, columns, limits)
     unit = epoch_unit(float(data["end_timestamp"].min()))
     if unit is not None and unit[0] != "seconds":
         raise InputError(
@@ -167,7 +167,7 @@ def read_azure_functions_2021(file: TraceFile, layout: Layout, limits: TraceLimi
         )
     rounded = int((arrival < 0).sum())
     np.maximum(arrival, 0.0, out=arrival)
-    app, func = data["app"], data["func"]
+    app, func = labels["app"], labels["func"]
     codes, keys = pd.factorize(app.codes.astype(np.int64) * len(func.names) + func.codes)
     check_sources(file, keys.size, limits)
     names = short_names([(app.names[key // len(func.names)], func.names[key % len(func.names)]) for key in keys])
@@ -294,7 +294,7 @@ def _check_parquet_values(file: TraceFile, arrival_s: np.ndarray, slo_s: np.ndar
 
 
 def _check_model_names(file: TraceFile, part: EventPart) -> None:
-    for code, name in enumerate(part.names):
+    for code, name in enumerate(part.names or ()):
         if not name.strip():
             row = int(np.flatnonzero(part.source == code)[0]) + 1
             raise InputError(

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard, cast
 
 from simulator import words
 from simulator.errors import InputError
@@ -24,7 +24,7 @@ _MAX_LINE_BYTES = 4 << 20
 # Small archives stay in memory, large ones go to a temporary file.
 _IN_MEMORY_BYTES = 64 << 20
 
-TraceInput = str | os.PathLike | tuple[str, "bytes | BinaryIO"]
+TraceInput = str | os.PathLike | tuple[str, "bytes | bytearray | memoryview | BinaryIO"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class TraceFile:
         self.stream.seek(0)
         return self.stream.read(size)
 
-    def apart(self) -> BinaryIO:
+    def apart(self) -> BinaryIO | io.RawIOBase:
         """The bytes once more, with a position of their own.
 
         Arrow reads ahead in a thread, also when nobody listens any more; it must not move the position under those who
@@ -98,16 +98,21 @@ class _Apart(io.RawIOBase):
 
 def as_inputs(paths_or_buffers: TraceInput | Sequence[TraceInput]) -> list[TraceInput]:
     """The given files as a list; raises InputError if there is none."""
-    single = isinstance(paths_or_buffers, (str, os.PathLike)) or (
-        isinstance(paths_or_buffers, tuple)
-        and len(paths_or_buffers) == 2
-        and isinstance(paths_or_buffers[0], str)
-        and (isinstance(paths_or_buffers[1], (bytes, bytearray, memoryview)) or hasattr(paths_or_buffers[1], "read"))
-    )
-    inputs = [paths_or_buffers] if single else list(paths_or_buffers)
+    if _is_single(paths_or_buffers):
+        return [paths_or_buffers]
+    inputs = list(cast(Sequence[TraceInput], paths_or_buffers))
     if not inputs:
         raise InputError("No trace file is given; at least one is needed.")
     return inputs
+
+
+def _is_single(given: TraceInput | Sequence[TraceInput]) -> TypeGuard[TraceInput]:
+    return isinstance(given, (str, os.PathLike)) or (
+        isinstance(given, tuple)
+        and len(given) == 2
+        and isinstance(given[0], str)
+        and (isinstance(given[1], (bytes, bytearray, memoryview)) or hasattr(given[1], "read"))
+    )
 
 
 @contextmanager
@@ -152,17 +157,18 @@ def _open_path(path: Path, left: int, limits: TraceLimits) -> TraceFile:
     return _prepare(path.name, path.absolute().parent.name, stream, status.st_size, left, limits)
 
 
-def _open_buffer(name: str, data: bytes | BinaryIO, left: int, limits: TraceLimits) -> TraceFile:
-    if hasattr(data, "read"):
-        # One byte more than allowed is enough to know that there is too much.
-        data = data.read(left + 1)
+def _open_buffer(
+    name: str, given: bytes | bytearray | memoryview | BinaryIO, left: int, limits: TraceLimits
+) -> TraceFile:
+    # One byte more than allowed is enough to know that there is too much.
+    data = given if isinstance(given, (bytes, bytearray, memoryview)) else given.read(left + 1)
     if len(data) > left:
         raise _too_large(name, limits)
     return _prepare(Path(name).name, "", io.BytesIO(data), len(data), left, limits)
 
 
 def _prepare(name: str, folder: str, stream: BinaryIO, size: int, left: int, limits: TraceLimits) -> TraceFile:
-    digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    digest = hashlib.file_digest(cast(io.BufferedReader, stream), "sha256").hexdigest()
     stream.seek(0)
     if stream.read(2) == b"\x1f\x8b":
         stream.seek(0)
@@ -190,7 +196,8 @@ def _unpack(name: str, packed: BinaryIO, left: int, limits: TraceLimits) -> tupl
     except InputError:
         unpacked.close()
         raise
-    return unpacked, size
+    # Has all that is used of a binary file, but the class does not say so.
+    return cast(BinaryIO, unpacked), size
 
 
 def _too_large(name: str, limits: TraceLimits) -> InputError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -205,8 +205,8 @@ def _unit(name: str, cells: Sequence[str], decimal: str) -> tuple[str, str, bool
     return "s", f"Nothing tells the unit of '{name}'; seconds are taken, unit=ms (us, ns) reads it otherwise.", True
 
 
-def _named(rest: Mapping[str, Sequence[str]], words: Sequence[str]) -> list[str]:
-    found = [(words.index(plain_name(name)), name) for name in rest if plain_name(name) in words]
+def _named(names: Iterable[str], words: Sequence[str]) -> list[str]:
+    found = [(words.index(plain_name(name)), name) for name in names if plain_name(name) in words]
     return [name for _, name in sorted(found)]
 
 
@@ -303,8 +303,8 @@ def _intervals(
         how = "the times step regularly and all other columns are numbers" if is_regular else "their names say so"
         reasons = [f"{listed} {'is a series' if len(figures) == 1 else 'are series'} per interval: {how}.", why]
         return replace(columns, shape="wide", measure=measure), "clear" if is_sure else "likely", reasons
-    values = _named(dict.fromkeys(figures), _VALUES) + [name for name in figures if _measure_of(name)]
-    series = _named(dict.fromkeys(words), _SERIES) or words
+    values = _named(figures, _VALUES) + [name for name in figures if _measure_of(name)]
+    series = _named(words, _SERIES) or words
     if (
         len(figures) != 1
         or not values
@@ -337,8 +337,8 @@ def _measure(
 ) -> tuple[str, bool, str]:
     """What the numbers of intervals are, whether that is sure, and why."""
     told = {_measure_of(name) for name in names}
-    if len(told) == 1 and None not in told:
-        measure = told.pop()
+    measure = told.pop() if len(told) == 1 else None
+    if measure is not None:
         return measure, True, f"The numbers are rates {measure.replace('_', ' ')}: the name says so."
     values = [column for cells in columns for column in _series_values(cells, decimal, series)]
     if values and all(_is_total(column) for column in values):
@@ -365,7 +365,8 @@ def _is_total(values: np.ndarray) -> bool:
 
 def settled(columns: Columns, grid: Grid) -> Columns:
     """The columns with all that is left to be told by the file ("auto") told; `time` must be given."""
+    assert columns.time is not None, "guessed before where it was not given"
     sample = grid.sample()
     decimal = columns.decimal if columns.decimal != "auto" else _decimal(sample, grid)
-    unit = columns.unit if columns.unit != "auto" else _unit(columns.time or "", sample[columns.time], decimal)[0]
+    unit = columns.unit if columns.unit != "auto" else _unit(columns.time, sample[columns.time], decimal)[0]
     return replace(columns.over(grid.columns), decimal=decimal, unit=unit)

@@ -30,8 +30,9 @@ def read_interval_files(
 
     Raises InputError where some files have dates and others a clock of their own, or measure differently.
     """
-    parts = [read_intervals(file, layout.columns, limits) for file, layout in zip(files, layouts, strict=True)]
-    measures = {layout.columns.measure for layout in layouts}
+    columns = [layout.table_columns for layout in layouts]
+    parts = [read_intervals(file, each, limits) for file, each in zip(files, columns, strict=True)]
+    measures: set[str] = {each.measure for each in columns}
     if len(measures) > 1:
         raise InputError(f"The files measure differently ({', '.join(sorted(measures))}); one measure is allowed.")
     notices = [notice for file, layout in zip(files, layouts, strict=True) for notice in guess_notice(file, layout)]
@@ -57,4 +58,4 @@ def read_interval_files(
         np.concatenate([part.values for part in parts]),
     )
     content, zero_s, more = as_content(joined, measures.pop())
-    return Trace("table", tuple(index), content, (*notices, *more), digest, starts_at, zero_s, layouts[0].columns)
+    return Trace("table", tuple(index), content, (*notices, *more), digest, starts_at, zero_s, columns[0])

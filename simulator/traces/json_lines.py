@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,7 @@ def read_json_lines(file: TraceFile, layout: Layout, limits: TraceLimits) -> Eve
     times: list[float] = []
     models: list[int] = []
     lengths: list[tuple[int, int]] | None = []
+    names_models = False
     notices: list[str] = []
     index: dict[str, int] = {}
     other_keys: dict[str, None] = {}
@@ -44,10 +46,13 @@ def read_json_lines(file: TraceFile, layout: Layout, limits: TraceLimits) -> Eve
         if names_models or "model" in row:
             models.append(index.setdefault(_model(where, row, names_models), len(index)))
             check_sources(file, len(index), limits)
-        if lengths is not None and (found := _lengths(row)) is None:
-            lengths, notices = None, [f"{where} has no whole input_length and output_length; this file has no tokens."]
-        elif lengths is not None:
-            lengths.append(found)
+        if lengths is not None:
+            found = _lengths(row)
+            if found is not None:
+                lengths.append(found)
+            else:
+                lengths = None
+                notices = [f"{where} has no whole input_length and output_length; this file has no tokens."]
         other_keys.update(dict.fromkeys(row.keys() - JSON_KEYS))
         if len(times) > limits.max_rows:
             raise InputError(
@@ -59,8 +64,7 @@ def read_json_lines(file: TraceFile, layout: Layout, limits: TraceLimits) -> Eve
         notices += [_unit_notice(file, layout.format)]
     source = np.array(models, dtype=np.int32) if models else single_source(arrival.size)
     part = EventPart(layout.format, arrival, source, list(index) or None, None, notices)
-    if lengths is not None:
-        part.input_tokens, part.output_tokens = np.array(lengths, dtype=np.int64).T
+    tokens = None if lengths is None else np.array(lengths, dtype=np.int64)
     part.notices += unused_columns(sorted(other_keys))
     if layout.format == "ragpulse":
         # A pass starts where the clock falls back; small disorder inside a pass is not one.
@@ -68,12 +72,13 @@ def read_json_lines(file: TraceFile, layout: Layout, limits: TraceLimits) -> Eve
         if passes > 1:
             order = np.argsort(arrival, kind="stable")
             part.arrival, part.source = arrival[order], source[order]
-            if lengths is not None:
-                part.input_tokens, part.output_tokens = part.input_tokens[order], part.output_tokens[order]
+            tokens = None if tokens is None else tokens[order]
             part.notices.append(
                 f"{file.name} holds {passes} passes over the same clock, one after "
                 "the other; they have been laid over each other."
             )
+    if tokens is not None:
+        part.input_tokens, part.output_tokens = tokens.T
     return part
 
 
@@ -111,7 +116,7 @@ def _timestamp(where: str, row: dict) -> float:
 
 
 def _lengths(row: dict) -> tuple[int, int] | None:
-    values = (row.get("input_length"), row.get("output_length"))
+    values: tuple[Any, Any] = (row.get("input_length"), row.get("output_length"))
     is_whole = all(type(value) is int and 0 <= value <= MAX_TOKENS for value in values)
     return values if is_whole else None
 

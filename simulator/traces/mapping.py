@@ -33,15 +33,15 @@ def map_sources(
         InputError: if by_name or a mapping meets a name that nobody has.
     """
     model_of = np.full(len(sources), LEFT_OUT, dtype=np.int32)
-    rows = np.flatnonzero(active)
+    rows: list[int] = np.flatnonzero(active).tolist()
     if map_models == "stripe":
-        model_of[rows] = np.arange(rows.size) % len(model_names)
+        model_of[rows] = np.arange(len(rows)) % len(model_names)
         return model_of, []
     if map_models == "blocks":
-        model_of[rows] = np.arange(rows.size) * len(model_names) // max(rows.size, 1)
+        model_of[rows] = np.arange(len(rows)) * len(model_names) // max(len(rows), 1)
         return model_of, []
     index = {name: i for i, name in enumerate(model_names)}
-    if map_models == "by_name":
+    if isinstance(map_models, str):
         for row in rows:
             if sources[row] not in index:
                 raise InputError(
@@ -54,7 +54,11 @@ def map_sources(
 
 
 def _map_explicitly(
-    sources: Sequence[str], rows: np.ndarray, index: Mapping[str, int], wanted: Mapping[str, str], model_of: np.ndarray
+    sources: Sequence[str],
+    rows: Sequence[int],
+    index: Mapping[str, int],
+    wanted: Mapping[str, str],
+    model_of: np.ndarray,
 ) -> tuple[np.ndarray, list[str]]:
     known = set(sources)
     for source, model in wanted.items():

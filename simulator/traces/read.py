@@ -106,7 +106,7 @@ def _kind(layout: Layout) -> str:
 
 
 def _read_table(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
-    part = read_requests(file, layout.columns, limits)
+    part = read_requests(file, layout.table_columns, limits)
     part.notices[:0] = guess_notice(file, layout)
     return part
 

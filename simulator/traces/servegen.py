@@ -34,7 +34,7 @@ def read_rates(file: TraceFile, layout: Layout, limits: TraceLimits) -> RatePart
     A window lasts until the next one starts, at most as long as the usual window. Raises InputError where two
     windows start together.
     """
-    data = read_columns(file, layout, {"start_s": Kind.CLOCK, "rate_per_s": Kind.TIME, "cv": Kind.TIME}, limits)
+    data, _ = read_columns(file, layout, {"start_s": Kind.CLOCK, "rate_per_s": Kind.TIME, "cv": Kind.TIME}, limits)
     start_s, notices = in_seconds(file.name, data["start_s"])
     order = np.argsort(start_s, kind="stable")
     start_s = start_s[order]

@@ -84,8 +84,8 @@ class Labels:
 
 def read_columns(
     file: TraceFile, layout: Layout, columns: Mapping[str, Kind], limits: TraceLimits
-) -> dict[str, np.ndarray | Labels]:
-    """The wanted columns of a CSV file, as one array each.
+) -> tuple[dict[str, np.ndarray], dict[str, Labels]]:
+    """The wanted columns of a CSV file: those of numbers as one array each, and those of text.
 
     CLOCK, TIME, NUMBER and DEADLINE come as float64, COUNT as int32, TOKENS as int64,
     INSTANT as int64 nanoseconds since 1970 UTC (text
@@ -94,28 +94,23 @@ def read_columns(
     """
     labels = {name: Labels() for name, kind in columns.items() if kind is Kind.LABEL}
     pieces: dict[str, list[np.ndarray]] = {name: [] for name in columns}
-    for batch in read_batches(file, layout, columns, limits):
-        for name, kind in columns.items():
-            if kind is Kind.LABEL:
-                pieces[name].append(labels[name].encode(batch[name]))
-                check_sources(file, len(labels[name].names), limits)
-            else:
-                pieces[name].append(batch[name])
-    result: dict[str, np.ndarray | Labels] = {}
-    for name in columns:
-        array = np.concatenate(pieces.pop(name))
-        if name in labels:
-            labels[name].codes = array
-            result[name] = labels[name]
-        else:
-            result[name] = array
-    return result
+    for numbers, texts in read_batches(file, layout, columns, limits):
+        for name, text in texts.items():
+            pieces[name].append(labels[name].encode(text))
+            check_sources(file, len(labels[name].names), limits)
+        for name, values in numbers.items():
+            pieces[name].append(values)
+    # One column after the other, so that no more than one is there twice.
+    arrays = {name: np.concatenate(pieces.pop(name)) for name in columns}
+    for name, column in labels.items():
+        column.codes = arrays.pop(name)
+    return arrays, labels
 
 
 def read_batches(
     file: TraceFile, layout: Layout, columns: Mapping[str, Kind], limits: TraceLimits
-) -> Iterator[dict[str, np.ndarray | pa.DictionaryArray]]:
-    """The wanted columns piece by piece, checked; LABEL columns stay Arrow dictionaries."""
+) -> Iterator[tuple[dict[str, np.ndarray], dict[str, pa.DictionaryArray]]]:
+    """The wanted columns piece by piece, checked: numbers as arrays, and LABEL columns as Arrow dictionaries."""
     _check_header(file, layout, columns)
     position = {name: f"c{layout.header.index(name)}" for name in columns}
     rows = 0
@@ -125,9 +120,11 @@ def read_batches(
                 raise InputError(
                     f"{file.name} has more than {words.count(limits.max_rows)} rows, the most that are allowed."
                 )
-            checked = {name: _checked(batch[position[name]], kind) for name, kind in columns.items()}
+            arrays = {name: batch[position[name]] for name in columns}
+            texts = {name: arrays.pop(name) for name, kind in columns.items() if kind is Kind.LABEL}
+            numbers = {name: _checked(array, columns[name]) for name, array in arrays.items()}
             rows += batch.num_rows
-            yield checked
+            yield numbers, texts
     except (pa.ArrowInvalid, pa.ArrowKeyError, _BadValue) as error:
         _diagnose(file, layout, columns, rows)
         raise InputError(f"{file.name} cannot be read as {layout.format}: {_first_sentence(error)}.") from None
@@ -178,9 +175,7 @@ def _arrow_batches(
     yield from reader
 
 
-def _checked(column: pa.Array, kind: Kind) -> np.ndarray | pa.DictionaryArray:
-    if kind is Kind.LABEL:
-        return column
+def _checked(column: pa.Array, kind: Kind) -> np.ndarray:
     if kind is Kind.INSTANT:
         return _nanoseconds(column)
     if kind is Kind.DEADLINE:

@@ -78,8 +78,10 @@ def build_workload(
         workload, notices = _from_events(trace, trace.content, model_names, options, cut, max_requests)
     else:
         _check_drawn(trace, options)
-        make = _from_counts if isinstance(trace.content, Counts) else _from_rates
-        workload, notices = make(trace, trace.content, model_names, options, cut, max_requests)
+        if isinstance(trace.content, Counts):
+            workload, notices = _from_counts(trace, trace.content, model_names, options, cut, max_requests)
+        else:
+            workload, notices = _from_rates(trace, trace.content, model_names, options, cut, max_requests)
     if options.time_scale != 1:
         workload = workload.moved(workload.arrival_s * options.time_scale)
     silent = int((workload.requests_per_model() == 0).sum())
@@ -169,8 +171,8 @@ def _from_events(
     if options.resample == "gamma":
         workload, lost = _resampled(arrival_s, model, len(model_names), length_s, options, max_requests)
         notices += lost
-        if original.has_tokens:
-            workload = _with_drawn_tokens(workload, original, options.seed)
+        if original.tokens is not None:
+            workload = _with_drawn_tokens(workload, original.model, original.tokens, options.seed)
         if original.slo_s is not None:
             notices.append("The trace's own deadlines are dropped, because resampled requests have none.")
         return workload, notices
@@ -186,15 +188,18 @@ def _paired(per_request: dict[str, np.ndarray | None]) -> dict[str, np.ndarray |
     return per_request
 
 
-def _with_drawn_tokens(workload: Workload, original: Workload, seed: int) -> Workload:
+def _with_drawn_tokens(
+    workload: Workload, model: np.ndarray, tokens: tuple[np.ndarray, np.ndarray], seed: int
+) -> Workload:
     """Each drawn request gets both lengths of one request of its model, so that they stay paired."""
     random = np.random.default_rng((seed, _TOKEN_STREAM))
     rows = np.zeros(len(workload), np.int64)
-    for model in range(workload.num_models):
-        own, drawn = np.flatnonzero(original.model == model), np.flatnonzero(workload.model == model)
+    for index in range(workload.num_models):
+        own, drawn = np.flatnonzero(model == index), np.flatnonzero(workload.model == index)
         if drawn.size:
             rows[drawn] = own[random.integers(own.size, size=drawn.size)]
-    return replace(workload, input_tokens=original.input_tokens[rows], output_tokens=original.output_tokens[rows])
+    input_tokens, output_tokens = tokens
+    return replace(workload, input_tokens=input_tokens[rows], output_tokens=output_tokens[rows])
 
 
 def _dequantised(events: Events, options: TraceOptions) -> Events:
@@ -206,9 +211,9 @@ def _dequantised(events: Events, options: TraceOptions) -> Events:
     arrival_s = spread_ticks(events.arrival_s, tick_s, options.dequantise, options.seed)
     order = np.argsort(arrival_s, kind="stable")
     others = {
-        name: None if values is None else values[order] for name, values in vars(events).items() if name != "arrival_s"
+        name: values[order] for name, values in vars(events).items() if name != "arrival_s" and values is not None
     }
-    return Events(arrival_s[order], **others)
+    return replace(events, arrival_s=arrival_s[order], **others)
 
 
 def _resampled(
@@ -282,7 +287,7 @@ def _from_counts(
             )
     low = round(cut.start_s / counts.bin_s)
     part = counts.counts[:, low : round(cut.end_s / counts.bin_s)]
-    active = part.any(axis=1)
+    active = np.any(part, axis=1)
     if not active.any():
         raise _empty_window(trace, cut)
     model_of, notices = map_sources(trace.sources, active, model_names, options.map_models)

@@ -29,5 +29,5 @@ def write_native(workload: Workload, model_names: Sequence[str], path: str | os.
         columns["slo_s"] = pa.array(workload.slo_s, mask=np.isnan(workload.slo_s))
     for name in ("input_tokens", "output_tokens") if workload.has_tokens else ():
         columns[name] = pa.array(getattr(workload, name))
-    target = path if hasattr(path, "write") else os.fspath(path)
+    target = os.fspath(path) if isinstance(path, (str, os.PathLike)) else path
     pa_csv.write_csv(pa.table(columns), target, pa_csv.WriteOptions(quoting_style="needed"))
