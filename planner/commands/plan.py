@@ -97,7 +97,7 @@ def tightened(problem: Problem, time_limit_s: float, on_progress: ProgressLine) 
     """The bound, tightened for so many seconds or until it is stopped."""
 
     def report(attainment: float) -> bool | None:
-        return on_progress("bound", f"at most {attainment:.2%} is possible")
+        return on_progress("bound", f"at most {words.share(attainment)} is possible")
 
     return upper_bound(problem, time_limit_s, report)
 

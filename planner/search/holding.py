@@ -56,7 +56,7 @@ def choose(run: Run) -> None:
         return
     chosen = int(totals.argmax())
     if chosen and totals[chosen] > totals[0]:
-        shares = [f"{totals[i] / days:.2%}" for i in (chosen, 0)]
+        shares = [words.share(totals[i] / days) for i in (chosen, 0)]
         what = (
             f"of {len(candidates)} placements whose difference is within its error this one holds best on {days} other "
             f"days: {shares[0]} of requests in time; the best on the traffic itself: {shares[1]}"
