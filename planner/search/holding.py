@@ -17,6 +17,7 @@ from planner.search.run import Run
 from planner.search.scoring import Scored, score_layout
 from planner.search.space import Layout, Space, build_traffic
 from planner.search.training import MAX_REQUESTS, SEEDS_PER_SEARCH, day_seed, resample
+from simulator import words
 
 # A choice gives up less than this share of the requests in sample, however large the error is. The best in sample
 # never falls, so a longer search is never worse than a shorter one by more.
