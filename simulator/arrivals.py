@@ -108,7 +108,11 @@ def deterministic_arrivals(rate_per_s: float, duration_s: float, start_s: float 
 
 
 def markov_modulated_arrivals(
-    rates_per_s: Sequence[float], mean_stay_s: Sequence[float], duration_s: float, seed: int, start_s: float = 0.0
+    rates_per_s: Sequence[float] | np.ndarray,
+    mean_stay_s: Sequence[float],
+    duration_s: float,
+    seed: int,
+    start_s: float = 0.0,
 ) -> np.ndarray:
     """A Markov-modulated Poisson process: float64, ascending, in [start_s, start_s + duration_s).
 
@@ -147,7 +151,7 @@ def windowed_arrivals(windows: Sequence[Window], first_seed: int) -> np.ndarray:
 
 
 def gamma_workload(
-    rates_per_s: Sequence[float], cv: float | Sequence[float], duration_s: float, seed: int = 0
+    rates_per_s: Sequence[float] | np.ndarray, cv: float | Sequence[float], duration_s: float, seed: int = 0
 ) -> Workload:
     """Gamma arrivals of several models, merged. Model i is drawn with seed + i (their code)."""
     cvs = np.broadcast_to(np.asarray(cv, dtype=np.float64), len(rates_per_s))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -29,7 +30,10 @@ class Bench:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", tuple(self.models))
-        object.__setattr__(self, "_by_name", {model.name: model for model in self.models})
+
+    @cached_property
+    def _by_name(self) -> dict[str, Model]:
+        return {model.name: model for model in self.models}
 
     def model(self, name: str) -> Model:
         """A model by name; raises InputError if there is none."""

@@ -9,7 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from planner.problem import Problem
-from planner.scenario.schema import ModelSection, Scenario, TraceSection, WorkloadSection
+from planner.scenario.schema import (
+    DeterministicSection,
+    GammaSection,
+    MarkovSection,
+    ModelSection,
+    Scenario,
+    TraceSection,
+    WindowsSection,
+    WorkloadSection,
+)
 from sample_traces import sample_paths
 from simulator import Cluster, InputError, Model, Profile, Serving, Workload, merge_arrivals, serving_preset
 from simulator.arrivals import (
@@ -95,7 +104,7 @@ def build_models(sections: Sequence[ModelSection], catalogue: Mapping[str, Profi
     """The served instances, `count` of each section; raises InputError if a profile is unknown."""
     models = []
     for index, section in enumerate(sections):
-        profile = catalogue.get(section.profile)
+        profile = None if section.profile is None else catalogue.get(section.profile)
         if profile is None:
             raise InputError(
                 f"models.{index}.profile is '{section.profile}', which is not in the catalogue; "
@@ -105,6 +114,7 @@ def build_models(sections: Sequence[ModelSection], catalogue: Mapping[str, Profi
             if section.slo_s is not None:
                 models.append(Model(name, profile, section.slo_s))
             else:
+                assert section.slo_scale is not None, "a section of models has one of the two deadlines"
                 models.append(Model.with_slo_scale(name, profile, section.slo_scale))
     return tuple(models)
 
@@ -157,6 +167,7 @@ def trace_options(section: TraceSection) -> TraceOptions:
 def read_scenario_trace(scenario: Scenario) -> Trace:
     """The trace of a scenario, from its files; raises InputError if they differ from the `sha256` it names."""
     section = scenario.workload.trace
+    assert section is not None, "callers ask whether the scenario has a trace"
     paths: list[Path] = []
     for path in section.paths:
         if path.startswith(SAMPLE_PREFIX):
@@ -176,11 +187,13 @@ def make_workload(
     section: WorkloadSection, model_names: Sequence[str], trace: Trace | None, max_requests: int = MAX_REQUESTS
 ) -> tuple[Workload, tuple[str, ...]]:
     """The requests of a scenario, and sentences about what was lost or odd on the way; more are refused, undrawn."""
-    if section.trace is not None:
-        return build_workload(trace, model_names, trace_options(section.trace), max_requests)
+    made = section.arrivals
+    if isinstance(made, TraceSection):
+        assert trace is not None, "whoever has a scenario with a trace has read it"
+        return build_workload(trace, model_names, trace_options(made), max_requests)
     count = len(model_names)
-    if section.windows is not None:
-        w = section.windows
+    if isinstance(made, WindowsSection):
+        w = made
         check_total(0, count * len(w.windows))
         share = split_rate(1.0, count, w.split, w.exponent, w.weights)
         rate, cv, duration_s = np.array([(p.total_rate_per_s, p.cv, p.duration_s) for p in w.windows]).T
@@ -194,16 +207,15 @@ def make_workload(
             )
             for i in range(count)
         ]), ()  # fmt: skip
-    made = section.gamma or section.poisson or section.deterministic or section.markov_modulated
     check_total(made.total_rate_per_s * made.duration_s, max_requests=max_requests)
     rates = split_rate(made.total_rate_per_s, count, made.split, made.exponent, made.weights)
-    if section.gamma is not None:
+    if isinstance(made, GammaSection):
         check_renewals(rates, made.cv, made.duration_s, max_requests)
         return gamma_workload(rates, made.cv, made.duration_s, made.seed), ()
-    if section.poisson is not None:
-        return _each(rates, lambda i, rate: poisson_arrivals(rate, made.duration_s, made.seed + i)), ()
-    if section.deterministic is not None:
+    if isinstance(made, DeterministicSection):
         return _each(rates, lambda i, rate: deterministic_arrivals(rate, made.duration_s)), ()
+    if not isinstance(made, MarkovSection):
+        return _each(rates, lambda i, rate: poisson_arrivals(rate, made.duration_s, made.seed + i)), ()
     check_jumps(made.mean_stay_s, made.duration_s, count)
     levels = np.array(made.levels) / np.average(made.levels, weights=_matching(made.levels, made.mean_stay_s))
     return _each(

@@ -239,6 +239,9 @@ class WindowsSection(_Split):
 ARRIVALS = ("trace", "gamma", "poisson", "markov_modulated", "deterministic", "windows")
 
 
+Arrivals = TraceSection | GammaSection | PoissonSection | MarkovSection | DeterministicSection | WindowsSection
+
+
 class WorkloadSection(_Section):
     """`workload`: a trace, or arrivals made here; exactly one of ARRIVALS."""
 
@@ -257,6 +260,11 @@ class WorkloadSection(_Section):
         if len(given) != 1:
             raise ValueError(f"give exactly one of {', '.join(ARRIVALS)} (found {', '.join(given) or 'none'})")
         return self
+
+    @property
+    def arrivals(self) -> Arrivals:
+        """The one of ARRIVALS that is given; its class says which."""
+        return next(section for name in ARRIVALS if (section := getattr(self, name)) is not None)
 
 
 class ServingSection(_Section):

@@ -31,7 +31,7 @@ _TAG = "tag:yaml.org,2002:"
 _PREFIX_BASES = {"0o": 8, "0x": 16}
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # pyright: ignore[reportGeneralTypeIssues] (one of two classes)
     yaml_implicit_resolvers: dict = {}
 
 
@@ -42,7 +42,7 @@ class _Dumper(yaml.SafeDumper):
         plain = all(not isinstance(item, (dict, list)) for item in sequence)
         return super().represent_sequence(tag, sequence, flow_style=plain)
 
-    def represent_mapping(self, tag, mapping, flow_style=None):
+    def represent_mapping(self, tag, mapping: Any, flow_style=None):
         plain = all(not isinstance(v, dict) and not _is_nested(v) for v in mapping.values())
         return super().represent_mapping(tag, mapping, flow_style=plain)
 

@@ -131,18 +131,19 @@ class _Finder:
         space, steps = self.space, _device_steps(self.space)
         solved = self._solve(sorted({bucket for ends in segments for bucket in ends.values()}), steps)
         nothing: Found = (space.empty([]), 0)
-        best: list[list[Found | None]] = [[nothing] + [None] * space.devices]
-        best += [[None] * (space.devices + 1) for _ in segments]
+        # best[i][d]: the best chain from 0 to i that uses d devices.
+        best: list[dict[int, Found]] = [{0: nothing}, *({} for _ in segments)]
         for i, ends in enumerate(segments):
             for j, bucket in ends.items():
-                for before, part in product([d for d in (0, *steps) if best[i][d] is not None], steps):
+                for before, part in product([d for d in (0, *steps) if d in best[i]], steps):
                     own, total = solved.get((bucket, part)), before + part
                     if own is None or total > space.devices:
                         continue
                     good = best[i][before][1] + own[1]
-                    if best[j][total] is None or good > best[j][total][1]:
+                    if total not in best[j] or good > best[j][total][1]:
                         best[j][total] = (_joined(best[i][before][0], own[0]), good)
-        ends = [found for found in best[-1] if found is not None]
+        # Fewest devices first: they win among equals.
+        ends = [found for _, found in sorted(best[-1].items(), key=lambda item: item[0])]
         found = max(ends, key=lambda f: f[1], default=None)
         if found is None:
             return []

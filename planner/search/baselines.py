@@ -120,11 +120,11 @@ def dedicated(run: Run, options: DedicatedOptions) -> None:
 
 
 def _own_shapes(space: Space, pp: int | None, tp: int | None) -> np.ndarray:
-    if (pp is None) != (tp is None):
-        raise InputError("Dedicated groups need both pp and tp, or neither.")
     fits_alone = space.fits_alone
-    if pp is None:
+    if pp is None and tp is None:
         return np.where(fits_alone.any(axis=1), fits_alone.argmax(axis=1), -1)
+    if pp is None or tp is None:
+        raise InputError("Dedicated groups need both pp and tp, or neither.")
     shape = space.shape_index(pp, tp)
     shapes = np.where(fits_alone[:, shape], shape, -1)
     if (shapes < 0).all():

@@ -140,7 +140,7 @@ class Budget:
 
     def keep_back(self, share: float) -> None:
         """Leave a share of the time limit, beside what is kept back already, for what comes after the search."""
-        if self._time is not None and share:
+        if self._time is not None and self._whole is not None and share:
             self._time = MaxSeconds(self._time.limit_s - share * self._whole.limit_s)
 
     def only_time(self) -> None:

@@ -11,7 +11,7 @@ from numba import njit
 from simulator import kernels, score_kernels
 from simulator.kernel_stamps import follow_stamps
 from simulator.kernels import NONE
-from simulator.score_kernels import reach, score, total
+from simulator.score_kernels import inner_kernel, reach, score, total
 
 follow_stamps(__file__, kernels, score_kernels)
 
@@ -26,7 +26,7 @@ def room_for(m, c, used_gib, catalogue):
     return fits
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def add_weights(used_gib, m, c, catalogue):
     """Add the weights of model m to used_gib float64 (S,), a group of configuration c."""
     row = catalogue.first_row[m] + c
@@ -68,7 +68,7 @@ def normalise(shape, holds, moved):
             at -= 1
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def _next_replica(shape, holds, allowed, requests, good, dispatched, used_gib, catalogue):
     """The least-loaded group with any room and the most under-served model that fits it; (NONE, NONE) if none."""
     groups, models = holds.shape

@@ -13,6 +13,7 @@ import sys
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class _Here(Executor):
 
 def _tiny_problem() -> Problem:
     models, workload = tiny_case()
-    return Problem(models, Cluster(2), workload, Serving())
+    return Problem(tuple(models), Cluster(2), workload, Serving())
 
 
 def _search_once() -> None:
@@ -52,13 +53,13 @@ def _search_once() -> None:
             if helper is not None:
                 # What it could not do, for whatever reason, is compiled here.
                 helper.wait()
-        options = {"pp": 1} if algorithm == "greedy" else {}
+        options: dict[str, Any] = {"pp": 1} if algorithm == "greedy" else {}
         find(problem, algorithm, max_evaluations=2_000, executor=_Here(), **options)
 
 
 def _is_cold() -> bool:
     """Whether numba holds no form of the largest kernel that is as new as its file."""
-    found = Path(improve.stats.cache_path).glob("*.improve-*.nbi")
+    found = Path(str(improve.stats.cache_path)).glob("*.improve-*.nbi")
     return max((index.stat().st_mtime for index in found), default=0) < Path(refine_kernels.__file__).stat().st_mtime
 
 

@@ -154,6 +154,7 @@ class Improvement:
             return
         self.confirmed_good = self.best_good
         run, best = self.run, self._best()
+        assert run.incumbent.layout is not None, "chains begin with layouts that were scored"
         layout = Layout(best.best_shape, best.best_holds)
         what = describe_change(run.space, run.incumbent.layout, layout)
         if self.training.is_whole:

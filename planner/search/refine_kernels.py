@@ -18,7 +18,7 @@ from planner.search.fill_kernels import add_weights, room_for, used_memory
 from simulator import kernels, score_kernels
 from simulator.kernel_stamps import follow_stamps
 from simulator.kernels import NONE
-from simulator.score_kernels import reach, score, total
+from simulator.score_kernels import inner_kernel, reach, score, total
 
 follow_stamps(__file__, kernels, score_kernels, fill_kernels)
 
@@ -60,7 +60,7 @@ class Walk(NamedTuple):
     rejected: np.ndarray
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def _scramble(x):
     """The finaliser of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -68,19 +68,19 @@ def _scramble(x):
     return x ^ (x >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def _uniform(random):
     """The next number in [0, 1)."""
     random[0] += np.uint64(0x9E3779B97F4A7C15)
     return (_scramble(random[0]) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def _below(random, n):
     return int(_uniform(random) * n)
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def _hash(shape, holds):
     """The same for layouts that differ only in the order of their groups."""
     total = np.uint64(0)
@@ -93,7 +93,7 @@ def _hash(shape, holds):
     return total
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def _pick(weight, random):
     """An index with probability in proportion to weight; NONE if all are 0."""
     total = 0.0
@@ -109,7 +109,7 @@ def _pick(weight, random):
     return NONE
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def _pick_held(row, other, random):
     """One of the models in `row` that are not in `other`, bool (M,) each, all as likely; NONE if there is none."""
     weight = np.empty(row.size)
@@ -118,14 +118,14 @@ def _pick_held(row, other, random):
     return _pick(weight, random)
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def _join(touched, row):
     """Add the models in `row`, bool (M,), to those in `touched`."""
     for m in range(row.size):
         touched[m] |= row[m]
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def _pick_kind(share, random):
     """The first kind whose cumulated probability is above a random number."""
     at, kind = _uniform(random), 0
@@ -134,7 +134,7 @@ def _pick_kind(share, random):
     return kind
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def _pick_model(bad, random):
     """Half of the time any model, otherwise one in proportion to its requests that were not in time."""
     if _uniform(random) < 0.5:
@@ -144,7 +144,7 @@ def _pick_model(bad, random):
     return _below(random, bad.size)
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def _squeeze_in(m, g, shape, holds, catalogue, random):
     """Let model m join group g; random others leave until it fits. False, with nothing changed, if it cannot."""
     if holds[g, m] or not room_for(m, shape[g], np.zeros(catalogue.weight_gib.shape[1]), catalogue):
@@ -159,7 +159,7 @@ def _squeeze_in(m, g, shape, holds, catalogue, random):
     return True
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def _fill_at_random(g, shape, holds, weight, catalogue, random):
     """Add models to group g, drawn in proportion to weight float64 (M,), until no drawn one fits."""
     used_gib = used_memory(shape[g : g + 1], holds[g : g + 1], catalogue)[0]
@@ -177,7 +177,7 @@ def _fill_at_random(g, shape, holds, weight, catalogue, random):
             add_weights(used_gib, m, shape[g], catalogue)
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def _draw_shapes(free, moves, catalogue, random):
     """Random configurations for `free` devices, often several of one kind, as a list of indices with its length."""
     drawn = np.empty(max(free, 1), np.int64)
@@ -197,7 +197,7 @@ def _draw_shapes(free, moves, catalogue, random):
         free -= catalogue.devices[shape]
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def _rebuild(shape, holds, bad, moves, catalogue, random):
     """Some groups, and the idle devices, become new groups; their models are dealt out anew.
 
@@ -234,7 +234,7 @@ def _rebuild(shape, holds, bad, moves, catalogue, random):
     return new_shape, new_holds, touched
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def _deal(first, shape, holds, touched, bad, catalogue, random):
     """Deal the touched models out to the groups from `first` on: each once where it fits, then more of them."""
     count = shape.size - first
@@ -267,7 +267,7 @@ def _deal(first, shape, holds, touched, bad, catalogue, random):
         _fill_at_random(g, shape, holds, weight, catalogue, random)
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def _change_replicas(kind, shape, holds, bad, catalogue, random, touched):
     """Change who is where, in place; touched bool (M,) receives the models concerned. False if
     nothing changed, whatever `touched` says then."""
@@ -307,7 +307,7 @@ def _change_replicas(kind, shape, holds, bad, catalogue, random, touched):
     return True
 
 
-@njit(cache=True, nogil=True, no_cpython_wrapper=True)
+@inner_kernel
 def _set_limits(limit, requests_at, good_at, affected, allowed_loss, patience):
     """How many bad requests of the affected models a trial may have at each cut: the current layout's and a margin
     that grows with the spread of the difference, but never more than what is allowed at the end."""

@@ -66,6 +66,7 @@ def begin_with(run: Run, placement: Placement) -> None:
     """
     run.budget.tally.phase = "score the given placement"
     scored = score_layout(run.space, run.space.layout(placement), run.workers.control, run.traffic)
+    assert scored is not None, "control is set by the workers alone, and they have no task yet"
     run.budget.spend(1)
     run.offer("the given placement", scored.layout, scored.good)
     run.start, run.pool.floor = scored, scored.good

@@ -179,15 +179,16 @@ def _is_counted(run: Run) -> bool:
 def _best(run: Run, start: Placement | None, title: str, stop_reason: str) -> tuple[Placement | Schedule, float]:
     """The best placement and its score under the problem's own rules; raises if nothing was scored."""
     best = run.incumbent.placement
-    if best is None:
+    counted = run.incumbent.score
+    if best is None or counted is None:
         raise NoPlacement(title, stop_reason)
     if _is_counted(run) and not isinstance(best, Schedule):
-        return replace(best, name=title), run.incumbent.score
+        return replace(best, name=title), counted
     run.budget.grace(stop_reason)
     score = _simulated(run, best)
     if score is None:
         run.notes.append("No time was left to simulate the answer: its score is that of requests served one by one.")
-        return replace(best, name=title), run.incumbent.score
+        return replace(best, name=title), counted
     if start is not None and (given := _simulated(run, start)) is not None and given > score:
         best, score = start, given
         run.notes.append("Nothing better than the placement to begin with was found.")

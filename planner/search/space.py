@@ -74,7 +74,7 @@ class Space:
     def fits_alone(self) -> np.ndarray:
         """bool (M, C): whether an empty group of the configuration has room for the model."""
         rows = self.catalogue.first_row[:, None] + np.arange(len(self.shapes))
-        return (self.catalogue.weight_gib[rows] <= self.catalogue.memory_gib).all(axis=2)
+        return np.all(self.catalogue.weight_gib[rows] <= self.catalogue.memory_gib, axis=2)
 
     def notes(self) -> tuple[str, ...]:
         """A sentence for each model that no group on this cluster can hold."""
@@ -90,7 +90,7 @@ class Space:
             )
         return self.shapes.index((pp, tp))
 
-    def empty(self, shapes: Sequence[int]) -> Layout:
+    def empty(self, shapes: Sequence[int] | np.ndarray) -> Layout:
         """Groups of the given configurations that hold nothing."""
         return Layout(np.array(shapes, dtype=np.int64), np.zeros((len(shapes), len(self.problem.models)), np.bool_))
 
@@ -98,7 +98,7 @@ class Space:
         """A layout as a placement, groups in the same order."""
         models = self.problem.models
         groups = (
-            Group(*self.shapes[c], tuple(models[m].name for m in np.flatnonzero(row)))
+            Group(self.shapes[c][0], self.shapes[c][1], tuple(models[m].name for m in np.flatnonzero(row)))
             for c, row in zip(layout.shape, layout.holds, strict=True)
         )
         return Placement(tuple(groups), name)

@@ -20,14 +20,14 @@ class Workers:
 
     def __init__(self, budget: Budget, executor: Executor | None = None) -> None:
         self.budget, self.control = budget, np.zeros(1, dtype=np.int64)
-        self._own_executor = ThreadPoolExecutor(WORKERS) if executor is None else None
-        self._executor = executor or self._own_executor
+        self._owns_executor = executor is None
+        self._executor = executor or ThreadPoolExecutor(WORKERS)
 
     def close(self) -> None:
         """Stop what is under way; threads of our own end."""
         self.control[0] = 1
-        if self._own_executor is not None:
-            self._own_executor.shutdown(wait=False)
+        if self._owns_executor:
+            self._executor.shutdown(wait=False)
 
     def each(self, tasks: Iterable[tuple[Callable, tuple]], abandon: bool = False) -> Iterator:
         """Results of (function, arguments) in order, WORKERS at a time in other threads.

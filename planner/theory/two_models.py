@@ -40,7 +40,7 @@ class TwoWays:
 
     def mean_latency_s(self) -> tuple[float, float]:
         """Mean latency of both ways over the requests that ran, seconds; NaN where none ran."""
-        return tuple(_mean(result) for result in (self.dedicated, self.shared))
+        return _mean(self.dedicated), _mean(self.shared)
 
     def slo_attainment(self) -> tuple[float, float]:
         """Share of requests that met their deadline both ways, 0..1."""
