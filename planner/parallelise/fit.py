@@ -73,7 +73,7 @@ def fit_constants(device: Device) -> dict[str, float]:
     """The constants of FITTED that meet the points best, started from the device's."""
 
     def with_constants(logarithms: np.ndarray) -> Device:
-        constants = dict(zip(FITTED, np.exp(logarithms).tolist(), strict=True))
+        constants: dict[str, float] = dict(zip(FITTED, np.exp(logarithms).tolist(), strict=True))
         return device.model_copy(update={"software": device.software.model_copy(update=constants)})
 
     start = np.log([getattr(device.software, name) for name in FITTED])

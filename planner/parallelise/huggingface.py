@@ -48,8 +48,9 @@ def architecture_from_hf_config(
     where = f"Hugging Face config of '{name}'"
     if not isinstance(config, Mapping):
         raise InputError(f"{where} is a {type(config).__name__}; a JSON object is allowed.")
-    if isinstance(config.get("text_config"), Mapping):
-        config = config["text_config"]
+    text_config = config.get("text_config")
+    if isinstance(text_config, Mapping):
+        config = text_config
     for key, design in UNKNOWN_DESIGNS.items():
         if config.get(key):
             raise InputError(f"{where}: {key} means {design}, which cannot be modelled; plain attention is allowed.")

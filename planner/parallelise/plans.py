@@ -157,14 +157,16 @@ def make_plans(
         chain = problem.chain(1, pp)
         if (tp, pp == 1) not in wholes:
             # The cut needs every operator's own latency; whether a stage fits is decided when it is cut.
-            wholes[tp, pp == 1] = shard_stage(
+            whole = shard_stage(
                 chain, problem.device, tp, weight_limit_gib=np.inf, memory_gib=np.inf, calibration=problem.calibration
             )
+            assert whole is not None, "without a limit every chain can be sharded"
+            wholes[tp, pp == 1] = whole
         starts, reason = _starts(problem, chain, wholes[tp, pp == 1], pp, tp)
         sharded = _shard_stages(problem, chain, starts, tp, solved) if starts is not None else None
         if starts is not None and sharded is None:
             reason = f"a stage does not fit {problem.limit_gib:g} GiB of weights beside its activations"
-        if sharded is None:
+        if starts is None or sharded is None:
             left_out[pp, tp] = reason
         else:
             plans[pp, tp] = _cost_plan(problem, starts, sharded, tp)

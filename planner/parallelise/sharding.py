@@ -251,7 +251,7 @@ def solve_sharding(
     found = milp(
         objective / max(float(np.abs(objective).max()), 1e-30),
         integrality=whole,
-        bounds=Bounds(0, upper),
+        bounds=Bounds(0, upper),  # pyright: ignore[reportArgumentType] (scipy takes arrays, too)
         constraints=rows.constraint(peak + 1),
         options={"mip_rel_gap": 1e-6},
     )
@@ -279,7 +279,7 @@ class _Rows:
         from scipy.sparse import coo_array
 
         matrix = coo_array((value, (row, column)), shape=(len(self.lower), columns)).tocsr()
-        return LinearConstraint(matrix, self.lower, self.upper)
+        return LinearConstraint(matrix, self.lower, self.upper)  # pyright: ignore[reportArgumentType] (it takes lists, too)
 
 
 def _options(operator: Operator, device: Device, ways: int, calibration: Calibration) -> _Options:
