@@ -38,6 +38,18 @@ def batch_means_half_width(values: np.ndarray) -> float:
     return mean_half_width(np.array([block.mean() for block in np.array_split(values, BLOCKS)]))
 
 
+def share_half_width(met: np.ndarray) -> float:
+    """Half of the 95 % interval of a share of requests, bool (n,) in order of arrival; NaN with too few.
+
+    Where all or none are met the blocks do not differ, which says nothing about how rare the other fate is: it is
+    then the whole interval that leaves such a run likely enough (the rule of three, exact: 1 - 0.05 ** (1 / n)),
+    with requests taken as independent.
+    """
+    if met.size >= 2 * BLOCKS and (met.all() or not met.any()):
+        return 1 - 0.05 ** (1 / met.size)
+    return batch_means_half_width(met)
+
+
 def share_interval(share: float, half_width: float) -> tuple[float, float]:
     """Both ends of the 95 % interval of a share, within 0..1; NaN where it is not known.
 
@@ -48,9 +60,14 @@ def share_interval(share: float, half_width: float) -> tuple[float, float]:
         return math.nan, math.nan
     spread = share * (1 - share)
     if spread <= 0:
-        return share, share
+        return max(share - half_width, 0.0), min(share + half_width, 1.0)
     logit, width = math.log(share / (1 - share)), half_width / spread
     return _expit(logit - width), _expit(logit + width)
+
+
+def known_interval(share: float | None, half_width: float | None) -> tuple[float, float] | None:
+    """`share_interval` for a document: None where it is not known."""
+    return None if share is None or half_width is None else share_interval(share, half_width)
 
 
 def _expit(x: float) -> float:

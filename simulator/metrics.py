@@ -10,7 +10,7 @@ import numpy as np
 
 from simulator import kernels
 from simulator.errors import InputError
-from simulator.intervals import batch_means_half_width, share_interval
+from simulator.intervals import share_half_width, share_interval
 from simulator.loads import measure_loads
 from simulator.result import STATUS, SimulationResult
 from simulator.timeline import run_span_s
@@ -167,7 +167,7 @@ def measure(result: SimulationResult, warmup_s: float = 0.0, counted: np.ndarray
         name=result.name,
         total=total,
         goodput_per_s=total.served / span_s if span_s > 0 else math.nan,
-        half_width=batch_means_half_width(status == kernels.SERVED),
+        half_width=share_half_width(status == kernels.SERVED),
         models=tuple((m.name, fates) for m, fates in zip(result.models, by_model, strict=True)),
         groups=groups,
         utilization=utilization,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+from simulator.intervals import share_interval
+
 # A narrow space that does not break, between groups of digits; a space that does not break, before units.
 THIN = "\u202f"
 SPACE = "\u00a0"
@@ -45,6 +47,21 @@ def half_width(value: float) -> str:
     if not math.isfinite(value):
         return ""
     return f"±{100 * value:.2f}" if 100 * value < 0.095 else f"±{100 * value:.1f}"
+
+
+def interval(low: float, high: float) -> str:
+    """Both ends of the 95 % interval of a share: "97.6 % to 98.1 %"; a dash where it is not known."""
+    return f"{share(low)} to {share(high)}" if math.isfinite(low) else NOTHING
+
+
+def uncertainty(value: float, half: float) -> str:
+    """The 95 % interval of a share beside it: "±0.3"; where that would pass all or nothing, its ends."""
+    if not (math.isfinite(value) and math.isfinite(half)):
+        return ""
+    low, high = share_interval(value, half)
+    if value in (0.0, 1.0):
+        return f"at least {share(low).lstrip('>')}" if value else f"at most {share(high).lstrip('<')}"
+    return half_width(half) if value - half >= 0 and value + half <= 1 else interval(low, high)
 
 
 def duration(seconds: float) -> str:

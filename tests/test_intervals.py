@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from simulator.intervals import batch_means_half_width, mean_half_width, share_interval, student_t_95
+from simulator.intervals import batch_means_half_width, mean_half_width, share_half_width, share_interval, student_t_95
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 19, 1000])
@@ -59,3 +59,20 @@ def test_far_from_the_ends_the_interval_is_the_half_width():
     low, high = share_interval(0.5, 0.01)
     assert (low, high) == (pytest.approx(0.49, abs=1e-5), pytest.approx(0.51, abs=1e-5))
     assert all(map(math.isnan, share_interval(0.5, math.nan)))
+
+
+@pytest.mark.parametrize("n", [40, 1000, 250_000])
+def test_a_run_that_meets_all_or_nothing_is_not_certain(n):
+    """The exact one-sided bound: that many requests all meet a share at its end once in 20 runs."""
+    half_width = share_half_width(np.ones(n, dtype=bool))
+    assert half_width == share_half_width(np.zeros(n, dtype=bool)) > 0
+    low, high = share_interval(1.0, half_width)
+    assert (low**n, high) == (pytest.approx(0.05), 1.0)
+    assert share_interval(0.0, half_width) == (0.0, half_width)
+    assert low == pytest.approx(stats.beta.ppf(0.05, n, 1))
+
+
+def test_elsewhere_the_interval_of_a_share_is_that_of_batch_means():
+    met = np.arange(1000) % 7 > 0
+    assert share_half_width(met) == batch_means_half_width(met)
+    assert math.isnan(share_half_width(np.ones(39, dtype=bool)))

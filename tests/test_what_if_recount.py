@@ -79,6 +79,14 @@ def test_a_comparison_has_confirmed_figures_or_sentences(scenario):
         assert entry["slo_attainment"] is not None or entry.get("reason") or entry["requests"] == 0
 
 
+def check_interval(entry):
+    """Absent where its length is; else it has a length and holds the attainment, within 0..1."""
+    assert (entry["slo_attainment_interval"] is None) == (entry["slo_attainment_half_width"] is None)
+    if entry["slo_attainment_interval"] is not None:
+        low, high = entry["slo_attainment_interval"]
+        assert 0 <= low <= entry["slo_attainment"] <= high <= 1 and low < high
+
+
 @FEW
 @given(scenarios(), st.sampled_from(("devices", "memory_gib", "rate_scale", "slo_scale")))
 def test_a_sweep_has_confirmed_figures_or_sentences(scenario, axis):
@@ -101,6 +109,7 @@ def test_a_sweep_has_confirmed_figures_or_sentences(scenario, axis):
             rising[result.point.section.name] = result.slo_attainment
     for point in swept.to_json(0.9)["points"]:
         assert (point["slo_attainment"] is None) == ("reason" in point)
+        check_interval(point)
 
 
 @FEW
@@ -118,6 +127,8 @@ def test_a_capacity_plan_has_confirmed_figures_or_sentences(scenario, target):
         document = json.loads(json.dumps(answer.to_json(), allow_nan=False))
         for key in ("devices", "usd_per_hour", "headroom_rate_scale", "slo_attainment"):
             assert document[key] is not None or document["reasons"][key]
+        for entry in (document, *document["tried"]):
+            check_interval(entry)
         if answer.outcome is not None:
             devices = answer.devices or answer.best.devices
             attainment = answer.outcome.figures.total.slo_attainment

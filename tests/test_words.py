@@ -104,6 +104,33 @@ def test_differences_of_latencies_and_counts_say_their_direction():
     assert words.count_difference(4, 4) == "same"
 
 
+def read_points(text):
+    """Every number of an interval in words, in per cent."""
+    return [float(x) for x in re.findall(r"\d+(?:\.\d+)?", text)]
+
+
+@given(st.floats(0, 1), st.floats(0, 0.5))
+def test_an_interval_in_words_stays_within_all_and_nothing(value, half):
+    text = words.uncertainty(value, half)
+    points = read_points(text)
+    assert all(0 <= point <= 100 for point in points)
+    if text.startswith("±"):
+        assert value - half >= 0 and value + half <= 1
+    else:
+        assert text.startswith(("at least", "at most")) == (value in (0.0, 1.0))
+
+
+def test_intervals_near_all_and_nothing_are_said_by_their_ends():
+    assert words.uncertainty(0.5, 0.013) == "±1.3"
+    assert words.uncertainty(1.0, 0.003) == "at least 99.70\u00a0%"
+    assert words.uncertainty(1.0, 1e-6) == "at least 99.99\u00a0%"
+    assert words.uncertainty(0.0, 1e-6) == "at most 0.1\u00a0%"
+    assert words.uncertainty(0.0, 0.003) == "at most 0.3\u00a0%"
+    assert words.uncertainty(0.999, 0.002).endswith("to 99.99\u00a0%")
+    assert words.uncertainty(0.999, math.nan) == words.uncertainty(math.nan, 0.1) == ""
+    assert words.interval(math.nan, math.nan) == words.NOTHING
+
+
 def test_half_widths_are_points_with_a_sign():
     assert words.half_width(0.003) == "±0.3"
     assert words.half_width(0.0004) == "±0.04"

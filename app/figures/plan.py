@@ -67,8 +67,7 @@ def build_attainment_figure(
 
 
 def _interval(figures: Figures) -> str:
-    low, high = figures.interval
-    return f"<br>95 % interval: {words.share(low)} to {words.share(high)}" if np.isfinite(low) else ""
+    return f"<br>95 % interval: {words.interval(*figures.interval)}" if np.isfinite(figures.half_width) else ""
 
 
 def describe_attainment(figures: Sequence[Figures]) -> str:

@@ -18,6 +18,7 @@ from simulator.words import (
     fixed,
     gib,
     half_width,
+    interval,
     number,
     plural,
     points_difference,
@@ -25,6 +26,7 @@ from simulator.words import (
     share,
     signed,
     span,
+    uncertainty,
     usd_per_hour,
 )
 
@@ -44,6 +46,7 @@ __all__ = [
     "gib",
     "group_size",
     "half_width",
+    "interval",
     "join",
     "number",
     "plural",
@@ -54,6 +57,7 @@ __all__ = [
     "shorten",
     "signed",
     "span",
+    "uncertainty",
     "usd_per_hour",
     "verdict",
 ]
@@ -117,7 +121,7 @@ def verdict(
     """
     if not math.isfinite(attainments[0]):
         return "No request arrives, so there is no deadline to meet."
-    width = half_width(half_widths[0])
+    width = uncertainty(attainments[0], half_widths[0])
     first = f"{shorten(names[0])} on {plural(devices[0], 'device')} meets {share(attainments[0])} of deadlines"
     sentences = [first + (f" ({width})." if width else ".")]
     if len(names) > 1:

@@ -233,13 +233,14 @@ def _draw_tiles(best: CapacityPlan, plans: list[CapacityPlan]) -> None:
     if best.devices is None:
         return
     figures = best.outcome.figures
+    met = figures.total.slo_attainment
     rival = next((p for p in plans[1:] if p.devices is not None), None)
     fewer = f"{words.count_difference(best.devices, rival.devices)} against next best" if rival else ""
     dies = [fault.slo_attainment for fault in best.faults if fault.what == "device"]
     tiles = [
         tile_html("devices", words.count(best.devices), fewer),
         tile_html("cost", words.usd_per_hour(best.usd_per_hour)) if best.usd_per_hour else "",
-        tile_html("deadlines met", words.share(figures.total.slo_attainment), words.half_width(figures.half_width)),
+        tile_html("deadlines met", words.share(met), words.uncertainty(met, figures.half_width)),
         tile_html("traffic it bears (headroom)", f"{words.number(best.headroom)} ×" if best.headroom else words.NOTHING,
                   "today's"),
         tile_html("if the worst device dies", words.share(min(dies)) if dies else words.NOTHING, "met"),
@@ -254,7 +255,8 @@ _COLUMNS = {
     "placed_by": st.column_config.TextColumn("Placed by"),
     "devices": st.column_config.NumberColumn("Devices"),
     "met_percent": st.column_config.NumberColumn("Deadlines met (%)", format="%.2f"),
-    "half_width_points": st.column_config.NumberColumn("± points", format="%.2f"),
+    "met_from_percent": st.column_config.NumberColumn("95 % from", format="%.2f"),
+    "met_to_percent": st.column_config.NumberColumn("95 % to", format="%.2f"),
     "usd_per_hour": st.column_config.NumberColumn("Cost (USD/h)", format="%.2f"),
     "headroom": st.column_config.NumberColumn("Bears traffic ×", format="%.2f"),
     "limiting_model": st.column_config.TextColumn("Model that misses most"),
@@ -276,7 +278,8 @@ def plan_table(plans: list[CapacityPlan]) -> pd.DataFrame:
             "placed_by": plan.name,
             "devices": plan.devices,
             "met_percent": 100 * plan.outcome.figures.total.slo_attainment if plan.outcome else None,
-            "half_width_points": 100 * plan.outcome.figures.half_width if plan.outcome else None,
+            "met_from_percent": 100 * plan.outcome.figures.interval[0] if plan.outcome else None,
+            "met_to_percent": 100 * plan.outcome.figures.interval[1] if plan.outcome else None,
             "usd_per_hour": plan.usd_per_hour,
             "headroom": plan.headroom,
             "limiting_model": _limit(plan.limiting_model, "{} ({} missed)"),

@@ -143,18 +143,19 @@ def _draw_swept(session: Session, swept: Sweep, target: float) -> None:
 
 
 def sweep_table(swept: Sweep) -> pd.DataFrame:
-    """One row a point: placement, values, attainment and half interval in per cent, why it cannot be."""
+    """One row a point: placement, values, attainment and its 95 % interval in per cent, why it cannot be."""
     return pd.DataFrame(
         {
             "placement": r.point.section.name,
             **dict(r.point.values),
             "deadlines_met_percent": 100 * r.slo_attainment if r.outcome else None,
-            "half_width_points": 100 * r.half_width if r.half_width is not None else None,
+            "met_from_percent": 100 * r.interval[0] if r.interval else None,
+            "met_to_percent": 100 * r.interval[1] if r.interval else None,
             "why not": r.reason or "",
             "remark": r.remark or "",
         }
         for r in swept.results
-    ).astype({"deadlines_met_percent": float, "half_width_points": float})
+    ).astype(dict.fromkeys(("deadlines_met_percent", "met_from_percent", "met_to_percent"), float))
 
 
 def _draw_start(session: Session, answer: Answer, area: str, label: str, axes, sections) -> JobSlot:

@@ -41,7 +41,10 @@ def draw_basket(session: Session, answer: Answer) -> None:
 
 def _draw_entry(session: Session, entry: Answered) -> None:
     name, figures = entry.section.name, entry.outcome.figures
-    value, width = words.share(figures.total.slo_attainment), words.half_width(figures.half_width)
+    value, width = (
+        words.share(figures.total.slo_attainment),
+        words.uncertainty(figures.total.slo_attainment, figures.half_width),
+    )
     st.html(
         f"<div><b>{dot(entry.hue)}{html.escape(words.shorten(name, 34))}</b>"
         f'<div class="tile-value">{value} <small>{width}</small></div>'

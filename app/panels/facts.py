@@ -83,7 +83,7 @@ def _accuracy() -> str:
     measured = [summary for summary in known_errors() if summary.runs == _REAL_RUNS]
     lines = [
         "Every request is simulated from the latency of each pipeline stage in the table below. "
-        "± is the 95 % interval of this run (batch means)."
+        "± (or both ends, near all and nothing) is the 95 % interval of this run (batch means)."
     ]
     for summary in measured:
         lines.append(

@@ -90,7 +90,7 @@ def draw_verdict(session: Session, answer: Answer, draft: Draft, tried: Answered
         return
     figures, before = tried.outcome.figures, start.outcome.figures
     meets = f"meets {words.share(figures.total.slo_attainment)} of deadlines"
-    interval = words.half_width(figures.half_width)
+    interval = words.uncertainty(figures.total.slo_attainment, figures.half_width)
     meets += f" ({interval})" if interval else ""
     if not draft.is_changed:
         st.html(verdict_html(start.hue, f"{name} {meets}. Change something below and see what it does."))

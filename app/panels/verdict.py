@@ -66,7 +66,7 @@ def draw_tiles(entry: Answered, answer: Answer) -> None:
     total, price = mine.total, answer.inputs.problem.cluster.usd_per_hour
     tiles = [
         tile_html("deadlines met (SLO attainment)", words.share(total.slo_attainment),
-                  words.half_width(mine.half_width),
+                  words.uncertainty(mine.total.slo_attainment, mine.half_width),
                   against(lambda f: words.points_difference(total.slo_attainment, f.total.slo_attainment))),
         tile_html("missed deadlines", words.count(missed(mine)), f"of {words.count(total.requests)}",
                   against(lambda f: words.count_difference(missed(mine), missed(f)))),

@@ -89,7 +89,8 @@ def tiles(comparison: Comparison, best: PlacementOutcome) -> str:
         )
 
     drawn = [
-        tile("deadlines met (SLO attainment)", words.share(total.slo_attainment), words.half_width(mine.half_width),
+        tile("deadlines met (SLO attainment)", words.share(total.slo_attainment),
+             words.uncertainty(total.slo_attainment, mine.half_width),
              lambda f: words.points_difference(total.slo_attainment, f.total.slo_attainment)),
         tile("missed deadlines", words.count(_missed(total)), f"of {words.count(total.requests)}",
              lambda f: words.count_difference(_missed(total), _missed(f.total))),
@@ -111,7 +112,9 @@ def comparison_table(comparison: Comparison) -> str:
     rows = []
     for hue, outcome in enumerate(comparison.outcomes):
         f, latency_s = outcome.figures, outcome.figures.total.latency_s
-        met = f"{words.share(f.total.slo_attainment)} {words.half_width(f.half_width)}".rstrip()
+        met = (
+            f"{words.share(f.total.slo_attainment)} {words.uncertainty(f.total.slo_attainment, f.half_width)}".rstrip()
+        )
         rows.append(
             [f"{dot(hue)}<bdi>{text(outcome.name)}</bdi>", text(met), *_counts(f.total),
              text(words.number(f.goodput_per_s)),
@@ -119,8 +122,11 @@ def comparison_table(comparison: Comparison) -> str:
                                                 latency_s.p99)),
              text(words.share(f.utilization))]
         )  # fmt: skip
-    note = "Latencies are those of answered requests, from arrival to answer. ± is half of the 95 % interval, in points"
-    return _table(header, rows) + f'<p class="quiet">{note} (batch means).</p>'
+    note = (
+        "Latencies are those of answered requests, from arrival to answer. ± or both ends are the 95 % interval, "
+        "in points (batch means)."
+    )
+    return _table(header, rows) + f'<p class="quiet">{note}</p>'
 
 
 def how_found(outcome: PlacementOutcome) -> str:

@@ -15,6 +15,9 @@ from planner.what_if.plan import CapacityPlan
 from simulator import InputError, words
 from simulator.schema import MAX_DEVICES
 
+_COLUMNS = ("algorithm", "devices", "deadlines met", "95 % interval", "USD/h", "headroom", "misses most",
+            "worst device lost")  # fmt: skip
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", metavar="SCENARIO.yaml")
@@ -90,9 +93,7 @@ def _print_plans(capacity: Capacity) -> None:
     if not capacity.complete:
         say("Interrupted; what is missing says so, and fewer devices may do.\n")
     rows = [_row(plan) for plan in capacity.plans]
-    print_table(
-        ("algorithm", "devices", "deadlines met", "+-", "USD/h", "headroom", "misses most", "worst device lost"), rows
-    )
+    print_table(_COLUMNS, rows)
     print_remarks((f"{p.name}, {key}", reason) for p in capacity.plans for key, reason in _said(p))
 
 
@@ -114,7 +115,7 @@ def _row(plan: CapacityPlan) -> tuple:
         plan.name,
         devices,
         marked(percent(figures.total.slo_attainment if figures else None), plan.outcome and plan.outcome.remark),
-        percent(figures.half_width if figures else None),
+        words.interval(*figures.interval) if figures else "-",
         "-" if plan.usd_per_hour is None else words.fixed(plan.usd_per_hour, 2),
         "-" if plan.headroom is None else f"{words.number(plan.headroom)} x",
         plan.limiting_model[0] if plan.limiting_model else "-",

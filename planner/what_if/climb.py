@@ -69,9 +69,9 @@ class Climb:
 
     def merit(self, result: PointResult) -> float:
         """What is held against the target; below every target where it is not known."""
-        if result.outcome is None or (self.confident and result.half_width is None):
+        if result.outcome is None or (self.confident and result.interval is None):
             return -1.0
-        return result.slo_attainment - (result.half_width if self.confident else 0.0)
+        return result.interval[0] if self.confident else result.slo_attainment
 
     def curve(self) -> dict[int, PointResult]:
         """The results by ascending number of devices; the best placement of fewer devices is one for more."""

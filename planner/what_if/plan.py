@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from planner.compare import PlacementOutcome, placement_section, search_json
 from planner.what_if.faults import Fault
+from simulator.intervals import known_interval
 
 
 @dataclass(frozen=True)
@@ -85,12 +86,14 @@ class CapacityPlan:
             "reasons": dict(self.reasons),
             "slo_attainment": None,
             "slo_attainment_half_width": None,
+            "slo_attainment_interval": None,
         }  # fmt: skip
         if self.outcome is None:
             return document
         half = self.outcome.figures.half_width
         document["slo_attainment"] = self.outcome.figures.total.slo_attainment
         document["slo_attainment_half_width"] = None if math.isnan(half) else half
+        document["slo_attainment_interval"] = None if math.isnan(half) else list(self.outcome.figures.interval)
         placed = placement_section(self.outcome.placement)
         document |= placed.model_dump(mode="json", exclude_none=True, exclude={"name"})
         return document | {"search": search_json(self.outcome.search)}
@@ -101,5 +104,6 @@ def _tried_json(tried: Tried) -> dict:
         "devices": tried.devices,
         "slo_attainment": tried.slo_attainment,
         "slo_attainment_half_width": tried.half_width,
+        "slo_attainment_interval": known_interval(tried.slo_attainment, tried.half_width),
         "reason": tried.reason,
     } | ({} if tried.remark is None else {"remark": tried.remark})

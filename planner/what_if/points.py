@@ -19,6 +19,7 @@ from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import NoPlacement, find_algorithm
 from planner.what_if.variation import vary, with_own_deadlines
 from simulator import Cancelled, InputError, Placement, Profile, words
+from simulator.intervals import known_interval
 
 # Called with (points done, points in all, what was done last) whenever a point is done and at least every POLL_S;
 # returning False stops.
@@ -66,6 +67,11 @@ class PointResult:
         """Half of the 95 % interval; None where it is not known."""
         half = self.outcome.figures.half_width if self.outcome else math.nan
         return None if math.isnan(half) else half
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Both ends of that interval, within 0..1; None where it is not known."""
+        return known_interval(self.slo_attainment, self.half_width)
 
     @property
     def remark(self) -> str | None:

@@ -152,7 +152,11 @@ def _harder(points: Sequence[Point], axes: Sequence[tuple[str, tuple[float, ...]
 
 def _point_json(result: PointResult) -> dict:
     document = {"placement": result.point.section.name, **dict(result.point.values)}
-    document |= {"slo_attainment": result.slo_attainment, "slo_attainment_half_width": result.half_width}
+    document |= {
+        "slo_attainment": result.slo_attainment,
+        "slo_attainment_half_width": result.half_width,
+        "slo_attainment_interval": result.interval,
+    }
     if result.outcome is None:
         return document | {"reason": result.reason}
     document["requests"] = result.outcome.figures.total.requests
