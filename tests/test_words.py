@@ -104,6 +104,11 @@ def test_differences_of_latencies_and_counts_say_their_direction():
     assert words.count_difference(4, 4) == "same"
 
 
+def test_a_peak_names_the_bins_it_was_counted_in():
+    assert spaced(words.peak(2.345, 60.0)) == "2.35 (bins of 60 s)"
+    assert words.peak(3.0, None) == "3 (its windows)"
+
+
 def read_points(text):
     """Every number of an interval in words, in per cent."""
     return [float(x) for x in re.findall(r"\d+(?:\.\d+)?", text)]

@@ -49,6 +49,7 @@ __all__ = [
     "interval",
     "join",
     "number",
+    "peak",
     "plural",
     "points_difference",
     "rate",
@@ -103,6 +104,12 @@ def group_size(pp: int, tp: int) -> str:
     if pp == 1:
         return f"{tp} devices that share every operator (tp {tp})"
     return f"{plural(pp, 'stage')} of {plural(tp, 'device')} (pp {pp}, tp {tp})"
+
+
+def peak(times: float, bin_s: float | None) -> str:
+    """Peak to mean with what it was counted in: "2.3 (bins of 60 s)"; None for windows of unlike lengths."""
+    bins = "its windows" if bin_s is None else f"bins of {number(bin_s)}{SPACE}s"
+    return f"{number(times)} ({bins})"
 
 
 def verdict(

@@ -93,7 +93,7 @@ def draw_file(session: Session, answer: Answer) -> None:
         ("over", words.span(summary.span_s)),
         ("mean rate", words.rate(summary.rate_per_s)),
         ("burstiness (CV)", "counts only" if summary.cv is None else words.number(summary.cv)),
-        ("peak to mean", words.number(summary.peak_to_mean)),
+        ("peak to mean", words.peak(summary.peak_to_mean, summary.peak_bin_s)),
         ("sources", words.count(len(summary.sources))),
     ]))  # fmt: skip
     section = answer.scenario.workload.trace
@@ -122,7 +122,7 @@ def draw_replayed(answer: Answer) -> None:
         ("over", words.span(facts["span_s"])),
         ("mean rate", words.rate(facts["rate_per_s"])),
         ("burstiness (CV)", words.number(facts["cv"])),
-        ("peak to mean", words.number(facts["peak_to_mean"])),
+        ("peak to mean", words.peak(facts["peak_to_mean"], PEAK_BIN_S)),
         ("models asked for", words.count(int((workload.requests_per_model() > 0).sum()))),
         ("changed", "; ".join(changes(answer)) or "nothing"),
     ]))  # fmt: skip

@@ -46,7 +46,7 @@ def draw_trace(answer: Answer) -> None:
                 ("over", words.span(summary.span_s)),
                 ("mean rate", words.rate(summary.rate_per_s)),
                 ("burstiness (CV)", "counts only" if summary.cv is None else words.number(summary.cv)),
-                ("peak to mean", words.number(summary.peak_to_mean)),
+                ("peak to mean", words.peak(summary.peak_to_mean, summary.peak_bin_s)),
                 ("sources", words.count(len(summary.sources))),
             ]
         )
