@@ -150,7 +150,7 @@ def test_one_token_outputs_of_equal_prompts_are_the_queue_that_the_other_simulat
 
 
 def test_bad_input_is_one_sentence():
-    with pytest.raises(InputError, match=r"Request 1 has 0 input_tokens; 1 to 10,000,000"):
+    with pytest.raises(InputError, match="Request 1 has 0 input_tokens; 1 to 10\u202f000\u202f000"):
         tokens([0, 1], [5, 0], [1, 1])
     with pytest.raises(InputError, match=r"Request 0 has nan output_tokens; a whole number"):
         tokens([0, 1], [5, 5], [np.nan, 1])
