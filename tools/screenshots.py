@@ -37,14 +37,15 @@ READY_S = 180.0
 
 
 @contextmanager
-def running_app() -> Iterator[str]:
-    """The app on a free port of this machine; gives its address."""
+def running_app(**variables: str) -> Iterator[str]:
+    """The app on a free port of this machine, with these variables in its environment; gives its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port)]
     address = f"http://127.0.0.1:{port}"
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | variables, **quiet) as process:
         try:
             wait_until_healthy(address, process)
             yield address

@@ -61,24 +61,29 @@ def start_job(session: Any, area: str, key: str, work: Callable[[Job], Any]) -> 
 def draw_job(session: Any, area: str, doing: str) -> None:
     """Progress with Stop while there is work, and the sentence if it could not be done. doing: a few words."""
     slot = slot_of(session, area)
-    if slot.is_working:
-        _watch(session, area, doing)
+    if slot.job is not None and slot.is_working:
+        left, right = st.columns([5, 1], vertical_alignment="center")
+        with right:
+            draw_stop(slot.job, key=f"stop-job:{area}")
+        with left:
+            _watch(slot.job, doing)
     elif slot.job is not None and slot.job.problem:
         st.error(plain_text(slot.job.problem))
 
 
+@st.fragment
+def draw_stop(job: Job, key: str) -> None:
+    """Stop, apart from the progress that is drawn anew at every look, so that it stays still under the pointer."""
+    st.button("Stop", key=key, on_click=job.stop, disabled=job.is_stopped)
+
+
 @st.fragment(run_every=POLL_S)
 @guarded
-def _watch(session: Any, area: str, doing: str) -> None:
-    slot = slot_of(session, area)
-    if not slot.is_working:
+def _watch(job: Job, doing: str) -> None:
+    if job.is_done:
         st.rerun()
-    job = slot.job
-    left, right = st.columns([5, 1], vertical_alignment="center")
     count = f"{job.done} of {job.total}, " if job.total else ""
     best = f"; best so far: {job.best}" if job.best else ""
     state = "stopping" if job.is_stopped else f"{count}{job.what}{best}"
     share = min(job.done / job.total, 1.0) if job.total else 0.0
-    with left:
-        st.progress(share, text=plain_text(f"{doing}: {state}"))
-    right.button("Stop", key=f"stop-job:{area}", on_click=job.stop, disabled=job.is_stopped)
+    st.progress(share, text=plain_text(f"{doing}: {state}"))

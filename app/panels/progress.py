@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.background.jobs import Job, Lane
+from app.background.slots import draw_stop
 from app.background.warm_up import share_prepared
 from app.look import words
 from app.look.style import dim_earlier, guarded, plain
@@ -33,7 +37,7 @@ def _draw_state(session: Session, answer: Answer) -> None:
         else:
             st.info("Shown is the result of the earlier settings, until there is a new one.")
     if answer.is_under_way:
-        _watch(session, answer)
+        _draw_jobs(session, answer)
     for entry in answer.waiting:
         if entry.job is not None and entry.job.is_stopped and entry.job.is_done:
             _draw_again(session, entry)
@@ -71,19 +75,26 @@ def _draw_again(session: Session, entry: Answered | Pending) -> None:
               on_click=search_again, args=(session, entry))  # fmt: skip
 
 
+def _draw_jobs(session: Session, answer: Answer) -> None:
+    bars = []
+    for job in session.jobs.unfinished():
+        left, right = st.columns([5, 1], vertical_alignment="center")
+        bars.append((left.empty(), job))
+        if job.lane is not Lane.INPUTS:
+            with right:
+                draw_stop(job, key=f"stop:{job.key}")
+    _watch(answer, bars)
+
+
 @st.fragment(run_every=POLL_S)
 @guarded
-def _watch(session: Session, answer: Answer) -> None:
+def _watch(answer: Answer, bars: Sequence[tuple[DeltaGenerator, Job]]) -> None:
     awaited = [answer.building, *(entry.job for entry in answer.waiting if entry.problem is None)]
     # A job may have ended since the answer was made: then there is a new answer.
     if any(job is None or job.is_done for job in awaited[answer.building is None :]):
         st.rerun()
-    for job in session.jobs.unfinished():
-        left, right = st.columns([5, 1], vertical_alignment="center")
-        with left:
-            st.progress(_share_done(job), text=_sentence(job))
-        if job.lane is not Lane.INPUTS:
-            right.button("Stop", key=f"stop:{job.key}", on_click=job.stop, disabled=job.is_stopped)
+    for bar, job in bars:
+        bar.progress(_share_done(job), text=_sentence(job))
 
 
 def _share_done(job: Job) -> float:
@@ -99,7 +110,8 @@ def _sentence(job: Job) -> str:
     if progress is not None:
         if progress.best_score is not None:
             parts.append(f"best so far {words.share(progress.best_score)} of deadlines")
-        parts.append(f"{words.count(progress.evaluations)} placements tried in {words.span(progress.seconds)}")
+        if progress.evaluations:
+            parts.append(f"{words.count(progress.evaluations)} placements tried in {words.span(progress.seconds)}")
         if progress.time_left_s is not None:
             parts.append(f"at most {words.span(progress.time_left_s)} left")
     return ", ".join(parts)
