@@ -16,6 +16,11 @@ def start_warm_up() -> None:
         preparation.start()
 
 
+def is_prepared() -> bool:
+    """Whether nothing is being compiled any more."""
+    return not any(preparation.is_under_way for preparation in ALL)
+
+
 def share_prepared(what: str) -> float:
     """About how much is done of what a job says that it waits for; 0 if it waits for no preparation."""
     return next((preparation.share_done for preparation in ALL if preparation.words == what), 0.0)

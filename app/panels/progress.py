@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.background.jobs import Job, Lane
 from app.background.slots import draw_stop
-from app.background.warm_up import share_prepared
+from app.background.warm_up import is_prepared, share_prepared
 from app.look import words
 from app.look.style import dim_earlier, guarded, plain
 from app.state.answer import Answer, Answered, Pending
@@ -18,6 +18,8 @@ from app.state.session import Session
 from simulator.preparation import SIMULATING
 
 POLL_S = 0.25
+# Streamlit collects garbage after every look, which takes compiling, with its very many objects, most of its time.
+PREPARING_POLL_S = 3.0
 
 
 def draw_progress(session: Session, answer: Answer) -> None:
@@ -63,7 +65,7 @@ def draw_preparing() -> bool:
     return SIMULATING.is_ready
 
 
-@st.fragment(run_every=POLL_S)
+@st.fragment(run_every=PREPARING_POLL_S)
 def _watch_preparation() -> None:
     if SIMULATING.is_ready:
         st.rerun()
@@ -83,10 +85,9 @@ def _draw_jobs(session: Session, answer: Answer) -> None:
         if job.lane is not Lane.INPUTS:
             with right:
                 draw_stop(job, key=f"stop:{job.key}")
-    _watch(answer, bars)
+    st.fragment(_watch, run_every=POLL_S if is_prepared() else PREPARING_POLL_S)(answer, bars)
 
 
-@st.fragment(run_every=POLL_S)
 @guarded
 def _watch(answer: Answer, bars: Sequence[tuple[DeltaGenerator, Job]]) -> None:
     awaited = [answer.building, *(entry.job for entry in answer.waiting if entry.problem is None)]
