@@ -76,7 +76,7 @@ def test_undo_and_redo_bring_back_the_numbers(placement):
 
 
 def test_a_click_on_a_model_in_the_picture_chooses_its_group(placement):
-    group = placement.locator(".st-key-edit_group input")
+    group = placement.locator('[class*="st-key-edit_group"] input').last
     expect(group).to_have_value(re.compile("^Group 0"), timeout=LATER_MS)
     chart = placement.locator(".js-plotly-plot").first
     # The last bars are those of the last device, which is in group 1.

@@ -80,13 +80,13 @@ def test_functions_of_a_real_trace_upload_and_agree_with_the_command_line(plan, 
     expect(plan.get_by_text(f"{words.count(rows(file))} requests").first).to_be_visible(timeout=LATER_MS)
     settled(plan)
     printed = command_line(plan, tmp_path, file)
-    assert attainment(plan) == words.share(max(p["slo_attainment"] for p in printed.values()))
+    # Where every deadline is met, the tile says behind it how many at least.
+    assert attainment(plan).startswith(words.share(max(p["slo_attainment"] for p in printed.values())))
 
 
 WRONG = {
     "photo.png": (b"\x89PNG\r\n\x1a\n" + bytes(200), "photo.png"),
     "header.csv": (b"arrival_s,model\n", "header.csv"),
-    "semicolons.csv": (b"arrival_s;model\n1;a\n2;b\n", "semicolons.csv"),
     "words.csv": (b"arrival_s,model\n1,a\nsoon,b\n", "line 3"),
 }
 
