@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from planner.scenario.inputs import Inputs, build_inputs
 from planner.scenario.schema import EpochSection, GroupSection, PlacementSection, Scenario
@@ -142,6 +143,18 @@ def compare(
     if not sections:
         raise InputError("The scenario has no placements; list at least one under the key placements.")
     inputs = inputs or build_inputs(scenario)
+    outcomes, missing, stopped = answer_each(sections, place, evaluate, inputs, on_progress)
+    return Comparison(scenario, inputs, tuple(outcomes), not stopped, tuple(missing))
+
+
+def answer_each(
+    sections: Sequence[PlacementSection],
+    place: Callable[..., Any],
+    evaluate: Callable[..., Any],
+    inputs: Any,
+    on_progress: OnProgress | None,
+) -> tuple[list[Any], list[Missing], bool]:
+    """Place and evaluate one section after the other: outcomes, what is missing and why, and whether it was stopped."""
     outcomes, missing, stopped = [], [], False
     for section in sections:
         if stopped:
@@ -157,7 +170,7 @@ def compare(
         except Cancelled:
             missing.append(Missing(section.name, "The work was stopped before this placement was simulated."))
             stopped = True
-    return Comparison(scenario, inputs, tuple(outcomes), not stopped, tuple(missing))
+    return outcomes, missing, stopped
 
 
 def place(

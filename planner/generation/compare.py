@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from planner.compare import Missing, OnProgress, search_json
+from planner.compare import Missing, OnProgress, answer_each, search_json
 from planner.generation.evidence import NOT_MODELLED
 from planner.generation.figures import PlacementFigures, measure_placement
 from planner.generation.inputs import TokenInputs, build_token_inputs
 from planner.generation.search import search_engines
 from planner.scenario.schema import PlacementSection, Scenario
-from planner.search import NoPlacement, SearchResult
+from planner.search import SearchResult
 from simulator import (
-    Cancelled,
     Figures,
     Group,
     InputError,
@@ -112,21 +111,7 @@ def compare(
         asked = f"has no placement '{only}'; it has {names}" if only else "has no placements; list at least one"
         raise InputError(f"The scenario {asked}.")
     inputs = inputs or build_token_inputs(scenario)
-    outcomes, missing, stopped = [], [], False
-    for section in sections:
-        if stopped:
-            missing.append(Missing(section.name, "The work was stopped before this placement was begun."))
-            continue
-        try:
-            placement, found = place(section, inputs, on_progress)
-            stopped = found is not None and found.stop_reason == "cancelled"
-            outcomes.append(evaluate(placement, found, inputs, None if stopped else on_progress))
-        except NoPlacement as nothing:
-            missing.append(Missing(section.name, str(nothing)))
-            stopped = nothing.stop_reason == "cancelled"
-        except Cancelled:
-            missing.append(Missing(section.name, "The work was stopped before this placement was simulated."))
-            stopped = True
+    outcomes, missing, stopped = answer_each(sections, place, evaluate, inputs, on_progress)
     return TokenComparison(scenario, inputs, tuple(outcomes), not stopped, tuple(missing))
 
 
