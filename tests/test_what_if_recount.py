@@ -90,7 +90,7 @@ def check_interval(entry):
 @FEW
 @given(scenarios(), st.sampled_from(("devices", "memory_gib", "rate_scale", "slo_scale")))
 def test_a_sweep_has_confirmed_figures_or_sentences(scenario, axis):
-    values = {"devices": (1, 2.5, 4, 0), "memory_gib": (1.0, 14.0, 1e9), "rate_scale": (0.01, 1.0, 1e6)}
+    values = {"devices": (1, 2.5, 4, 0), "memory_gib": (1.0, 14.0, 1e9), "rate_scale": (0.01, 1.0, 1e10)}
     try:
         swept = find_sweep(scenario, [(axis, values.get(axis, (1.0, 3.0, -1.0)))])
     except InputError as error:
