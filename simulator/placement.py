@@ -96,7 +96,7 @@ class Placement:
             raise InputError(f"Placement '{self.name}' uses {self.devices} devices; the cluster has {cluster.devices}.")
         by_name = {model.name: model for model in models}
         for index, group in enumerate(self.groups):
-            where = f"Placement '{self.name}', group {index}"
+            where = f"Placement '{self.name}', {words.numbered('group', index)}"
             for name in group.models:
                 if name not in by_name:
                     raise InputError(f"{where}: model '{name}' is not known; known are {_some(list(by_name))}.")

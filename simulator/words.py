@@ -15,6 +15,8 @@ THIN = "\u202f"
 SPACE = "\u00a0"
 MINUS = "\u2212"
 NOTHING = "\u2013"
+# What the first of them is called, see docs/semantics.md 1.
+FIRST_NUMBER = {"group": 0, "node": 0, "device": 0, "stage": 1}
 
 
 # A terminal's ordinary characters, which every encoding has.
@@ -135,6 +137,17 @@ def usd_per_hour(value: float) -> str:
 def plural(value: int, noun: str, many: str | None = None) -> str:
     """A count with its noun: "1 device", "16 devices", or "2 entries" with `many` given."""
     return f"{count(value)} {noun if value == 1 else many or noun + 's'}"
+
+
+def numbered(what: str, *indices: int) -> str:
+    """The name of groups, nodes, devices or stages by their indices: "group 0", "stage 1" (the first), "nodes 0 and 1".
+
+    what: a key of FIRST_NUMBER.
+    """
+    numbers = [str(index + FIRST_NUMBER[what]) for index in indices]
+    if len(numbers) == 1:
+        return f"{what} {numbers[0]}"
+    return f"{what}s {', '.join(numbers[:-1])} and {numbers[-1]}"
 
 
 def points_difference(value: float, other: float) -> str:

@@ -91,7 +91,7 @@ def test_what_cannot_be_exported_is_refused_with_a_sentence():
         exported("json", cluster=Cluster(3))
     with pytest.raises(InputError, match="holds no model; at least one replica"):
         exported("json", Placement((Group(2, 1),), "empty"))
-    with pytest.raises(InputError, match="Group 1 spans nodes 0, 1; a Triton server runs models on one node only"):
+    with pytest.raises(InputError, match="Group 1 spans nodes 0 and 1; a Triton server runs models on one node only"):
         exported("triton", SPANNING, SMALL_NODES)
 
 

@@ -102,8 +102,8 @@ def test_a_window_with_too_many_bars_is_refused_with_one_that_fits(monkeypatch):
 def test_groups_that_are_not_asked_for_are_not_drawn():
     case = compared()
     figure = gantt.build_gantt_figure(case.results[0], case.spans[0], 0.0, 60.0, groups=[2, 5])
-    drawn = {int(g) for bar in traces_of(figure, "bar") for g in bar.customdata[:, 3]}
-    assert drawn == {2, 5}
+    drawn = {where.partition(", ")[0] for bar in traces_of(figure, "bar") for where in bar.customdata[:, 2]}
+    assert drawn == {"group 2", "group 5"}
 
 
 def test_the_life_of_a_request_is_told_in_plain_words():
@@ -273,7 +273,8 @@ def test_both_cuts_are_set_side_by_side(modelled):
     assert (named(figure, "dynamic program").y <= named(figure, "equal layers").y + 1e-9).all()
     drawn = profile.build_cut_figure(modelled[0].operators, [("a", dynamic[4]), ("b", equal[4])])
     assert all(bar.y.size == len(modelled[0].operators) for bar in drawn.data)
-    assert [sorted(set(bar.customdata[:, 1])) for bar in drawn.data] == [[1, 2, 3, 4]] * 2
+    stages = ["stage 1", "stage 2", "stage 3", "stage 4"]
+    assert [sorted(set(bar.customdata[:, 1])) for bar in drawn.data] == [stages] * 2
 
 
 def figures_of_a_run(models, placed, workload, theme):

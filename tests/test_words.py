@@ -228,6 +228,49 @@ def test_quantities_are_formatted_in_one_module():
     assert strays == []
 
 
+# "stage 3" and "Groups 1 and 2" are names; "every group 97 %" is none. A heatmap's hover reads its axis.
+NUMBERED = re.compile(rf"(?<!every )\b({'|'.join(words.FIRST_NUMBER)})s? $", re.IGNORECASE)
+TEMPLATE = re.compile(rf"(?<!every )\b({'|'.join(words.FIRST_NUMBER)})s? (\{{|%\{{(?![xy]\}}))", re.IGNORECASE)
+
+
+def own_names(path):
+    """Lines of f-strings and templates that write the number of a group, node, device or stage by themselves."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        parts = node.values if isinstance(node, ast.JoinedStr) else []
+        pairs = zip(parts, parts[1:], strict=False)
+        by_hand = any(
+            isinstance(part, ast.Constant) and NUMBERED.search(part.value) and isinstance(after, ast.FormattedValue)
+            for part, after in pairs
+        )
+        is_template = isinstance(node, ast.Constant) and isinstance(node.value, str) and TEMPLATE.search(node.value)
+        if by_hand or is_template:
+            found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    return found
+
+
+def test_groups_nodes_devices_and_stages_are_named_in_one_function(tmp_path, monkeypatch):
+    paths = [p for room in ("app", "planner", "simulator") for p in (ROOT / room).rglob("*.py")]
+    assert [line for path in paths for line in own_names(path)] == []
+    monkeypatch.setattr("tests.test_words.ROOT", tmp_path)
+    path = tmp_path / "by_hand.py"
+    path.write_text(
+        "a = f'at group {g}'\nb = 'stage %{customdata[0]}'\nc = 'Group {} is full'\nd = f'on every group {n}'\n"
+    )
+    assert own_names(path) == ["by_hand.py:1", "by_hand.py:2", "by_hand.py:3"]
+
+
+@pytest.mark.parametrize(
+    ("what", "indices", "text"),
+    [("group", (0,), "group 0"), ("stage", (0,), "stage 1"), ("node", (0, 1), "nodes 0 and 1"),
+     ("device", (4, 5, 6), "devices 4, 5 and 6"), ("stage", (1, 2), "stages 2 and 3")],
+)  # fmt: skip
+def test_names_count_from_where_the_document_says(what, indices, text):
+    assert words.numbered(what, *indices) == text
+    rule = (ROOT / "docs" / "semantics.md").read_text(encoding="utf-8")
+    assert "Groups, nodes and devices count from 0" in rule and "Stages count from 1" in rule
+
+
 def test_the_command_line_prints_through_one_function():
     commands = [p for p in (ROOT / "planner" / "commands").glob("*.py") if p.name != "report.py"]
     calls = [n for p in commands for n in ast.walk(ast.parse(p.read_text(encoding="utf-8"))) if isinstance(n, ast.Call)]

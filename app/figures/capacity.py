@@ -250,8 +250,7 @@ def build_faults_figure(faults: Sequence[Fault], healthy: float, theme: Theme = 
     figure = new_figure(theme, describe_faults(faults, healthy), 60 + 20 * len(rows), "faults")
     style = placement_style(hue, theme)
     percent = 100 * np.array([fault.slo_attainment for fault in rows])
-    gone = np.array([f"{'group' if len(f.groups) == 1 else 'groups'} {words.join([str(g) for g in f.groups[:8]])} gone"
-                     for f in rows])  # fmt: skip
+    gone = np.array([f"{words.numbered('group', *f.groups[:8])} gone" for f in rows])
     figure.add_bar(
         x=percent, y=np.arange(len(rows)), orientation="h", name="attainment",
         marker={"color": [style.colour if fault.what == "device" else style.tint for fault in rows]},
@@ -277,8 +276,10 @@ def describe_faults(faults: Sequence[Fault], healthy: float) -> str:
 
 def _fault_name(fault: Fault) -> str:
     if fault.what == "node":
-        return f"node {fault.index}"
-    return f"device {fault.index}" if fault.devices == 1 else f"a device of group {fault.groups[0]}"
+        return words.numbered("node", fault.index)
+    if fault.devices == 1:
+        return words.numbered("device", fault.index)
+    return f"a device of {words.numbered('group', fault.groups[0])}"
 
 
 def _most_rate(rate: np.ndarray, attainment: np.ndarray, target: float) -> np.ndarray:

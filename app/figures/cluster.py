@@ -143,8 +143,8 @@ def _draw_weights(figure, columns, base_y, placement, models, cluster, theme, re
         if (g, stage) not in pieces:
             pieces[g, stage] = _pieces(group, stage, by_name, rank, most)
         low = float(base_y[column])
-        where = f"group {g}, stage {stage + 1} of {group.pp}" + (
-            f", device {column}" if columns.what == "device" else ""
+        where = f"{words.numbered('group', g)}, {words.numbered('stage', stage)} of {group.pp}" + (
+            f", {words.numbered('device', column)}" if columns.what == "device" else ""
         )
         for name, weight_gib, place in pieces[g, stage]:
             x.append(columns.x[column])
@@ -205,8 +205,10 @@ def _frame_text(placement: Placement, g: int, width: float, full_width: float) -
     group = placement.groups[g]
     characters = width / (full_width + 1) * NARROWEST_PX / PX_PER_CHARACTER
     size = f"{group.pp}×{group.tp}"
-    long = f"group {g}: {words.plural(group.pp, 'stage')} × {words.plural(group.tp, 'device')}"
-    return next((t for t in (long, f"group {g}: {size}", f"{g}: {size}") if len(t) <= characters), str(g))
+    name = words.numbered("group", g)
+    long = f"{name}: {words.plural(group.pp, 'stage')} × {words.plural(group.tp, 'device')}"
+    bare = name.removeprefix("group ")
+    return next((t for t in (long, f"{name}: {size}", f"{bare}: {size}") if len(t) <= characters), bare)
 
 
 def _name_nodes(figure: go.Figure, columns: _Columns, base_y: np.ndarray, cluster: Cluster, theme: Theme) -> None:
@@ -218,7 +220,7 @@ def _name_nodes(figure: go.Figure, columns: _Columns, base_y: np.ndarray, cluste
         first = node * cluster.devices_per_node
         last = min(first + cluster.devices_per_node, cluster.devices) - 1
         last = last if columns.line[last] == columns.line[first] else first
-        names.append(((columns.x[first] + columns.x[last]) / 2, base_y[first] - 0.11, f"node {node}"))
+        names.append(((columns.x[first] + columns.x[last]) / 2, base_y[first] - 0.11, words.numbered("node", node)))
     _write(figure, names, "node names", "bottom center", theme.muted)
 
 

@@ -132,7 +132,7 @@ def build_moment_figure(result: SimulationResult, now: Moment, theme: Theme = LI
     new_figure(theme, _moment_title(result, now), 60 + _CELL_PX * len(groups), "moment", figure)
     _draw_stages(figure, result, groups, theme, hue)
     _draw_waiting(figure, result, groups, theme)
-    name_rows(figure, [f"group {g.index}" for g in groups])
+    name_rows(figure, [words.numbered("group", g.index) for g in groups])
     if len(groups) < len(now.groups):
         figure.update_yaxes(title_text=f"the {len(groups)} busiest of {len(now.groups)} groups", row=1, col=1)
     deepest = max(len(g.stages) for g in groups)
@@ -158,18 +158,21 @@ def describe_moment(result: SimulationResult, now: Moment) -> str:
     longest = max(now.groups, key=lambda g: len(g.queue), default=None)
     if longest is None or not longest.queue:
         return title
-    return f"{title}; most at group {longest.index}: {_by_model(result, longest.queue)}"
+    return f"{title}; most at {words.numbered('group', longest.index)}: {_by_model(result, longest.queue)}"
 
 
 def describe_group_moment(result: SimulationResult, group: GroupMoment) -> str:
     """One sentence on one group at a moment: what each stage computes, and who waits."""
     parts = [
-        f"stage {k + 1} computes {_by_model(result, requests)}" for k, requests in enumerate(group.stages) if requests
+        f"{words.numbered('stage', k)} computes {_by_model(result, requests)}"
+        for k, requests in enumerate(group.stages)
+        if requests
     ]
     does = words.join(parts) if parts else "no stage computes"
     hues = (("before stage 1", group.waiting), ("between stages", group.between_stages))
     waits = [f"waiting {where}: {_by_model(result, requests)}" for where, requests in hues if requests]
-    return f"Group {group.index}: {does}; {'; '.join(waits) or 'nobody waits'}."
+    name = words.numbered("group", group.index).capitalize()
+    return f"{name}: {does}; {'; '.join(waits) or 'nobody waits'}."
 
 
 def _moment_title(result: SimulationResult, now: Moment) -> str:
@@ -202,13 +205,17 @@ def _draw_stages(figure, result, groups, theme, hue) -> None:
     y = np.array([row for row, g in enumerate(groups) for _ in g.stages])
     busy = [requests for g in groups for requests in g.stages]
     style = placement_style(hue, theme)
-    texts = [f"computes {_by_model(result, r)}" if r else "idle" for r in busy]
+    stages = [words.numbered("stage", k) for g in groups for k in range(len(g.stages))]
+    texts = [
+        f"{stage}: computes {_by_model(result, r)}" if r else f"{stage}: idle"
+        for stage, r in zip(stages, busy, strict=True)
+    ]
     figure.add_bar(
         x=np.full(x.size, 0.9), y=y, base=x - 0.45, orientation="h", width=0.7, name="stages",
         marker={"color": [style.colour if r else theme.background for r in busy],
                 "line": {"color": mix(theme.grid, theme.text, 0.15), "width": 1}},
-        hovertext=np.array([escape(text) for text in texts]), customdata=x,
-        hovertemplate="%{y}, stage %{customdata}: %{hovertext}<extra></extra>", row=1, col=1,
+        hovertext=np.array([escape(text) for text in texts]),
+        hovertemplate="%{y}, %{hovertext}<extra></extra>", row=1, col=1,
     )  # fmt: skip
 
 

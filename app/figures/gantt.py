@@ -54,10 +54,12 @@ def build_gantt_figure(
     _draw_executions(figure, result, spans, row, stage, first_row, theme, hue)
     _draw_rejected(figure, result, start_s, end_s, first_row, theme)
     figure.update_xaxes(title_text="time (s)", range=[start_s, end_s], tickformat=",~r")
-    ticks = [(first_row[g], f"group {g}") for g in groups]
+    ticks = [(first_row[g], words.numbered("group", g)) for g in groups]
     if rows <= MOST_NAMED_STAGES:
-        ticks = [(at, f"{text}, stage 1") for at, text in ticks]
-        ticks += [(first_row[g] + k, f"stage {k + 1}") for g in groups for k in range(1, result.groups[g].group.pp)]
+        ticks = [(at, f"{text}, {words.numbered('stage', 0)}") for at, text in ticks]
+        ticks += [
+            (first_row[g] + k, words.numbered("stage", k)) for g in groups for k in range(1, result.groups[g].group.pp)
+        ]
     figure.update_yaxes(
         tickvals=[at for at, _ in ticks], ticktext=[text for _, text in ticks], range=[rows - 0.3, -1.0],
         showgrid=False, ticksuffix=" ",
@@ -103,16 +105,15 @@ def describe_request(result: SimulationResult, request: int) -> str:
     group = int(result.group[request])
     if fate == "unplaced":
         return f"{head}; no group holds this model, so it was not served (unplaced)."
+    where = words.numbered("group", group)
     if fate == "rejected":
-        return f"{head}; group {group} was predicted to miss the deadline of {words.duration(slo_s)}: rejected."
+        return f"{head}; {where} was predicted to miss the deadline of {words.duration(slo_s)}: rejected."
     latency_s = float(result.finish_s[request]) - arrival_s
     serving = result.serving
     ready_s = arrival_s + serving.client_delay_s + serving.dispatch_delay_s + serving.start_delay_s
     start_s = float(result.start_s[request])
     waited_s = max(start_s - ready_s, 0.0)
-    waited = f"waited {words.duration(waited_s)} in the queue of group {group}" if waited_s > 1e-9 else (
-        f"found group {group} free"
-    )  # fmt: skip
+    waited = f"waited {words.duration(waited_s)} in the queue of {where}" if waited_s > 1e-9 else f"found {where} free"
     pp = result.groups[group].group.pp
     ran_s = float(result.finish_s[request]) - serving.response_delay_s - start_s
     batch = int(result.batch_size[request])
@@ -151,15 +152,18 @@ def _draw_executions(figure, result, spans, row, stage, first_row, theme, hue) -
         if not mine.any():
             continue
         begin_s, end_s = spans.begin_s[row[mine], stage[mine]], spans.end_s[row[mine], stage[mine]]
+        where = [
+            f"{words.numbered('group', g)}, {words.numbered('stage', k)}"
+            for g, k in zip(result.group[request[mine]].tolist(), stage[mine].tolist(), strict=True)
+        ]
         data = np.column_stack(
-            (request[mine], names[result.workload.model[request[mine]]], stage[mine] + 1, result.group[request[mine]],
-             1000 * (end_s - begin_s))
-        )  # fmt: skip
+            (request[mine], names[result.workload.model[request[mine]]], where, 1000 * (end_s - begin_s))
+        )
         figure.add_bar(
             x=end_s - begin_s, y=y[mine], base=begin_s, orientation="h", width=0.86, name=fate, customdata=data,
             marker={"color": colour, "line": {"color": theme.background, "width": 1}},
-            hovertemplate="request %{customdata[0]:,}, %{customdata[1]}<br>group %{customdata[3]}, stage "
-            "%{customdata[2]}: from %{base:.3f} s for %{customdata[4]:.1f} ms<extra>" + fate + "</extra>",
+            hovertemplate="request %{customdata[0]:,}, %{customdata[1]}<br>%{customdata[2]}: from %{base:.3f} s for "
+            "%{customdata[3]:.1f} ms<extra>" + fate + "</extra>",
         )  # fmt: skip
 
 

@@ -66,9 +66,10 @@ def request_steps(result: SimulationResult, spans: StageSpans, request: int) -> 
     ready_s = min(reach_s + serving.start_delay_s, float(begins_s[0]))
     steps = [("way to the group", 0.0, ready_s, False), ("waits in the queue", ready_s, float(begins_s[0]), False)]
     for k in range(stages):
-        steps.append((f"stage {k + 1}", float(begins_s[k]), float(ends_s[k]), True))
+        steps.append((words.numbered("stage", k), float(begins_s[k]), float(ends_s[k]), True))
         if k + 1 < stages:
-            steps.append((f"waits for stage {k + 2}", float(ends_s[k]), float(begins_s[k + 1]), False))
+            following = words.numbered("stage", k + 1)
+            steps.append((f"waits for {following}", float(ends_s[k]), float(begins_s[k + 1]), False))
     steps.append(("way back", float(ends_s[stages - 1]), float(result.finish_s[request]) - arrival_s, False))
     # A microsecond is nothing to be seen, and often rounding.
     return [step for step in steps if step[2] - step[1] > 1e-6]

@@ -102,7 +102,8 @@ def describe_over_time(names: Sequence[str], timelines: Sequence[Timeline]) -> s
         if timeline.max_queue.size:
             group, at = np.unravel_index(int(np.argmax(timeline.max_queue)), timeline.max_queue.shape)
             longest = words.count(timeline.max_queue[group, at])
-            sentence += f"; its longest queue, {longest}, is at group {group} at {_at(timeline, at)}"
+            where = words.numbered("group", group)
+            sentence += f"; its longest queue, {longest}, is at {where} at {_at(timeline, at)}"
         sentences.append(sentence + ".")
     return " ".join(sentences)
 
@@ -114,7 +115,7 @@ def _title(names: Sequence[str], timelines: Sequence[Timeline], rows: Sequence[s
         group, at = np.unravel_index(int(np.argmax(timeline.max_queue)), timeline.max_queue.shape)
         longest = words.count(timeline.max_queue[group, at])
         where = f" of {words.shorten(names[worst], 30)}" if len(names) > 1 else ""
-        return f"The queue at group {group}{where} reaches {longest} at {_at(timeline, at)}"
+        return f"The queue at {words.numbered('group', group)}{where} reaches {longest} at {_at(timeline, at)}"
     first = timelines[0]
     rate = first.arrivals / np.diff(first.edges_s)
     return f"Arrivals peak at {words.rate(float(rate.max()))} at {_at(first, int(np.argmax(rate)))}"
@@ -209,24 +210,25 @@ def _draw_group_lines(figure: go.Figure, row: _Row, theme: Theme) -> None:
     colours = tints(placement_style(row.hue, theme).colour, groups, theme)
     for group in range(groups):
         x, y = _steps(row.timeline, means[group])
+        name = words.numbered("group", group)
         line = {"color": colours[group], "shape": "hv"}
         figure.add_scatter(
-            x=x, y=y, mode="lines", line=line | {"width": 1.6}, showlegend=False, name=f"group {group}", meta=row.kind,
+            x=x, y=y, mode="lines", line=line | {"width": 1.6}, showlegend=False, name=name, meta=row.kind,
             hovertemplate=f"%{{x:,.1f}} s: %{{y:,.1f}} {_UNIT[row.kind]}"
-            f"<extra>{hover_name(row.name)}, group {group}</extra>", row=row.number, col=1,
+            f"<extra>{hover_name(row.name)}, {name}</extra>", row=row.number, col=1,
         )  # fmt: skip
         if row.kind == "queue":
             x, most = _steps(row.timeline, row.timeline.max_queue[group])
             figure.add_scatter(
                 x=x, y=most, mode="lines", line=line | {"width": 0.8, "dash": "dot"}, showlegend=False,
-                fill="tonexty", fillcolor=see_through(colours[group], 0.12), name=f"group {group}, most", meta="most",
+                fill="tonexty", fillcolor=see_through(colours[group], 0.12), name=f"{name}, most", meta="most",
                 hovertemplate=f"%{{x:,.1f}} s: at most %{{y:,}} waiting"
-                f"<extra>{hover_name(row.name)}, group {group}</extra>", row=row.number, col=1,
+                f"<extra>{hover_name(row.name)}, {name}</extra>", row=row.number, col=1,
             )  # fmt: skip
     figure.update_yaxes(title_text=_AXIS[row.kind], rangemode="tozero", nticks=4, row=row.number, col=1)
     if groups <= MOST_LABELLED:
         drawn = row.timeline.max_queue if row.kind == "queue" else means
-        names = [f"group {group}" for group in range(groups)]
+        names = [words.numbered("group", group) for group in range(groups)]
         span = (0, max(float(drawn.max()), 1e-9))
         label_ends(figure, names, colours, means[:, -1], span, _HEIGHT[row.kind], f"y{row.axis}")
 
@@ -239,7 +241,8 @@ def _draw_group_heatmap(figure: go.Figure, row: _Row, theme: Theme) -> None:
     values = timeline.max_queue if is_queue else 100 * timeline.utilization
     tells = "at most %{z:,} waiting, %{customdata:,.1f} on average" if is_queue else f"%{{z:,.1f}} {_UNIT[row.kind]}"
     figure.add_heatmap(
-        x=(edges_s[:-1] + edges_s[1:]) / 2, y=np.arange(values.shape[0]), z=values, colorscale=colour_scale(theme),
+        x=(edges_s[:-1] + edges_s[1:]) / 2, y=np.arange(values.shape[0]) + words.FIRST_NUMBER["group"],
+        z=values, colorscale=colour_scale(theme),
         customdata=timeline.mean_queue if is_queue else None, zmin=0, zmax=row.highest, meta=row.kind,
         name=hover_name(row.name), colorbar=colour_bar(theme, _AXIS[row.kind], (low + high) / 2, high - low),
         hovertemplate=f"%{{x:,.1f}} s, group %{{y}}: {tells}<extra>{hover_name(row.name)}</extra>",

@@ -141,8 +141,9 @@ def _hover_texts(kind: str, i: int, names: Sequence[str], timelines: Sequence[Ti
 
     def write(g: int, b: int) -> str:
         if kind == "utilization":
-            return f"group {g}: {words.share(values[g, b])} busy"
-        return f"group {g}: {words.number(values[g, b])} waiting, at most {words.count(timeline.max_queue[g, b])}"
+            return f"{words.numbered('group', g)}: {words.share(values[g, b])} busy"
+        waiting = f"{words.number(values[g, b])} waiting, at most {words.count(timeline.max_queue[g, b])}"
+        return f"{words.numbered('group', g)}: {waiting}"
 
     order = np.argsort(-values, axis=0, kind="stable")[:_MOST_NAMED]
     return np.array(["<br>".join(write(g, b) for g in order[:, b]) for b in range(values.shape[1])], dtype=object)

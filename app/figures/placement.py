@@ -46,7 +46,7 @@ def build_memory_figure(
     figure.update_xaxes(
         title_text="weights on the fullest device (GiB)", range=[0, 1.06 * max(cluster.memory_gib, used_gib.max())]
     )
-    name_rows(figure, [f"group {g}" for g in shown])
+    name_rows(figure, [words.numbered("group", g) for g in shown])
     return figure
 
 
@@ -57,7 +57,11 @@ def describe_memory(placement: Placement, models: Sequence[Model], cluster: Clus
         return "No group holds weights"
     fullest = np.flatnonzero(used_gib >= used_gib.max() - 1e-6)
     over = int(np.sum(used_gib > cluster.memory_gib + 1e-6))
-    who = f"Group {fullest[0]} is" if fullest.size == 1 else f"{words.plural(fullest.size, 'group')} are"
+    who = (
+        f"{words.numbered('group', fullest[0]).capitalize()} is"
+        if fullest.size == 1
+        else f"{words.plural(fullest.size, 'group')} are"
+    )
     sentence = f"{who} the fullest with {words.gib(used_gib.max())} of {words.gib(cluster.memory_gib)}"
     return sentence + (f"; {words.plural(over, 'group')} {'holds' if over == 1 else 'hold'} too much" if over else "")
 
@@ -89,7 +93,8 @@ def build_change_figure(
     colours = (theme.background, theme.models[1], style.tint, style.colour)
     scale = [[(k + edge) / 4, colour] for k, colour in enumerate(colours) for edge in (0, 1)]
     figure.add_heatmap(
-        x=np.arange(groups), y=np.arange(rows.size), z=cells[rows], zmin=-0.5, zmax=3.5, colorscale=scale, xgap=2,
+        x=np.arange(groups) + words.FIRST_NUMBER["group"], y=np.arange(rows.size), z=cells[rows],
+        zmin=-0.5, zmax=3.5, colorscale=scale, xgap=2,
         ygap=2, showscale=False, name="replicas",
         customdata=np.dstack((np.repeat(names[:, None], groups, axis=1), what[cells[rows]])),
         hovertemplate="%{customdata[0]} in group %{x}: %{customdata[1]}<extra></extra>",

@@ -181,8 +181,10 @@ def build_cut_figure(
         colours = [theme.text if s == slowest else _shade(1 + s % 2, theme) for s in stage]
         figure.add_bar(
             x=np.arange(len(operators)), y=work, width=0.9, name=label, marker={"color": colours},
-            customdata=np.column_stack((kinds, stage + 1, [words.duration(seconds[s]) for s in stage])),
-            hovertemplate="operator %{x}, %{customdata[0]}: %{y:,.3~r} Gflop<br>stage %{customdata[1]}, "
+            customdata=np.column_stack(
+                (kinds, [words.numbered("stage", s) for s in stage], [words.duration(seconds[s]) for s in stage])
+            ),
+            hovertemplate="operator %{x}, %{customdata[0]}: %{y:,.3~r} Gflop<br>%{customdata[1]}, "
             "%{customdata[2]}<extra></extra>", row=row, col=1,
         )  # fmt: skip
         ends = [*plan.starts[1:], len(operators)]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from simulator.words import (
+    FIRST_NUMBER,
     MINUS,
     NOTHING,
     SPACE,
@@ -20,6 +21,7 @@ from simulator.words import (
     half_width,
     interval,
     number,
+    numbered,
     plural,
     points_difference,
     rate,
@@ -31,6 +33,7 @@ from simulator.words import (
 )
 
 __all__ = [
+    "FIRST_NUMBER",
     "MAX_NAME",
     "MINUS",
     "NOTHING",
@@ -49,6 +52,7 @@ __all__ = [
     "interval",
     "join",
     "number",
+    "numbered",
     "peak",
     "plural",
     "points_difference",

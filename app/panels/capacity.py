@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -225,8 +227,8 @@ def _section(plan: CapacityPlan) -> PlacementSection:
     return PlacementSection(name=plan.name, search={"algorithm": algorithm})
 
 
-def _limit(found: tuple | None, text: str) -> str | None:
-    return text.format(found[0], words.count(found[1])) if found else None
+def _missing_most(found: tuple[Any, int] | None, name: Callable[[Any], str]) -> str | None:
+    return f"{name(found[0])} ({words.count(found[1])} missed)" if found else None
 
 
 def _draw_tiles(best: CapacityPlan, plans: list[CapacityPlan]) -> None:
@@ -282,8 +284,8 @@ def plan_table(plans: list[CapacityPlan]) -> pd.DataFrame:
             "met_to_percent": 100 * plan.outcome.figures.interval[1] if plan.outcome else None,
             "usd_per_hour": plan.usd_per_hour,
             "headroom": plan.headroom,
-            "limiting_model": _limit(plan.limiting_model, "{} ({} missed)"),
-            "limiting_group": _limit(plan.limiting_group, "group {} ({})"),
+            "limiting_model": _missing_most(plan.limiting_model, str),
+            "limiting_group": _missing_most(plan.limiting_group, lambda index: words.numbered("group", index)),
             "worst_device_percent": worst(plan, "device"),
             "worst_node_percent": worst(plan, "node"),
             "remarks": " ".join(dict.fromkeys(plan.reasons.values())),

@@ -62,7 +62,9 @@ class View:
         if self.model is not None:
             return f"only model {words.shorten(answer.inputs.problem.models[self.model].name, 40)}"
         if self.group is not None:
-            return f"only requests that {words.shorten(self.group[0].section.name, 40)} sent to group {self.group[1]}"
+            holder, index = self.group
+            sender = words.shorten(holder.section.name, 40)
+            return f"only requests that {sender} sent to {words.numbered('group', index)}"
         return ""
 
 

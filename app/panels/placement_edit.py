@@ -41,7 +41,7 @@ def draw_edits(session: Session, draft: Draft, bench: Bench, tried: Answered | N
             _draw_split(session, draft.now, index, bench)
             _draw_merge(session, draft.now, index, bench)
             st.button("Remove", icon=":material/delete:", key="draft.remove", on_click=edit_draft,
-                      args=(session, f"removed group {index}", lambda p: remove_group(p, index)),
+                      args=(session, f"removed {words.numbered('group', index)}", lambda p: remove_group(p, index)),
                       help="Its devices become spare.")  # fmt: skip
     _draw_new_group(session, draft.now, bench)
 
@@ -73,7 +73,7 @@ def _draw_shape(session: Session, placement: Placement, index: int, bench: Bench
 
     def apply() -> None:
         pp, tp = st.session_state[_SHAPE]
-        sentence = f"cut group {index} into {pp} × {tp}"
+        sentence = f"cut {words.numbered('group', index)} into {pp} × {tp}"
         edit_draft(session, sentence, lambda p: reshape_group(p, index, pp, tp, bench, drop_misfits=drop))
 
     left.selectbox("Cut into", shapes if mine in shapes else [mine, *shapes], key=_SHAPE, on_change=apply,
@@ -90,16 +90,17 @@ def _draw_move(session: Session, placement: Placement, index: int, bench: Bench)
         name = kept(session, st.selectbox, "Model", MODEL, held[0], options=list(held))
         target = st.selectbox("To group", others, key="draft.move.target",
                               format_func=lambda g: _title(placement.groups[g], g, bench, {}))  # fmt: skip
+        sentence = f"moved {name} from {words.numbered('group', index)} to {words.numbered('group', target)}"
         st.button("Move", key="draft.move", type="primary", on_click=edit_draft,
-                  args=(session, f"moved {name} from group {index} to group {target}",
-                        lambda p: move_replica(p, name, index, target, bench)))  # fmt: skip
+                  args=(session, sentence, lambda p: move_replica(p, name, index, target, bench)))  # fmt: skip
 
 
 def _draw_split(session: Session, placement: Placement, index: int, bench: Bench) -> None:
     half = half_shapes(placement.groups[index].pp, placement.groups[index].tp)
+    sentence = f"split {words.numbered('group', index)} in two"
     st.button(
         "Split in two", icon=":material/call_split:", key="draft.split", disabled=half is None, on_click=edit_draft,
-        args=(session, f"split group {index} in two", lambda p: split_group(p, index, half, half, bench)),
+        args=(session, sentence, lambda p: split_group(p, index, half, half, bench)),
         help="Two groups of half the devices; its models are dealt out to them in turn.",
     )  # fmt: skip
 
@@ -119,7 +120,7 @@ def _draw_merge(session: Session, placement: Placement, index: int, bench: Bench
 
 
 def _merge(session: Session, index: int, other: int, shape: tuple[int, int], bench: Bench) -> None:
-    sentence = f"merged groups {index} and {other} into {shape[0]} × {shape[1]}"
+    sentence = f"merged {words.numbered('group', index, other)} into {shape[0]} × {shape[1]}"
     edit_draft(session, sentence, lambda p: merge_groups(p, index, other, *shape, bench))
     session.views[GROUP] = index - (other < index)
 
@@ -144,7 +145,7 @@ def _add(session: Session, placement: Placement, shape: tuple[int, int], bench: 
 
 def _title(group: Group, index: int, bench: Bench, busy: dict[int, float]) -> str:
     size = "1 device" if group.devices == 1 else f"{group.pp} × {group.tp}"
-    parts = [f"Group {index}: {size}", words.plural(len(group.models), "model")]
+    parts = [f"{words.numbered('group', index).capitalize()}: {size}", words.plural(len(group.models), "model")]
     if bench.group_problem(group, index) is None:
         parts.append(f"{words.gib(bench.spare_gib(group))} free")
     if index in busy:
@@ -155,8 +156,8 @@ def _title(group: Group, index: int, bench: Bench, busy: dict[int, float]) -> st
 def _change_of_models(held: tuple[str, ...], wanted: list[str], index: int) -> str:
     added = [name for name in wanted if name not in held]
     dropped = [name for name in held if name not in wanted]
-    parts = [f"added {words.join(added)} to group {index}"] if added else []
-    parts += [f"dropped {words.join(dropped)} from group {index}"] if dropped else []
+    parts = [f"added {words.join(added)} to {words.numbered('group', index)}"] if added else []
+    parts += [f"dropped {words.join(dropped)} from {words.numbered('group', index)}"] if dropped else []
     return words.join(parts)
 
 

@@ -176,7 +176,7 @@ def stage_table(modelled: ModelledProfile, pp: int, tp: int) -> pd.DataFrame:
     """One row a stage of a configuration: milliseconds, GiB, and the sharding of its operators."""
     return pd.DataFrame(
         {
-            "stage": i + 1,
+            "stage": i + words.FIRST_NUMBER["stage"],
             "from": stage["first"],
             "to": stage["last"],
             "latency (ms)": round(1000 * stage["latency_s"], 3),

@@ -82,7 +82,7 @@ def draw_groups(session: Session, view: GanttView) -> None:
         key=key,
         on_change=_take_groups,
         args=(session,),
-        format_func=lambda g: f"group {g}",
+        format_func=lambda g: words.numbered("group", g),
         help="A group is devices that work together. Empty shows the busiest ones again.",
     )
     if len(view.groups) < len(groups):

@@ -60,19 +60,20 @@ class Bench:
 
     def group_problem(self, group: Group, index: int) -> str | None:
         """Why a group cannot be, a sentence; None if it can."""
+        called = words.numbered("group", index).capitalize()
         for name in group.models:
             if name not in self._by_name:
-                return f"Group {index} holds '{name}', which the scenario no longer has; drop it."
+                return f"{called} holds '{name}', which the scenario no longer has; drop it."
             if (group.pp, group.tp) not in self._by_name[name].profile.entries:
                 profile = self._by_name[name].profile
                 return (
-                    f"Group {index} would run pp {group.pp}, tp {group.tp}, for which profile '{profile.name}' of "
+                    f"{called} would run pp {group.pp}, tp {group.tp}, for which profile '{profile.name}' of "
                     f"model '{name}' has no entry; it has (pp, tp) {profile.configurations()}."
                 )
         over_gib = -self.spare_gib(group)
         if over_gib > MEMORY_TOLERANCE_GIB:
             return (
-                f"Group {index} would hold {words.fixed(self.cluster.memory_gib + over_gib, 2)} GiB of weights on a "
+                f"{called} would hold {words.fixed(self.cluster.memory_gib + over_gib, 2)} GiB of weights on a "
                 f"device; {self.cluster.memory_gib:g} GiB are allowed, "
                 f"so it is {words.fixed(over_gib, 2)} GiB too much."
             )
@@ -93,7 +94,8 @@ def add_replica(placement: Placement, group: int, model: str, bench: Bench) -> P
     target = _group(placement, group)
     bench.model(model)
     if model in target.models:
-        raise InputError(f"Group {group} already holds '{model}'; one replica of a model per group is allowed.")
+        called = words.numbered("group", group).capitalize()
+        raise InputError(f"{called} already holds '{model}'; one replica of a model per group is allowed.")
     return _with_group(placement, group, replace(target, models=(*target.models, model)), bench)
 
 
@@ -101,7 +103,8 @@ def drop_replica(placement: Placement, group: int, model: str) -> Placement:
     """The model leaves a group; raises InputError if it is not there."""
     target = _group(placement, group)
     if model not in target.models:
-        raise InputError(f"Group {group} does not hold '{model}', so it cannot be dropped there.")
+        called = words.numbered("group", group).capitalize()
+        raise InputError(f"{called} does not hold '{model}', so it cannot be dropped there.")
     kept = replace(target, models=tuple(name for name in target.models if name != model))
     return _replaced(placement, group, kept)
 
@@ -109,7 +112,8 @@ def drop_replica(placement: Placement, group: int, model: str) -> Placement:
 def move_replica(placement: Placement, model: str, source: int, target: int, bench: Bench) -> Placement:
     """The model leaves one group and joins another; raises InputError if it is not here, is there, or does not fit."""
     if source == target:
-        raise InputError(f"'{model}' is in group {source} already; choose another group to move it to.")
+        where = words.numbered("group", source)
+        raise InputError(f"'{model}' is in {where} already; choose another group to move it to.")
     return add_replica(drop_replica(placement, source, model), target, model, bench)
 
 
@@ -174,7 +178,8 @@ def split_group(
                 parts[k] = grown
                 break
         else:
-            raise InputError(f"Model '{name}' of group {group} fits neither of the two parts; drop it first.")
+            where = words.numbered("group", group)
+            raise InputError(f"Model '{name}' of {where} fits neither of the two parts; drop it first.")
     groups = (*placement.groups[:group], *parts, *placement.groups[group + 1 :])
     return _checked(replace(placement, groups=groups), placement, (group, group + 1), bench)
 
@@ -185,7 +190,8 @@ def merge_groups(placement: Placement, first: int, second: int, pp: int, tp: int
     Raises InputError if the models have no entry (pp, tp), do not fit, or there are too few devices.
     """
     if first == second:
-        raise InputError(f"Group {first} cannot be merged with itself; choose another group.")
+        called = words.numbered("group", first).capitalize()
+        raise InputError(f"{called} cannot be merged with itself; choose another group.")
     one, other = _group(placement, first), _group(placement, second)
     merged = Group(pp, tp, (*one.models, *(name for name in other.models if name not in one.models)))
     kept = [merged if i == first else g for i, g in enumerate(placement.groups) if i != second]
@@ -229,7 +235,10 @@ def _likeness(old: Group, new: Group) -> float:
 
 def _group(placement: Placement, index: int) -> Group:
     if not 0 <= index < len(placement.groups):
-        raise InputError(f"There is no group {index}; the placement has {len(placement.groups)} groups, 0 first.")
+        raise InputError(
+            f"There is no {words.numbered('group', index)}; the placement has "
+            f"{words.plural(len(placement.groups), 'group')}, the first is {words.numbered('group', 0)}."
+        )
     return placement.groups[index]
 
 

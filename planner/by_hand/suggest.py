@@ -20,7 +20,7 @@ from planner.by_hand.editing import (
 )
 from planner.explain import paired_difference
 from planner.scenario.inputs import Inputs
-from simulator import Figures, InputError, Placement, SimulationResult, measure, simulate
+from simulator import Figures, InputError, Placement, SimulationResult, measure, simulate, words
 
 MOST_CHANGES = 300
 MOST_SUGGESTIONS = 5
@@ -152,7 +152,8 @@ def _possible(attempts: Iterable[Attempt]) -> Iterator[Change]:
 def _additions(placement: Placement, bench: Bench, wanting: list[str], idle_first: list[int]) -> Iterator[Attempt]:
     for name in wanting:
         for g in idle_first:
-            yield f"add {name} to group {g}", lambda name=name, g=g: add_replica(placement, g, name, bench)
+            what = f"add {name} to {words.numbered('group', g)}"
+            yield what, lambda name=name, g=g: add_replica(placement, g, name, bench)
 
 
 def _replacements(
@@ -164,7 +165,7 @@ def _replacements(
             held = [other for other in placement.groups[g].models if other != name]
             for other in sorted(held, key=lambda other: asked.get(other, 0))[:1]:
                 yield (
-                    f"in group {g}, {name} takes the place of {other}",
+                    f"in {words.numbered('group', g)}, {name} takes the place of {other}",
                     lambda name=name, g=g, other=other: add_replica(drop_replica(placement, g, other), g, name, bench),
                 )
 
@@ -176,7 +177,7 @@ def _moves(placement: Placement, bench: Bench, wanting: list[str], idle_first: l
         for name in sorted(placement.groups[source].models, key=lambda name: rank.get(name, len(rank))):
             for target in idle_first:
                 yield (
-                    f"move {name} from group {source} to group {target}",
+                    f"move {name} from {words.numbered('group', source)} to {words.numbered('group', target)}",
                     lambda n=name, s=source, t=target: move_replica(placement, n, s, t, bench),
                 )
 
@@ -185,7 +186,7 @@ def _reshapes(placement: Placement, bench: Bench) -> Iterator[Attempt]:
     for g, group in enumerate(placement.groups):
         for pp, tp in bench.shapes(group.models):
             yield (
-                f"cut group {g} into {pp} × {tp} instead of {group.pp} × {group.tp} (pp × tp)",
+                f"cut {words.numbered('group', g)} into {pp} × {tp} instead of {group.pp} × {group.tp} (pp × tp)",
                 lambda g=g, pp=pp, tp=tp: reshape_group(placement, g, pp, tp, bench, drop_misfits=True),
             )
 
@@ -195,14 +196,14 @@ def _splits_and_merges(placement: Placement, bench: Bench) -> Iterator[Attempt]:
         half = half_shapes(group.pp, group.tp)
         if half is not None:
             yield (
-                f"split group {g} into two of {half[0]} × {half[1]} (pp × tp)",
+                f"split {words.numbered('group', g)} into two of {half[0]} × {half[1]} (pp × tp)",
                 lambda g=g, half=half: split_group(placement, g, half, half, bench),
             )
     for a, b in combinations(range(len(placement.groups)), 2):
         one, other = placement.groups[a], placement.groups[b]
         if (one.pp, one.tp) == (other.pp, other.tp):
             yield (
-                f"merge groups {a} and {b} into one of {2 * one.pp} × {one.tp} (pp × tp)",
+                f"merge {words.numbered('group', a, b)} into one of {2 * one.pp} × {one.tp} (pp × tp)",
                 lambda a=a, b=b, pp=2 * one.pp, tp=one.tp: merge_groups(placement, a, b, pp, tp, bench),
             )
 
@@ -232,7 +233,8 @@ def _filled(placement: Placement, pp: int, tp: int, bench: Bench, wanting: list[
 def _removals(placement: Placement, asked: dict[str, int]) -> Iterator[Attempt]:
     held = [(asked.get(name, 0), g, name) for g, group in enumerate(placement.groups) for name in group.models]
     for _, g, name in sorted(held):
-        yield f"drop {name} from group {g}", lambda g=g, name=name: drop_replica(placement, g, name)
+        what = f"drop {name} from {words.numbered('group', g)}"
+        yield what, lambda g=g, name=name: drop_replica(placement, g, name)
 
 
 def _key(placement: Placement) -> tuple:

@@ -12,7 +12,7 @@ import math
 from planner.export.assumptions import head, shared_groups
 from planner.export.layout import GroupLayout, Layout, wait_s
 from planner.export.names import comment
-from simulator import InputError
+from simulator import InputError, words
 
 
 class _Word(str):
@@ -32,9 +32,11 @@ def triton_files(layout: Layout) -> dict[str, str]:
     """
     for placed in layout.groups:
         if len(placed.nodes) > 1:
+            called = words.numbered("group", placed.index).capitalize()
             raise InputError(
-                f"Group {placed.index} spans nodes {', '.join(map(str, placed.nodes))}; a Triton server runs models on "
-                "one node only, so groups within a node are allowed (or export to vllm, ray or kubernetes)."
+                f"{called} spans {words.numbered('node', *placed.nodes)}; a "
+                "Triton server runs models on one node only, so groups within a node are allowed (or export to vllm, "
+                "ray or kubernetes)."
             )
     title = comment(head(layout, "Triton", _losses(layout)))
     files = {}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from planner.export.assumptions import head, shared_groups
 from planner.export.layout import GroupLayout, Layout, Part
 from planner.export.names import comment
+from simulator import words
 
 FIRST_PORT = 8000
 FIRST_MASTER_PORT = 29500
@@ -130,7 +131,8 @@ def _script(layout: Layout, engines: list[Engine], node: int, title: str) -> str
     lines = ["#!/usr/bin/env bash", title + "set -euo pipefail", 'MODEL_ROOT="${MODEL_ROOT:-/models}"']
     mine = [engine for engine in engines if node in engine.placed.nodes]
     hosts = sorted({engine.placed.parts[0].node for engine in mine if len(engine.placed.parts) > 1})
-    lines += [f': "${{NODE_{host}_HOST:?set it to the address of node {host}}}"' for host in hosts]
+    named = {host: words.numbered("node", host) for host in hosts}
+    lines += [f': "${{NODE_{host}_HOST:?set it to the address of {name}}}"' for host, name in named.items()]
     lines += ["# When one engine ends, the others are stopped.", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT", ""]
     for engine in mine:
         for rank, part in enumerate(engine.placed.parts):
@@ -143,8 +145,9 @@ def _command(layout: Layout, engine: Engine, rank: int, part: Part) -> str:
     placed = engine.placed
     master = f'"${{NODE_{placed.parts[0].node}_HOST}}" {engine.master_port}'
     flags = vllm_flags(layout, placed, engine.model, engine.port, rank, master)
+    called = words.numbered("group", placed.index)
     return (
-        comment([f"group {placed.index} (pp {placed.group.pp}, tp {placed.group.tp}): {engine.model}"])
+        comment([f"{called} (pp {placed.group.pp}, tp {placed.group.tp}): {engine.model}"])
         + f"CUDA_VISIBLE_DEVICES={','.join(map(str, part.devices))} \\\n"
         + f'  vllm serve "$MODEL_ROOT/{layout.labels[engine.model]}" \\\n    '
         + " \\\n    ".join(flags)

@@ -188,7 +188,7 @@ def _by_kind(placement: Placement, inputs: TokenInputs) -> tuple[tuple[Group, ..
     others = {model.name for model in inputs.fixed.models} if inputs.fixed else set()
     parts: tuple[list[Group], list[Group]] = ([], [])
     for index, group in enumerate(placement.groups):
-        where = f"Placement '{placement.name}', group {index}"
+        where = f"Placement '{placement.name}', {words.numbered('group', index)}"
         for name in group.models:
             if name not in own | others:
                 raise InputError(f"{where}: model '{name}' is not known; known are {', '.join(sorted(own | others))}.")

@@ -14,6 +14,7 @@ from planner.search.run import Run
 from planner.search.scoring import Scored, score_each, score_layout
 from planner.search.space import Layout, Space
 from planner.search.workers import WORKERS
+from simulator import words
 from simulator.kernels import NONE
 
 
@@ -113,4 +114,4 @@ def _grow(run: Run, children: list[_Child]) -> list[Scored]:
 
 def _in_words(space: Space, child: _Child) -> str:
     pp, tp = space.shapes[child.parent.layout.shape[child.group]]
-    return f"{space.problem.models[child.model].name} joins group {child.group} (pp {pp}, tp {tp})"
+    return f"{space.problem.models[child.model].name} joins {words.numbered('group', child.group)} (pp {pp}, tp {tp})"

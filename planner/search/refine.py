@@ -205,6 +205,6 @@ def describe_change(space: Space, before: Layout, after: Layout) -> str:
     shapes = [sorted(space.shapes[c] for c, _ in groups) for groups in (gone, come)]
     replicas = sum(sum(row) for _, row in come) - sum(sum(row) for _, row in gone)
     if shapes[0] != shapes[1]:
-        words = [", ".join(f"{pp}x{tp}" for pp, tp in s) or "idle devices" for s in shapes]
-        return f"groups {words[0]} become {words[1]}; {replicas:+d} replicas"
+        old, new = (", ".join(f"{pp}x{tp}" for pp, tp in s) or "idle devices" for s in shapes)
+        return f"groups of {old} become {new}; {replicas:+d} replicas"
     return f"models rearranged in {len(come)} of {len(new)} groups; {replicas:+d} replicas"
