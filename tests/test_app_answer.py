@@ -109,6 +109,41 @@ def test_a_failed_build_says_so_at_the_traffic(desk):
     assert set(found.problems) == {"traffic"} and not found.shown
 
 
+def test_two_visitors_who_ask_the_same_at_once_simulate_it_once(desk, monkeypatch):
+    other, gate, calls, outcome_of = Desk(), threading.Event(), [], compute.outcome_of
+    other.cache = desk.cache
+
+    def late(section, *given):
+        calls.append(section.name)
+        gate.wait(60)
+        return outcome_of(section, *given)
+
+    monkeypatch.setattr(compute, "outcome_of", late)
+    names = [section.name for section in desk.scenario.placements]
+    for visitor in (desk, other):
+        wait_for(lambda visitor=visitor: visitor.answer().built is not None, 60)
+    wait_for(lambda: sorted(calls) == sorted(names), 60)
+    gate.set()
+    first, second = desk.settle(), other.settle()
+    assert sorted(calls) == sorted(names)
+    assert [e.outcome.figures for e in first.shown] == [e.outcome.figures for e in second.shown]
+
+
+def test_stopped_inputs_leave_the_earlier_answer_and_can_be_made_again(desk, monkeypatch):
+    before, gate, make = desk.settle(), threading.Event(), compute.make_workload
+    monkeypatch.setattr(compute, "make_workload", lambda *given: gate.wait(60) and make(*given))
+    desk.scenario = with_values(desk.scenario, "workload.trace", rate_scale=0.5)
+    building = desk.answer().building
+    building.stop()
+    held = desk.answer()
+    assert not held.is_under_way and held.is_earlier and not held.problems
+    assert {entry.job for entry in held.waiting} == {building} and "was stopped" in held.waiting[0].problem
+    assert [e.outcome for e in held.shown] == [e.outcome for e in before.shown]
+    desk.jobs.forget(building.key)
+    gate.set()
+    assert desk.settle().is_current
+
+
 def test_nothing_quick_waits_behind_a_search(desk):
     gate = threading.Event()
     desk.jobs.start("search", lambda job: gate.wait(60), "search", Lane.SEARCH)

@@ -11,10 +11,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.background.jobs import GRACE_S, OUR_FAULT, Job, Presence, Workers
+from app.background.jobs import GRACE_S, OUR_FAULT, Job, Lane, Presence, Workers
+from app.background.shared import SharedWork
 from app.state.cache import Cache, size_bytes
 from planner.search import Progress
 from simulator import Cancelled, InputError
+
+
+class Tab:
+    """A browser tab, open or closed; counts how often it was looked at."""
+
+    def __init__(self):
+        self.is_open, self.looks = True, 0
+
+    def is_here(self):
+        self.looks += 1
+        return self.is_open
+
 
 PROGRESS = Progress("looking", 7, 0.5, 1.0, 9.0)
 
@@ -58,7 +71,7 @@ def test_a_queued_job_that_is_stopped_ends_at_once_and_is_never_begun():
 
 
 def test_the_jobs_of_a_closed_tab_end():
-    workers, here, gate, begun = Workers(threads=1), [True], threading.Event(), []
+    workers, tab, gate, begun = Workers(threads=1), Tab(), threading.Event(), []
 
     def running(job):
         gate.wait(20)
@@ -66,13 +79,128 @@ def test_the_jobs_of_a_closed_tab_end():
 
     first, second = Job("first", running), Job("second", begun.append)
     for job in (first, second):
-        job.is_wanted = lambda: here[0]
+        job.askers = (tab,)
         workers.submit("one", job)
-    here[0] = False
+    tab.is_open = False
     gate.set()
     wait_for(lambda: first.is_done and second.is_done)
     assert first.is_stopped and first.result is False
     assert second.is_stopped and not begun
+
+
+def test_work_goes_on_while_one_of_its_tabs_is_open():
+    first, second = Tab(), Tab()
+    job = Job("a", lambda job: None)
+    job.askers = (first,)
+    job.join(second)
+    first.is_open = False
+    assert job.goes_on()
+    second.is_open = False
+    assert not job.goes_on() and job.is_stopped
+
+
+def test_who_leaves_ends_only_what_nobody_else_waits_for():
+    first, second = Tab(), Tab()
+    job = Job("a", lambda job: None)
+    job.askers = (first,)
+    job.join(second)
+    job.leave(first)
+    assert not job.is_stopped
+    job.leave(second)
+    assert job.is_stopped
+
+
+def test_the_making_of_inputs_ends_at_stop_for_who_waits_and_its_late_result_is_not_taken():
+    gate = threading.Event()
+    job = Job("inputs", lambda job: gate.wait(20), "What arrives", Lane.INPUTS)
+    thread = threading.Thread(target=job.run)
+    thread.start()
+    job.stop()
+    assert job.is_done and "What arrives was stopped" in job.problem
+    gate.set()
+    thread.join(20)
+    assert job.result is None and "stopped" in job.problem
+
+
+def test_a_placement_by_hand_that_waits_for_compiling_ends_at_stop():
+    def work(job):
+        job.stop()
+        return job.on_placement("a", "preparing", None)
+
+    job = Job("a", work)
+    job.run()
+    assert job.result is False
+
+
+class Shared:
+    """Two visitors' jobs for one key: the first works until the gate opens, the second has asked for the same."""
+
+    def __init__(self):
+        self.under_way, self.gate, self.calls = SharedWork(), threading.Event(), []
+        self.tabs = Tab(), Tab()
+        self.jobs = [self.job(tab) for tab in self.tabs]
+        self.threads = [threading.Thread(target=job.run) for job in self.jobs]
+        self.threads[0].start()
+        wait_for(lambda: self.calls)
+        self.threads[1].start()
+        wait_for(lambda: self.tabs[1] in self.jobs[0].askers)
+
+    def job(self, tab):
+        job = Job("key", lambda job: self.under_way.do(job, self.work, lambda progress: progress.placement))
+        job.askers = (tab,)
+        return job
+
+    def work(self, job):
+        self.calls.append(job)
+        while not self.gate.wait(0.002) and job.on_placement("a", "looking", BEST):
+            pass
+        return "the best so far" if job.is_stopped else "outcome"
+
+    def end(self):
+        self.gate.set()
+        for thread in self.threads:
+            thread.join(20)
+        return [job.result for job in self.jobs]
+
+
+BEST = Progress("looking", 7, 0.5, 1.0, 9.0, "a placement")
+
+
+def test_two_visitors_who_ask_for_the_same_compute_it_once_and_both_see_how_far_it_is():
+    shared = Shared()
+    wait_for(lambda: shared.jobs[1].progress == BEST)
+    assert shared.end() == ["outcome", "outcome"] and len(shared.calls) == 1
+
+
+def test_a_closed_tab_does_not_end_what_another_visitor_waits_for():
+    shared = Shared()
+    shared.tabs[0].is_open = False
+    looks = shared.tabs[0].looks
+    wait_for(lambda: shared.tabs[0].looks > looks + 2)
+    assert shared.end() == ["outcome", "outcome"] and len(shared.calls) == 1
+
+
+def test_when_both_tabs_are_closed_the_shared_work_ends():
+    shared = Shared()
+    for tab in shared.tabs:
+        tab.is_open = False
+    wait_for(lambda: all(job.is_done for job in shared.jobs))
+    assert shared.jobs[0].is_stopped and len(shared.calls) == 1
+
+
+def test_where_the_first_visitor_presses_stop_the_other_begins_anew():
+    shared = Shared()
+    shared.jobs[0].stop()
+    wait_for(lambda: len(shared.calls) == 2)
+    assert shared.end() == ["the best so far", "outcome"]
+
+
+def test_the_other_visitor_who_presses_stop_has_the_best_so_far_and_the_first_goes_on():
+    shared = Shared()
+    wait_for(lambda: shared.jobs[1].progress == BEST)
+    shared.jobs[1].stop()
+    wait_for(lambda: shared.jobs[1].is_done)
+    assert not shared.jobs[0].is_done and shared.end() == ["outcome", "a placement"]
 
 
 def test_a_tab_counts_as_closed_some_seconds_after_its_connection_is_gone(monkeypatch):

@@ -49,7 +49,7 @@ class Job:
         best: the best so far in words, empty before there is any; progress: of a search, None before it reports.
         result: the result once there is one; problem: the sentence if it could not be done.
         is_done, is_stopped: whether it has ended, and whether it was asked to.
-        is_wanted: whether somebody still waits for it; asked again and again, so it must be cheap.
+        askers: who wait for it; it ends when the tabs of all of them are closed. None: somebody does in any case.
     """
 
     def __init__(self, key: str, work: Callable[[Job], Any], name: str = "This", lane: Lane = Lane.SEARCH) -> None:
@@ -59,10 +59,10 @@ class Job:
         self.result: Any = None
         self.problem: str | None = None
         self.is_stopped = False
-        self.is_wanted: Callable[[], bool] = lambda: True
+        self.askers: tuple[Presence, ...] | None = None
         self._work = work
         self._lock = threading.Lock()
-        self._has_begun = False
+        self._has_begun = self._has_searched = False
         self._ended = threading.Event()
 
     @property
@@ -75,46 +75,67 @@ class Job:
         self._ended.wait(seconds)
 
     def stop(self) -> None:
-        """Ask the work to end: what is done by then counts. What has not begun never begins."""
+        """Ask the work to end: what is done by then counts. What has not begun never begins.
+
+        The making of inputs cannot be asked: it ends unheard, and only the cache keeps what it makes.
+        """
         with self._lock:
             self.is_stopped = True
-            if not self._has_begun and not self.is_done:
+            if not self.is_done and (not self._has_begun or self.lane is Lane.INPUTS):
                 self.problem = self._stopped_too_soon()
                 self._ended.set()
+
+    def join(self, *askers: Presence) -> None:
+        """Note who waits for it too."""
+        with self._lock:
+            if self.askers is not None:
+                self.askers += askers
+
+    def leave(self, *askers: Presence) -> None:
+        """Note who no longer waits for it; when nobody does, it is stopped."""
+        with self._lock:
+            self.askers = tuple(asker for asker in self.askers or () if asker not in askers)
+        if not self.askers:
+            self.stop()
 
     def report(self, done: int, total: int, what: str) -> bool:
         """Note how far the work is; False means that it is to stop. For `on_point` of sweeps and capacity plans."""
         self.done, self.total, self.what = done, total, what
-        return self._goes_on()
+        return self.goes_on()
 
     def on_placement(self, name: str, phase: str, progress: Progress | None) -> bool:
         """Note how far a placement is, see planner.compare.OnProgress."""
         self.what, self.progress = phase, progress
-        # After a stop the best placement so far is still simulated, so only a search is told to end.
-        return self._goes_on() or progress is None
+        self._has_searched |= progress is not None
+        # After a stop the best placement of a search is still simulated.
+        return self.goes_on() or (progress is None and self._has_searched)
 
     def run(self) -> None:
         """Do the work and note how it ended; nothing is raised. Work that was stopped before is not begun."""
-        if not self._goes_on():
+        if not self.goes_on():
             return
         with self._lock:
             if self.is_done:
                 return
             self._has_begun = True
+        result = problem = None
         try:
-            self.result = self._work(self)
+            result = self._work(self)
         except InputError as error:
-            self.problem = str(error)
+            problem = str(error)
         except Cancelled:
-            self.problem = self._stopped_too_soon()
+            problem = self._stopped_too_soon()
         except Exception:
             log.exception("background work failed")
-            self.problem = OUR_FAULT
-        finally:
-            self._ended.set()
+            problem = OUR_FAULT
+        with self._lock:
+            if not self.is_done:
+                self.result, self.problem = result, problem
+                self._ended.set()
 
-    def _goes_on(self) -> bool:
-        if not self.is_stopped and not self.is_wanted():
+    def goes_on(self) -> bool:
+        """Whether the work is to go on: it was not stopped, and somebody waits for it."""
+        if self.askers is not None and not self.is_stopped and not any(asker.is_here() for asker in self.askers):
             self.stop()
         return not self.is_stopped
 
@@ -215,7 +236,7 @@ class Jobs:
 
     def submit(self, job: Job) -> None:
         """Queue a job that somebody else keeps; it too ends with the session."""
-        job.is_wanted = self._presence.is_here
+        job.askers = (self._presence,)
         shared_workers(job.lane).submit(self._visitor, job)
 
     def wait(self, jobs: Sequence[Job], seconds: float) -> None:
@@ -225,15 +246,15 @@ class Jobs:
             job.wait(max(until_s - time.monotonic(), 0.0))
 
     def keep_only(self, keys: Collection[str]) -> None:
-        """Stop and forget every job but these."""
+        """Leave and forget every job but these."""
         for key in [key for key in self.by_key if key not in keys]:
             self.forget(key)
 
     def forget(self, key: str) -> None:
-        """Stop a job, if there is one, and forget what it made."""
+        """Leave a job, if there is one, and forget what it made; it ends where nobody else waits for it."""
         job = self.by_key.pop(key, None)
         if job is not None:
-            job.stop()
+            job.leave(self._presence)
 
 
 @st.cache_resource(show_spinner=False)

@@ -20,6 +20,7 @@ from simulator.preparation import SIMULATING
 POLL_S = 0.25
 # Streamlit collects garbage after every look, which takes compiling, with its very many objects, most of its time.
 PREPARING_POLL_S = 3.0
+EARLIER = "Shown is the result of the earlier settings"
 
 
 def draw_progress(session: Session, answer: Answer) -> None:
@@ -37,12 +38,15 @@ def _draw_state(session: Session, answer: Answer) -> None:
                 "These settings cannot be simulated, see the message beside the control. Shown is the last result."
             )
         else:
-            st.info("Shown is the result of the earlier settings, until there is a new one.")
+            st.info(f"{EARLIER}, until there is a new one." if answer.is_under_way else f"{EARLIER}.")
     if answer.is_under_way:
         _draw_jobs(session, answer)
-    for entry in answer.waiting:
-        if entry.job is not None and entry.job.is_stopped and entry.job.is_done:
-            _draw_again(session, entry)
+    # Placements that wait for what arrives have one job.
+    stopped = {e.job.key: e for e in answer.waiting if e.job is not None and e.job.is_stopped and e.job.is_done}
+    for entry in stopped.values():
+        if entry.job.lane is Lane.INPUTS:
+            st.info(entry.problem)
+        _draw_again(session, entry)
     for entry in answer.shown:
         if entry.is_stopped and not entry.is_earlier:
             st.info(f"{plain(entry.section.name)} was stopped; its best placement so far is shown.")
@@ -54,7 +58,7 @@ def draw_nothing_yet(answer: Answer) -> None:
     if answer.problems:
         for sentence in answer.problems.values():
             st.error(sentence.replace("$", "\\$"))
-    elif not answer.is_under_way:
+    elif not answer.waiting:
         st.info("There is no placement to compare. Add one under Placements on the left.")
 
 
@@ -73,8 +77,10 @@ def _watch_preparation() -> None:
 
 
 def _draw_again(session: Session, entry: Answered | Pending) -> None:
-    st.button(f"Search {plain(entry.section.name)} again", key=f"again:{entry.section.name}", icon=":material/refresh:",
-              on_click=search_again, args=(session, entry))  # fmt: skip
+    is_inputs = entry.job is not None and entry.job.lane is Lane.INPUTS
+    label = "Make what arrives again" if is_inputs else f"Search {plain(entry.section.name)} again"
+    st.button(label, key=f"again:{entry.section.name}", icon=":material/refresh:", on_click=search_again,
+              args=(session, entry))  # fmt: skip
 
 
 def _draw_jobs(session: Session, answer: Answer) -> None:
@@ -82,9 +88,8 @@ def _draw_jobs(session: Session, answer: Answer) -> None:
     for job in session.jobs.unfinished():
         left, right = st.columns([5, 1], vertical_alignment="center")
         bars.append((left.empty(), job))
-        if job.lane is not Lane.INPUTS:
-            with right:
-                draw_stop(job, key=f"stop:{job.key}")
+        with right:
+            draw_stop(job, key=f"stop:{job.key}")
     st.fragment(_watch, run_every=POLL_S if is_prepared() else PREPARING_POLL_S)(answer, bars)
 
 

@@ -19,6 +19,8 @@ def draw_state(session: Session, answer: Answer) -> None:
         st.caption("Until this is mended the pages show the last scenario that could be simulated.")
     elif answer.is_under_way:
         st.info("This scenario is in force; it is being worked on, see Plan for the progress.")
+    elif answer.waiting:
+        st.info("This scenario is in force; the work on it was stopped, see Plan to take it up again.")
     elif answer.shown:
         st.success("This scenario is in force, and every page answers it.")
     else:

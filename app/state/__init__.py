@@ -21,6 +21,6 @@ The way through it, one module each:
 - `shelf`: its named versions, two of them together, and one as a file.
 
 Jobs (`app.background.jobs`) belong to the session, take fair turns with those of others in three lanes (inputs, quick,
-searches), and end with the tab;
+searches), and end with the tab; `app.background.shared` does once what several ask for at the same time;
 `app.background.slots` keeps one job and its last result for each part of a page.
 """

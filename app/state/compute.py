@@ -7,9 +7,11 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 
 from app.background.jobs import Job, Jobs, Lane
+from app.background.shared import UNDER_WAY
 from app.look import words
 from app.state.answer import Answer, Answered, Pending, was_stopped
 from app.state.cache import Cache
@@ -19,8 +21,8 @@ from planner import Inputs, PlacementOutcome, Scenario
 from planner.compare import OnProgress, evaluate, place
 from planner.scenario.inputs import build_cluster, build_inputs, build_models, build_serving, make_workload
 from planner.scenario.schema import PlacementSection
-from planner.search import SearchResult
-from simulator import InputError, Workload
+from planner.search import Progress, SearchResult
+from simulator import Cancelled, InputError, Schedule, Workload
 from simulator.catalogue import builtin_catalogue
 from simulator.traces import Trace
 
@@ -65,12 +67,12 @@ def answer(
     sections = [(section, hue_of(section.name)) for section in scenario.placements]
     inputs: Inputs | None = building.result
     if inputs is None:
-        problems = {"traffic": building.problem} if building.problem else {}
+        problems = {"traffic": building.problem} if building.problem and not building.is_stopped else {}
         waiting = [
             Pending(section, hue, key, building, building.problem)
             for (section, hue), key in zip(sections, keys.runs, strict=True)
         ]
-        return _earlier(last, scenario, problems, waiting, None if problems else building)
+        return _earlier(last, scenario, problems, waiting, None if building.problem else building)
     known = {entry.run_key: entry.outcome for entry in last.shown} if last else {}
     most = max(MAX_RESULTS // len(inputs.problem.workload), 1)
     _start(scenario.placements[:most], keys.runs, inputs, known, found, cache, jobs)
@@ -109,6 +111,20 @@ def outcome_of(
             return evaluate(placement, searched, inputs, on_progress)
     placement, found = place(section, inputs, on_progress)
     return evaluate(placement, found, inputs, on_progress)
+
+
+def _best_so_far(section: PlacementSection, progress: Progress, inputs: Inputs) -> PlacementOutcome:
+    """The best placement of a search that goes on for others, as if it had been stopped."""
+    assert section.search is not None and progress.placement is not None
+    if isinstance(progress.placement, Schedule):
+        # What is missing of a schedule is known at its end only.
+        raise Cancelled
+    placement = replace(progress.placement, name=section.name)
+    found = SearchResult(
+        section.search.algorithm, placement, progress.steps[-1].score, progress.seconds, progress.evaluations,
+        "cancelled", progress.steps,
+    )  # fmt: skip
+    return evaluate(placement, found, inputs)
 
 
 def renamed(outcome: PlacementOutcome, name: str) -> PlacementOutcome:
@@ -201,8 +217,11 @@ def _start(
                     cache.put(key, found)
             return found
 
+        def best(progress: Progress, section: PlacementSection = section) -> PlacementOutcome:
+            return _best_so_far(section, progress, inputs)
+
         lane = Lane.QUICK if key in searched or _is_quick(section, inputs) else Lane.SEARCH
-        started.append(jobs.start(key, work, section.name, lane))
+        started.append(jobs.start(key, partial(UNDER_WAY.do, work=work, best_so_far=best), section.name, lane))
     jobs.wait([job for job in started if job.lane is Lane.QUICK], PATIENCE_S)
 
 

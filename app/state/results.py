@@ -43,8 +43,8 @@ def answer_of(session: Session) -> Answer:
 
 
 def search_again(session: Session, entry: Answered | Pending) -> None:
-    """Forget a search that was stopped and what it brought, so that the next answer begins it anew."""
-    session.jobs.forget(entry.run_key)
+    """Forget what was stopped and what it brought, so that the next answer begins it anew."""
+    session.jobs.forget(entry.job.key if entry.job else entry.run_key)
     session.found.pop(entry.run_key, None)
     if session.answer is not None:
         session.answer = replace(

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from app.background.jobs import Job
 from app.state.keeping import Keeper, Keeping, begin_if_worth_it, shared_keeper
 from app.state.saved import TITLES, restore
 from app.state.session import Session
@@ -56,17 +55,12 @@ def _take_over(session: Session, other: Session) -> None:
     session.uploads.take_over(other.uploads)
     for key, job in list(other.jobs.by_key.items()):
         if not job.is_done:
-            _share(session, job)
+            job.join(session.presence)
             session.jobs.by_key[key] = job
     for area, slot in list(other.slots.items()):
         if slot.is_working:
-            _share(session, slot.job)
+            slot.job.join(session.presence)
             session.slots.setdefault(area, type(slot)()).job = slot.job
-
-
-def _share(session: Session, job: Job) -> None:
-    before = job.is_wanted
-    job.is_wanted = lambda: session.presence.is_here() or before()
 
 
 def keep_workspace(session: Session) -> None:
@@ -109,7 +103,7 @@ def reopen(session: Session, address: str) -> None:
         return
     for job in session.jobs.unfinished():
         if job not in fresh.jobs.all():
-            job.stop()
+            job.leave(session.presence)
     controls, refused, edition = session.controls, session.refused, session.edition
     vars(session).update(vars(fresh))
     session.controls, session.refused, session.edition = controls, refused + 1, edition + 1

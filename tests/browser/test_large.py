@@ -5,9 +5,9 @@ import time
 
 from playwright.sync_api import expect
 
+from app.panels.progress import EARLIER
 from tools.screenshots import wait_until_drawn
 
-EARLIER = "Shown is the result of the earlier settings"
 SOON_MS = 5_000
 
 
