@@ -10,9 +10,14 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from simulator.preparation import SIMULATING
 from tests.lookalikes import write_lookalikes
+
+# A loaded machine is slow, not wrong.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 # Workspaces are kept in a folder of their own, never in that of whoever runs the tests.
 WORKSPACES = tempfile.mkdtemp(prefix="planner-tests-")

@@ -4,8 +4,6 @@ import numpy as np
 
 from simulator.generation import Engine, EngineGroup, EngineLimits, GenerationProfile, TokenWorkload
 
-MILLISECOND = 1e-3
-
 
 def profile(scale=1.0, name="m", kv_bytes=1000.0, sharpness=1.5):
     return GenerationProfile(

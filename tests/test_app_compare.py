@@ -45,10 +45,6 @@ def written(at):
     return re.sub(r"\\(.)", r"\1", "\n".join(texts))
 
 
-def choose_rows(at, key, rows):
-    at.session_state[key] = {"selection": {"rows": rows, "columns": [], "cells": []}}
-
-
 def test_the_difference_and_the_pairs_are_those_of_the_comparison(shown):
     results = {r.name: r for r in compare(session(shown).scenario).results}
     first, second = results["Single-device replication"], results["8-stage groups"]

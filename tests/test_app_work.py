@@ -271,11 +271,18 @@ def test_visitors_take_turns_where_there_is_one_thread():
 
 
 def test_two_askers_of_one_key_compute_once():
-    cache, made, gate = Cache(100, lambda _: 1), [], threading.Barrier(4)
+    cache, made, came, gate = Cache(100, lambda _: 1), [], [], threading.Barrier(4)
+
+    def make():
+        # Only once every asker has seen that nothing is kept.
+        wait_for(lambda: len(came) == 4)
+        return made.append("once") or "value"
 
     def ask():
         gate.wait(20)
-        return cache.get("key", lambda: made.append(time.sleep(0.02)) or "value")
+        assert cache.peek("key") is None
+        came.append("here")
+        return cache.get("key", make)
 
     with ThreadPoolExecutor(4) as executor:
         assert [f.result() for f in [executor.submit(ask) for _ in range(4)]] == ["value"] * 4

@@ -33,7 +33,7 @@ def authors_loop(rate, cv, duration, seed):
     return times
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.floats(0.05, 30), st.floats(0.2, 8), st.floats(0.5, 60), st.integers(0, 2**31 - 1))
 def test_gamma_replays_the_authors_loop_to_the_last_digit(rate, cv, duration, seed):
     assert gamma_arrivals(rate, cv, duration, seed).tolist() == authors_loop(rate, cv, duration, seed)

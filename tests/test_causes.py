@@ -91,7 +91,7 @@ def same_share(text, count, of):
 SHARE = r"([<>]?[\d.]+\u00a0%)"
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(seed=st.integers(0, 100_000), repeat=st.sampled_from([1, 40]))
 def test_every_sentence_of_the_reasons_holds_of_the_raw_runs(seed, repeat):
     first, second = two_runs(seed, repeat)

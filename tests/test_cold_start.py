@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+import threading
 
 import pytest
 
@@ -146,18 +146,17 @@ def test_nothing_is_compiled_after_the_preparation():
 
 
 def test_waiting_can_be_given_up_and_work_is_done_once():
-    calls, released = [], []
+    calls, released = [], threading.Event()
 
     def work():
         calls.append(1)
-        while not released:
-            time.sleep(0.01)
+        assert released.wait(60)
 
     preparation = Preparation(work, 1)
     with pytest.raises(Cancelled):
         preparation.wait(lambda words: False)
     assert preparation.is_under_way and not preparation.is_ready
-    released.append(1)
+    released.set()
     preparation.wait()
     preparation.wait()
     assert preparation.is_ready and calls == [1]

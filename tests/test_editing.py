@@ -146,7 +146,7 @@ EDITS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(EDITS, max_size=12))
 def test_whatever_is_edited_fits_the_cluster_and_the_way_back_is_exact(edits):
     history, snapshots = [START], [holds(START)]
@@ -163,7 +163,7 @@ def test_whatever_is_edited_fits_the_cluster_and_the_way_back_is_exact(edits):
     assert [holds(placement) for placement in history] == snapshots
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(EDITS, max_size=6), NAMES, GROUPS, GROUPS)
 def test_moving_there_and_back_restores_who_sits_where(edits, name, source, target):
     placement = START

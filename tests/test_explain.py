@@ -94,7 +94,7 @@ def test_runs_of_different_requests_cannot_be_paired():
         paired_difference(run(ALONE, [0], [0]), run(ALONE, [1], [0]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), at_s=st.lists(st.floats(-1, 30), min_size=1, max_size=5))
 def test_idle_devices_are_those_without_a_stage_that_computes(seed, at_s):
     case_models, placement, workload = random_case(seed)
@@ -112,7 +112,7 @@ def test_idle_devices_are_those_without_a_stage_that_computes(seed, at_s):
             assert share == pytest.approx(1 - busy / devices, abs=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000))
 def test_parts_of_a_run_add_up_to_the_whole(seed):
     case_models, placement, workload = random_case(seed)

@@ -112,13 +112,19 @@ def test_shell_scripts_are_valid_and_run_nothing_but_their_commands(tmp_path):
     files = exported("vllm", SPANNING, SMALL_NODES)
     assert sorted(files) == ["node-0.sh", "node-1.sh", "routes.json"]
     tool = tmp_path / "vllm"
-    tool.write_text('#!/bin/bash\nprintf "%s\\0" "$CUDA_VISIBLE_DEVICES" "$@" > "$LOG/$$"\nsleep 0.3\n')
+    # The first that ends takes the others along, so each waits until all have begun.
+    tool.write_text(
+        '#!/bin/bash\nprintf "%s\\0" "$CUDA_VISIBLE_DEVICES" "$@" > "$LOG/$$"\n'
+        'while set -- "$LOG"/*; [ $# -lt "$ENGINES" ]; do sleep 0.01; done\n'
+    )
     tool.chmod(0o755)
     for name in ("node-0.sh", "node-1.sh"):
         (tmp_path / name).write_text(files[name])
         log = tmp_path / f"{name}.log"
         log.mkdir()
+        engines = str(len(vllm_commands(files[name])))
         environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "LOG": str(log), "NODE_0_HOST": "10.0.0.1"}
+        environment["ENGINES"] = engines
         subprocess.run(["bash", tmp_path / name], env=environment, check=True, timeout=20)
         seen = [path.read_bytes().decode().split("\0")[:-1] for path in log.iterdir()]
         assert len(seen) == len(vllm_commands(files[name]))

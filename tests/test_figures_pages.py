@@ -124,13 +124,6 @@ def test_a_request_that_is_not_there_is_named():
         gantt.describe_request(result, len(result.workload))
 
 
-def test_memory_bars_are_the_fullest_devices():
-    case = compared()
-    figure = placement.build_memory_figure(case.placements[1], case.models, case.cluster)
-    assert named(figure, "weights").x == pytest.approx([8.0, 8.0])
-    assert "hold too much" in placement.describe_memory(case.placements[1], case.models, Cluster(8, 7.0))
-
-
 def test_an_edit_is_shown_as_kept_dropped_and_added():
     case = compared()
     before = Placement((Group(4, 1, ("m0", "m1")), Group(4, 1, ("m2",))), "a")
@@ -293,14 +286,13 @@ def figures_of_a_run(models, placed, workload, theme):
         compare.build_differences_figure(figures, figures, theme), compare.build_moment_figure(result, now, theme),
         compare.build_paired_figure(pair_outcomes(result, result), ("a", "b"), theme),
         gantt.build_gantt_figure(result, spans, start_s, end_s + 1, theme),
-        placement.build_memory_figure(first, models, fits, theme),
         placement.build_change_figure(first, first, models, theme),
         trace.build_gaps_figure(workload.arrival_s, theme), trace.build_skew_figure(sources, theme),
         trace.build_share_curve_figure(sources, theme),
     ]  # fmt: skip
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.integers(0, 10_000), st.integers(1, 2), st.sampled_from((LIGHT, DARK)))
 def test_any_run_can_be_drawn_with_finite_layouts_and_every_title_without_nan(seed, epochs, theme):
     for figure in figures_of_a_run(*random_case(seed, epochs), theme):

@@ -78,7 +78,7 @@ def test_a_model_without_engine_is_unplaced():
     assert [STATUS[s] for s in result.status] == ["served", "unplaced"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(1000, 10**6))
 def test_tokens_and_blocks_are_conserved(seed):
     groups, workload, dispatch = random_case(seed, n=80)
@@ -106,7 +106,7 @@ def test_tokens_and_blocks_are_conserved(seed):
         first += len(group.engines)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10**6))
 def test_times_of_a_request_are_in_order(seed):
     groups, workload, dispatch = random_case(seed, n=60)

@@ -18,7 +18,7 @@ SERVINGS = st.builds(
 CASES = st.integers(0, 10_000).map(random_case)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(CASES, SERVINGS)
 def test_every_request_has_one_fate_that_agrees_with_its_times(case, serving):
     models, placement, workload = case
@@ -41,7 +41,7 @@ def test_every_request_has_one_fate_that_agrees_with_its_times(case, serving):
             assert serving.admission == "deadline"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(CASES, SERVINGS)
 def test_the_fates_add_up_in_total_by_model_and_by_group(case, serving):
     figures = measure(simulate(*case, serving))
@@ -54,7 +54,7 @@ def test_the_fates_add_up_in_total_by_model_and_by_group(case, serving):
     assert sum(g.fates.requests for g in figures.groups) == total.requests - total.unplaced
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(CASES, SERVINGS)
 def test_requests_of_one_group_never_overtake_without_batching(case, serving):
     if serving.max_batch_size > 1:
@@ -66,7 +66,7 @@ def test_requests_of_one_group_never_overtake_without_batching(case, serving):
         assert (np.diff(result.finish_s[mine]) >= 0).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.sampled_from(("testbed", "published")))
 def test_without_admission_an_endless_deadline_serves_everything(seed, preset):
     models, placement, workload = random_case(seed)
@@ -78,7 +78,7 @@ def test_without_admission_an_endless_deadline_serves_everything(seed, preset):
     assert (result.in_slo == placed).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.sampled_from(("testbed", "published")), st.floats(1.0, 4.0))
 def test_a_looser_deadline_serves_no_less_on_one_device_with_one_model(seed, preset, factor):
     """With one model and one queue nothing can go wrong by accepting more; with many it can (convoys)."""

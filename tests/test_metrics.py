@@ -66,7 +66,7 @@ def twin_timeline(result, edges):
     return queue / width, between / width, flight / width, highest
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.sampled_from((1, 4)), st.integers(1, 7))
 def test_timelines_match_the_twin(seed, batch, bins):
     result = simulate(*random_case(seed), serving_preset("testbed", max_batch_size=batch))
@@ -84,7 +84,7 @@ def test_timelines_match_the_twin(seed, batch, bins):
     assert timeline.rejected.sum() == (result.status == 2).sum()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.sampled_from((1, 4)), st.integers(1, 3))
 def test_stages_are_busy_when_their_spans_say_so_and_never_twice_at_once(seed, batch, epochs):
     models, placement, workload = random_case(seed, epochs)
@@ -187,7 +187,7 @@ def test_nobody_waits_in_a_pipeline_of_equal_stages_that_keeps_up():
     assert (group.max_queue, group.mean_queue, group.mean_queue_between_stages) == (0, 0, 0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.sampled_from((1, 4)))
 def test_waiting_in_the_queues_is_the_waiting_of_the_requests(seed, batch):
     result = simulate(*random_case(seed), serving_preset("testbed", max_batch_size=batch))
@@ -224,7 +224,7 @@ def test_groups_of_a_schedule_are_measured_while_they_hold():
     assert [round(g.utilization, 2) for g in figures.groups] == [0.5, 0.56]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 10_000), st.integers(1, 4), st.sampled_from((1, 4)), st.sampled_from(("testbed", "published")),
        st.sampled_from((0.0, 0.1)))  # fmt: skip
 def test_no_group_and_no_run_is_busy_for_more_than_its_time(seed, epochs, batch, preset, warmup_share):

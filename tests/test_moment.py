@@ -32,7 +32,7 @@ def test_a_moment_agrees_with_the_spans_request_by_request():
             assert sorted(expected) == list(computing)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.floats(0, 1), st.integers(1, 2), st.sampled_from((1, 4)))
 def test_every_accepted_request_is_in_one_place_at_any_moment(seed, share, epochs, max_batch_size):
     models, placement, workload = random_case(seed, epochs)

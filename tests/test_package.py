@@ -30,6 +30,12 @@ def test_the_packages_that_are_needed_are_those_that_are_pinned():
     assert sorted(needed) == sorted(re.findall(r"^([\w-]+)>=", run, re.MULTILINE))
 
 
+def test_the_package_and_its_command_have_the_name_that_the_readme_says():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (name,) = re.findall(r"`pip install \.` .*?`([\w-]+)`", (ROOT / "README.md").read_text())
+    assert project["name"] == name and list(project["scripts"]) == [name]
+
+
 def test_the_wheel_holds_the_packages_and_their_data(tmp_path):
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(ROOT)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

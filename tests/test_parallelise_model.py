@@ -88,7 +88,7 @@ def test_fewer_key_and_value_heads_than_devices_are_copied():
     ways=st.sampled_from([2, 4, 8]),
     batch=st.integers(1, 4),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_splitting_an_operator_never_makes_its_work_or_weights_grow(layers, heads, experts, ways, batch):
     a = small(layers=layers, heads=heads, hidden=heads * 64, experts=experts, top_k=min(2, experts))
     for operator in set(build_operators(a, batch)):
@@ -101,7 +101,7 @@ def test_splitting_an_operator_never_makes_its_work_or_weights_grow(layers, head
 
 
 @given(st.floats(1, 1e10), st.sampled_from([2, 4, 8, 16]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_an_all_reduce_moves_what_a_reduce_scatter_and_an_all_gather_move(total_bytes, ways):
     parts = sum(collective_s(kind, total_bytes, ways, V100) for kind in ("reduce_scatter", "all_gather"))
     latency_s = V100.software.collective_s * np.log2(ways)

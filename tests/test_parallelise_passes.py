@@ -44,7 +44,7 @@ def chains(draw):
 
 
 @given(chains())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_dynamic_program_finds_the_fastest_slowest_stage_of_all_cuts(case):
     latency, stages, hops, weights, limit = case
     allowed = [cut for cut in every_cut(len(latency), stages) if fullest(weights, cut) <= limit]
@@ -58,7 +58,7 @@ def test_the_dynamic_program_finds_the_fastest_slowest_stage_of_all_cuts(case):
 
 
 @given(chains())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_of_equally_fast_cuts_the_one_with_the_lightest_fullest_stage_is_taken(case):
     latency, stages, hops, weights, _ = case
     best = min(slowest(latency, cut, hops) for cut in every_cut(len(latency), stages))
@@ -96,7 +96,7 @@ def total_cost(pick, costs, resharding):
 
 
 @given(graphs())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_the_integer_program_finds_the_cheapest_choice_under_both_memory_limits(case):
     costs, resharding, weights, activations, limit, memory = case
 

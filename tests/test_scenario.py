@@ -89,14 +89,14 @@ def test_a_wrong_scenario_is_refused_with_line_key_and_rule(old, new, words):
     assert "mine.yaml" in str(error.value) and "\n" not in str(error.value)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=200)))
 def test_anything_but_a_scenario_is_refused_without_a_traceback(content):
     with pytest.raises(InputError):
         parse_scenario(content)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, len(EXAMPLE) - 1), st.text(max_size=3), st.integers(0, 5))
 def test_a_scenario_with_a_slip_of_the_pen_is_read_or_refused(at, inserted, removed):
     text = EXAMPLE[:at] + inserted + EXAMPLE[at + removed :]

@@ -110,7 +110,7 @@ def test_a_word_means_what_yaml_1_2_says(written, meant):
     assert parse_yaml(f"a: {written}", "here")[0] == {"a": meant}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(
     PLAIN,
     st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | PLAIN

@@ -49,7 +49,7 @@ def test_the_pool_keeps_the_best_and_spreads_over_ranks():
     assert len(pool.near_best(1e9, 10_000)) <= 2 * MAX_LAYOUTS
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(seed=st.integers(0, 1000))
 def test_a_choice_gives_up_no_more_than_it_may_and_says_what_it_saw(seed):
     problem = crowded(seed)

@@ -26,7 +26,7 @@ def middling(seed):
     return random_problem(seed, models=(4, 6), devices=(4, 6), requests=(300, 900))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=st.integers(0, 1000), limit=st.integers(1, 6_000), more=st.integers(1, 10_000))
 def test_a_longer_search_does_what_a_shorter_one_did_and_goes_on(seed, limit, more):
     problem = middling(seed)
@@ -38,7 +38,7 @@ def test_a_longer_search_does_what_a_shorter_one_did_and_goes_on(seed, limit, mo
     assert all(same[: len(short.steps) - 1])
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=st.integers(0, 1000), limit=st.integers(1, 8_000))
 def test_the_best_so_far_only_rises_and_is_what_is_answered(seed, limit):
     heard = []
@@ -51,7 +51,7 @@ def test_the_best_so_far_only_rises_and_is_what_is_answered(seed, limit):
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 1000), limit=st.integers(1, 50))
 def test_an_answer_holds_a_model_or_there_is_none(algorithm, seed, limit):
     problem = random_problem(seed, models=(2, 3), devices=(2, 3))

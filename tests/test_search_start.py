@@ -22,7 +22,7 @@ def random_start(problem, seed):
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 10_000), limit=st.integers(1, 300))
 def test_the_answer_never_scores_below_the_start(algorithm, seed, limit):
     problem = random_problem(seed, models=(2, 3), devices=(2, 3))

@@ -67,7 +67,7 @@ def token_of(content: bytes) -> str:
     return TOKEN_PREFIX + base64.urlsafe_b64encode(zlib.compress(content, 9)).decode().rstrip("=")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(scenarios())
 def test_a_scenario_survives_a_link(scenario):
     try:

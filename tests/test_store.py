@@ -14,7 +14,6 @@ from app.store.sql import SqlStore
 from app.store.transfer import export_file, import_file
 from tests.store_cases import MemoryStore, begin, sql_store
 
-KEYS = st.text(st.characters(codec="ascii", min_codepoint=33), min_size=1, max_size=9)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -140,7 +139,7 @@ def test_a_part_with_a_file_that_is_not_there_is_not_saved(store, workspace):
     assert missing.value.digests == ("0" * 64,) and store.load(workspace).parts == {}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(st.text(st.characters(codec="ascii", min_codepoint=33), min_size=1, max_size=9), VALUES), st.data()
 )
@@ -232,4 +231,4 @@ class SameAsInMemory(RuleBasedStateMachine):
 
 
 TestSameAsInMemory = SameAsInMemory.TestCase
-TestSameAsInMemory.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestSameAsInMemory.settings = settings(max_examples=60, stateful_step_count=25)

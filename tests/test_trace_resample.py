@@ -35,7 +35,7 @@ def bursty_events(seed: int, size: int = 400, sources: int = 5) -> Trace:
     return Trace("native", names, Events(arrival_s, source.astype(np.int32)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.lists(st.floats(1e-6, 1e4, allow_subnormal=False), min_size=2, max_size=30).filter(

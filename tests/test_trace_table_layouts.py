@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.errors import InputError
@@ -84,7 +84,7 @@ def written(rows, draw) -> tuple[bytes, Columns]:
     return (gzip.compress(data) if draw(st.booleans()) else data), columns
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(ROWS, st.data())
 def test_requests_written_in_any_layout_come_back_the_same(rows, data):
     table, columns = written(rows, data.draw)
@@ -102,10 +102,7 @@ def test_requests_written_in_any_layout_come_back_the_same(rows, data):
     assert again.sources == trace.sources
 
 
-DAMAGE = [b"", b'"', b",", b"\n", b"\xff", b"-", b"9e99"]
-
-
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(st.sampled_from([data for data in CLEAR.values() if isinstance(data, str)]), st.data())
 def test_a_damaged_table_is_read_or_refused_in_a_sentence(text, data):
     damaged = bytearray(text.encode())

@@ -43,7 +43,6 @@ def parquet(**columns) -> bytes:
     return buffer.getvalue()
 
 
-TWO = [(0.0, "a"), (1.5, "b")]
 CLEAR = {
     "timestamp,model in s": "timestamp,model\n1700000000.5,a\n1700000002,b\n",
     "ms": "timestamp,model\n1700000000000,a\n1700000001500,b\n",

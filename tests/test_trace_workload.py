@@ -230,7 +230,7 @@ def test_more_requests_than_can_be_simulated_are_refused_before_they_are_made():
         build_workload(events(np.arange(100.0), np.zeros(100)), ["x"], TraceOptions(rate_scale=1e6))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.floats(0, 1e4), st.integers(0, 4)), min_size=1, max_size=40),
     st.sampled_from(["stripe", "blocks"]),

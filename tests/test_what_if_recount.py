@@ -15,7 +15,7 @@ from simulator.metrics import counted_rows
 from tests.test_command_line import run
 from tests.twin import simulate_twin
 
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 GROUP = st.fixed_dictionaries(
     {"pp": st.sampled_from((1, 2, 3)), "tp": st.sampled_from((1, 2)),
      "models": st.lists(st.sampled_from(("m0", "m1", "m2")), max_size=3)}
@@ -137,7 +137,7 @@ def test_a_capacity_plan_has_confirmed_figures_or_sentences(scenario, target):
             assert answer.outcome.figures.total.slo_attainment >= target
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(scenarios(), st.sampled_from(("simulate", "plan", "capacity", "sweep")))
 def test_a_command_prints_figures_or_one_sentence(capsys, tmp_path_factory, scenario, command):
     file = tmp_path_factory.mktemp("scenario") / "s.yaml"

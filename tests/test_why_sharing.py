@@ -9,7 +9,6 @@ from planner.theory.queueing import (
     largest_alpha,
     largest_beta,
     most_tolerant_load,
-    one_queue_latency_s,
     pipeline_latency_s,
 )
 from planner.theory.two_models import serve_burst, serve_traffic, serve_with_memory
@@ -56,12 +55,12 @@ def test_the_largest_overheads_are_those_of_the_table():
 
 
 def test_a_queue_at_full_load_never_drains():
-    assert one_queue_latency_s(2.5, 0.4) == bursty_waiting_s(2.5, 0.4, 1) == np.inf
-    assert one_queue_latency_s(0.0, 0.4) == 0.4
+    assert dedicated_latency_s(2.5, 0.4, 1.0) == bursty_waiting_s(2.5, 0.4, 1) == np.inf
+    assert dedicated_latency_s(0.0, 0.4, 1.0) == 0.4
 
 
 def test_a_poisson_queue_waits_as_kingman_says():
-    assert bursty_waiting_s(1.5, 0.4, 1) == pytest.approx(one_queue_latency_s(1.5, 0.4) - 0.4)
+    assert bursty_waiting_s(1.5, 0.4, 1) == pytest.approx(dedicated_latency_s(1.5, 0.4, 1.0) - 0.4)
 
 
 def test_sharing_wins_while_memory_is_scarce_and_not_when_every_device_holds_every_model():

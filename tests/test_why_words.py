@@ -28,7 +28,7 @@ SLIDERS = {
 }  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(count=st.integers(1, 8), hop=st.integers(0, 60), turn=st.sampled_from([(0,), (0, 1)]))
 def test_the_sentence_of_a_burst_names_who_is_faster_and_by_how_much(count, hop, turn):
     both = serve_burst(count, hop / 100, turn)
@@ -41,7 +41,7 @@ def test_the_sentence_of_a_burst_names_who_is_faster_and_by_how_much(count, hop,
     assert slow > fast and float(times) == pytest.approx(slow / fast, abs=0.006)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(**SLIDERS)
 def test_the_sentence_of_traffic_claims_no_winner_that_the_run_cannot_tell(rate, cv, share, alpha):
     both = serve_traffic(rate, cv, share, alpha, duration_s=1500)
@@ -59,7 +59,7 @@ def test_the_sentence_of_traffic_claims_no_winner_that_the_run_cannot_tell(rate,
             assert float(times[1]) == pytest.approx(slow / fast, abs=0.006) and float(times[1]) > 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(**SLIDERS)
 def test_the_simulated_waiting_is_compared_with_kingmans_formula(rate, cv, share, alpha):
     chosen = Settings(rate, cv, share, alpha)

@@ -45,7 +45,7 @@ def test_most_wait_when_the_last_of_a_burst_has_come():
     assert most_waiting_at_s(result, 10, 20) == 10
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000))
 def test_at_no_time_more_requests_wait_than_when_most_wait(seed):
     models, placement, workload = random_case(seed)

@@ -1,4 +1,4 @@
-"""Figures of the placement page: memory of every group, and what an edit changed."""
+"""The figure of the placement page that shows what an edit changed."""
 
 from __future__ import annotations
 
@@ -11,59 +11,10 @@ from app.figures.drawing import empty_figure, hover_name, name_rows, new_figure,
 from app.look import words
 from app.look.theme import LIGHT, Theme, placement_style
 from planner.by_hand.editing import aligned
-from simulator import Cluster, Model, Placement
-from simulator.placement import group_weight_gib
+from simulator import Model, Placement
 
-MOST_GROUPS = 64
 MOST_MODELS = 80
 _KEPT, _DROPPED, _ADDED = 1, 2, 3
-
-
-def build_memory_figure(
-    placement: Placement, models: Sequence[Model], cluster: Cluster, theme: Theme = LIGHT, hue: int = 0
-) -> go.Figure:
-    """Weights on the fullest device of every group against what a device may hold; the fullest MOST_GROUPS groups.
-
-    hue: the number of the placement's hue.
-    """
-    if not placement.groups:
-        return empty_figure(theme, "The placement has no groups, so no weights are held.")
-    used_gib = _fullest_gib(placement, models)
-    shown = np.sort(np.argsort(-used_gib, kind="stable")[:MOST_GROUPS])
-    figure = new_figure(theme, describe_memory(placement, models, cluster), 60 + 20 * shown.size, "memory")
-    style = placement_style(hue, theme)
-    replicas = np.array([len(placement.groups[g].models) for g in shown])
-    sizes = np.array([words.group_size(placement.groups[g].pp, placement.groups[g].tp) for g in shown], dtype=object)
-    figure.add_bar(
-        x=used_gib[shown], y=np.arange(shown.size), orientation="h", name="weights", marker={"color": style.colour},
-        customdata=np.column_stack((replicas, sizes)),
-        hovertemplate="%{y}: %{x:.2f} GiB for %{customdata[0]} models<br>%{customdata[1]}<extra></extra>",
-    )  # fmt: skip
-    figure.add_vline(x=cluster.memory_gib, line={"color": theme.text, "width": 1, "dash": "dot"})
-    figure.add_annotation(
-        x=cluster.memory_gib, y=1, yref="paper", yanchor="bottom", text=f"limit {words.gib(cluster.memory_gib)}"
-    )
-    figure.update_xaxes(
-        title_text="weights on the fullest device (GiB)", range=[0, 1.06 * max(cluster.memory_gib, used_gib.max())]
-    )
-    name_rows(figure, [words.numbered("group", g) for g in shown])
-    return figure
-
-
-def describe_memory(placement: Placement, models: Sequence[Model], cluster: Cluster) -> str:
-    """The alt text: the fullest group and whether everything fits."""
-    used_gib = _fullest_gib(placement, models)
-    if not used_gib.size:
-        return "No group holds weights"
-    fullest = np.flatnonzero(used_gib >= used_gib.max() - 1e-6)
-    over = int(np.sum(used_gib > cluster.memory_gib + 1e-6))
-    who = (
-        f"{words.numbered('group', fullest[0]).capitalize()} is"
-        if fullest.size == 1
-        else f"{words.plural(fullest.size, 'group')} are"
-    )
-    sentence = f"{who} the fullest with {words.gib(used_gib.max())} of {words.gib(cluster.memory_gib)}"
-    return sentence + (f"; {words.plural(over, 'group')} {'holds' if over == 1 else 'hold'} too much" if over else "")
 
 
 def build_change_figure(
@@ -127,11 +78,6 @@ def describe_change(before: Placement, after: Placement) -> str:
     if before.devices != after.devices:
         sentence += f", {words.count_difference(after.devices, before.devices)} devices"
     return sentence
-
-
-def _fullest_gib(placement: Placement, models: Sequence[Model]) -> np.ndarray:
-    by_name = {model.name: model for model in models}
-    return np.array([max(group_weight_gib(group, by_name), default=0.0) for group in placement.groups])
 
 
 def _membership(placement: Placement, models: Sequence[Model], groups: int) -> np.ndarray:

@@ -27,8 +27,6 @@ MAX_CANDIDATES = 32
 FIRST_DAYS, MORE_DAYS = 8, 24
 # A run of a whole day costs several evaluations, most of which are given up early; together below a tenth of the time.
 EVALUATIONS_PER_RUN = 150
-# Of a time limit, once a round of improvement is over.
-CHOICE_SHARE = 0.1
 # Beyond the seeds of days to plan for and to test on.
 FIRST_SEED = 7 * SEEDS_PER_SEARCH // 10
 

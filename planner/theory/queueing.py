@@ -11,11 +11,6 @@ import math
 from scipy.optimize import minimize_scalar
 
 
-def one_queue_latency_s(rate_per_s: float, service_s: float) -> float:
-    """Mean latency of an M/D/1 queue: D + l D^2 / (2 (1 - l D)); inf from full load on."""
-    return service_s + _waiting_s(rate_per_s, service_s)
-
-
 def dedicated_latency_s(rate_per_s: float, latency_s: float, share: float = 0.5) -> float:
     """Mean latency with a device for each model, W_simple.
 
