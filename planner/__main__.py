@@ -13,6 +13,7 @@ from planner.commands.interrupt import INTERRUPTED
 from planner.version import VERSION
 
 COMMANDS = {
+    "recommend": "which placement to use, how many devices reach a target, what a lost node costs, what limits",
     "simulate": "run every placement that is given or searched",
     "plan": "run the searches",
     "capacity": "fewest devices that reach a target, per algorithm",

@@ -7,6 +7,7 @@ files) holds plain numbers instead.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from simulator.intervals import share_interval
 
@@ -145,9 +146,14 @@ def numbered(what: str, *indices: int) -> str:
     what: a key of FIRST_NUMBER.
     """
     numbers = [str(index + FIRST_NUMBER[what]) for index in indices]
-    if len(numbers) == 1:
-        return f"{what} {numbers[0]}"
-    return f"{what}s {', '.join(numbers[:-1])} and {numbers[-1]}"
+    return f"{what}{'s' if len(numbers) > 1 else ''} {join(numbers)}"
+
+
+def join(parts: Sequence[str]) -> str:
+    """An enumeration: "a", "a and b", "a, b and c"."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
 def points_difference(value: float, other: float) -> str:

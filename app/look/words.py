@@ -20,6 +20,7 @@ from simulator.words import (
     gib,
     half_width,
     interval,
+    join,
     number,
     numbered,
     plural,
@@ -92,13 +93,6 @@ def search_took(seconds: float, evaluations: int, best_after_s: float | None) ->
     """What a search took, and when it had what it found: "searched for 11 s, 300 placements tried, ..."."""
     first = f"searched for {span(seconds)}, {plural(evaluations, 'placement')} tried"
     return first if best_after_s is None else f"{first}, the best after {span(best_after_s)}"
-
-
-def join(parts: Sequence[str]) -> str:
-    """An enumeration: "a", "a and b", "a, b and c"."""
-    if len(parts) < 2:
-        return "".join(parts)
-    return ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
 def group_size(pp: int, tp: int) -> str:

@@ -14,8 +14,8 @@ from planner.scenario.schema import PlacementSection, Scenario
 from planner.what_if.climb import Climb
 from planner.what_if.faults import Fault, fault_what_if
 from planner.what_if.plan import CapacityPlan, Tried
-from planner.what_if.points import STOPPED, Evaluator, OnPoint, Point, PointResult, check_sections
-from simulator import Cancelled, Cluster, InputError, Profile, Schedule
+from planner.what_if.points import STOPPED, Evaluator, OnPoint, Point, PointResult, Values, check_sections
+from simulator import Cancelled, Cluster, InputError, Profile, Schedule, words
 from simulator.schema import MAX_DEVICES
 
 HEADROOM_LIMIT = 16.0
@@ -60,8 +60,9 @@ def find_capacity(
 
     A placement for n devices also runs on more, so every search begins with the best placement of a smaller number
     (see Climb) and attainment never falls with devices. The number one step below the answer has been tried, unless
-    it is below the range. Searches are heuristics: the answer is the fewest devices for which one was found, not a
-    proof that fewer cannot do; the attainment is that of the traffic planned for.
+    it is below the range or excluded: no placement can reach the target with it, by the upper bound of the searches.
+    Searches are heuristics: the answer is the fewest devices for which one was found, and only what is excluded is
+    proven not to do; the attainment is that of the traffic planned for.
 
     Args:
         scenario: its searched placements unless `sections` are given.
@@ -83,8 +84,8 @@ def find_capacity(
             f"Devices from {lowest} to {highest} in steps of {step} are asked for; 1 <= lowest <= highest <= "
             f"{MAX_DEVICES} and a step of at least 1 are allowed."
         )
-    finder = _Finder(Evaluator(scenario, read, profiles), target, on_point, executor)
-    climbs = [Climb(section, target, lowest, highest, step, confident) for section in sections]
+    finder = Finder(Evaluator(scenario, read, profiles), target, on_point, executor)
+    climbs = [finder.begin(section, lowest, highest, step, confident) for section in sections]
     finder.climb(climbs)
     plans = [finder.plan(climb) for climb in climbs]
     plans.sort(key=lambda p: (p.devices is None, p.devices or 0, -p.best.slo_attainment if p.best else 0.0))
@@ -97,14 +98,36 @@ def check_target(target: float) -> None:
         raise InputError(f"The target is {target:g}; a share above 0 and up to 1 is allowed, for example 0.99.")
 
 
-class _Finder:
-    """Evaluates for all climbs, and then what there is to say about each answer, until it is stopped."""
+class Finder:
+    """Evaluates for all climbs, and then what there is to say about each answer, until it is stopped.
+
+    Several questions about one scenario may share one: what it evaluates begins with what it is given.
+    """
 
     def __init__(
         self, evaluator: Evaluator, target: float, on_point: OnPoint | None, executor: Executor | None
     ) -> None:
         self.evaluator, self.target, self.on_point, self.executor = evaluator, target, on_point, executor
         self.stopped = False
+
+    def begin(
+        self,
+        section: PlacementSection,
+        lowest: int,
+        highest: int,
+        step: int = 1,
+        confident: bool = False,
+        fixed: Values = (),
+        begin: Sequence[PointResult] = (),
+    ) -> Climb:
+        """A climb that passes over the numbers of devices that are excluded; see Climb for the arguments."""
+        excluded = 0
+        try:
+            if self._goes_on(f"{section.name}: which numbers of devices are excluded"):
+                excluded = self.evaluator.most_excluded(section, self.target, highest, fixed)
+        except Cancelled:
+            self.stopped = True
+        return Climb(section, self.target, lowest, highest, step, confident, excluded, fixed, begin)
 
     def climb(self, climbs: Sequence[Climb]) -> None:
         """Find the answers, or as much of them as is known when the work is stopped."""
@@ -152,6 +175,7 @@ class _Finder:
             faults=faults,
             tried=tuple(Tried(n, r.slo_attainment, r.half_width, r.reason, r.remark) for n, r in curve.items()),
             settled=climb.is_settled,
+            excluded=climb.excluded,
             reasons=reasons,
         )
 
@@ -167,6 +191,8 @@ class _Finder:
         best = max(known, key=climb.merit)
         if climb.merit(best) < 0:
             return "There are too few requests for a 95 % interval, so nobody can be sure of the target."
+        if climb.excluded >= max(curve):
+            return f"No placement can reach the target with up to {words.plural(max(curve), 'device')}."
         return f"No number of devices tried reaches the target; the most were {max(curve)}."
 
     def _headroom(
@@ -216,6 +242,11 @@ class _Finder:
             self.stopped = True
             reasons["faults"] = STOPPED
             return ()
+
+    def _goes_on(self, doing: str) -> bool:
+        if not self.stopped and self.on_point is not None and self.on_point(0, 0, doing) is False:
+            self.stopped = True
+        return not self.stopped
 
     def _watch_faults(self, name: str):
         if self.on_point is None:

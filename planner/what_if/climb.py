@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from planner.scenario.schema import PlacementSection
-from planner.what_if.points import Point, PointResult
+from planner.what_if.points import Point, PointResult, Values
 
 
 class Climb:
@@ -13,20 +15,38 @@ class Climb:
     before are halved. Each begins with the placement of the largest smaller number that failed. So which numbers are
     tried, and what each begins with, follows from the outcomes alone, whatever range is asked for: numbers above the
     range are taken to reach the target, numbers below it to fail (those of the first climb are tried all the same,
-    as something to begin with).
+    as something to begin with). Numbers with which no placement can reach the target are not tried, except the last
+    of the range where all are such.
+
+    Args:
+        excluded: the most devices that are known not to do, whatever the placement.
+        fixed: values of other axes that all points have. begin: results of other points, whose placements are begun
+            with as well, where they fit.
 
     Attributes:
         section: what is placed. results: by number of devices.
     """
 
     def __init__(
-        self, section: PlacementSection, target: float, lowest: int, highest: int, step: int, confident: bool
+        self,
+        section: PlacementSection,
+        target: float,
+        lowest: int,
+        highest: int,
+        step: int = 1,
+        confident: bool = False,
+        excluded: int = 0,
+        fixed: Values = (),
+        begin: Sequence[PointResult] = (),
     ) -> None:
         self.section, self.target, self.confident = section, target, confident
         self.results: dict[int, PointResult] = {}
         self._lowest, self._highest, self._step = lowest, highest, step
         self._first = lowest - step * ((lowest - 1) // step)
-        self._fails, self._reaches = -1, None
+        self.excluded, self._fixed, self._begin = excluded, fixed, list(begin)
+        last = (highest - self._first) // step
+        self._fails = max(min((excluded - self._first) // step, last - 1), -1)
+        self._reaches: int | None = None
         self._next: int | None = None
         self._go_on()
 
@@ -53,9 +73,10 @@ class Climb:
         return self._point(self._number(self._next))
 
     def begins_with(self) -> list[PointResult]:
-        """The evaluated point whose placement the next one begins with."""
+        """The evaluated points with whose placements the next one begins."""
         smaller = [n for n in self.results if n < self._number(self._next) and self.results[n].outcome is not None]
-        return [self.results[max(smaller)]] if smaller else []
+        given = [result for result in self._begin if result.outcome is not None]
+        return [self.results[max(smaller)], *given] if smaller else given
 
     def take(self, result: PointResult) -> None:
         """Note what `next_point` gave."""
@@ -104,4 +125,4 @@ class Climb:
         return self._first + at * self._step
 
     def _point(self, devices: int) -> Point:
-        return Point(self.section, (("devices", float(devices)),))
+        return Point(self.section, (("devices", float(devices)), *self._fixed))

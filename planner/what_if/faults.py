@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,12 +36,13 @@ def fault_what_if(
     problem: Problem,
     warmup_s: float = 0.0,
     on_progress: Callable[[int, int], bool | None] | None = None,
+    kinds: Collection[str] = ("device", "node"),
 ) -> tuple[Fault, ...]:
     """Attainment when any one device, or any one node, dies before the traffic begins (nothing is moved).
 
     Faults of devices come first, one for each group, then those of nodes that hold a group.
 
-    on_progress: see `simulate`; raises Cancelled if it returned False.
+    on_progress: see `simulate`; raises Cancelled if it returned False. kinds: which faults are asked for.
     """
     first = np.cumsum([0] + [group.devices for group in placement.groups])
     per_node = problem.cluster.devices_per_node
@@ -53,6 +54,7 @@ def fault_what_if(
             if first[g] < (node + 1) * per_node and first[g + 1] > node * per_node
         )
         faults.append(("node", node, per_node, gone))
+    faults = [fault for fault in faults if fault[0] in kinds]
     attained: dict[tuple[int, ...], tuple[float, tuple[str, ...]]] = {}
     for *_, gone in faults:
         if gone not in attained:

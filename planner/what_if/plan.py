@@ -44,6 +44,8 @@ class CapacityPlan:
             attainment never falls. Numbers below the range asked for are those that others began with.
         settled: whether fewer devices are known not to do: False where the work was stopped, or where a search for
             fewer was cut short before it had a placement.
+        excluded: with up to so many devices no placement reaches the target, by the upper bound of the searches; 0
+            where none is excluded.
         reasons: by key of the JSON document, why a value is absent or in what it is incomplete, a sentence.
     """
 
@@ -58,6 +60,7 @@ class CapacityPlan:
     faults: tuple[Fault, ...]
     tried: tuple[Tried, ...]
     settled: bool = True
+    excluded: int = 0
     reasons: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -73,6 +76,7 @@ class CapacityPlan:
             "target": self.target,
             "devices": self.devices,
             "settled": self.settled,
+            "excluded_devices": self.excluded,
             "usd_per_hour": self.usd_per_hour,
             "headroom_rate_scale": self.headroom,
             "limiting_model": self.limiting_model and dict(zip(("name", "missed"), self.limiting_model, strict=True)),

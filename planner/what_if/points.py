@@ -14,18 +14,25 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from planner.compare import PlacementOutcome, evaluate, place
-from planner.scenario.inputs import Inputs, TraceReader, build_inputs, read_scenario_trace
-from planner.scenario.schema import PlacementSection, Scenario
-from planner.search import NoPlacement, find_algorithm
+from planner.scenario.inputs import Inputs, TraceReader, build_inputs, make_workload, read_scenario_trace
+from planner.scenario.schema import PlacementSection, Scenario, WorkloadSection
+from planner.search import SEARCHING, NoPlacement, find_algorithm, upper_bound
 from planner.what_if.variation import vary, with_own_deadlines
-from simulator import Cancelled, InputError, Placement, Profile, words
+from simulator import Cancelled, InputError, Placement, Profile, Workload, words
 from simulator.intervals import known_interval
+from simulator.traces import Trace
 
 # Called with (points done, points in all, what was done last) whenever a point is done and at least every POLL_S;
 # returning False stops.
 OnPoint = Callable[[int, int, str], bool | None]
 POLL_S = 0.1
 STOPPED = "The work was stopped before this was computed."
+# So many different workloads are kept: points that differ in the cluster only share one.
+_KEPT_WORKLOADS = 4
+# A schedule may hold more models than fit at once, one after the other, so no bound holds for it.
+_REPLANNING = ("clockwork",)
+
+Values = tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Point:
     """What is to be evaluated: a placement section, and the values of the varied axes."""
 
     section: PlacementSection
-    values: tuple[tuple[str, float], ...]
+    values: Values
 
     @property
     def key(self) -> tuple:
@@ -100,6 +107,8 @@ class Evaluator:
         self._stop = threading.Event()
         trace = (read or read_scenario_trace)(scenario) if scenario.workload.trace is not None else None
         self._read: TraceReader = lambda _: trace
+        self._made: dict[str, tuple[Workload, tuple[str, ...]]] = {}
+        self._lock = threading.Lock()
 
     def stop(self) -> None:
         """Ask running evaluations to stop."""
@@ -118,7 +127,7 @@ class Evaluator:
         if self._stop.is_set():
             raise Cancelled
         try:
-            inputs = self._inputs(point)
+            inputs = self.inputs(point.values)
             outcome = self._outcome(point.section, inputs, [r.outcome for r in harder if r.outcome is not None])
         except NoPlacement as nothing:
             result = PointResult(point, None, str(nothing), undecided=nothing.stop_reason != "done")
@@ -136,15 +145,57 @@ class Evaluator:
         """False after `stop`: what long computations ask."""
         return not self._stop.is_set()
 
-    def _inputs(self, point: Point) -> Inputs:
+    def inputs(self, values: Values = ()) -> Inputs:
+        """The scenario with these values of the axes, built; raises InputError."""
         scenario = self.scenario
-        for axis, value in point.values:
+        for axis, value in values:
             scenario = vary(scenario, axis, value)
-        inputs = build_inputs(scenario, self._read, self.profiles)
-        if "slo_scale" in dict(point.values) and inputs.problem.workload.slo_s is not None:
-            before = build_inputs(self.scenario, self._read, self.profiles).problem.models
+        inputs = build_inputs(scenario, self._read, self.profiles, self._requests)
+        if "slo_scale" in dict(values) and inputs.problem.workload.slo_s is not None:
+            before = build_inputs(self.scenario, self._read, self.profiles, self._requests).problem.models
             inputs = replace(inputs, problem=with_own_deadlines(inputs.problem, before))
         return inputs
+
+    def most_excluded(self, section: PlacementSection, target: float, highest: int, values: Values = ()) -> int:
+        """The most devices, up to `highest`, with which no placement reaches the target; 0 if none is excluded.
+
+        That is by the upper bound of `planner.search`, so it is certain, and a search below is in vain. `values`: of
+        other axes. Raises Cancelled after `stop`.
+        """
+        searched = section.search is not None and section.search.algorithm not in _REPLANNING
+        # The bound is of all requests, the figures may leave some out.
+        if not searched or self.scenario.workload.warmup_s > 0:
+            return 0
+        SEARCHING.wait(lambda _: self.watch())
+        low, high = 0, highest + 1
+        while high - low > 1:
+            if self._stop.is_set():
+                raise Cancelled
+            devices = (low + high) // 2
+            if self._is_excluded((("devices", float(devices)), *values), target):
+                low = devices
+            else:
+                high = devices
+        return low
+
+    def _is_excluded(self, values: Values, target: float) -> bool:
+        try:
+            return upper_bound(self.inputs(values).problem).attainment < target
+        except InputError:
+            # No model fits so few devices.
+            return True
+
+    def _requests(
+        self, section: WorkloadSection, names: Sequence[str], trace: Trace | None
+    ) -> tuple[Workload, tuple[str, ...]]:
+        key = section.model_dump_json()
+        with self._lock:
+            made = self._made.get(key)
+        if made is None:
+            made = make_workload(section, names, trace)
+            with self._lock:
+                self._made = dict([*self._made.items(), (key, made)][-_KEPT_WORKLOADS:])
+        return made
 
     def _outcome(
         self, section: PlacementSection, inputs: Inputs, harder: Sequence[PlacementOutcome]

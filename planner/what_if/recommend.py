@@ -1,0 +1,297 @@
+"""Recommend a plan: the placement to use, how many devices reach the target, what a lost node costs, what limits.
+
+The answer gets better in place: `on_step` is told what is known by now, from the simple placements, which take
+milliseconds, to the number of devices that bears the loss of a node. What one search finds, the next begins with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from planner.compare import OnProgress, PlacementOutcome, evaluate, outcome_json, place, placement_section
+from planner.scenario.inputs import Inputs, TraceReader
+from planner.scenario.schema import PlacementSection, Scenario
+from planner.search import Bound, NoPlacement, Progress, upper_bound
+from planner.what_if.capacity import Finder, check_target
+from planner.what_if.climb import Climb
+from planner.what_if.faults import Fault
+from planner.what_if.plan import CapacityPlan
+from planner.what_if.points import STOPPED, Evaluator, Point, PointResult, attained
+from planner.what_if.spare import SparePlan, find_spare, worst_node
+from simulator import Cancelled, InputError, Placement, Profile, words
+from simulator.schema import MAX_DEVICES
+
+FOUND, REPLICATED, GROUPED = "found", "replicated", "grouped"
+REPLICATION = PlacementSection(name="Replication", search={"algorithm": "selective_replication"})
+# Every search ends after so many placements, so that the plan is the same everywhere; the time is for large cases.
+EVALUATIONS, TIME_LIMIT_S = 1_500, 10.0
+# Group sizes that are tried on other numbers of devices: the best ones on those that are there.
+MOST_SIZES = 2
+# Of the devices that are there, up to so many times as many are tried.
+MOST_TIMES = 4
+# Called with what is known, what is being done, and how far a search is; returning False stops.
+OnStep = Callable[["Recommendation", str, Progress | None], bool | None]
+
+
+@dataclass(frozen=True)
+class Needed:
+    """How many devices a simple placement needs for the target: None with its reason; settled as in CapacityPlan."""
+
+    name: str
+    devices: int | None
+    settled: bool
+    reason: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Recommendation:
+    """What is known by now of the plan; `reasons` says of what is absent why, by the name of the attribute.
+
+    Attributes:
+        target: SLO attainment, 0..1. devices, per_node, usd_per_device_hour: of the scenario's cluster. models: how
+            many.
+        outcomes: on that cluster, by FOUND (AlpaServe's), REPLICATED and GROUPED (the best with one size of groups).
+        bound: what no placement on that cluster can pass.
+        plan: the fewest devices with a placement that reaches the target, as a capacity plan (AlpaServe's search).
+        needed: the same for the simple placements.
+        spare: the fewest whole nodes that keep the target without any one of them.
+        complete: whether all was done.
+    """
+
+    target: float
+    devices: int
+    per_node: int
+    usd_per_device_hour: float
+    models: int
+    outcomes: Mapping[str, PlacementOutcome] = field(default_factory=dict)
+    bound: Bound | None = None
+    plan: CapacityPlan | None = None
+    needed: tuple[Needed, ...] = ()
+    spare: SparePlan | None = None
+    complete: bool = False
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def best(self) -> PlacementOutcome | None:
+        """The placement that meets most on the scenario's cluster; the searched one among equals."""
+        known = [self.outcomes[role] for role in (FOUND, GROUPED, REPLICATED) if role in self.outcomes]
+        return max(known, key=attained, default=None)
+
+    @property
+    def worst_node(self) -> Fault | None:
+        """The node of the plan whose loss costs most."""
+        return worst_node(self.plan.faults) if self.plan is not None else None
+
+    def to_json(self) -> dict:
+        """The document of `recommend --json`, without its sentences; what is absent is null with its reason."""
+        return {
+            "target": self.target,
+            "devices": self.devices,
+            "complete": self.complete,
+            "placements": {role: _placed(self.outcomes.get(role)) for role in (FOUND, GROUPED, REPLICATED)},
+            "bound": None if self.bound is None else self.bound.attainment,
+            "bound_reason": None if self.bound is None else self.bound.reason,
+            "plan": None if self.plan is None else self.plan.to_json(),
+            "needed": [
+                {"name": n.name, "devices": n.devices, "settled": n.settled, "reason": n.reason} for n in self.needed
+            ],
+            "spare": None if self.spare is None else self.spare.to_json(),
+            "reasons": dict(self.reasons),
+        }
+
+
+def _placed(outcome: PlacementOutcome | None) -> dict | None:
+    if outcome is None:
+        return None
+    section = placement_section(outcome.placement).model_dump(mode="json", exclude_none=True, exclude={"name"})
+    return outcome_json(outcome) | section
+
+
+def found_section(evaluations: int = EVALUATIONS, time_limit_s: float = TIME_LIMIT_S) -> PlacementSection:
+    """AlpaServe's search as the recommendation runs it."""
+    search = {"algorithm": "alpaserve", "max_evaluations": evaluations, "time_limit_s": time_limit_s}
+    return PlacementSection(name="AlpaServe", search=search)
+
+
+def size_section(pp: int, tp: int) -> PlacementSection:
+    """Groups of one size for all."""
+    cut = f"{pp} stages" if tp == 1 else f"{tp} devices" if pp == 1 else f"{pp} stages of {tp} devices"
+    return PlacementSection(name=f"Groups of {cut}", search={"algorithm": "uniform", "pp": pp, "tp": tp})
+
+
+def recommend(
+    scenario: Scenario,
+    target: float = 0.99,
+    on_step: OnStep | None = None,
+    read: TraceReader | None = None,
+    profiles: Mapping[str, Profile] | None = None,
+    search: PlacementSection | None = None,
+    highest: int | None = None,
+) -> Recommendation:
+    """The plan for a scenario; its own placements do not matter.
+
+    Args:
+        target: SLO attainment, 0..1. on_step: see OnStep. read, profiles: see build_inputs.
+        search: in place of `found_section()`. highest: the most devices that are tried, by default MOST_TIMES as many
+            as there are.
+
+    Raises:
+        InputError: the scenario cannot be built, or no model fits its cluster in any way.
+    """
+    check_target(target)
+    evaluator = Evaluator(scenario, read, profiles)
+    return _Adviser(evaluator, target, on_step, search or found_section(), highest).advise()
+
+
+def planned(plan: Recommendation, scenario: Scenario) -> Scenario:
+    """The scenario on the plan's devices with the plan's placement alone; raises InputError where there is none."""
+    found = plan.plan
+    if found is None or found.devices is None or found.outcome is None:
+        raise InputError("No plan reaches the target, so there is no scenario to make of it.")
+    section = placement_section(found.outcome.placement).model_copy(update={"name": found.name})
+    cluster = scenario.cluster.model_copy(update={"devices": found.devices})
+    return scenario.model_copy(update={"cluster": cluster, "placements": [section]}).in_folder(scenario.folder)
+
+
+class _Adviser:
+    """Takes one step after the other, until it is stopped; `now` is what is known."""
+
+    def __init__(
+        self, evaluator: Evaluator, target: float, on_step: OnStep | None, search: PlacementSection, highest: int | None
+    ) -> None:
+        cluster = evaluator.scenario.cluster
+        self.evaluator, self.on_step, self.search = evaluator, on_step, search
+        self.inputs: Inputs = evaluator.inputs()
+        self.highest = highest or min(MOST_TIMES * cluster.devices, MAX_DEVICES)
+        self.finder = Finder(evaluator, target, self._on_point, None)
+        self.sizes: list[tuple[PlacementSection, PlacementOutcome]] = []
+        self.now = Recommendation(
+            target, cluster.devices, cluster.devices_per_node, cluster.usd_per_device_hour,
+            len(self.inputs.problem.models),
+        )  # fmt: skip
+
+    def advise(self) -> Recommendation:
+        """All steps."""
+        steps = (self._simple, self._found, self._devices, self._spare)
+        for step in steps:
+            if self.finder.stopped:
+                break
+            try:
+                step()
+            except Cancelled:
+                self.finder.stopped = True
+        parts = {"outcomes": FOUND in self.now.outcomes, "bound": self.now.bound, "plan": self.now.plan,
+                 "needed": self.now.needed, "spare": self.now.spare}  # fmt: skip
+        missing = {name: STOPPED for name, part in parts.items() if not part and name not in self.now.reasons}
+        self.now = replace(self.now, complete=not self.finder.stopped, reasons=missing | dict(self.now.reasons))
+        return self.now
+
+    def _simple(self) -> None:
+        """Replication, and every size of groups that fits: quick, and where the search begins."""
+        problem = self.inputs.problem
+        self._try(REPLICATED, REPLICATION)
+        if not self._tell("the upper bound"):
+            return
+        self.now = replace(self.now, bound=upper_bound(problem))
+        sizes = sorted(
+            {size for model in problem.models for size, entry in model.profile.entries.items()
+             if 1 < entry.devices <= problem.cluster.devices and entry.max_weight_gib <= problem.cluster.memory_gib},
+            # The simplest sizes first: pipelines of few stages, then what also cuts the operators.
+            key=lambda size: (size[1], size[0] * size[1]),
+        )  # fmt: skip
+        for pp, tp in sizes:
+            if not self._tell(f"groups of {words.plural(pp * tp, 'device')}"):
+                return
+            section = size_section(pp, tp)
+            outcome = self._try(GROUPED, section)
+            if outcome is not None:
+                self.sizes.append((section, outcome))
+        self.sizes.sort(key=lambda pair: -attained(pair[1]))
+        if not sizes:
+            self._because("grouped", "No model is profiled for more than one device that fits.")
+
+    def _found(self) -> None:
+        """AlpaServe's placement, from the best simple one on."""
+        best = self.now.best
+        start = best.placement if best is not None and isinstance(best.placement, Placement) else None
+
+        def watch(_: str, phase: str, progress: Progress | None) -> bool | None:
+            return self._tell(phase, progress)
+
+        if self._try(FOUND, self.search, start, watch) is None and not self.now.outcomes:
+            raise InputError(self.now.reasons[FOUND])
+        self._tell("what the placement reaches")
+
+    def _devices(self) -> None:
+        """The fewest devices for the target: of the simple placements, then of the search, which begins with theirs."""
+        begin = [
+            PointResult(Point(section, ()), outcome)
+            for section, outcome in [(self.search, self.now.outcomes.get(FOUND)), *self.sizes[:MOST_SIZES]]
+            if outcome is not None
+        ]
+        simple = [self.finder.begin(section, 1, self.highest) for section, _ in self.sizes[:MOST_SIZES]]
+        replicated = self.finder.begin(REPLICATION, 1, self.highest)
+        self.finder.climb([*simple, replicated])
+        grouped = min(simple, key=lambda climb: climb.answer or self.highest + 1, default=None)
+        needed = [self._needed(climb) for climb in (grouped, replicated) if climb is not None]
+        self.now = replace(self.now, needed=tuple(needed))
+        if self.finder.stopped:
+            return
+        grouped_results = [result for climb in simple for result in climb.results.values()]
+        fewest = min((climb.answer for climb in (*simple, replicated) if climb.answer), default=self.highest)
+        climb = self.finder.begin(self.search, 1, fewest, begin=[*begin, *grouped_results])
+        self.finder.climb([climb])
+        if climb.answer is not None or not self.finder.stopped:
+            self.now = replace(self.now, plan=self.finder.plan(climb))
+        self._tell("what a failure costs")
+
+    def _spare(self) -> None:
+        """The fewest whole nodes that bear the loss of one."""
+        plan = self.now.plan
+        if plan is None or plan.devices is None:
+            self._because("spare", "No number of devices reaches the target even while every node is alive.")
+            return
+        sections = [self.search, *(section for section, _ in self.sizes[:MOST_SIZES])]
+        begin = [PointResult(Point(self.search, (("devices", float(plan.devices)),)), plan.outcome)]
+        self.now = replace(
+            self.now, spare=find_spare(self.finder, sections, self.highest, plan.excluded, begin)
+        )  # fmt: skip
+
+    def _try(
+        self, role: str, section: PlacementSection, start: Placement | None = None, watch: OnProgress | None = None
+    ) -> PlacementOutcome | None:
+        """Place and simulate on the scenario's cluster; what is better than what was known of the role is noted."""
+        try:
+            placement, found = place(section, self.inputs, watch, start)
+            stopped = found is not None and found.stop_reason == "cancelled"
+            outcome = evaluate(placement, found, self.inputs, None if stopped else watch)
+        except (InputError, NoPlacement) as error:
+            self._because(role, str(error))
+            return None
+        known = self.now.outcomes.get(role)
+        if known is None or attained(outcome) > attained(known):
+            self.now = replace(self.now, outcomes={**self.now.outcomes, role: outcome})
+        return outcome
+
+    def _needed(self, climb: Climb) -> Needed:
+        reason = None if climb.answer else (STOPPED if not climb.finished else self._nearest(climb))
+        return Needed(climb.section.name, climb.answer, climb.is_settled, reason)
+
+    def _nearest(self, climb: Climb) -> str:
+        most = max(climb.results)
+        result = climb.results[most]
+        if result.outcome is None:
+            return str(result.reason)
+        return f"{words.plural(most, 'device')} meet {words.share(attained(result.outcome))}."
+
+    def _because(self, name: str, reason: str) -> None:
+        self.now = replace(self.now, reasons={**self.now.reasons, name: reason})
+
+    def _tell(self, doing: str, progress: Progress | None = None) -> bool:
+        if self.on_step is not None and self.on_step(self.now, doing, progress) is False:
+            self.finder.stopped = True
+        return not self.finder.stopped
+
+    def _on_point(self, done: int, total: int, what: str) -> bool:
+        return self._tell(what)

@@ -1,0 +1,155 @@
+"""A recommendation in sentences: what to place, how many devices, what a lost node costs, what limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from planner.what_if.recommend import FOUND, GROUPED, REPLICATED, Needed, Recommendation
+from simulator import words
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """What there is to say on one topic; is_known: False where it is why there is nothing yet."""
+
+    topic: str
+    text: str
+    is_known: bool = True
+
+
+def sentences(plan: Recommendation) -> tuple[Sentences, ...]:
+    """One entry a topic, always the same topics in the same order."""
+    return (
+        _or_reason("Placement", placement_sentence(plan), plan, FOUND),
+        _or_reason("Devices", devices_sentence(plan), plan, "plan"),
+        _or_reason("A node lost", node_sentence(plan), plan, "plan"),
+        _or_reason("Spare node", spare_sentence(plan), plan, "spare"),
+        _or_reason("What limits", limit_sentence(plan), plan, "bound"),
+    )
+
+
+def placement_sentence(plan: Recommendation) -> str:
+    """What the placements on the scenario's cluster meet, the best first, and what is possible at most."""
+    known = [plan.outcomes[role] for role in (FOUND, GROUPED, REPLICATED) if role in plan.outcomes]
+    if not known:
+        return ""
+    known.sort(key=lambda outcome: -outcome.figures.total.slo_attainment)
+    first, *others = [(o.name, o.figures.total.slo_attainment, o.figures.half_width) for o in known]
+    width = words.uncertainty(first[1], first[2])
+    said = f"{first[0]} on {words.plural(plan.devices, 'device')} meets {words.share(first[1])} of deadlines"
+    said += f" ({width})" if width else ""
+    if others:
+        said += "; " + words.join([f"{name} {words.share(met)}" for name, met, _ in others])
+    return f"{said}.{_possible(plan, first[1])}"
+
+
+def _possible(plan: Recommendation, met: float) -> str:
+    if plan.bound is None:
+        return ""
+    if plan.bound.attainment <= met:
+        return " No placement can meet more."
+    return f" Better possible: at most {words.share(plan.bound.attainment)}."
+
+
+def devices_sentence(plan: Recommendation) -> str:
+    """How many devices reach the target, for what price, against the simple placements, and what is excluded."""
+    found = plan.plan
+    if found is None:
+        return ""
+    goal, excluded = _goal(plan), _excluded(found.excluded, plan)
+    if found.devices is None:
+        return f"{goal} is not reached: {found.reasons['devices']}{_nearest(found)}{excluded}"
+    most = "" if found.settled else "at most "
+    price = f" for {words.usd_per_hour(found.usd_per_hour)}" if found.usd_per_hour else ""
+    said = f"{goal} takes {most}{words.plural(found.devices, 'device')}{price}"
+    others = [_need(need) for need in plan.needed]
+    said += f", against {words.join(others)}" if others else ""
+    there = plan.devices - found.devices
+    spare = f" {words.plural(there, 'device')} of the {words.count(plan.devices)} would be free." if there > 0 else ""
+    return f"{said}.{spare}{excluded}"
+
+
+def _nearest(found) -> str:
+    best = found.best
+    return f" {words.plural(best.devices, 'device')} meet {words.share(best.slo_attainment)}." if best else ""
+
+
+def _need(need: Needed) -> str:
+    name = need.name[0].lower() + need.name[1:]
+    if need.devices is None:
+        return f"no number that was tried with {name}"
+    return f"{'' if need.settled else 'at most '}{words.count(need.devices)} with {name}"
+
+
+def _excluded(excluded: int, plan: Recommendation) -> str:
+    if not excluded:
+        return ""
+    few = f"{words.count(excluded)} or fewer" if excluded > 1 else "one"
+    return f" With {few}, no placement can reach {_goal(plan)}."
+
+
+def node_sentence(plan: Recommendation) -> str:
+    """What the plan still meets without its worst node, and how many models then have no copy."""
+    found, worst = plan.plan, plan.worst_node
+    if found is None:
+        return ""
+    if worst is None:
+        return found.reasons.get("faults", "")
+    on = f"On these {words.plural(found.devices, 'device')}" if found.devices else "On the most that were tried"
+    node = f"the worst node of {words.plural(plan.per_node, 'device')}"
+    said = f"{on}, the loss of {node} leaves {words.share(worst.slo_attainment)} of deadlines met"
+    if worst.orphans:
+        have = "has" if len(worst.orphans) == 1 else "have"
+        said += f"; {words.plural(len(worst.orphans), 'model')} of {words.count(plan.models)} then {have} no copy"
+    return said + "."
+
+
+def spare_sentence(plan: Recommendation) -> str:
+    """How many whole nodes keep the target without any one of them."""
+    spare = plan.spare
+    if spare is None:
+        return ""
+    if spare.devices is None:
+        if not spare.tried:
+            return str(spare.reason)
+        devices, kept = max(spare.tried, key=lambda tried: tried[1])
+        return f"{spare.reason} {words.plural(devices, 'device')} keep {words.share(kept)}."
+    nodes, kept = spare.devices // spare.per_node, spare.worst.slo_attainment
+    price = _price(spare.devices, plan)
+    most = "" if spare.settled else "At most "
+    count = words.plural(spare.devices, "device")
+    return (
+        f"{most}{count} ({words.plural(nodes, 'node')}){price} keep {_goal(plan)} whichever node is lost: "
+        f"{words.share(kept)} without the worst, with nothing moved."
+    )
+
+
+def _price(devices: int, plan: Recommendation) -> str:
+    return f" for {words.usd_per_hour(devices * plan.usd_per_device_hour)}" if plan.usd_per_device_hour else ""
+
+
+def limit_sentence(plan: Recommendation) -> str:
+    """What keeps the placement on the scenario's cluster from meeting more."""
+    best = plan.best
+    if best is None or plan.bound is None:
+        return ""
+    total = best.figures.total
+    missed = total.requests - total.served
+    if not missed:
+        return f"Nothing: all deadlines are met on {words.plural(plan.devices, 'device')}."
+    name, worst = max(best.figures.models, key=lambda item: item[1].requests - item[1].served)
+    who = (
+        f"{name} misses most, {words.count(worst.requests - worst.served)} of its {words.count(worst.requests)}, "
+        f"and all models {words.count(missed)} of {words.count(total.requests)}."
+    )
+    return f"{plan.bound.reason} {who}"
+
+
+def _goal(plan: Recommendation) -> str:
+    return f"{words.number(100 * plan.target)}{words.SPACE}%"
+
+
+def _or_reason(topic: str, said: str, plan: Recommendation, part: str) -> Sentences:
+    if said:
+        return Sentences(topic, said)
+    return Sentences(topic, plan.reasons.get(part, ""), is_known=False)
