@@ -6,8 +6,8 @@ import io
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from simulator import words
@@ -24,6 +24,9 @@ from simulator.schema import (
     WeightGib,
     first_problem,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_CATALOGUE_BYTES = 20 * 1024**2
 MAX_PROFILES = 10_000
@@ -157,6 +160,9 @@ def _check_count(count: int, name: str) -> None:
 
 
 def _table(text: str, name: str, separator: str, columns: tuple[str, ...]) -> pd.DataFrame:
+    # Here, because the built-in catalogue does without it.
+    import pandas as pd
+
     try:
         table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, skipinitialspace=True)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:

@@ -7,6 +7,7 @@ kernels of another file would go on with their old form after an edit there.
 from __future__ import annotations
 
 import atexit
+import inspect
 import os
 import shutil
 import tempfile
@@ -16,6 +17,7 @@ from types import ModuleType
 
 from numba import config
 from numba.core.caching import FunctionCache
+from numba.core.dispatcher import Dispatcher
 
 FOLDER = Path(__file__).parent
 # Numba makes its settings when it is imported, so that no checker of types knows them.
@@ -42,6 +44,13 @@ def cache_environment() -> dict[str, str]:
 def _numba_cache() -> str:
     """The folder numba is told to use; empty where it chooses one beside the code or in the person's home."""
     return getattr(config, _CACHE_DIR)
+
+
+def is_compiled(kernel: Dispatcher) -> bool:
+    """Whether numba keeps a compiled form of a kernel that is as new as its file."""
+    file = Path(inspect.getfile(kernel.py_func))
+    found = Path(str(kernel.stats.cache_path)).glob(f"{file.stem}.{kernel.py_func.__name__}-*.nbi")
+    return max((index.stat().st_mtime for index in found), default=0) >= file.stat().st_mtime
 
 
 def go_on_without_saving() -> None:

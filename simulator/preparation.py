@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from simulator import kernels
 from simulator.errors import Cancelled
+from simulator.kernel_stamps import is_compiled
 from simulator.placement import Group, Placement
 from simulator.profiles import Model, Profile, ProfileEntry
 from simulator.run import simulate
@@ -19,6 +21,7 @@ from simulator.workload import Workload
 POLL_S = 0.05
 # Kernels that were compiled before are loaded within this time, and nobody need be told.
 PATIENCE_S = 1.0
+LOADING = "loading what was compiled before"
 
 
 class Preparation:
@@ -29,13 +32,14 @@ class Preparation:
     Args:
         work: what to do.
         expected_s: about how long it takes where nothing was compiled before.
+        is_compiled: whether it was compiled on this machine before, so that it is only loaded.
 
     Attributes:
         words: what it is, for the person who waits.
     """
 
-    def __init__(self, work: Callable[[], None], expected_s: float) -> None:
-        self.words = f"preparing, once on this machine, about {expected_s:g} s"
+    def __init__(self, work: Callable[[], None], expected_s: float, is_compiled: bool = False) -> None:
+        self.words = LOADING if is_compiled else f"preparing, once on this machine, about {expected_s:g} s"
         self._expected_s, self._began_s = expected_s, time.monotonic()
         self._work = work
         self._lock = threading.Lock()
@@ -120,8 +124,8 @@ def _batch_once() -> None:
     simulate(models, Placement((Group(1, 1, ("m0", "m1")),)), workload, Serving(max_batch_size=2))
 
 
-SIMULATING = Preparation(_simulate_once, 5)
-BATCHING = Preparation(_batch_once, 8)
+SIMULATING = Preparation(_simulate_once, 5, is_compiled(kernels.serve))
+BATCHING = Preparation(_batch_once, 8, is_compiled(kernels.serve_batches))
 
 
 def preparation_for(serving: Serving) -> Preparation:

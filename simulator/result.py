@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from simulator import kernels
 from simulator.placement import Group
 from simulator.profiles import Model
 from simulator.serving import Serving
 from simulator.workload import Workload
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STATUS = ("served", "late", "rejected", "unplaced")
 
@@ -85,6 +88,9 @@ class SimulationResult:
 
     def request_frames(self, rows_per_frame: int = 1_000_000) -> Iterator[pd.DataFrame]:
         """One row a request: placement, arrival_s, model, group, start_s, finish_s, status; in bounded pieces."""
+        # Here, because few callers need it and it takes long to load.
+        import pandas as pd
+
         names = np.array([model.name for model in self.models], dtype=object)
         statuses = np.array(STATUS, dtype=object)
         for low in range(0, max(len(self.workload), 1), rows_per_frame):

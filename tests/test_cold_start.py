@@ -9,7 +9,8 @@ import threading
 
 import pytest
 
-from planner.__main__ import COMMANDS, main
+from planner.__main__ import main
+from planner.commands.parser import COMMANDS
 from planner.search import SEARCHING, fill_kernels, refine_kernels, search
 from simulator import Schedule, Serving, kernel_stamps, kernels, metric_kernels, score_kernels, simulate
 from simulator.errors import Cancelled
@@ -99,18 +100,32 @@ def test_the_second_process_compiles_what_the_search_runs(tmp_path):
     assert list(tmp_path.rglob("*.improve-*.nbi"))
 
 
-def test_ctrl_c_during_the_imports_ends_without_a_traceback(scenario):
+@pytest.mark.parametrize("module", ["argparse", "planner.commands.plan"])
+def test_ctrl_c_during_the_imports_ends_without_a_traceback(module, scenario):
     code = (
-        "import os, signal, sys, planner.__main__ as m\n"
+        "import os, signal, sys\n"
         "class Importing:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'planner.commands.plan': os.kill(os.getpid(), signal.SIGINT)\n"
+        "        if name == sys.argv[3]: os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.meta_path.insert(0, Importing())\n"
-        "sys.argv = ['planner', 'plan', sys.argv[1]]\n"
-        "m.run()"
+        "from planner.__main__ import run\n"
+        "run()"
     )
-    done = subprocess.run([sys.executable, "-c", code, scenario], capture_output=True, text=True, check=False)
-    assert done.returncode == 130 and "Traceback" not in done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", code, "plan", scenario, module], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "Interrupted.\n")
+
+
+def test_a_plan_without_files_of_tables_loads_no_library_for_them(scenario):
+    """What the command line imports is waited for every time."""
+    code = (
+        "import sys; from planner.__main__ import main; main(sys.argv[1:])\n"
+        "sys.exit(bool({'pandas', 'pyarrow', 'scipy.optimize', 'scipy.stats'} & set(sys.modules)))"
+    )
+    arguments = ("simulate", scenario, "--placement", "by hand")
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "by hand" in done.stdout
 
 
 def test_ctrl_c_while_compiling_ends_with_a_sentence(scenario, tmp_path):
@@ -178,7 +193,7 @@ def test_what_failed_is_raised_and_tried_again():
 
 def test_help_imports_none_of_the_commands():
     """The help of all commands needs nothing that takes long to import."""
-    code = "import sys, planner.__main__ as m; m._parser(None); sys.exit('numpy' in sys.modules)"
+    code = "import sys, planner.commands.parser as p; p.build_parser(None); sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from planner.search import SEARCHING
-from simulator.preparation import BATCHING, SIMULATING
+from simulator.preparation import BATCHING, LOADING, SIMULATING
 
 ALL = (SIMULATING, SEARCHING, BATCHING)
 
@@ -23,7 +23,8 @@ def is_prepared() -> bool:
 
 def share_prepared(what: str) -> float:
     """About how much is done of what a job says that it waits for; 0 if it waits for no preparation."""
-    return next((preparation.share_done for preparation in ALL if preparation.words == what), 0.0)
+    shares = (preparation.share_done for preparation in ALL if preparation.is_under_way and preparation.words == what)
+    return next(shares, 0.0)
 
 
 def warm_up() -> None:
@@ -31,7 +32,7 @@ def warm_up() -> None:
     said: set[str] = set()
 
     def say(words: str) -> None:
-        if words and not said:
+        if words not in ("", LOADING) and not said:
             print("Compiling the simulator and the searches, once, some 20 s ...", file=sys.stderr)
             said.add(words)
 

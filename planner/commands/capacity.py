@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from planner.commands import tokens
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.options import MAX_TIME_LIMIT_S, positive_number, whole_number
 from planner.commands.report import PointLine, marked, percent, print_json, print_remarks, print_table, say
@@ -41,6 +40,9 @@ def run(args: argparse.Namespace) -> int:
     asked = parse_range(args.devices) if args.devices is not None else None
     scenario = load_scenario(args.scenario)
     if scenario.generates:
+        # Here, because what these models need takes long to load.
+        from planner.commands import tokens
+
         return tokens.capacity(args, scenario, target, asked, time_limit_s)
     lowest, highest = asked or (1, min(4 * scenario.cluster.devices, MAX_DEVICES))
     sections = search_sections(scenario, args.algorithm, time_limit_s)

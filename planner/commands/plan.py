@@ -7,7 +7,6 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from planner.commands import tokens
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.options import (
     MAX_SEED,
@@ -47,6 +46,9 @@ def run(args: argparse.Namespace) -> int:
     bound_s = positive_number("--bound-seconds", args.bound_seconds, MAX_TIME_LIMIT_S)
     scenario = load_scenario(args.scenario)
     if scenario.generates:
+        # Here, because what these models need takes long to load.
+        from planner.commands import tokens
+
         return tokens.plan(
             args, searches_only(scenario, args.algorithm, seed, time_limit_s, tokens.ALGORITHM), scenario
         )

@@ -5,10 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from planner.commands import tokens
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.options import check_output, whole_file
 from planner.commands.report import (
@@ -41,6 +37,9 @@ def run(args: argparse.Namespace) -> int:
         _check_requests_path(args.requests)
     scenario = load_scenario(args.scenario)
     if scenario.generates:
+        # Here, because what these models need takes long to load.
+        from planner.commands import tokens
+
         return tokens.simulate(args, scenario)
     inputs = build_inputs(scenario)
     print_notices(inputs.notices)
@@ -70,6 +69,9 @@ def check_any(comparison: Comparison) -> None:
 
 def write_requests(comparison: Comparison, path: str | Path) -> None:
     """One row a request and placement; the file appears when it is whole."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     frames = (frame for result in comparison.results for frame in result.request_frames())
     with whole_file("--requests", path) as unfinished:
         if Path(path).suffix == ".parquet":

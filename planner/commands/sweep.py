@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from planner.commands import tokens
 from planner.commands.capacity import search_sections
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.options import MAX_TIME_LIMIT_S, positive_number
@@ -36,6 +35,9 @@ def run(args: argparse.Namespace) -> int:
     axes = [parse_axis(text) for text in args.over]
     scenario = load_scenario(args.scenario)
     if scenario.generates:
+        # Here, because what these models need takes long to load.
+        from planner.commands import tokens
+
         return tokens.sweep(args, scenario, axes, target, time_limit_s)
     searched = args.algorithm is not None or any(s.search is not None for s in scenario.placements)
     sections = search_sections(scenario, args.algorithm, time_limit_s) if searched else []

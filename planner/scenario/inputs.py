@@ -34,7 +34,7 @@ from simulator.arrivals import (
     windowed_arrivals,
 )
 from simulator.catalogue import builtin_catalogue, load_catalogue
-from simulator.traces import Trace, TraceOptions, build_workload, read_trace
+from simulator.traces import Trace, TraceOptions, build_workload
 from simulator.workload import MAX_REQUESTS
 
 SAMPLE_PREFIX = "sample:"
@@ -166,6 +166,9 @@ def trace_options(section: TraceSection) -> TraceOptions:
 
 def read_scenario_trace(scenario: Scenario) -> Trace:
     """The trace of a scenario, from its files; raises InputError if they differ from the `sha256` it names."""
+    # Here, because whatever reads tables takes long to load, and scenarios may make their requests.
+    from simulator.traces import read_trace
+
     section = scenario.workload.trace
     assert section is not None, "callers ask whether the scenario has a trace"
     paths: list[Path] = []

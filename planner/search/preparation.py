@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from planner.problem import Problem
-from planner.search import refine_kernels
 from planner.search.refine_kernels import improve
 from simulator import Cluster, Serving, kernel_stamps
+from simulator.kernel_stamps import is_compiled
 from simulator.preparation import SIMULATING, Preparation, tiny_case
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +44,7 @@ def _search_once() -> None:
     from planner.search.bound import upper_bound
     from planner.search.search import find
 
-    helper = _start_helper() if _is_cold() and (os.cpu_count() or 1) > 1 else None
+    helper = _start_helper() if not is_compiled(improve) and (os.cpu_count() or 1) > 1 else None
     SIMULATING.wait()
     problem = _tiny_problem()
     for algorithm in ("greedy", "exhaustive", "alpaserve"):
@@ -55,12 +55,6 @@ def _search_once() -> None:
                 helper.wait()
         options: dict[str, Any] = {"pp": 1} if algorithm == "greedy" else {}
         find(problem, algorithm, max_evaluations=2_000, executor=_Here(), **options)
-
-
-def _is_cold() -> bool:
-    """Whether numba holds no form of the largest kernel that is as new as its file."""
-    found = Path(str(improve.stats.cache_path)).glob("*.improve-*.nbi")
-    return max((index.stat().st_mtime for index in found), default=0) < Path(refine_kernels.__file__).stat().st_mtime
 
 
 def _start_helper() -> subprocess.Popen | None:
@@ -92,4 +86,4 @@ def compile_improvement() -> None:
             Improvement(run, [0], [start]).round()
 
 
-SEARCHING = Preparation(_search_once, 10)
+SEARCHING = Preparation(_search_once, 10, is_compiled(improve))

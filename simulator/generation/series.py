@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from simulator.generation.arrays import Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EVENT_KINDS = ("prefill", "preempted")
 
@@ -31,6 +33,9 @@ class EngineSeries:
     @classmethod
     def of_tables(cls, tables: Tables) -> EngineSeries:
         """Tables of what the kernels wrote down."""
+        # Here, because scenarios without engines do without it.
+        import pandas as pd
+
         segments, events = pd.DataFrame(tables.segments), pd.DataFrame(tables.events)
         pool = tables.groups["pool_units"][tables.engines["group"][segments["engine"]]]
         segments["pool_used"] = segments["pool_used"] / pool

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -115,6 +114,9 @@ def instants(column: pa.Array, unit: str) -> Instants:
 
 
 def _parsed(text: pa.Array, is_zoned: Any, form: str) -> Instants:
+    # Here, because only dates need it.
+    import pandas as pd
+
     try:
         times = pd.to_datetime(text.to_pandas(), format=form, utc=True)
         if times.isna().any():
@@ -150,6 +152,8 @@ def in_zone(times: Instants, zone: str) -> Located:
     rows = np.flatnonzero(~times.is_zoned)
     if zone == "UTC" or not rows.size:
         return Located(utc_ns, 0, None)
+    import pandas as pd
+
     wall = pd.DatetimeIndex(times.wall_ns[rows].view("M8[ns]"))
     first = wall.tz_localize(zone, ambiguous=np.ones(rows.size, bool), nonexistent="NaT")
     skipped = np.flatnonzero(first.isna())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -21,7 +20,7 @@ from simulator.traces.trace import MAX_TOKENS, TraceLimits
 
 # Durations are whole milliseconds, ends are not: a start may fall this far before 0 by rounding alone.
 _ROUNDING_S = 0.01
-_YEAR_2024_NS = pd.Timestamp("2024-01-01").value
+_YEAR_2024_NS = int(np.datetime64("2024-01-01", "ns").astype(np.int64))
 _TOKENS = ("input_tokens", "output_tokens")
 _NATIVE = ("arrival_s", "model", "slo_s", *_TOKENS)
 # The columns that hold input and output tokens, by format.
@@ -168,6 +167,9 @@ def read_azure_functions_2021(file: TraceFile, layout: Layout, limits: TraceLimi
     rounded = int((arrival < 0).sum())
     np.maximum(arrival, 0.0, out=arrival)
     app, func = labels["app"], labels["func"]
+    # Here, because few formats need it.
+    import pandas as pd
+
     codes, keys = pd.factorize(app.codes.astype(np.int64) * len(func.names) + func.codes)
     check_sources(file, keys.size, limits)
     names = short_names([(app.names[key // len(func.names)], func.names[key % len(func.names)]) for key in keys])

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
@@ -201,6 +200,9 @@ def _nanoseconds(column: pa.Array) -> np.ndarray:
     # The pattern keeps out words such as "now" that pandas would also take.
     if not pc.all(pc.match_substring_regex(column, _INSTANT_PATTERN)).as_py():
         raise _BadValue
+    # Here, because only dates need it.
+    import pandas as pd
+
     try:
         times = pd.to_datetime(column.to_pandas(), format="ISO8601", utc=True)
         if times.isna().any():
