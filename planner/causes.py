@@ -49,7 +49,8 @@ def measure_causes(
         lost: int (k,), the requests that only the better run met. hopeless: bool (n,), see `hopeless_requests`.
     """
     found = [Cause("too slow alone", int(hopeless[lost].sum()), True)]
-    if lost.size and placement_of(worse) is not None and len(worse.workload) <= MOST_REPLAYED:
+    placement = placement_of(worse)
+    if lost.size and placement is not None and len(worse.workload) <= MOST_REPLAYED:
         model = worse.workload.model[lost]
         holding = [holding_devices(run)[model].mean() for run in (better, worse)]
         overheads = [mean_overhead(run, lost) for run in (better, worse)]
@@ -59,7 +60,7 @@ def measure_causes(
             "uneven arrivals": False,
         }
         for kind, without in REPLAYS.items():
-            found.append(Cause(kind, int(without(worse)[lost].sum()), differs[kind]))
+            found.append(Cause(kind, int(without(worse, placement)[lost].sum()), differs[kind]))
     return tuple(sorted(found, key=lambda cause: -cause.requests))
 
 
@@ -77,32 +78,32 @@ def placement_of(result: SimulationResult) -> Placement | None:
     return Placement(tuple(placed.group for placed in result.groups), result.name)
 
 
-def met_with_every_replica(result: SimulationResult) -> np.ndarray:
+def met_with_every_replica(result: SimulationResult, placement: Placement) -> np.ndarray:
     """bool (n,): in time if every group held every model that its configuration is profiled for."""
     groups = tuple(
-        Group(p.group.pp, p.group.tp, tuple(
-            m.name for m in result.models if (p.group.pp, p.group.tp) in m.profile.entries
-        )) for p in result.groups
-    )  # fmt: skip
+        Group(group.pp, group.tp, tuple(m.name for m in result.models if (group.pp, group.tp) in m.profile.entries))
+        for group in placement.groups
+    )
     return simulate(result.models, Placement(groups, result.name), result.workload, result.serving).in_slo
 
 
-def met_without_overhead(result: SimulationResult) -> np.ndarray:
+def met_without_overhead(result: SimulationResult, placement: Placement) -> np.ndarray:
     """bool (n,): in time if n devices computed a request n times as fast, in even stages."""
     models = [replace(model, profile=_without_overhead(model.profile)) for model in result.models]
     serving = replace(result.serving, stage_overhead=0.0)
-    return simulate(models, placement_of(result), result.workload, serving).in_slo
+    return simulate(models, placement, result.workload, serving).in_slo
 
 
-def met_with_even_arrivals(result: SimulationResult) -> np.ndarray:
+def met_with_even_arrivals(result: SimulationResult, placement: Placement) -> np.ndarray:
     """bool (n,): in time if the requests of each model came evenly spaced over the same time."""
     workload, order = evenly_spaced(result.workload)
     met = np.empty(order.size, dtype=bool)
-    met[order] = simulate(result.models, placement_of(result), workload, result.serving).in_slo
+    met[order] = simulate(result.models, placement, workload, result.serving).in_slo
     return met
 
 
-REPLAYS: dict[str, Callable[[SimulationResult], np.ndarray]] = {
+# Each with a run and its placement.
+REPLAYS: dict[str, Callable[[SimulationResult, Placement], np.ndarray]] = {
     "replicas": met_with_every_replica,
     "overhead": met_without_overhead,
     "uneven arrivals": met_with_even_arrivals,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TypeVar
 
 from planner.scenario.inputs import Inputs, build_inputs
 from planner.scenario.schema import EpochSection, GroupSection, PlacementSection, Scenario
@@ -28,6 +28,10 @@ from simulator.preparation import preparation_for
 # Called with the placement's name, what is being done with it, and its progress where there is one to show;
 # returning False stops.
 OnProgress = Callable[[str, str, Progress | None], bool | None]
+# Inputs, placements and outcomes, of models with fixed latencies or of those that generate.
+Built = TypeVar("Built")
+Placed = TypeVar("Placed")
+Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True)
@@ -39,21 +43,19 @@ class Missing:
 
 
 @dataclass(frozen=True, eq=False)
-class PlacementOutcome:
-    """One placement of a scenario, simulated.
+class MeasuredPlacement:
+    """One placement of a scenario and its figures; what a sweep keeps, whose requests would fill the memory.
 
     Attributes:
         name: of the placement.
         placement: by hand, or as found.
         search: how it was found; None for placements by hand.
-        result: the fate of every request; None in a sweep, which keeps figures only.
         figures: its figures, without the warm-up.
     """
 
     name: str
     placement: Placement | Schedule
     search: SearchResult | None
-    result: SimulationResult | None
     figures: Figures
 
     @property
@@ -66,6 +68,18 @@ class PlacementOutcome:
         if self.search.partial is not None:
             said.append(self.search.partial)
         return " ".join(said) or None
+
+
+@dataclass(frozen=True, eq=False)
+class PlacementOutcome(MeasuredPlacement):
+    """One placement of a scenario, simulated; `result` is the fate of every request."""
+
+    result: SimulationResult
+
+    @property
+    def without_requests(self) -> MeasuredPlacement:
+        """Its figures only."""
+        return MeasuredPlacement(self.name, self.placement, self.search, self.figures)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,13 +163,15 @@ def compare(
 
 def answer_each(
     sections: Sequence[PlacementSection],
-    place: Callable[..., Any],
-    evaluate: Callable[..., Any],
-    inputs: Any,
+    place: Callable[[PlacementSection, Built, OnProgress | None], tuple[Placed, SearchResult | None]],
+    evaluate: Callable[[Placed, SearchResult | None, Built, OnProgress | None], Outcome],
+    inputs: Built,
     on_progress: OnProgress | None,
-) -> tuple[list[Any], list[Missing], bool]:
+) -> tuple[list[Outcome], list[Missing], bool]:
     """Place and evaluate one section after the other: outcomes, what is missing and why, and whether it was stopped."""
-    outcomes, missing, stopped = [], [], False
+    outcomes: list[Outcome] = []
+    missing: list[Missing] = []
+    stopped = False
     for section in sections:
         if stopped:
             missing.append(Missing(section.name, "The work was stopped before this placement was begun."))
@@ -214,17 +230,22 @@ def evaluate(
     """Simulate and measure a placement. Raises Cancelled if `on_progress` returned False."""
     problem, name = inputs.problem, placement.name
 
-    def report(done: int, total: int) -> bool | None:
-        return on_progress(name, f"simulating, {words.count(done)} of {words.count(total)} requests", None)
-
     def report_preparing(words: str) -> bool | None:
         return None if on_progress is None else on_progress(name, words or "simulating", None)
 
     preparation_for(problem.serving).wait(report_preparing)
-    result = simulate(
-        problem.models, placement, problem.workload, problem.serving, None if on_progress is None else report
+    report = simulation_reporter(name, on_progress)
+    result = simulate(problem.models, placement, problem.workload, problem.serving, report)
+    return PlacementOutcome(name, placement, found, measure(result, inputs.warmup_s), result)
+
+
+def simulation_reporter(name: str, on_progress: OnProgress | None) -> Callable[[int, int], bool | None] | None:
+    """What a simulation of a placement calls with the requests done and those in all."""
+    if on_progress is None:
+        return None
+    return lambda done, total: on_progress(
+        name, f"simulating, {words.count(done)} of {words.count(total)} requests", None
     )
-    return PlacementOutcome(name, placement, found, result, measure(result, inputs.warmup_s))
 
 
 def outcome_json(outcome: PlacementOutcome) -> dict:
@@ -275,6 +296,6 @@ def _by_hand(section: PlacementSection) -> Placement | Schedule:
     try:
         if section.schedule is not None:
             return Schedule(tuple((e.start_s, built(e.groups)) for e in section.schedule), section.name)
-        return built(section.groups)
+        return built(section.groups or [])
     except InputError as error:
         raise InputError(f"Placement '{section.name}': {error}") from None

@@ -240,7 +240,8 @@ def test_schedules_are_not_replayed():
 def test_nothing_is_gained_without_overhead_where_there_is_none():
     models = [Model("m0", profile(), 1.5)]
     workload = Workload(np.sort(np.random.default_rng(0).uniform(0, 50, 60)), np.zeros(60, dtype=int), 1)
-    run = simulate(models, Placement((Group(1, 1, ("m0",)), Group(2, 1, ("m0",)))), workload, NO_DELAYS)
-    assert (met_without_overhead(run) == run.in_slo).all()
-    assert (met_with_every_replica(run) == run.in_slo).all()
-    assert met_with_even_arrivals(run).sum() >= run.in_slo.sum()
+    placement = Placement((Group(1, 1, ("m0",)), Group(2, 1, ("m0",))))
+    run = simulate(models, placement, workload, NO_DELAYS)
+    assert (met_without_overhead(run, placement) == run.in_slo).all()
+    assert (met_with_every_replica(run, placement) == run.in_slo).all()
+    assert met_with_even_arrivals(run, placement).sum() >= run.in_slo.sum()

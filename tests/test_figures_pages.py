@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.figures import capacity, cluster, compare, gantt, over_time, placement, plan, profile, search, trace
 from app.look.theme import DARK, LIGHT
-from planner.compare import PlacementOutcome
+from planner.compare import MeasuredPlacement
 from planner.parallelise.architectures import load_architectures
 from planner.parallelise.hardware import load_hardware
 from planner.parallelise.profile_model import profile_model
@@ -179,8 +179,7 @@ def test_a_capacity_plan_becomes_the_curve_of_what_it_tried():
 
 def test_a_sweep_becomes_one_curve_a_placement_with_its_crossing():
     case = compared()
-    outcomes = [PlacementOutcome(f.name, p, None, r, f) for f, p, r in
-                zip(case.figures, case.placements, case.results, strict=True)]  # fmt: skip
+    outcomes = [MeasuredPlacement(f.name, p, None, f) for f, p in zip(case.figures, case.placements, strict=True)]
     rows = [("A", 2.0, outcomes[1]), ("A", 1.0, outcomes[0]), ("B", 1.0, outcomes[2]), ("B", 2.0, None)]
     results = tuple(PointResult(Point(PlacementSection(name=name, groups=[]), (("rate_scale", rate),)), outcome)
                     for name, rate, outcome in rows)  # fmt: skip

@@ -15,7 +15,8 @@ def main() -> None:
     profiles = fit_all(Path(sys.argv[1]))
     write_profiles(profiles)
     for p in profiles:
-        print(f"{p.name:24} {p.device:14} tp {p.tp}  median error {p.error.median:.1%}, p90 {p.error.p90:.1%}")
+        errors = f"median error {p.error.median:.1%}, p90 {p.error.p90:.1%}" if p.error else "not fitted"
+        print(f"{p.name:24} {p.device:14} tp {p.tp}  {errors}")
 
 
 if __name__ == "__main__":

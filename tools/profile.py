@@ -27,8 +27,7 @@ class InThisThread(Executor):
 
 def profile_search() -> Callable[[], object]:
     """A search of five seconds on the first scenario."""
-    from app.state.first_visit import first_scenario
-
+    from app.state.first_scenario import first_scenario
     from planner import build_inputs, search
 
     problem = build_inputs(first_scenario()).problem

@@ -75,9 +75,9 @@ def search_sections(
 ) -> list[PlacementSection]:
     """One searched placement an algorithm, or those of the scenario, each with a time limit."""
     if algorithms is None:
-        found = [s for s in scenario.placements if s.search is not None]
+        found = [(s, _limited(s.search, time_limit_s)) for s in scenario.placements if s.search is not None]
         if found:
-            return [s.model_copy(update={"search": _limited(s.search, time_limit_s)}) for s in found]
+            return [section.model_copy(update={"search": search}) for section, search in found]
         algorithms = [default]
     return [
         PlacementSection(name=a, search=SearchSection(algorithm=a, time_limit_s=time_limit_s))

@@ -14,10 +14,8 @@ MAX_SEED = 2**31 - 1
 MAX_TIME_LIMIT_S = 86_400.0
 
 
-def whole_number(option: str, text: str | None, lowest: int, highest: int) -> int | None:
-    """The option as an int, None if it is not given; raises InputError saying what is allowed."""
-    if text is None:
-        return None
+def whole_number(option: str, text: str, lowest: int, highest: int) -> int:
+    """The option as an int; raises InputError saying what is allowed."""
     try:
         value = int(text)
     except ValueError:
@@ -27,10 +25,8 @@ def whole_number(option: str, text: str | None, lowest: int, highest: int) -> in
     return value
 
 
-def positive_number(option: str, text: str | None, highest: float) -> float | None:
-    """The option as a float above 0, None if it is not given; raises InputError saying what is allowed."""
-    if text is None:
-        return None
+def positive_number(option: str, text: str, highest: float) -> float:
+    """The option as a float above 0; raises InputError saying what is allowed."""
     try:
         value = float(text)
     except ValueError:

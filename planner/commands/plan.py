@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,8 +24,8 @@ from planner.problem import Problem
 from planner.scenario.file import dump_scenario, load_scenario
 from planner.scenario.inputs import SAMPLE_PREFIX, build_inputs
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
-from planner.search import Bound, upper_bound
-from simulator import Schedule, words
+from planner.search import Bound, SearchResult, upper_bound
+from simulator import Placement, Schedule, words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,9 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Search, simulate, print, and write the new scenario where asked."""
     check_output("--out", args.out)
-    seed = whole_number("--seed", args.seed, 0, MAX_SEED)
-    time_limit_s = positive_number("--time-limit", args.time_limit, MAX_TIME_LIMIT_S)
-    bound_s = positive_number("--bound-seconds", args.bound_seconds, MAX_TIME_LIMIT_S)
+    seed = None if args.seed is None else whole_number("--seed", args.seed, 0, MAX_SEED)
+    time_limit_s = _seconds("--time-limit", args.time_limit)
+    bound_s = _seconds("--bound-seconds", args.bound_seconds)
     scenario = load_scenario(args.scenario)
     if scenario.generates:
         # Here, because what these models need takes long to load.
@@ -61,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
         if bound_s is not None and comparison.outcomes:
             comparison = with_bound(comparison, tightened(inputs.problem, bound_s, progress))
     print_notices(comparison.placement_notices)
-    for outcome in comparison.outcomes:
-        print_notices(outcome.search.notes)
+    for _, found in _searched(comparison):
+        print_notices(found.notes)
     check_any(comparison)
     if args.json:
         print_json(comparison.document(planned_json))
@@ -70,25 +71,31 @@ def run(args: argparse.Namespace) -> int:
         _print_plans(comparison)
     # Last, so that a full disk does not take the plans along.
     if args.out is not None:
-        write_scenario(with_found(scenario, comparison), args.out)
+        found = {outcome.name: outcome.placement for outcome in comparison.outcomes}
+        write_scenario(with_found(scenario, found), args.out)
         left = ", ".join(missing.name for missing in comparison.missing)
         print_notices([f"'{args.out}' still has as searches, because nothing was found: {left}."] if left else [])
     return 0 if comparison.complete else INTERRUPTED
+
+
+def _seconds(option: str, text: str | None) -> float | None:
+    return None if text is None else positive_number(option, text, MAX_TIME_LIMIT_S)
 
 
 def searches_only(
     scenario: Scenario, algorithm: str | None, seed: int | None, time_limit_s: float | None, default: str = "alpaserve"
 ) -> Scenario:
     """The scenario with its searches only, changed as asked; one `default` search where it has none."""
-    sections = [section for section in scenario.placements if section.search is not None]
-    if not sections:
-        sections = [PlacementSection(name=algorithm or default, search=SearchSection(algorithm=default))]
+    searches = [(s, s.search) for s in scenario.placements if s.search is not None]
+    if not searches:
+        search = SearchSection(algorithm=default)
+        searches = [(PlacementSection(name=algorithm or default, search=search), search)]
     changes = {"algorithm": algorithm, "seed": seed, "time_limit_s": time_limit_s}
     given = {key: value for key, value in changes.items() if value is not None}
     placements = []
-    for section in sections:
-        asked = {**section.search.model_dump(exclude_none=True), **given}
-        if algorithm not in (None, section.search.algorithm):
+    for section, search in searches:
+        asked = {**search.model_dump(exclude_none=True), **given}
+        if algorithm not in (None, search.algorithm):
             # The options belong to the algorithm that is replaced.
             asked = {key: asked[key] for key in asked if key in SearchSection.model_fields}
         placements.append(section.model_copy(update={"search": SearchSection(**asked)}))
@@ -108,18 +115,18 @@ def with_bound(comparison: Comparison, bound: Bound) -> Comparison:
     """The comparison with another bound beside every placement that was found; schedules have none."""
 
     def changed(outcome: PlacementOutcome) -> PlacementOutcome:
-        if isinstance(outcome.placement, Schedule):
+        if outcome.search is None or isinstance(outcome.placement, Schedule):
             return outcome
         return replace(outcome, search=replace(outcome.search, bound=bound))
 
     return replace(comparison, outcomes=tuple(map(changed, comparison.outcomes)))
 
 
-def with_found(scenario: Scenario, comparison: Comparison) -> Scenario:
-    """The scenario with each searched placement filled in as found."""
-    found = {outcome.name: placement_section(outcome.placement) for outcome in comparison.outcomes}
-    placements = [found.pop(section.name, section) for section in scenario.placements]
-    return scenario.model_copy(update={"placements": [*placements, *found.values()]}).in_folder(scenario.folder)
+def with_found(scenario: Scenario, found: Mapping[str, Placement | Schedule]) -> Scenario:
+    """The scenario with each searched placement filled in as found; those of other names come last."""
+    filled = {name: placement_section(placement) for name, placement in found.items()}
+    placements = [filled.pop(section.name, section) for section in scenario.placements]
+    return scenario.model_copy(update={"placements": [*placements, *filled.values()]}).in_folder(scenario.folder)
 
 
 def write_scenario(scenario: Scenario, path: str | Path) -> None:
@@ -148,7 +155,7 @@ def seen_from(scenario: Scenario, folder: Path) -> Scenario:
     return scenario.model_copy(update=update).in_folder(folder)
 
 
-def planned_json(outcome) -> dict:
+def planned_json(outcome: PlacementOutcome) -> dict:
     """Figures of a planned placement, with `groups` as in the scenario file and how it was found."""
     section = placement_section(outcome.placement).model_dump(mode="json", exclude_none=True)
     figures = outcome_json(outcome)
@@ -156,10 +163,13 @@ def planned_json(outcome) -> dict:
     return {**figures, **section, "group_figures": group_figures}
 
 
+def _searched(comparison: Comparison) -> list[tuple[PlacementOutcome, SearchResult]]:
+    return [(outcome, outcome.search) for outcome in comparison.outcomes if outcome.search is not None]
+
+
 def _print_plans(comparison: Comparison) -> None:
     rows = []
-    for outcome in comparison.outcomes:
-        found = outcome.search
+    for outcome, found in _searched(comparison):
         rows.append(
             (outcome.name, found.algorithm, marked(percent(outcome.figures.total.slo_attainment), outcome.remark),
              words.count(found.evaluations),

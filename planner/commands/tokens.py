@@ -61,7 +61,8 @@ def plan(args: argparse.Namespace, wanted: Scenario, scenario: Scenario) -> int:
     else:
         _print_comparison(comparison)
     if args.out is not None:
-        write_scenario(with_found(scenario, comparison), args.out)
+        found = {outcome.name: outcome.placement for outcome in comparison.outcomes}
+        write_scenario(with_found(scenario, found), args.out)
     return 0 if comparison.complete else INTERRUPTED
 
 
@@ -165,13 +166,13 @@ def _print_comparison(comparison: TokenComparison) -> None:
         ("placement", "groups", "devices", "goodput", "too long", "unplaced", "USD/M tokens"),
         [_second_row(outcome) for outcome in comparison.outcomes],
     )
-    fixed = [outcome for outcome in comparison.outcomes if outcome.fixed_figures is not None]
+    fixed = [(o.name, o.fixed_figures.total) for o in comparison.outcomes if o.fixed_figures is not None]
     if fixed:
         say("\nModels with fixed latencies")
         print_table(
             ("placement", "deadlines met", "requests", "mean", "p99"),
-            [(o.name, percent(f.slo_attainment), words.count(f.requests), seconds(f.latency_s.mean),
-              seconds(f.latency_s.p99)) for o in fixed for f in (o.fixed_figures.total,)],
+            [(name, percent(f.slo_attainment), words.count(f.requests), seconds(f.latency_s.mean),
+              seconds(f.latency_s.p99)) for name, f in fixed],
         )  # fmt: skip
     say("\nEngines")
     print_table(
@@ -234,7 +235,7 @@ def _frames(comparison: TokenComparison) -> Iterator[pd.DataFrame]:
             "model": np.array(workload.models)[workload.model],
             "input_tokens": workload.input_tokens,
             "output_tokens": workload.output_tokens,
-            "engine": pd.array(np.where(result.engine < 0, None, result.engine), dtype="Int64"),
+            "engine": pd.Series(result.engine, dtype="Int64").mask(result.engine < 0),
             "scheduled_s": result.scheduled_s,
             "first_token_s": result.first_token_s,
             "last_token_s": result.last_token_s,

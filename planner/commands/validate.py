@@ -93,7 +93,7 @@ def _print_errors(errors: list[RunError], summaries: list) -> None:
         say(f"\nLargest errors, {summary.runs}, preset {summary.preset}")
         print_table(
             ("policy", "sweep", "devices", "models", "SLO scale", "published", "ours", "error"),
-            [(e.run.policy, e.run.sweep, e.run.devices, e.run.num_models, f"{e.run.slo_scale:g}",
+            [(e.run.policy, e.run.sweep, str(e.run.devices), str(e.run.num_models), f"{e.run.slo_scale:g}",
               f"{e.run.slo_attainment:.3f}", f"{e.slo_attainment:.4f}", f"{100 * e.error:+.2f}") for e in worst],
         )  # fmt: skip
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from planner.compare import Missing, OnProgress, answer_each, search_json
+from planner.compare import Missing, OnProgress, answer_each, search_json, simulation_reporter
 from planner.generation.evidence import NOT_MODELLED
 from planner.generation.figures import PlacementFigures, measure_placement
 from planner.generation.inputs import TokenInputs, build_token_inputs
@@ -132,6 +131,7 @@ def place(
             "search with models of one kind."
         )
     wanted = section.search
+    assert wanted is not None, "the schema wants one of groups, schedule and search"
     if wanted.options:
         raise InputError(
             f"Placement '{section.name}': '{next(iter(wanted.options))}' is no option of a search for generating "
@@ -163,7 +163,7 @@ def evaluate(
             f"Placement '{name}' uses {placement.devices} devices; the cluster has {problem.cluster.devices}."
         )
     groups = problem.engine_groups(generating, name)
-    report = _reporter(name, on_progress)
+    report = simulation_reporter(name, on_progress)
     result = simulate_generation(groups, problem.workload, problem.section.dispatch, report)
     figures = measure_placement(problem, groups, result, inputs.warmup_s)
     if fixed is None:
@@ -172,14 +172,6 @@ def evaluate(
     part.check(fixed.models, fixed.cluster)
     fixed_result = simulate(fixed.models, part, fixed.workload, fixed.serving, report)
     return TokenOutcome(name, placement, found, result, figures, fixed_result, measure(fixed_result, inputs.warmup_s))
-
-
-def _reporter(name: str, on_progress: OnProgress | None) -> Callable[[int, int], bool | None] | None:
-    if on_progress is None:
-        return None
-    return lambda done, total: on_progress(
-        name, f"simulating, {words.count(done)} of {words.count(total)} requests", None
-    )
 
 
 def _by_kind(placement: Placement, inputs: TokenInputs) -> tuple[tuple[Group, ...], tuple[Group, ...]]:

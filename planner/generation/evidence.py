@@ -76,7 +76,7 @@ def _vllm_errors(folder: Path) -> list[Error]:
         run, profile = read_vllm_run(folder / "vllm_runs" / name), layer_profile(folder, table)
         errors += _run_lines("vLLM run, no calibration", name, run, profile)
         errors += _run_lines("vLLM run, one factor", name, run, profile.scaled(calibrate(run, profile)))
-        if run.limits.kv_blocks < PLENTY_BLOCKS:
+        if run.limits.kv_blocks is not None and run.limits.kv_blocks < PLENTY_BLOCKS:
             share = float(simulate_run(run, profile).preemptions.sum() / RUN_PREEMPTIONS - 1)
             errors.append(Error("vLLM run, no calibration", name, "preemptions", share))
     moe, profile = read_vllm_run(folder / "vllm_runs" / MOE_RUN), layer_profile(folder, "RTXPRO6000-Llama-3.1-8B-tp1")
@@ -110,14 +110,14 @@ def _stage_errors(folder: Path) -> list[Error]:
     errors = []
     for _, stages in table.groupby("model"):
         fitted = stages.experiment.str.contains("codegen")
-        context = stages.prompt_tokens_mean + stages.output_tokens / 2
+        stages = stages.assign(context=stages.prompt_tokens_mean + stages.output_tokens / 2)
         batch = stages.rate * stages.output_tokens * stages.itl_ms / 1e3
-        b, a = np.polyfit((batch * context)[fitted], stages.itl_ms[fitted], 1)
-        for row, stage in stages[~fitted].iterrows():
+        b, a = np.polyfit((batch * stages.context)[fitted], stages.itl_ms[fitted], 1)
+        for _, stage in stages.loc[~fitted].iterrows():
             itl_ms = a
             for _ in range(MAX_STEPS):
                 running = min(stage.max_num_seqs, stage.rate * stage.output_tokens * itl_ms / 1e3)
-                itl_ms = a + b * running * context[row]
+                itl_ms = a + b * running * stage.context
             case = f"{stage.experiment}, {stage.rate:g} req/s"
             errors.append(Error("H100 stages, codegen fitted", case, "itl", float(itl_ms / stage.itl_ms - 1)))
     sizes = np.abs([e.error for e in errors])
@@ -131,7 +131,7 @@ def _muxserve_errors(folder: Path) -> list[Error]:
     spatial, ideal = throughputs(folder, "spatial"), throughputs(folder, "temporal")
     switch_s = set_switch_s(folder)
     switching = throughputs(folder, "temporal", switch_s)
-    rest = switching[switching.alpha < SKEWED_ALPHA]
+    rest = switching.loc[switching.alpha < SKEWED_ALPHA]
     quantity, turns = "throughput of an LLM, median |error|", f"in turns, {1e3 * switch_s:g} ms a switch"
     errors = [
         Error("MuxServe", "own devices", quantity, median_error(spatial)),

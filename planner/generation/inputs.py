@@ -58,7 +58,7 @@ def build_token_inputs(scenario: Scenario, read: TraceReader | None = None) -> T
     workload, made = make_workload(scenario.workload, names, trace)
     notices += [*(trace.notices if trace else ()), *made]
     if scenario.workload.tokens is not None:
-        workload = _with_tokens(workload, scenario, read)
+        workload = _with_tokens(workload, scenario.workload.tokens, scenario, read)
     own = {model.name for model in models}
     generating = np.array([name in own for name in names])
     tokens, left_out = _token_workload(_only(workload, generating), [model.name for model in models])
@@ -110,53 +110,54 @@ def _only(workload: Workload, wanted: np.ndarray) -> Workload:
 
 
 def _token_workload(workload: Workload, names: list[str]) -> tuple[TokenWorkload, list[str]]:
-    if not workload.has_tokens:
+    if workload.tokens is None:
         raise InputError(
             f"The requests of {', '.join(names[:5])} have no lengths; models that generate need input_tokens and "
             "output_tokens, from the trace or from the key workload.tokens."
         )
-    none = (workload.input_tokens == 0) | (workload.output_tokens == 0)
+    inputs, outputs = workload.tokens
+    none = (inputs == 0) | (outputs == 0)
     notices = []
     if none.any():
         notices.append(
             f"{words.plural(int(none.sum()), 'request')} of {words.count(len(workload))} without input or output "
             "tokens left out: nothing is generated for them."
         )
-        workload = workload.rows(np.flatnonzero(~none))
-    if not len(workload):
+    some = np.flatnonzero(~none)
+    if not some.size:
         raise InputError("No request has input and output tokens; at least one is needed.")
-    arrays = (workload.arrival_s, workload.model, workload.input_tokens, workload.output_tokens)
+    arrays = (workload.arrival_s[some], workload.model[some], inputs[some], outputs[some])
     return TokenWorkload(*arrays, tuple(names)), notices
 
 
-def _with_tokens(workload: Workload, scenario: Scenario, read: TraceReader) -> Workload:
+def _with_tokens(workload: Workload, section: TokensSection, scenario: Scenario, read: TraceReader) -> Workload:
     """The same requests with the lengths of `workload.tokens`; a trace that has lengths keeps its own."""
-    section, n = scenario.workload.tokens, len(workload)
     if workload.has_tokens:
         raise InputError("workload.tokens is given, but the trace has lengths of its own; leave the key out.")
-    random = np.random.default_rng((section.seed, _TOKEN_STREAM))
-    if section.trace is not None:
-        inputs, outputs = _trace_lengths(section, scenario, read)
+    random, given, n = np.random.default_rng((section.seed, _TOKEN_STREAM)), section.given, len(workload)
+    if isinstance(given, str):
+        inputs, outputs = _trace_lengths(given, scenario, read)
         rows = random.integers(inputs.size, size=n)
         return replace(workload, input_tokens=inputs[rows], output_tokens=outputs[rows])
-    inputs, outputs = (_drawn(length, n, random) for length in (section.input, section.output))
+    inputs, outputs = (_drawn(length, n, random) for length in given)
     return replace(workload, input_tokens=inputs, output_tokens=outputs)
 
 
 def _drawn(section: LengthSection, n: int, random: np.random.Generator) -> np.ndarray:
-    if section.fixed is not None:
-        return np.full(n, section.fixed)
-    if section.empirical is not None:
-        return np.array(section.empirical)[random.integers(len(section.empirical), size=n)]
-    drawn = random.lognormal(np.log(section.lognormal.median), section.lognormal.sigma, n)
+    given = section.given
+    if isinstance(given, int):
+        return np.full(n, given)
+    if isinstance(given, list):
+        return np.array(given)[random.integers(len(given), size=n)]
+    drawn = random.lognormal(np.log(given.median), given.sigma, n)
     return np.clip(np.rint(drawn), 1, MAX_TOKENS).astype(np.int64)
 
 
-def _trace_lengths(section: TokensSection, scenario: Scenario, read: TraceReader) -> tuple[np.ndarray, np.ndarray]:
+def _trace_lengths(path: str, scenario: Scenario, read: TraceReader) -> tuple[np.ndarray, np.ndarray]:
     """Both lengths of every request of a trace that has them."""
-    lengths = scenario.workload.model_copy(update={"trace": TraceSection(path=section.trace)})
+    lengths = scenario.workload.model_copy(update={"trace": TraceSection(path=path)})
     content = read(scenario.model_copy(update={"workload": lengths}).in_folder(scenario.folder)).content
     inputs, outputs = getattr(content, "input_tokens", None), getattr(content, "output_tokens", None)
     if inputs is None or outputs is None:
-        raise InputError(f"workload.tokens.trace: '{section.trace}' has no input and output tokens to draw from.")
+        raise InputError(f"workload.tokens.trace: '{path}' has no input and output tokens to draw from.")
     return inputs, outputs

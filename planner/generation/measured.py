@@ -54,7 +54,9 @@ def point_groups(folder: Path) -> dict[str, tuple[pd.Series, TpotPoints]]:
         model = keys.model_path.split("/")[-1]
         engine = f"{keys.backend} {keys.backend_version}, tp {keys.tp_size:g}, ep {keys.moe_ep_size:g}"
         name = f"{model}, {keys.system}, {engine}"
-        groups[name] = keys, TpotPoints(rows.isl, rows.osl, rows.concurrency / replicas, rows.tpot_ms / 1e3)
+        columns = (rows.isl, rows.osl, rows.concurrency / replicas, rows.tpot_ms / 1e3)
+        inputs, outputs, concurrency, tpot_s = (column.to_numpy(float) for column in columns)
+        groups[name] = keys, TpotPoints(inputs, outputs, concurrency, tpot_s)
     return groups
 
 

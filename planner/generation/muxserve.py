@@ -33,12 +33,14 @@ def iteration_profiles(folder: Path) -> dict[tuple[str, int], GenerationProfile]
     """By model and devices. The table is a sum, so the roofline is not soft; who decodes pays no less a token."""
     table = pd.read_csv(folder / "muxserve_iteration_times.csv")
     profiles = {}
-    for row in table.itertuples():
-        _, layers, hidden = MODELS[row.model]
-        profiles[row.model, row.gpus] = GenerationProfile(
-            row.model, "A100-80GB", int(row.gpus), row.const_ms / 1e3, row.per_prefill_token_ms / 1e3, 1.0,
-            max(0.0, row.per_sequence_ms - row.per_prefill_token_ms) / 1e3, row.per_context_token_ms / 1e3,
-            row.per_prefill_pair_ms / 1e3, 4 * layers * hidden / row.gpus, provenance="MuxServe (hao-ai-lab, ICML'24)",
+    for row in table.to_dict("records"):
+        model, devices, token_ms = str(row["model"]), int(row["gpus"]), row["per_prefill_token_ms"]
+        _, layers, hidden = MODELS[model]
+        profiles[model, devices] = GenerationProfile(
+            model, "A100-80GB", devices, row["const_ms"] / 1e3, token_ms / 1e3, 1.0,
+            max(0.0, row["per_sequence_ms"] - token_ms) / 1e3, row["per_context_token_ms"] / 1e3,
+            row["per_prefill_pair_ms"] / 1e3, 4 * layers * hidden / devices,
+            provenance="MuxServe (hao-ai-lab, ICML'24)",
         )  # fmt: skip
     return profiles
 
@@ -50,17 +52,19 @@ def throughputs(folder: Path, system: str, switch_s: float = 0.0) -> pd.DataFram
     real ones are not published), mean of SEEDS. Settings whose logs are incomplete are left out.
     """
     table, profiles = pd.read_csv(folder / "muxserve_per_llm.csv"), iteration_profiles(folder)
-    table = table[(table.system == system) & ~((system == "temporal") & (table.alpha == 0.9) & (table.rate_scale <= 1))]
+    incomplete = (system == "temporal") & (table.alpha == 0.9) & (table.rate_scale <= 1)
+    table = table.loc[(table.system == system) & ~incomplete]
     place = table.llm if system == "spatial" else table.mesh_or_gpus
     parts = []
     for _, rows in table.groupby([table.alpha, table.rate_scale, place]):
         devices = int(str(rows.mesh_or_gpus.iloc[0]).removeprefix("mesh").split("idx")[0])
-        weights = sum(MODELS[model][0] for model in rows.model) / devices
-        engines = tuple(Engine(r.llm, profiles[r.model, devices], LIMITS) for r in rows.itertuples())
+        served = rows.to_dict("records")
+        weights = sum(MODELS[row["model"]][0] for row in served) / devices
+        engines = tuple(Engine(row["llm"], profiles[row["model"], devices], LIMITS) for row in served)
         group = EngineGroup(engines, DEVICE_BYTES - weights, switch_s)
         ours = np.mean([_served_per_s(group, _workload(rows, seed), len(rows)) for seed in SEEDS], axis=0)
         parts.append(rows.assign(measured=rows.throughput_req_s, ours=ours))
-    return pd.concat(parts)[["alpha", "rate_scale", "llm", "measured", "ours"]]
+    return pd.concat(parts).loc[:, ["alpha", "rate_scale", "llm", "measured", "ours"]]
 
 
 def set_switch_s(folder: Path) -> float:
@@ -68,8 +72,8 @@ def set_switch_s(folder: Path) -> float:
     errors = {}
     for switch_s in SWITCHES_S:
         found = throughputs(folder, "temporal", switch_s)
-        errors[switch_s] = median_error(found[found.alpha > SKEWED_ALPHA])
-    return min(errors, key=errors.get)
+        errors[switch_s] = median_error(found.loc[found.alpha > SKEWED_ALPHA])
+    return min(errors, key=lambda switch_s: errors[switch_s])
 
 
 def median_error(found: pd.DataFrame) -> float:
@@ -83,10 +87,10 @@ def _workload(rows: pd.DataFrame, seed: int) -> TokenWorkload:
     rates = 40 * rows.rate_scale * (rows.llm.str.removeprefix("llm-").astype(int) + 1.0) ** -rows.alpha
     arrival_s = np.concatenate([np.cumsum(random.exponential(1 / r, n)) for r, n in zip(rates, counts, strict=True)])
     order = np.argsort(arrival_s, kind="stable")
-    lengths = [random.exponential(mean, arrival_s.size).clip(4, LONGEST).astype(int)
-               for mean in (INPUT_MEAN, OUTPUT_MEAN)]  # fmt: skip
+    inputs, outputs = (random.exponential(mean, arrival_s.size).clip(4, LONGEST).astype(int)
+                       for mean in (INPUT_MEAN, OUTPUT_MEAN))  # fmt: skip
     model = np.repeat(np.arange(counts.size), counts)
-    return TokenWorkload(arrival_s[order], model[order], *lengths, tuple(rows.llm))
+    return TokenWorkload(arrival_s[order], model[order], inputs, outputs, tuple(rows.llm))
 
 
 def _served_per_s(group: EngineGroup, workload: TokenWorkload, models: int) -> list[float]:

@@ -44,7 +44,7 @@ class TokenProblem:
         if group.pp != 1:
             raise InputError(f"runs pp {group.pp}; generating models run on groups of pp 1.")
         profiles = [self._profile(name, group.tp) for name in group.models]
-        weights_gib = sum(profile.weight_gib for profile in profiles)
+        weights_gib = sum(map(_weight_gib, profiles))
         left_gib = self.cluster.memory_gib - weights_gib
         section = self.section
         limits = EngineLimits(
@@ -98,3 +98,12 @@ class TokenProblem:
                 f"{', '.join(map(str, sorted(profiles)))} are allowed."
             )
         return profiles[tp]
+
+
+def _weight_gib(profile: GenerationProfile) -> float:
+    if profile.weight_gib is None:
+        raise InputError(
+            f"runs {profile.name} on {profile.device} by a profile without weight_gib; it is needed, because the cache "
+            "is what weights leave of a device."
+        )
+    return profile.weight_gib

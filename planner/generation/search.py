@@ -5,7 +5,7 @@ Deterministic: whatever is tried, is tried in one order, and ties go to what was
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,6 +26,13 @@ TITLES = {
 }
 
 Groups = tuple[Group, ...]
+
+
+@dataclass(frozen=True)
+class EngineSearchResult(SearchResult):
+    """What a search for engines found: one placement, which does not change over time."""
+
+    placement: Placement
 
 
 @dataclass
@@ -65,7 +72,7 @@ class _Run:
                 self.best, self.budget.tally.improved_at = groups, self.budget.tally.evaluations
         return self.scores[groups]
 
-    def keep(self, what: str, groups: Groups, tried: list[tuple[str, float]] = ()) -> None:
+    def keep(self, what: str, groups: Groups, tried: Sequence[tuple[str, float]] = ()) -> None:
         """Write down a step."""
         tally, groups = self.budget.tally, _ordered(groups)
         others = sorted((a for a in tried if a[0] != what), key=lambda a: -a[1])[:ALTERNATIVES]
@@ -83,7 +90,7 @@ def search_engines(
     max_evaluations: int | None = None,
     on_progress: Callable[[Progress], bool | None] | None = None,
     start: Placement | None = None,
-) -> SearchResult:
+) -> EngineSearchResult:
     """The groups of engines that meet the deadlines of most requests, as far as an algorithm finds them.
 
     Args:
@@ -117,19 +124,20 @@ def search_engines(
         _ALGORITHMS[algorithm](run)
     except Stopped as stopped:
         stop_reason = stopped.reason
-    if run.best is None:
+    best = run.best
+    if best is None:
         raise NoPlacement(TITLES[algorithm], stop_reason)
-    if not run.steps or run.steps[-1].placement.groups != run.best:
-        run.keep("the best of all that was tried", run.best)
+    if not run.steps or run.steps[-1].placement.groups != best:
+        run.keep("the best of all that was tried", best)
     tally = run.budget.tally
-    return SearchResult(
-        algorithm, Placement(run.best, name), run.best_score, tally.seconds, tally.evaluations, stop_reason,
-        tuple(run.steps), _notes(run),
+    return EngineSearchResult(
+        algorithm, Placement(best, name), run.scores[best], tally.seconds, tally.evaluations, stop_reason,
+        tuple(run.steps), _notes(run, best),
     )  # fmt: skip
 
 
-def _notes(run: _Run) -> tuple[str, ...]:
-    held = {name for group in run.best for name in group.models}
+def _notes(run: _Run, groups: Groups) -> tuple[str, ...]:
+    held = {name for group in groups for name in group.models}
     left = [name for name in run.model_names if name not in held]
     return (f"No devices were left for {', '.join(left)}, or none that hold it.",) if left else ()
 
@@ -207,10 +215,9 @@ def _refine(run: _Run) -> None:
         _shared(run)
         _dedicated(run)
     run.budget.enter("refine: change groups")
-    improved = run.best is not None
-    while improved and run.best_score < 1:
-        improved = False
-        before = run.best_score
+    improved = True
+    while improved and run.best is not None and run.scores[run.best] < 1:
+        improved, before = False, run.scores[run.best]
         for what, groups in _neighbours(run, run.best):
             if run.score(groups) > before:
                 run.keep(what, groups)

@@ -59,11 +59,11 @@ class TokenCapacity:
             return None
         if not self.complete:
             return "The work was stopped before the target was reached."
-        known = [point for point in self.tried if point.slo_attainment is not None]
+        known = [(p.slo_attainment, dict(p.values)["devices"]) for p in self.tried if p.slo_attainment is not None]
         if not known:
             return self.tried[-1].reason
-        nearest = max(known, key=lambda point: point.slo_attainment)
-        return f"The target was not reached; the best was {dict(nearest.values)['devices']:g} devices."
+        _, devices = max(known, key=lambda pair: pair[0])
+        return f"The target was not reached; the best was {devices:g} devices."
 
     def to_json(self) -> dict:
         """The answer and what was tried."""

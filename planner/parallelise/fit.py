@@ -82,7 +82,7 @@ def fit_constants(device: Device) -> dict[str, float]:
         lambda x: fit_residuals(with_constants(x)),
         start,
         bounds=(-np.inf, upper),
-        diff_step=1e-3,
+        diff_step=[1e-3],
         loss="soft_l1",
         f_scale=0.1,
         max_nfev=60,

@@ -242,7 +242,7 @@ def solve_sharding(
     rows.add(held, -np.inf, weight_limit / unit * (1 + 1e-9))
     rows.add([*held, (peak, 1.0)], -np.inf, memory / unit)
     objective = np.concatenate([*costs, *(edge.ravel() for edge in edges.values()), [0.0]])
-    whole = np.zeros(peak + 1)
+    whole = np.zeros(peak + 1, dtype=np.int64)
     whole[: start[-1]] = 1
     upper = np.ones(peak + 1)
     # Here, because it takes half a second to load and few callers need it.
@@ -251,7 +251,7 @@ def solve_sharding(
     found = milp(
         objective / max(float(np.abs(objective).max()), 1e-30),
         integrality=whole,
-        bounds=Bounds(0, upper),  # pyright: ignore[reportArgumentType] (scipy takes arrays, too)
+        bounds=Bounds(0, upper),
         constraints=rows.constraint(peak + 1),
         options={"mip_rel_gap": 1e-6},
     )
@@ -279,7 +279,7 @@ class _Rows:
         from scipy.sparse import coo_array
 
         matrix = coo_array((value, (row, column)), shape=(len(self.lower), columns)).tocsr()
-        return LinearConstraint(matrix, self.lower, self.upper)  # pyright: ignore[reportArgumentType] (it takes lists, too)
+        return LinearConstraint(matrix, self.lower, self.upper)
 
 
 def _options(operator: Operator, device: Device, ways: int, calibration: Calibration) -> _Options:

@@ -140,6 +140,11 @@ class LengthSection(_Section):
             raise ValueError("give exactly one of fixed, lognormal and empirical")
         return self
 
+    @property
+    def given(self) -> int | LognormalSection | list[int]:
+        """The one of the three that is given; its class says which."""
+        return next(part for part in (self.fixed, self.lognormal, self.empirical) if part is not None)
+
 
 class TokensSection(_Section):
     """`workload.tokens`: lengths drawn for requests that bring none: `input` and `output`, or pairs of a `trace`."""
@@ -154,6 +159,12 @@ class TokensSection(_Section):
         if (self.input is None) != (self.output is None) or (self.input is None) == (self.trace is None):
             raise ValueError("give input and output, or trace")
         return self
+
+    @property
+    def given(self) -> tuple[LengthSection, LengthSection] | str:
+        """Input and output, or the path of the trace."""
+        pair = None if self.input is None or self.output is None else (self.input, self.output)
+        return next(part for part in (pair, self.trace) if part is not None)
 
 
 class TraceSection(_Section):

@@ -110,7 +110,8 @@ class BoundProgram:
             value, slope = self.evaluate(scaled * scale, width)
             return 100.0 * value / self._count, 100.0 * slope * scale / self._count
 
-        def look(scaled: np.ndarray) -> None:
+        def look(xk: np.ndarray) -> None:
+            scaled = xk  # by this name scipy calls it with the variables
             self.attainment = min(self.attainment, self.evaluate(scaled * scale, 0.0)[0] / self._count)
             if time.monotonic() > end_s or (on_step is not None and on_step(self.attainment) is False):
                 raise StopIteration

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import TypeVar
 
-from planner.compare import PlacementOutcome, placement_section
+from planner.compare import MeasuredPlacement, PlacementOutcome, placement_section
 from planner.problem import Problem
 from planner.scenario.inputs import TraceReader
 from planner.scenario.schema import PlacementSection, Scenario
@@ -20,6 +21,8 @@ from simulator.schema import MAX_DEVICES
 
 HEADROOM_LIMIT = 16.0
 HEADROOM_PRECISION = 0.01
+# A model by its name, or a group by its number.
+Named = TypeVar("Named", str, int)
 OVER_TIME = "The placement changes over time, so other traffic or a smaller cluster would need another plan."
 
 
@@ -88,8 +91,13 @@ def find_capacity(
     climbs = [finder.begin(section, lowest, highest, step, confident) for section in sections]
     finder.climb(climbs)
     plans = [finder.plan(climb) for climb in climbs]
-    plans.sort(key=lambda p: (p.devices is None, p.devices or 0, -p.best.slo_attainment if p.best else 0.0))
+    plans.sort(key=_cheapest_first)
     return Capacity(tuple(plans), complete=not finder.stopped)
+
+
+def _cheapest_first(plan: CapacityPlan) -> tuple[bool, int, float]:
+    met = plan.best.slo_attainment if plan.best else None
+    return plan.devices is None, plan.devices or 0, -(met or 0.0)
 
 
 def check_target(target: float) -> None:
@@ -182,12 +190,12 @@ class Finder:
     def _why_no_answer(self, climb: Climb, curve: Mapping[int, PointResult]) -> str:
         if not climb.finished:
             return f"{STOPPED} Fewer devices may do." if climb.answer else STOPPED
-        undecided = [result.reason for result in climb.results.values() if result.undecided]
+        undecided = [result.reason for result in climb.results.values() if result.undecided and result.reason]
         if climb.answer is not None:
             return f"Fewer devices may do: {undecided[-1]}"
         known = [result for result in curve.values() if result.outcome is not None]
         if not known:
-            return (undecided or [result.reason for result in curve.values()])[-1]
+            return (undecided or [result.reason for result in curve.values() if result.reason])[-1]
         best = max(known, key=climb.merit)
         if climb.merit(best) < 0:
             return "There are too few requests for a 95 % interval, so nobody can be sure of the target."
@@ -196,16 +204,17 @@ class Finder:
         return f"No number of devices tried reaches the target; the most were {max(curve)}."
 
     def _headroom(
-        self, climb: Climb, devices: int | None, outcome: PlacementOutcome | None, reasons: dict[str, str]
+        self, climb: Climb, devices: int | None, outcome: MeasuredPlacement | None, reasons: dict[str, str]
     ) -> float | None:
         """The most traffic at the target, in doubling steps and then by halving; None with its reason."""
-        if devices is None:
+        if devices is None or outcome is None:
             reasons["headroom_rate_scale"] = "The target is not reached with the scenario's own traffic."
             return None
         if isinstance(outcome.placement, Schedule):
             reasons["headroom_rate_scale"] = OVER_TIME
             return None
-        section, low, high = placement_section(outcome.placement), 1.0, None
+        section, low = placement_section(outcome.placement), 1.0
+        high: float | None = None
         while low < HEADROOM_LIMIT and (high is None or high / low > 1 + HEADROOM_PRECISION):
             factor = 2 * low if high is None else math.sqrt(low * high)
             point = Point(section, (("devices", float(devices)), ("rate_scale", factor)))
@@ -225,10 +234,11 @@ class Finder:
             reasons["headroom_rate_scale"] = f"At least; more than {HEADROOM_LIMIT:g} times is not tried."
         return low
 
-    def _faults(self, outcome: PlacementOutcome | None, reasons: dict[str, str]) -> tuple[Fault, ...]:
+    def _faults(self, outcome: MeasuredPlacement | None, reasons: dict[str, str]) -> tuple[Fault, ...]:
         if outcome is None or isinstance(outcome.placement, Schedule):
             reasons["faults"] = OVER_TIME if outcome else "There is no placement."
             return ()
+        assert isinstance(outcome, PlacementOutcome), "the evaluator keeps the requests of every point"
         result, cluster = outcome.result, self.evaluator.scenario.cluster
         used = Cluster(outcome.placement.devices, cluster.memory_gib, cluster.devices_per_node)
         problem = Problem(result.models, used, result.workload, result.serving)
@@ -248,12 +258,11 @@ class Finder:
             self.stopped = True
         return not self.stopped
 
-    def _watch_faults(self, name: str):
-        if self.on_point is None:
-            return None
-        return lambda *_: self.on_point(0, 1, f"{name}: what a failure costs")
+    def _watch_faults(self, name: str) -> Callable[[int, int], bool | None] | None:
+        on_point = self.on_point
+        return None if on_point is None else lambda _done, _total: on_point(0, 1, f"{name}: what a failure costs")
 
 
-def _most_missed(missed: list[tuple]) -> tuple | None:
+def _most_missed(missed: list[tuple[Named, int]]) -> tuple[Named, int] | None:
     name, most = max(missed, key=lambda item: item[1], default=(None, 0))
-    return (name, most) if most else None
+    return (name, most) if name is not None and most else None

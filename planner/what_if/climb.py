@@ -24,7 +24,7 @@ class Climb:
             with as well, where they fit.
 
     Attributes:
-        section: what is placed. results: by number of devices.
+        section: what is placed. results: by number of devices. finished: whether the answer is known.
     """
 
     def __init__(
@@ -47,13 +47,9 @@ class Climb:
         last = (highest - self._first) // step
         self._fails = max(min((excluded - self._first) // step, last - 1), -1)
         self._reaches: int | None = None
-        self._next: int | None = None
+        self._next = 0
+        self.finished = False
         self._go_on()
-
-    @property
-    def finished(self) -> bool:
-        """Whether the answer is known."""
-        return self._next is None
 
     @property
     def answer(self) -> int | None:
@@ -69,7 +65,7 @@ class Climb:
         )
 
     def next_point(self) -> Point:
-        """What to evaluate now."""
+        """What to evaluate now, unless the answer is known."""
         return self._point(self._number(self._next))
 
     def begins_with(self) -> list[PointResult]:
@@ -90,9 +86,10 @@ class Climb:
 
     def merit(self, result: PointResult) -> float:
         """What is held against the target; below every target where it is not known."""
-        if result.outcome is None or (self.confident and result.interval is None):
-            return -1.0
-        return result.interval[0] if self.confident else result.slo_attainment
+        value = result.slo_attainment
+        if self.confident:
+            value = None if result.interval is None else result.interval[0]
+        return -1.0 if value is None else value
 
     def curve(self) -> dict[int, PointResult]:
         """The results by ascending number of devices; the best placement of fewer devices is one for more."""
@@ -109,17 +106,16 @@ class Climb:
 
     def _go_on(self) -> None:
         """Find the next number to try, passing over those outside the range."""
-        while self._reaches is None or self._reaches - self._fails > 1:
-            climbing = self._reaches is None
-            at = max(2 * self._fails + 1, 0) if climbing else (self._fails + self._reaches) // 2
+        while (reaches := self._reaches) is None or reaches - self._fails > 1:
+            at = max(2 * self._fails + 1, 0) if reaches is None else (self._fails + reaches) // 2
             if self._number(at) > self._highest:
                 self._reaches = at
-            elif not climbing and self._number(at) < self._lowest:
+            elif reaches is not None and self._number(at) < self._lowest:
                 self._fails = at
             else:
                 self._next = at
                 return
-        self._next = None
+        self.finished = True
 
     def _number(self, at: int) -> int:
         return self._first + at * self._step

@@ -46,6 +46,7 @@ def fault_what_if(
     """
     first = np.cumsum([0] + [group.devices for group in placement.groups])
     per_node = problem.cluster.devices_per_node
+    faults: list[tuple[str, int, int, tuple[int, ...]]]
     faults = [("device", int(first[g]), group.devices, (g,)) for g, group in enumerate(placement.groups)]
     for node in range(-(-int(first[-1]) // per_node)):
         gone = tuple(

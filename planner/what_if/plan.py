@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from planner.compare import PlacementOutcome, placement_section, search_json
+from planner.compare import MeasuredPlacement, placement_section, search_json
 from planner.what_if.faults import Fault
 from simulator.intervals import known_interval
 
@@ -53,7 +53,7 @@ class CapacityPlan:
     target: float
     devices: int | None
     usd_per_hour: float | None
-    outcome: PlacementOutcome | None
+    outcome: MeasuredPlacement | None
     limiting_model: tuple[str, int] | None
     limiting_group: tuple[int, int] | None
     headroom: float | None
@@ -66,8 +66,8 @@ class CapacityPlan:
     @property
     def best(self) -> Tried | None:
         """The number of devices with the highest attainment; None where none has figures."""
-        known = [tried for tried in self.tried if tried.slo_attainment is not None]
-        return max(known, key=lambda tried: tried.slo_attainment, default=None)
+        known = [(tried.slo_attainment, tried) for tried in self.tried if tried.slo_attainment is not None]
+        return max(known, key=lambda pair: pair[0])[1] if known else None
 
     def to_json(self) -> dict:
         """One of the `plans` of `capacity --json`; what is not known is null and has its reason in `reasons`."""
@@ -100,7 +100,7 @@ class CapacityPlan:
         document["slo_attainment_interval"] = None if math.isnan(half) else list(self.outcome.figures.interval)
         placed = placement_section(self.outcome.placement)
         document |= placed.model_dump(mode="json", exclude_none=True, exclude={"name"})
-        return document | {"search": search_json(self.outcome.search)}
+        return document | ({} if self.outcome.search is None else {"search": search_json(self.outcome.search)})
 
 
 def _tried_json(tried: Tried) -> dict:

@@ -13,10 +13,10 @@ from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wa
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
-from planner.compare import PlacementOutcome, evaluate, place
+from planner.compare import MeasuredPlacement, PlacementOutcome, evaluate, place
 from planner.scenario.inputs import Inputs, TraceReader, build_inputs, make_workload, read_scenario_trace
 from planner.scenario.schema import PlacementSection, Scenario, WorkloadSection
-from planner.search import SEARCHING, NoPlacement, find_algorithm, upper_bound
+from planner.search import SEARCHING, NoPlacement, SearchResult, find_algorithm, upper_bound
 from planner.what_if.variation import vary, with_own_deadlines
 from simulator import Cancelled, InputError, Placement, Profile, Workload, words
 from simulator.intervals import known_interval
@@ -54,13 +54,13 @@ class PointResult:
 
     Attributes:
         point: what was asked.
-        outcome: placement, search, result and figures; None if there are none.
+        outcome: placement, search and figures, a PlacementOutcome where requests are kept; None if there are none.
         reason: why there are none, a sentence; None if there are.
         undecided: whether that is so only because a search was cut short: with more time there may be figures.
     """
 
     point: Point
-    outcome: PlacementOutcome | None
+    outcome: MeasuredPlacement | None
     reason: str | None = None
     undecided: bool = False
 
@@ -105,8 +105,10 @@ class Evaluator:
         self.profiles = profiles
         self.keep_requests = keep_requests
         self._stop = threading.Event()
-        trace = (read or read_scenario_trace)(scenario) if scenario.workload.trace is not None else None
-        self._read: TraceReader = lambda _: trace
+        self._read = read or read_scenario_trace
+        if scenario.workload.trace is not None:
+            trace = self._read(scenario)
+            self._read = lambda _: trace
         self._made: dict[str, tuple[Workload, tuple[str, ...]]] = {}
         self._lock = threading.Lock()
 
@@ -134,7 +136,7 @@ class Evaluator:
         except InputError as error:
             result = PointResult(point, None, str(error))
         else:
-            result = PointResult(point, outcome if self.keep_requests else replace(outcome, result=None))
+            result = PointResult(point, outcome if self.keep_requests else outcome.without_requests)
             if not outcome.figures.total.requests:
                 result = PointResult(point, None, "No request is left to be counted, so there is no figure.")
         if self._stop.is_set():
@@ -198,7 +200,7 @@ class Evaluator:
         return made
 
     def _outcome(
-        self, section: PlacementSection, inputs: Inputs, harder: Sequence[PlacementOutcome]
+        self, section: PlacementSection, inputs: Inputs, harder: Sequence[MeasuredPlacement]
     ) -> PlacementOutcome:
         if section.search is None:
             return evaluate(*place(section, inputs), inputs, self.watch)
@@ -210,15 +212,17 @@ class Evaluator:
         except NoPlacement:
             if best is None:
                 raise
-            return self._kept(best, best.search, inputs)
+            return self._kept(best, best.search)
         outcome = evaluate(placement, found, inputs, self.watch)
-        return self._kept(best, found, inputs) if best is not None and attained(best) > attained(outcome) else outcome
+        return self._kept(best, found) if best is not None and attained(best) > attained(outcome) else outcome
 
-    def _again(self, outcome: PlacementOutcome, inputs: Inputs) -> PlacementOutcome:
+    def _again(self, outcome: MeasuredPlacement, inputs: Inputs) -> PlacementOutcome:
         return evaluate(outcome.placement, outcome.search, inputs, self.watch)
 
-    def _kept(self, best: PlacementOutcome, found, inputs: Inputs) -> PlacementOutcome:
+    def _kept(self, best: PlacementOutcome, found: SearchResult | None) -> PlacementOutcome:
         """The placement of a harder point, as what this point's search found."""
+        if found is None:
+            return best
         note = "The search found nothing better than the placement of a harder point, which is kept."
         found = replace(found, placement=best.placement, score=best.result.slo_attainment, notes=(*found.notes, note))
         return replace(best, search=found)
@@ -286,7 +290,7 @@ def check_sections(sections: Sequence[PlacementSection]) -> None:
             find_algorithm(section.search.algorithm)
 
 
-def attained(outcome: PlacementOutcome) -> float:
+def attained(outcome: MeasuredPlacement) -> float:
     """SLO attainment for ranking: below everything where no request counts."""
     attainment = outcome.figures.total.slo_attainment
     return -1.0 if math.isnan(attainment) else attainment
@@ -295,11 +299,12 @@ def attained(outcome: PlacementOutcome) -> float:
 def describe(result: PointResult) -> str:
     """A few words on a point, for progress."""
     values = ", ".join(f"{axis} {value:g}" for axis, value in result.point.values)
-    found = result.reason if result.outcome is None else f"{words.share(result.slo_attainment)} of deadlines met"
+    attainment = result.slo_attainment
+    found = result.reason if attainment is None else f"{words.share(attainment)} of deadlines met"
     return f"{result.point.section.name}, {values}: {found}"
 
 
-def _fits(outcome: PlacementOutcome, inputs: Inputs) -> bool:
+def _fits(outcome: MeasuredPlacement, inputs: Inputs) -> bool:
     try:
         outcome.placement.check(inputs.problem.models, inputs.problem.cluster)
     except InputError:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from planner.compare import OnProgress, PlacementOutcome, evaluate, outcome_json, place, placement_section
 from planner.scenario.inputs import Inputs, TraceReader
-from planner.scenario.schema import PlacementSection, Scenario
+from planner.scenario.schema import PlacementSection, Scenario, SearchSection
 from planner.search import Bound, NoPlacement, Progress, upper_bound
 from planner.what_if.capacity import Finder, check_target
 from planner.what_if.climb import Climb
@@ -23,7 +23,7 @@ from simulator import Cancelled, InputError, Placement, Profile, words
 from simulator.schema import MAX_DEVICES
 
 FOUND, REPLICATED, GROUPED = "found", "replicated", "grouped"
-REPLICATION = PlacementSection(name="Replication", search={"algorithm": "selective_replication"})
+REPLICATION = PlacementSection(name="Replication", search=SearchSection(algorithm="selective_replication"))
 # Every search ends after so many placements, so that the plan is the same everywhere; the time is for large cases.
 EVALUATIONS, TIME_LIMIT_S = 1_500, 10.0
 # Group sizes that are tried on other numbers of devices: the best ones on those that are there.
@@ -110,14 +110,15 @@ def _placed(outcome: PlacementOutcome | None) -> dict | None:
 
 def found_section(evaluations: int = EVALUATIONS, time_limit_s: float = TIME_LIMIT_S) -> PlacementSection:
     """AlpaServe's search as the recommendation runs it."""
-    search = {"algorithm": "alpaserve", "max_evaluations": evaluations, "time_limit_s": time_limit_s}
+    search = SearchSection(algorithm="alpaserve", max_evaluations=evaluations, time_limit_s=time_limit_s)
     return PlacementSection(name="AlpaServe", search=search)
 
 
 def size_section(pp: int, tp: int) -> PlacementSection:
     """Groups of one size for all."""
     cut = f"{pp} stages" if tp == 1 else f"{tp} devices" if pp == 1 else f"{pp} stages of {tp} devices"
-    return PlacementSection(name=f"Groups of {cut}", search={"algorithm": "uniform", "pp": pp, "tp": tp})
+    search = SearchSection.model_validate({"algorithm": "uniform", "pp": pp, "tp": tp})
+    return PlacementSection(name=f"Groups of {cut}", search=search)
 
 
 def recommend(

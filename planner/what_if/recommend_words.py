@@ -109,7 +109,7 @@ def spare_sentence(plan: Recommendation) -> str:
     spare = plan.spare
     if spare is None:
         return ""
-    if spare.devices is None:
+    if spare.devices is None or spare.worst is None:
         if not spare.tried:
             return str(spare.reason)
         devices, kept = max(spare.tried, key=lambda tried: tried[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from planner.compare import PlacementOutcome
+from planner.compare import MeasuredPlacement
 from planner.problem import Problem
 from planner.scenario.schema import PlacementSection
 from planner.what_if.capacity import Finder
@@ -30,7 +30,7 @@ class SparePlan:
     target: float
     per_node: int
     devices: int | None
-    outcome: PlacementOutcome | None
+    outcome: MeasuredPlacement | None
     worst: Fault | None
     tried: tuple[tuple[int, float], ...]
     settled: bool

@@ -55,7 +55,7 @@ class Sweep:
         for result in self.results:
             at = dict(result.point.values)
             if result.point.section.name == section and all(at[k] == v for k, v in (fixed or {}).items()):
-                reached[at[axis]] = result.outcome is not None and result.slo_attainment >= target
+                reached[at[axis]] = result.slo_attainment is not None and result.slo_attainment >= target
         last = None
         for value in sorted(values, reverse=not more_is_harder):
             if not reached.get(value, False):

@@ -39,5 +39,5 @@ class EngineSeries:
         segments, events = pd.DataFrame(tables.segments), pd.DataFrame(tables.events)
         pool = tables.groups["pool_units"][tables.engines["group"][segments["engine"]]]
         segments["pool_used"] = segments["pool_used"] / pool
-        events["kind"] = pd.Categorical.from_codes(events["kind"], categories=list(EVENT_KINDS))
+        events["kind"] = pd.Categorical.from_codes(tables.events["kind"], categories=pd.Index(EVENT_KINDS))
         return cls(segments, events)
