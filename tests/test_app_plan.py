@@ -51,6 +51,15 @@ def upload(at, *files):
     return at
 
 
+def test_what_a_replaced_control_showed_does_not_undo_an_upload(plan):
+    shown_before = plan._tree.get_widget_states()
+    upload(plan, ("good.csv", GOOD))
+    # The browser still has the old controls when the page is drawn again, here by a timer, and sends their state.
+    plan._run(shown_before)
+    assert session(plan).scenario.workload.trace.path == "good.csv"
+    assert len(session(plan).undo) == 1
+
+
 def errors(at):
     return [re.sub(r"\\(.)", r"\1", error.value) for error in at.error]
 

@@ -48,6 +48,7 @@ def draw_complaint(session: Session, area: str, *more: str | None) -> None:
 
 def _apply(session: Session, area: str, key: str, name: str, label: str, edit: Edit) -> None:
     value, before = st.session_state[name], session.controls[key][1]
-    session.brought(key, value)
+    if not session.brought(key, name, value):
+        return
     if not session.edit(area, lambda scenario: edit(scenario, value)) and value is None:
         session.complaints[area] = f"{label} was left empty; it stays {before}."

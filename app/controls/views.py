@@ -42,7 +42,8 @@ def write_key(key: str, value: str | float | None) -> None:
 
 def _keep(session: Session, key: str, name: str, label: str) -> None:
     value = st.session_state[name]
-    session.brought(key, value)
+    if not session.brought(key, name, value):
+        return
     if value is None:
         st.toast(f"{label} was left empty; it stays {session.views[key]}.")
     else:

@@ -106,16 +106,24 @@ class Session:
         """The key of the widget of a control that shows this value.
 
         A value that the widget itself did not bring makes another widget of it. The browser may still send the state
-        of the old one, which was drawn before a job or an upload changed the value; nobody listens to it any more.
+        of the old one, which was drawn before a job or an upload changed the value; see `brought`.
         """
         number, shown = self.controls.get(key, (0, value))
         number += shown != value
         self.controls[key] = number, value
-        return f"{key}~{number}" if number else key
+        return _widget_key(key, number)
 
-    def brought(self, key: str, value: Any) -> None:
-        """Note what the widget of a control shows since the visitor moved it."""
-        self.controls[key] = self.controls.get(key, (0, None))[0], value
+    def brought(self, key: str, name: str, value: Any) -> bool:
+        """Note what the widget `name` of a control shows since the visitor moved it. False if nobody moved it.
+
+        The browser sends the state of all widgets it still has, also of those that have just been replaced or taken
+        off the page. Streamlit has forgotten the values of these, and takes what comes for a change.
+        """
+        number, shown = self.controls[key]
+        if name != _widget_key(key, number) or value == shown:
+            return False
+        self.controls[key] = number, value
+        return True
 
     def edit(self, area: str, change: Callable[[Scenario], Scenario]) -> bool:
         """Apply a change; if it is wrong, keep the scenario and note the sentence for the area. True if it was done."""
@@ -147,6 +155,10 @@ class Session:
         """Note what is wrong with an upload."""
         self.complaints[area] = str(error)
         self.refused += 1
+
+
+def _widget_key(key: str, number: int) -> str:
+    return f"{key}~{number}" if number else key
 
 
 def current_session() -> Session:
