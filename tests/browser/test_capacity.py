@@ -66,7 +66,7 @@ def test_work_goes_on_while_another_page_is_looked_at_and_can_be_stopped(page, a
     stop_button(page).wait_for(timeout=20_000)
     stop_button(page).click()
     stop_button(page).wait_for(state="detached", timeout=60_000)
-    page.get_by_test_id("stAlert").get_by_text("was stopped").wait_for(timeout=30_000)
+    page.get_by_test_id("stAlert").get_by_text("was stopped").first.wait_for(timeout=30_000)
 
 
 def test_a_wrong_range_says_its_sentence_and_the_question_stays(page, address):

@@ -1,6 +1,7 @@
 """The Search page as a person walks it."""
 
 import json
+import re
 from pathlib import Path
 
 from tests.browser.test_capacity import open_page
@@ -14,7 +15,8 @@ def test_the_search_plays_by_itself_and_pauses(page, address):
     open_page(page, address, "search")
     page.get_by_text("Step 37 of 37").wait_for(timeout=60_000)
     page.get_by_role("button", name="Play").click()
-    page.get_by_text("Step 3 of 37").wait_for(timeout=30_000)
+    # A loaded machine does not draw every step.
+    page.get_by_text(re.compile(r"Step ([3-9]|[12]\d) of 37")).wait_for(timeout=30_000)
     page.get_by_role("button", name="Pause").click()
     page.get_by_role("button", name="Play").wait_for(timeout=20_000)
     said = step_said(page)
