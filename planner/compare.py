@@ -59,6 +59,11 @@ class MeasuredPlacement:
     figures: Figures
 
     @property
+    def slo_attainment(self) -> float:
+        """Share of the requests that meet their deadline; NaN without requests."""
+        return self.figures.total.slo_attainment
+
+    @property
     def remark(self) -> str | None:
         """Why the figures are not those of a finished plan, a sentence; None if they are."""
         if self.search is None:

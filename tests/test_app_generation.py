@@ -1,18 +1,123 @@
-"""Pages do not show generating models yet: they say so in a sentence, keep what was there, and never break."""
+"""Models that generate token by token on the pages: the same numbers as on the command line, and what can be set."""
 
+import numpy as np
+import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.controls.generation import as_generating, as_whole
+from app.state.first_scenario import first_scenario
+from app.state.session import with_values
+from planner.generation.compare import compare
+from planner.generation.evidence import NOT_MODELLED
+from planner.generation.paired import half_width, met_requests, paired_token_difference
 from planner.scenario.examples import FOLDER
 from planner.scenario.file import parse_scenario
-from tests.test_app_plan import MAIN, errors, session, verdict
+from simulator.intervals import batch_means_half_width
+from simulator.preparation import GENERATING
+from tests.cases import shown_key
+from tests.test_app_plan import MAIN, errors, session, upload, verdict
+
+EXAMPLE = parse_scenario((FOLDER / "6-language-models.yaml").read_text(encoding="utf-8"))
+NO_LENGTHS = b"arrival_s,model\n" + b"".join(f"{i:.2f},m{i % 2}\n".encode() for i in range(200))
 
 
-def test_a_scenario_with_generating_models_is_refused_in_a_sentence():
-    plan = AppTest.from_file(MAIN, default_timeout=120).run()
-    before = verdict(plan)
-    text = (FOLDER / "6-language-models.yaml").read_text(encoding="utf-8")
-    session(plan).replace("traffic", parse_scenario(text))
-    plan.run()
-    assert not plan.exception
-    assert any("generat" in sentence and "command line" in sentence for sentence in errors(plan)), errors(plan)
-    assert verdict(plan) == before
+@pytest.fixture(scope="module")
+def compared():
+    GENERATING.wait()
+    return compare(EXAMPLE)
+
+
+def opened(scenario):
+    at = AppTest.from_file(MAIN, default_timeout=120).run()
+    session(at).replace("traffic", scenario)
+    at.run()
+    # Searches are not waited for by the page.
+    for job in session(at).jobs.all():
+        job.wait(60)
+    at.run()
+    assert not at.exception
+    return at
+
+
+def test_the_plan_page_says_what_the_command_says(compared):
+    at = opened(EXAMPLE)
+    assert not errors(at)
+    for entry, outcome in zip(session(at).answer.shown, compared.outcomes, strict=True):
+        assert entry.outcome.figures.total == outcome.figures.total
+        np.testing.assert_array_equal(entry.outcome.result.last_token_s, outcome.result.last_token_s)
+    assert "Dedicated on 6 devices meets 99.31 %" in verdict(at).replace("\N{NARROW NO-BREAK SPACE}", " ").replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
+    captions = " ".join(caption.value for caption in at.caption)
+    assert NOT_MODELLED.split(":")[0] in captions and "speculative decoding" in captions
+
+
+def test_every_page_answers_or_says_in_a_sentence_that_it_does_not(compared):
+    at = opened(EXAMPLE)
+    for page in ("compare", "timeline", "placement", "capacity", "search", "trace", "profile", "scenario", "library"):
+        at.switch_page(f"views/{page}.py").run()
+        assert not at.exception and not errors(at), page
+
+
+def test_intervals_and_differences_are_those_of_the_requests(compared):
+    first, second = compared.outcomes[0], compared.outcomes[1]
+    met = [met_requests(outcome, compared.inputs) for outcome in (first, second)]
+    assert met[0].mean() == pytest.approx(first.slo_attainment)
+    assert first.figures.half_widths["all"] == half_width(first, compared.inputs) == batch_means_half_width(met[0])
+    difference = paired_token_difference(first, second, compared.inputs)
+    assert difference.difference == pytest.approx(second.slo_attainment - first.slo_attainment)
+    low, high = first.figures.interval("ttft")
+    assert low < first.figures.total.attainment["ttft"] < high
+
+
+def test_deadlines_and_engine_limits_can_be_set():
+    at = opened(EXAMPLE)
+    at.number_input(key="models.slo_tpot_s").set_value(0.03).run()
+    assert {section.slo_tpot_s for section in session(at).scenario.models} == {0.03}
+    at.number_input(key="generation.max_num_seqs").set_value(4).run()
+    assert session(at).scenario.generation.max_num_seqs == 4
+    assert max(e.mean_running for e in session(at).answer.shown[0].outcome.figures.engines) <= 4
+    at.number_input(key="models.slo_ttft_s").set_value(0.0).run()
+    at.number_input(key="models.slo_tpot_s").set_value(0.0).run()
+    assert any("would have no deadline left" in sentence for sentence in errors(at))
+    at.number_input(key="generation.max_num_batched_tokens").set_value(2).run()
+    assert any("max_num_batched_tokens is 2" in sentence for sentence in errors(at))
+
+
+def test_answers_come_token_by_token_at_a_click_and_back():
+    at = AppTest.from_file(MAIN, default_timeout=120).run()
+    at.segmented_control(key="models.kind").set_value("tokens").run()
+    assert not at.exception and not errors(at)
+    scenario = session(at).scenario
+    assert scenario.generates and scenario.workload.tokens is not None
+    assert [e.section.name for e in session(at).answer.shown] == ["Dedicated engines", "Shared engines"]
+    at.segmented_control(key="models.kind").set_value("whole").run()
+    assert not at.exception and not errors(at) and not session(at).scenario.generates
+
+
+def test_a_trace_without_lengths_asks_for_them():
+    scenario = with_values(EXAMPLE, "", workload=first_scenario().workload.model_dump())
+    at = opened(scenario)
+    assert any("have no lengths" in sentence for sentence in errors(at))
+    assert any("choose some here" in warning.value for warning in at.warning)
+    at.selectbox(key="tokens.kind").set_value("fixed").run()
+    assert not errors(at) and session(at).answer.shown
+    assert (session(at).answer.inputs.problem.workload.input_tokens == 800).all()
+    # An upload without lengths keeps the drawn ones; traffic with lengths of its own takes them out.
+    upload(at, ("requests.csv", NO_LENGTHS))
+    assert session(at).scenario.workload.tokens is not None
+    at.selectbox(key=shown_key(at, "traffic.source")).set_value("sample:language-models").run()
+    assert session(at).scenario.workload.tokens is None and not errors(at)
+
+
+def test_what_cannot_be_is_one_sentence():
+    at = opened(with_values(EXAMPLE, "cluster", memory_gib=10))
+    assert any("does not fit" in sentence or "holds" in sentence for sentence in errors(at)), errors(at)
+    at = opened(with_values(EXAMPLE, "", models=[{"name": "chat", "generation": "no-such", "slo_ttft_s": 1}]))
+    assert any("no-such" in sentence and "Llama-3.1-8B" in sentence for sentence in errors(at))
+
+
+def test_one_model_a_source_where_sources_are_few():
+    generating = as_generating(first_scenario(), None)
+    assert [section.name for section in generating.models] == ["language-model"]
+    assert as_whole(generating).models == first_scenario().models

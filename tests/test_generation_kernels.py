@@ -17,7 +17,15 @@ from simulator import (
     serving_preset,
     simulate,
 )
-from simulator.generation import STATUS, Engine, EngineGroup, EngineLimits, record_engines, simulate_generation
+from simulator.generation import (
+    STATUS,
+    Engine,
+    EngineGroup,
+    EngineLimits,
+    record_engines,
+    simulate_generation,
+    watch_engines,
+)
 from tests.generation_cases import one_engine, profile, random_case, random_workload, tokens
 from tests.generation_twin import twin_generation
 
@@ -104,6 +112,57 @@ def test_tokens_and_blocks_are_conserved(seed):
         mine = segments[segments.engine.between(first, first + len(group.engines) - 1)]
         assert (mine.begin_s.to_numpy()[1:] >= mine.end_s.to_numpy()[:-1] - 1e-12).all()
         first += len(group.engines)
+
+
+def binned(series, engines, edges_s, name, most=False):
+    """A column of the recorded segments in bins, plainly: mean over the time in which an engine computes, or most."""
+    found = np.full((engines, edges_s.size - 1), np.nan)
+    for e in range(engines):
+        rows = series.segments[series.segments.engine == e]
+        for b, (low, high) in enumerate(zip(edges_s, edges_s[1:], strict=False)):
+            length_s = np.minimum(rows.end_s, high) - np.maximum(rows.begin_s, low)
+            inside = length_s > 0
+            if inside.any():
+                values = rows[name][inside]
+                found[e, b] = values.max() if most else np.average(values, weights=length_s[inside])
+    return found
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_engines_over_time_are_the_recorded_iterations_in_bins(seed):
+    groups, workload, dispatch = random_case(seed)
+    engines = sum(len(group.engines) for group in groups)
+    # The span leaves out something at both ends.
+    span_s = float(workload.arrival_s[20]), float(workload.arrival_s[-20])
+    result, bins = watch_engines(groups, workload, dispatch, 15, span_s)
+    np.testing.assert_array_equal(result.last_token_s, simulate_generation(groups, workload, dispatch).last_token_s)
+    series = record_engines(groups, workload, dispatch)
+    segments, edges_s = series.segments, bins.edges_s
+    assert edges_s[0] == span_s[0] and edges_s[-1] == pytest.approx(span_s[1])
+    segments["tokens"] = segments.decoding + segments.prefill_tokens
+    segments["prompts"] = segments.prefilling > 0
+    for name, column in (("tokens", "tokens"), ("running", "running"), ("waiting", "waiting"), ("prompts", "prompts"),
+                         ("cache", "pool_used")):  # fmt: skip
+        expected = binned(series, engines, edges_s, column)
+        np.testing.assert_allclose(getattr(bins, name), expected, rtol=1e-6, atol=1e-9)
+    for name, column in (("peak_cache", "pool_used"), ("most_waiting", "waiting")):
+        expected = np.nan_to_num(binned(series, engines, edges_s, column, most=True))
+        np.testing.assert_allclose(getattr(bins, name), expected)
+    assert bins.preemptions.sum() <= bins.whole["preemptions"].sum() == result.preemptions.sum()
+    busy_s = np.bincount(segments.engine, segments.end_s - segments.begin_s, minlength=engines)
+    np.testing.assert_allclose(bins.whole["busy"], busy_s)
+    assert bins.busy.max() <= 1
+
+
+def test_a_recorded_span_is_the_part_of_the_whole():
+    groups, workload, dispatch = random_case(3)
+    span_s = float(workload.arrival_s[100]), float(workload.arrival_s[140])
+    whole, part = record_engines(groups, workload, dispatch), record_engines(groups, workload, dispatch, span_s)
+    segments = whole.segments[(whole.segments.end_s > span_s[0]) & (whole.segments.begin_s < span_s[1])]
+    events = whole.events[whole.events.at_s.between(*span_s, inclusive="left")]
+    assert 0 < len(segments) < len(whole.segments)
+    np.testing.assert_array_equal(part.segments, segments)
+    np.testing.assert_array_equal(part.events.drop(columns="segment"), events.drop(columns="segment"))
 
 
 @settings(max_examples=40)

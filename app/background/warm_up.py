@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from planner.search import SEARCHING
-from simulator.preparation import BATCHING, LOADING, SIMULATING
+from simulator.preparation import BATCHING, GENERATING, LOADING, SIMULATING
 
-ALL = (SIMULATING, SEARCHING, BATCHING)
+ALL = (SIMULATING, SEARCHING, BATCHING, GENERATING)
 
 
 def start_warm_up() -> None:

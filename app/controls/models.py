@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -21,7 +23,6 @@ MAX_SCALE = 20.0
 def draw_model_controls(session: Session, problem: str | None) -> None:
     """How many of which model, their deadline, the whole table, and own profiles."""
     scenario = session.scenario
-    st.markdown("##### Models and deadlines")
     if len(scenario.models) == 1:
         _draw_one_kind(session)
     else:
@@ -104,11 +105,11 @@ def _take_table(session: Session, key: str, rows: list[dict]) -> None:
     session.edition += 1
 
 
-def edited_rows(rows: list[dict], edits: dict) -> list[dict]:
-    """The rows of the table of models after an edit, as st.data_editor tells it."""
+def edited_rows(rows: list[dict], edits: dict, fields: Sequence[str] = _FIELDS) -> list[dict]:
+    """The rows of the table of models after an edit, as st.data_editor tells it. fields: the columns."""
     edited = {int(i): cells for i, cells in edits["edited_rows"].items()}
     changed = [_merged(row, edited.get(i, {})) for i, row in enumerate(rows) if i not in edits["deleted_rows"]]
-    return changed + [_merged({}, {name: row.get(name) for name in _FIELDS}) for row in edits["added_rows"]]
+    return changed + [_merged({}, {name: row.get(name) for name in fields}) for row in edits["added_rows"]]
 
 
 def _merged(row: dict, cells: dict) -> dict:

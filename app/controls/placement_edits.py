@@ -14,6 +14,7 @@ from app.state.first_scenario import group_size_name, uniform_section
 from app.state.session import with_values
 from planner import Problem, dump_scenario, parse_scenario
 from planner.compare import placement_section
+from planner.generation import search as generation
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import ALGORITHMS
 from simulator import InputError
@@ -25,16 +26,24 @@ _TEXT_HEAD = "placements:\n- name: placement\n  groups:\n"
 _HEAD_LINES = _TEXT_HEAD.count("\n")
 
 
-def kinds() -> dict[str, str]:
-    """The kinds of placement one may add, each with a sentence about it; the plain ones first."""
+def kinds(generates: bool = False) -> dict[str, str]:
+    """The kinds of placement one may add, each with a sentence about it; the plain ones first.
+
+    generates: whether the scenario has models that generate, which other searches place.
+    """
+    by_hand = {BY_HAND: "Groups as text, beginning with the placement one looks at."}
+    if generates:
+        return generation.DESCRIPTIONS | by_hand
     described = {name: algorithm.description for name, algorithm in ALGORITHMS.items()}
     first = {name: described.pop(name) for name in ("uniform", "selective_replication", "dedicated")}
-    return first | {BY_HAND: "Groups as text, beginning with the placement one looks at."} | described
+    return first | by_hand | described
 
 
-def kind_title(kind: str) -> str:
+def kind_title(kind: str, generates: bool = False) -> str:
     """What a kind is called."""
-    return "By hand" if kind == BY_HAND else ALGORITHMS[kind].title
+    if kind == BY_HAND:
+        return "By hand"
+    return generation.TITLES[kind] if generates else ALGORITHMS[kind].title
 
 
 def is_uniform(section: PlacementSection) -> bool:
@@ -66,7 +75,7 @@ def added(scenario: Scenario, kind: str, problem: Problem | None, start: Answere
         section = uniform_section(*_unused_size(scenario, problem))
     else:
         limit = {} if kind in QUICK_ALGORITHMS else {"time_limit_s": SEARCH_LIMIT_S}
-        section = PlacementSection(name=ALGORITHMS[kind].title, search={"algorithm": kind, **limit})
+        section = PlacementSection(name=kind_title(kind, scenario.generates), search={"algorithm": kind, **limit})
     return added_section(scenario, section)
 
 

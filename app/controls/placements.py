@@ -25,6 +25,7 @@ from app.look import words
 from app.look.style import dot
 from app.state.answer import Answer
 from app.state.session import Session
+from planner.generation.search import DESCRIPTIONS
 from planner.scenario.schema import MAX_PLACEMENTS, PlacementSection
 from planner.search import ALGORITHMS, Option
 from simulator.schema import MAX_NAME
@@ -49,9 +50,11 @@ def draw_placement_controls(session: Session, answer: Answer) -> None:
         draw_complaint(session, area, answer.problems.get(area))
     if len(session.scenario.placements) < MAX_PLACEMENTS:
         with st.popover("Add a placement", icon=":material/add:", width="stretch"):
-            st.selectbox("Kind", list(kinds()), key=_KIND, format_func=kind_title)
-            kind = st.session_state[_KIND]
-            st.caption(kinds()[kind])
+            generates = session.scenario.generates
+            described, key = kinds(generates), f"{_KIND}.generating" if generates else _KIND
+            st.selectbox("Kind", list(described), key=key, format_func=lambda kind: kind_title(kind, generates))
+            kind = st.session_state[key]
+            st.caption(described[kind])
             st.button("Add", key="placements.add", type="primary", on_click=_add, args=(session, answer, kind))
     draw_complaint(session, "placements")
 
@@ -62,14 +65,23 @@ def _draw_settings(session: Session, answer: Answer, index: int, section: Placem
             bound(session, area, st.text_area, "Groups (YAML)", f"placement.{index}.text", groups_text(section),
                   lambda scenario, text: with_groups_text(scenario, index, text), height=200,
                   help="One line a group: pp stages, tp devices a stage, and the models it holds.")  # fmt: skip
-    elif section.search is not None and answer.built is not None and is_uniform(section):
+    elif (
+        section.search is not None
+        and not session.scenario.generates
+        and not answer.generates
+        and answer.built
+        and is_uniform(section)
+    ):
         _draw_group_size(session, answer, index, section, area)
 
 
 def _draw_details(session: Session, index: int, section: PlacementSection, area: str) -> None:
     bound(session, area, st.text_input, "Name", f"placement.{index}.name", section.name,
           lambda scenario, name: with_name(scenario, index, name), max_chars=MAX_NAME)  # fmt: skip
-    if section.search is not None and section.search.algorithm in ALGORITHMS:
+    if section.search is not None and session.scenario.generates:
+        st.caption(DESCRIPTIONS.get(section.search.algorithm, ""))
+        _draw_time_limit(session, index, section, area)
+    elif section.search is not None and section.search.algorithm in ALGORITHMS:
         st.caption(ALGORITHMS[section.search.algorithm].description)
         _draw_options(session, index, section, area)
 
@@ -97,13 +109,17 @@ def _draw_group_size(session: Session, answer: Answer, index: int, section: Plac
           "the other, tp devices at once. Listed is what the chosen models have profiles for.")  # fmt: skip
 
 
+def _draw_time_limit(session: Session, index: int, section: PlacementSection, area: str) -> None:
+    bound(session, area, st.number_input, "Time limit (s)", f"placement.{index}.time_limit_s",
+          section.search.time_limit_s, lambda s, v: with_option(s, index, "time_limit_s", v), min_value=1.0,
+          max_value=3600.0, step=5.0, format="%g", help="The best placement found by then counts.")  # fmt: skip
+
+
 def _draw_options(session: Session, index: int, section: PlacementSection, area: str) -> None:
     algorithm = ALGORITHMS[section.search.algorithm]
     given = section.search.options
     options = [o for o in algorithm.options if o.kind in _WIDGETS and o.name not in ("pp", "tp")]
-    bound(session, area, st.number_input, "Time limit (s)", f"placement.{index}.time_limit_s",
-          section.search.time_limit_s, lambda s, v: with_option(s, index, "time_limit_s", v), min_value=1.0,
-          max_value=3600.0, step=5.0, format="%g", help="The best placement found by then counts.")  # fmt: skip
+    _draw_time_limit(session, index, section, area)
     for option in options:
         bound(session, area, _WIDGETS[option.kind], option.name.replace("_", " ").capitalize(),
               f"placement.{index}.{option.name}", given.get(option.name, option.default),

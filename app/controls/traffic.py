@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.controls.fields import bound, draw_complaint
 from app.controls.import_table import draw_import
+from app.controls.lengths import draw_length_controls, has_lengths, lengths_for, sample_trace
 from app.controls.trace_options import draw_gamma_options, draw_trace_options
 from app.look import words
 from app.state.answer import Answer
@@ -55,6 +56,8 @@ def draw_traffic_controls(session: Session, answer: Answer, problem: str | None)
         draw_trace_options(session)
     elif session.scenario.workload.gamma is not None:
         draw_gamma_options(session)
+    if session.scenario.generates:
+        draw_length_controls(session)
 
 
 def upload_section(names: tuple[str, ...], trace: Trace, model_names: list[str]) -> dict:
@@ -95,6 +98,8 @@ def _chosen(scenario: Scenario) -> str:
 
 def _with_source(session: Session, scenario: Scenario, value: str) -> Scenario:
     workload: dict = {"warmup_s": scenario.workload.warmup_s}
+    if scenario.generates:
+        workload["tokens"] = lengths_for(scenario, _has_lengths(session, value))
     if value == _chosen(scenario):
         return scenario
     if value.startswith(SAMPLE_PREFIX):
@@ -105,6 +110,15 @@ def _with_source(session: Session, scenario: Scenario, value: str) -> Scenario:
     else:
         workload["gamma"] = _GAMMA
     return with_values(scenario, "", workload=workload)
+
+
+def _has_lengths(session: Session, value: str) -> bool:
+    """Whether the requests of a choice of traffic bring lengths."""
+    if value.startswith(_UPLOADED):
+        return has_lengths(
+            next(t for names, t in session.uploads.traces.items() if _UPLOADED + ", ".join(names) == value)
+        )
+    return value.startswith(SAMPLE_PREFIX) and has_lengths(sample_trace(value))
 
 
 def _take_upload(session: Session) -> None:
@@ -132,7 +146,10 @@ def _take_trace(session: Session, names: tuple[str, ...], trace: Trace) -> None:
         return  # The scenario came without its trace; its window and mapping stay.
     section = upload_section(names, trace, _model_names(session.scenario))
     warmup_s = session.scenario.workload.warmup_s
-    session.edit(_AREA, lambda s: with_values(s, "", workload={"trace": section, "warmup_s": warmup_s}))
+    workload = {"trace": section, "warmup_s": warmup_s}
+    if session.scenario.generates:
+        workload["tokens"] = lengths_for(session.scenario, has_lengths(trace))
+    session.edit(_AREA, lambda s: with_values(s, "", workload=workload))
 
 
 def _draw_model_per_source(session: Session, answer: Answer) -> None:
@@ -147,7 +164,7 @@ def _draw_model_per_source(session: Session, answer: Answer) -> None:
 
 
 def _with_model_per_source(scenario: Scenario, trace: Trace) -> Scenario:
-    first = scenario.models[0].model_dump(include={"profile", "slo_scale", "slo_s"})
+    first = scenario.models[0].model_dump(exclude={"name", "count"})
     named = with_values(scenario, "workload.trace", map_models="by_name")
     return with_values(named, "", models=[{"name": name, **first} for name in trace.sources])
 

@@ -35,7 +35,7 @@ def draw_summary(session: Session, answer: Answer) -> None:
     facts = [
         ("devices", f"{words.count(cluster.devices)} × {words.gib(cluster.memory_gib)}"),
         ("models", words.count(sum(section.count for section in scenario.models))),
-        ("kinds", words.count(len({section.profile for section in scenario.models}))),
+        ("kinds", words.count(len({section.profile or section.generation for section in scenario.models}))),
         ("traffic", words.shorten(_traffic(scenario), 40)),
     ]
     if answer.built is not None and not answer.problems:
@@ -45,7 +45,8 @@ def draw_summary(session: Session, answer: Answer) -> None:
     entries = {entry.section.name: entry for entry in answer.shown if not entry.is_earlier}
     for section in scenario.placements:
         entry = entries.get(section.name)
-        meets = words.share(entry.outcome.figures.total.slo_attainment) if entry else words.NOTHING
+        met = entry.outcome.slo_attainment if entry else None
+        meets = words.NOTHING if met is None else words.share(met)
         lines.append((words.shorten(section.name, 40), meets))
     if lines:
         st.caption("Deadlines met by its placements")

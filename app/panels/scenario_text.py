@@ -26,7 +26,7 @@ def draw_beginnings(session: Session) -> None:
     """Examples to load, and a scenario file to upload; undo brings back what was there before."""
     left, right = st.columns([3, 2], gap="large")
     with left:
-        shipped = {example.scenario.name: example for example in examples() if not example.scenario.generates}
+        shipped = {example.scenario.name: example for example in examples()}
         row, button = st.columns([4, 1], vertical_alignment="bottom")
         name = row.selectbox("Begin with an example", list(shipped), key=_EXAMPLE)
         example = shipped[name]

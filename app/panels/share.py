@@ -65,6 +65,8 @@ def draw_share_bar(session: Session) -> None:
             _show_link(session)
         answer = session.answer
         ready = answer is not None and bool(answer.shown) and answer.is_current and answer.scenario == session.scenario
+        # A report of generating models is not written yet.
+        ready = ready and not answer.generates
         st.download_button(
             "Report", lambda: report_of(session, answer), "report.html", "text/html", key="report", type="tertiary",
             icon=":material/article:", on_click="ignore", disabled=not ready,

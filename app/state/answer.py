@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.background.jobs import Job
 from planner import Inputs, PlacementOutcome, Scenario
 from planner.compare import Comparison
+from planner.generation.compare import TokenOutcome
+from planner.generation.inputs import TokenInputs
 from planner.scenario.schema import PlacementSection
 
 
@@ -17,14 +20,15 @@ class Answered:
 
     Attributes:
         section: as in the scenario; hue: the number of its hue.
-        run_key: of all that its result follows from, its name aside; outcome: its result.
+        run_key: of all that its result follows from, its name aside; outcome: its result, a TokenOutcome where the
+            scenario has models that generate.
         job: that brought it, if this session asked for it; is_earlier: whether the result belongs to earlier settings.
     """
 
     section: PlacementSection
     hue: int
     run_key: str
-    outcome: PlacementOutcome
+    outcome: PlacementOutcome | TokenOutcome
     job: Job | None = None
     is_earlier: bool = False
 
@@ -41,7 +45,7 @@ class Answered:
         return f"{self.run_key}:{run}:{self.section.name}"
 
 
-def was_stopped(outcome: PlacementOutcome) -> bool:
+def was_stopped(outcome: PlacementOutcome | TokenOutcome) -> bool:
     """Whether a result is the best of a search that was stopped."""
     return outcome.search is not None and outcome.search.stop_reason == "cancelled"
 
@@ -77,7 +81,7 @@ class Answer:
     """
 
     scenario: Scenario
-    built: Inputs | None
+    built: Inputs | TokenInputs | None
     inputs_key: str
     shown: tuple[Answered, ...]
     waiting: tuple[Pending, ...]
@@ -85,22 +89,29 @@ class Answer:
     building: Job | None = None
 
     @property
-    def inputs(self) -> Inputs:
+    def inputs(self) -> Inputs | TokenInputs:
         """What the results were computed from; only where there is a result, or `built` says that there are inputs."""
         if self.built is None:
             raise LookupError("this answer has no inputs")
         return self.built
 
     @property
+    def generates(self) -> bool:
+        """Whether what is shown has models that generate token by token."""
+        return self.scenario.generates
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """Sentences about what went in, and about the placements that have a result."""
+        if self.generates:
+            return self.built.notices if self.built else ()
         outcomes = tuple(entry.outcome for entry in self.shown)
         return Comparison(self.scenario, self.built, outcomes).notices if self.built else ()
 
     @property
     def best(self) -> Answered:
         """The placement that meets most deadlines, the first of equals; only where there is a result."""
-        return max(self.shown, key=lambda entry: entry.outcome.figures.total.slo_attainment)
+        return max(self.shown, key=lambda entry: nothing_last(entry.outcome.slo_attainment))
 
     @property
     def is_earlier(self) -> bool:
@@ -120,3 +131,8 @@ class Answer:
     def entry(self, name: str | None) -> Answered:
         """The shown placement of this name, else the best one; only where there is a result."""
         return next((entry for entry in self.shown if entry.section.name == name), None) or self.best
+
+
+def nothing_last(share: float | None) -> float:
+    """A share to sort by; one that is not known comes after all others."""
+    return -1.0 if share is None or math.isnan(share) else share

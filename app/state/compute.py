@@ -19,6 +19,9 @@ from app.state.limits import MAX_REQUESTS, check_cluster, check_models, check_re
 from app.state.uploads import Uploads
 from planner import Inputs, PlacementOutcome, Scenario
 from planner.compare import OnProgress, evaluate, place
+from planner.generation import compare as generation
+from planner.generation.compare import TokenOutcome
+from planner.generation.inputs import TokenInputs, build_token_inputs, generating_models
 from planner.scenario.inputs import build_cluster, build_inputs, build_models, build_serving, make_workload
 from planner.scenario.schema import PlacementSection
 from planner.search import Progress, SearchResult
@@ -26,6 +29,8 @@ from simulator import Cancelled, InputError, Schedule, Workload
 from simulator.catalogue import builtin_catalogue
 from simulator.traces import Trace
 
+AnyInputs = Inputs | TokenInputs
+AnyOutcome = PlacementOutcome | TokenOutcome
 # What one visitor's results may hold, in requests times placements: about 250 MB.
 MAX_RESULTS = 10_000_000
 TOO_MANY = (
@@ -33,8 +38,10 @@ TOO_MANY = (
     "placements; choose a shorter part of the traffic, or take placements out."
 )
 # What these algorithms take grows with requests, models and devices; below the bound it is well under a second.
-QUICK_ALGORITHMS = ("selective_replication", "uniform", "dedicated", "round_robin", "fast_greedy")
+QUICK_ALGORITHMS = ("selective_replication", "uniform", "dedicated", "round_robin", "fast_greedy", "shared")
 QUICK_WORK = 100_000_000
+# Of generating models every engine that is tried is a whole simulation.
+QUICK_GENERATION_WORK = 1_000_000
 # A page waits so long for what is quick; what takes longer appears when it is there.
 PATIENCE_S = 0.2
 
@@ -65,7 +72,7 @@ def answer(
     build = lambda job: _build(scenario, uploads, cache, keys.workload)  # noqa: E731
     building = jobs.get(keys.inputs) or jobs.start(keys.inputs, build, "What arrives", Lane.INPUTS, PATIENCE_S)
     sections = [(section, hue_of(section.name)) for section in scenario.placements]
-    inputs: Inputs | None = building.result
+    inputs: AnyInputs | None = building.result
     if inputs is None:
         problems = {"traffic": building.problem} if building.problem and not building.is_stopped else {}
         waiting = [
@@ -96,24 +103,26 @@ def run_key(inputs_key: str, section: PlacementSection) -> str:
 
 def outcome_of(
     section: PlacementSection,
-    inputs: Inputs,
+    inputs: AnyInputs,
     on_progress: OnProgress | None = None,
     searched: SearchResult | None = None,
-) -> PlacementOutcome:
+) -> AnyOutcome:
     """A placement of the scenario, found and simulated; raises InputError if it does not fit.
 
     searched: what its search found before; if that does not fit, it is run.
     """
+    find, measure = (generation.place, generation.evaluate) if isinstance(inputs, TokenInputs) else (place, evaluate)
     if searched is not None:
         placement = replace(searched.placement, name=section.name)
         with suppress(InputError):
-            placement.check(inputs.problem.models, inputs.problem.cluster)
-            return evaluate(placement, searched, inputs, on_progress)
-    placement, found = place(section, inputs, on_progress)
-    return evaluate(placement, found, inputs, on_progress)
+            if isinstance(inputs, Inputs):
+                placement.check(inputs.problem.models, inputs.problem.cluster)
+            return measure(placement, searched, inputs, on_progress)
+    placement, found = find(section, inputs, on_progress)
+    return measure(placement, found, inputs, on_progress)
 
 
-def _best_so_far(section: PlacementSection, progress: Progress, inputs: Inputs) -> PlacementOutcome:
+def _best_so_far(section: PlacementSection, progress: Progress, inputs: AnyInputs) -> AnyOutcome:
     """The best placement of a search that goes on for others, as if it had been stopped."""
     assert section.search is not None and progress.placement is not None
     if isinstance(progress.placement, Schedule):
@@ -124,14 +133,18 @@ def _best_so_far(section: PlacementSection, progress: Progress, inputs: Inputs) 
         section.search.algorithm, placement, progress.steps[-1].score, progress.seconds, progress.evaluations,
         "cancelled", progress.steps,
     )  # fmt: skip
-    return evaluate(placement, found, inputs)
+    return outcome_of(section, inputs, searched=found)
 
 
-def renamed(outcome: PlacementOutcome, name: str) -> PlacementOutcome:
+def renamed(outcome: AnyOutcome, name: str) -> AnyOutcome:
     """The same run under the name that its placement has by now."""
     if outcome.name == name:
         return outcome
-    parts = {part: replace(getattr(outcome, part), name=name) for part in ("placement", "result", "figures")}
+    if isinstance(outcome, TokenOutcome):
+        named = ("placement", "fixed_result", "fixed_figures")
+    else:
+        named = ("placement", "result", "figures")
+    parts = {part: replace(value, name=name) for part in named if (value := getattr(outcome, part)) is not None}
     return replace(outcome, name=name, **parts)
 
 
@@ -153,8 +166,10 @@ def _keys(scenario: Scenario, uploads: Uploads) -> _Keys:
         workload,
         [section.model_dump(mode="json") for section in scenario.models],
         own.digest if own else None,
-        scenario.cluster.model_dump(exclude={"device", "usd_per_device_hour"}),
+        # The device chooses the profile of a model that generates, the price is part of its figures.
+        scenario.cluster.model_dump(exclude=set() if scenario.generates else {"device", "usd_per_device_hour"}),
         scenario.serving.model_dump(),
+        scenario.generation.model_dump() if scenario.generates else None,
     )
     inputs = _digest("inputs", problem, scenario.cluster.model_dump())
     return _Keys(workload, problem, inputs, tuple(run_key(problem, section) for section in scenario.placements))
@@ -166,7 +181,9 @@ def _problems(scenario: Scenario, uploads: Uploads) -> dict[str, str]:
     with _noted(problems, "models"):
         check_models(scenario)
         own = uploads.own_profiles(scenario)
-        build_models(scenario.models, builtin_catalogue() | (own.profiles if own else {}))
+        fixed = [section for section in scenario.models if section.generation is None]
+        build_models(fixed, builtin_catalogue() | (own.profiles if own else {}))
+        generating_models(scenario.models, build_cluster(scenario))
     with _noted(problems, "cluster"):
         check_cluster(scenario)
         build_cluster(scenario)
@@ -177,7 +194,7 @@ def _problems(scenario: Scenario, uploads: Uploads) -> dict[str, str]:
     return problems
 
 
-def _build(scenario: Scenario, uploads: Uploads, cache: Cache, key: str) -> Inputs:
+def _build(scenario: Scenario, uploads: Uploads, cache: Cache, key: str) -> AnyInputs:
     own = uploads.own_profiles(scenario)
 
     def requests(section, names: Sequence[str], trace: Trace | None) -> tuple[Workload, tuple[str, ...]]:
@@ -191,13 +208,14 @@ def _build(scenario: Scenario, uploads: Uploads, cache: Cache, key: str) -> Inpu
         return made
 
     read = lambda scenario: uploads.read_trace(scenario, cache)  # noqa: E731
-    return build_inputs(scenario, read, own.profiles if own else {}, requests)
+    build = build_token_inputs if scenario.generates else build_inputs
+    return build(scenario, read, own.profiles if own else {}, requests)
 
 
 def _start(
     sections: Sequence[PlacementSection],
     keys: Sequence[str],
-    inputs: Inputs,
+    inputs: AnyInputs,
     known: Collection[str],
     searched: Mapping[str, SearchResult],
     cache: Cache,
@@ -209,7 +227,7 @@ def _start(
         if key in jobs or key in known or cache.peek(key) is not None:
             continue
 
-        def work(job: Job, section: PlacementSection = section, key: str = key) -> PlacementOutcome:
+        def work(job: Job, section: PlacementSection = section, key: str = key) -> AnyOutcome:
             found = cache.peek(key)
             if found is None:
                 found = outcome_of(section, inputs, job.on_placement, searched.get(key))
@@ -226,7 +244,7 @@ def _start(
 
 
 def _entry(
-    section: PlacementSection, hue: int, key: str, job: Job | None, known: PlacementOutcome | None, is_too_many: bool
+    section: PlacementSection, hue: int, key: str, job: Job | None, known: AnyOutcome | None, is_too_many: bool
 ) -> Answered | Pending:
     outcome = (job.result if job else None) or known
     if is_too_many:
@@ -250,12 +268,13 @@ def _earlier(
     return replace(last, shown=stale, problems=problems, waiting=tuple(waiting), building=building)
 
 
-def _is_quick(section: PlacementSection, inputs: Inputs) -> bool:
+def _is_quick(section: PlacementSection, inputs: AnyInputs) -> bool:
     if section.search is None:
         return True
     problem = inputs.problem
     size = len(problem.workload) * len(problem.models) * problem.cluster.devices
-    return section.search.algorithm in QUICK_ALGORITHMS and size <= QUICK_WORK
+    most = QUICK_GENERATION_WORK if isinstance(inputs, TokenInputs) else QUICK_WORK
+    return section.search.algorithm in QUICK_ALGORITHMS and size <= most
 
 
 @contextmanager

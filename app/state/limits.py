@@ -23,13 +23,7 @@ BOUNDS_IN_WORDS = (
 
 
 def check_models(scenario: Scenario) -> None:
-    """Raise InputError if there are more models than the page allows, or models that it cannot show yet."""
-    generating = next((section.name for section in scenario.models if section.generation is not None), None)
-    if generating is not None:
-        raise InputError(
-            f"Model '{generating}' generates token by token, which these pages do not show yet; "
-            "on the command line simulate, plan, capacity and sweep answer for such scenarios."
-        )
+    """Raise InputError if there are more models than the page allows."""
     count = sum(section.count for section in scenario.models)
     if count > MAX_MODELS:
         raise InputError(f"models lists {words.count(count)} models; at most {MAX_MODELS} are allowed on this page.")

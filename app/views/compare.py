@@ -8,6 +8,7 @@ from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
 from app.panels import compare_basket, compare_outcomes, compare_time, progress
 from app.panels.compare_view import current_view, write_address
+from app.panels.generation_page import refuses
 from app.state.results import answer_of
 from app.state.session import current_session
 
@@ -51,9 +52,12 @@ st.title("Who gains, who loses, and why?", anchor=False)
 session = current_session()
 answer = answer_of(session)
 progress.draw_progress(session, answer)
-if answer.shown:
+is_refused = refuses(answer, "the comparison")
+if answer.shown and not is_refused:
     guarded(compare_basket.draw_basket)(session, answer)
-if len(answer.shown) >= 2:
+if is_refused:
+    pass
+elif len(answer.shown) >= 2:
     draw_comparison(session, answer)
 elif answer.shown:
     st.info("One placement alone has nothing to be compared with. Add another one: the button stands beside its tile.")

@@ -7,6 +7,7 @@ import streamlit as st
 from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
 from app.panels import placement, placement_edit, placement_export, placement_suggest, progress
+from app.panels.generation_page import refuses
 from app.state.results import answer_of
 from app.state.session import current_session
 
@@ -35,7 +36,9 @@ st.title("Who sits where, and what if I move them?", anchor=False)
 session = current_session()
 answer = answer_of(session)
 progress.draw_progress(session, answer)
-if answer.shown:
+if refuses(answer, "the workbench"):
+    pass
+elif answer.shown:
     draw_bench(session, answer)
 else:
     progress.draw_nothing_yet(answer)

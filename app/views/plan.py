@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
-from app.panels import facts, pictures, progress, tables, verdict
+from app.panels import facts, generation_facts, generation_plan, pictures, progress, tables, verdict
 from app.panels.choose import choose_placement
 from app.panels.reasons import draw_reasons
 from app.state.results import answer_of
@@ -38,16 +38,39 @@ def draw_answer(session, answer) -> None:
         draw_reasons(entry, answer)
 
 
+@st.fragment
+@guarded
+def draw_generation(session, answer) -> None:
+    """The same for models that generate token by token."""
+    generation_plan.draw_verdict(answer)
+    entry = choose_placement(session, answer)
+    generation_plan.draw_tiles(entry, answer)
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        generation_plan.draw_deadlines(answer)
+    with right:
+        generation_plan.draw_latency(answer)
+    generation_plan.draw_placements(answer)
+    generation_plan.draw_over_time(entry, answer)
+    generation_plan.draw_models(entry)
+    generation_plan.draw_engines(entry)
+
+
 session = current_session()
 answer = answer_of(session)
 progress.draw_progress(session, answer)
 if answer.shown:
-    draw_answer(session, answer)
+    (draw_generation if answer.generates else draw_answer)(session, answer)
 else:
     progress.draw_nothing_yet(answer)
-facts.draw_trace(answer)
-facts.draw_sources(answer)
-tables.draw_downloads(session, answer)
+if answer.generates:
+    generation_facts.draw_trace(answer)
+    generation_facts.draw_sources(answer)
+    generation_facts.draw_downloads(session, answer)
+else:
+    facts.draw_trace(answer)
+    facts.draw_sources(answer)
+    tables.draw_downloads(session, answer)
 # The controls already show what was entered, so the answer goes first.
 with st.sidebar:
     draw_sidebar(session, answer)

@@ -7,6 +7,7 @@ import streamlit as st
 from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
 from app.panels import progress, replay
+from app.panels.generation_page import refuses
 from app.state.results import answer_of
 from app.state.session import current_session
 
@@ -16,7 +17,7 @@ answer = answer_of(session)
 with st.sidebar:
     draw_sidebar(session, answer)
 progress.draw_progress(session, answer)
-chosen = guarded(replay.choose_search)(session, answer)
+chosen = None if refuses(answer, "the steps of searches") else guarded(replay.choose_search)(session, answer)
 if chosen is not None:
     guarded(replay.draw_result)(chosen)
     replay.draw_replay(session, answer, chosen)

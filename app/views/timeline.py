@@ -8,6 +8,7 @@ from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
 from app.panels import progress, timeline_gantt
 from app.panels.choose import choose_placement
+from app.panels.generation_page import refuses
 from app.panels.timeline_view import current_gantt_view, write_gantt_address
 from app.state.results import answer_of
 from app.state.session import current_session
@@ -34,7 +35,9 @@ st.title("What was every device doing?", anchor=False)
 session = current_session()
 answer = answer_of(session)
 progress.draw_progress(session, answer)
-if answer.shown:
+if refuses(answer, "the execution"):
+    pass
+elif answer.shown:
     draw_execution(session, answer)
 else:
     progress.draw_nothing_yet(answer)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from planner.commands.interrupt import INTERRUPTED, Interrupt
@@ -31,7 +30,7 @@ from planner.generation.search import TITLES
 from planner.generation.what_if import TokenPoint, find_token_capacity, sweep_tokens
 from planner.scenario.schema import PlacementSection, Scenario
 from simulator import InputError, words
-from simulator.generation import STATUS, GenerationFigures
+from simulator.generation import GenerationFigures
 from simulator.schema import MAX_DEVICES
 
 ALGORITHM = "refine"
@@ -102,8 +101,11 @@ def capacity(
     rows = []
     for one in found:
         outcome = one.best and one.best.outcome
-        rows.append((one.name, "-" if outcome is None else str(one.devices),
-                     percent(outcome and outcome.slo_attainment), _groups_text(outcome)))  # fmt: skip
+        if outcome is None:
+            rows.append((one.name, "-", "-", "-"))
+        else:
+            met = percent(outcome.slo_attainment)
+            rows.append((one.name, str(one.devices), met, outcome.groups_in_words))
     print_table(("algorithm", "devices", "deadlines met", "groups"), rows)
     print_remarks(((one.name, one.reason) for one in found), "- ")
     say(f"\n{NOT_MODELLED}")
@@ -181,7 +183,6 @@ def _print_comparison(comparison: TokenComparison) -> None:
           percent(e.busy), percent(e.mean_cache), percent(e.peak_cache), words.count(e.preemptions))
          for o in comparison.outcomes for e in o.figures.engines],
     )  # fmt: skip
-    print_remarks(((o.name, o.figures.engines_reason) for o in comparison.outcomes), "- ")
     say(f"\n{NOT_MODELLED}")
 
 
@@ -199,49 +200,17 @@ def _second_row(outcome: TokenOutcome) -> tuple[str, ...]:
     figures = outcome.figures
     cost, goodput = figures.usd_per_million_tokens, figures.total.goodput_per_s
     return (
-        outcome.name, _groups_text(outcome), str(figures.devices), "-" if goodput is None else words.rate(goodput),
+        outcome.name, outcome.groups_in_words, str(figures.devices), "-" if goodput is None else words.rate(goodput),
         words.count(figures.total.too_long), words.count(figures.total.unplaced),
         "-" if cost is None else words.fixed(cost, 2),
     )  # fmt: skip
 
 
-def _groups_text(outcome: TokenOutcome | None) -> str:
-    """`2 x tp 1: a, b; 1 x tp 2: c`."""
-    if outcome is None:
-        return "-"
-    same: dict[str, int] = {}
-    for group in outcome.placement.groups:
-        text = f"tp {group.tp}: {', '.join(group.models)}"
-        same[text] = same.get(text, 0) + 1
-    return "; ".join(f"{count} x {text}" for text, count in same.items())
-
-
 def _write_requests(comparison: TokenComparison, path: str | Path) -> None:
     """One row a request of a generating model and placement; the file appears when it is whole."""
     with whole_file("--requests", path) as unfinished:
-        table = pd.concat(_frames(comparison), ignore_index=True)
+        table = pd.concat((f for o in comparison.outcomes for f in o.request_frames()), ignore_index=True)
         if Path(path).suffix == ".parquet":
             table.to_parquet(unfinished, index=False)
         else:
             table.to_csv(unfinished, index=False)
-
-
-def _frames(comparison: TokenComparison) -> Iterator[pd.DataFrame]:
-    for outcome in comparison.outcomes:
-        result, workload = outcome.result, outcome.result.workload
-        yield pd.DataFrame({
-            "placement": outcome.name,
-            "arrival_s": workload.arrival_s,
-            "model": np.array(workload.models)[workload.model],
-            "input_tokens": workload.input_tokens,
-            "output_tokens": workload.output_tokens,
-            "engine": pd.Series(result.engine, dtype="Int64").mask(result.engine < 0),
-            "scheduled_s": result.scheduled_s,
-            "first_token_s": result.first_token_s,
-            "last_token_s": result.last_token_s,
-            "preemptions": result.preemptions,
-            "status": np.array(STATUS)[result.status],
-        })  # fmt: skip
-        if outcome.fixed_result is not None:
-            for frame in outcome.fixed_result.request_frames():
-                yield frame[["placement", "arrival_s", "model", "status"]].assign(last_token_s=frame["finish_s"])

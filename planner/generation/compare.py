@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from planner.compare import Missing, OnProgress, answer_each, search_json, simulation_reporter
 from planner.generation.evidence import NOT_MODELLED
-from planner.generation.figures import PlacementFigures, measure_placement
+from planner.generation.figures import PlacementFigures, simulate_placement
 from planner.generation.inputs import TokenInputs, build_token_inputs
 from planner.generation.search import search_engines
 from planner.scenario.schema import PlacementSection, Scenario
@@ -21,7 +25,11 @@ from simulator import (
     simulate,
     words,
 )
-from simulator.generation import GenerationResult, simulate_generation
+from simulator.generation import STATUS, GenerationResult
+from simulator.preparation import GENERATING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +66,39 @@ class TokenOutcome:
             fixed = self.fixed_figures.total
             met, requests = met + fixed.slo_attainment * fixed.requests, requests + fixed.requests
         return met / requests if requests else None
+
+    @property
+    def groups_in_words(self) -> str:
+        """`2 x tp 1: a, b; 1 x tp 2: c`; groups with stages say pp too."""
+        same: dict[str, int] = {}
+        for group in self.placement.groups:
+            stages = f"pp {group.pp}, " if group.pp > 1 else ""
+            text = f"{stages}tp {group.tp}: {', '.join(group.models)}"
+            same[text] = same.get(text, 0) + 1
+        return "; ".join(f"{count} x {text}" for text, count in same.items())
+
+    def request_frames(self) -> Iterator[pd.DataFrame]:
+        """One row a request: of the generating models, then of the others."""
+        # Here, because only tables of requests need it.
+        import pandas as pd
+
+        result, workload = self.result, self.result.workload
+        yield pd.DataFrame({
+            "placement": self.name,
+            "arrival_s": workload.arrival_s,
+            "model": np.array(workload.models)[workload.model],
+            "input_tokens": workload.input_tokens,
+            "output_tokens": workload.output_tokens,
+            "engine": pd.Series(result.engine, dtype="Int64").mask(result.engine < 0),
+            "scheduled_s": result.scheduled_s,
+            "first_token_s": result.first_token_s,
+            "last_token_s": result.last_token_s,
+            "preemptions": result.preemptions,
+            "status": np.array(STATUS)[result.status],
+        })  # fmt: skip
+        if self.fixed_result is not None:
+            for frame in self.fixed_result.request_frames():
+                yield frame[["placement", "arrival_s", "model", "status"]].assign(last_token_s=frame["finish_s"])
 
     def to_json(self) -> dict:
         """Figures, the groups, and how they were found."""
@@ -130,6 +171,7 @@ def place(
             f"Placement '{section.name}' is a search, and the scenario has models of both kinds; list groups there, or "
             "search with models of one kind."
         )
+    _prepare(section.name, on_progress)
     wanted = section.search
     assert wanted is not None, "the schema wants one of groups, schedule and search"
     if wanted.options:
@@ -163,15 +205,20 @@ def evaluate(
             f"Placement '{name}' uses {placement.devices} devices; the cluster has {problem.cluster.devices}."
         )
     groups = problem.engine_groups(generating, name)
+    _prepare(name, on_progress)
     report = simulation_reporter(name, on_progress)
-    result = simulate_generation(groups, problem.workload, problem.section.dispatch, report)
-    figures = measure_placement(problem, groups, result, inputs.warmup_s)
+    result, figures = simulate_placement(problem, groups, inputs.warmup_s, report)
     if fixed is None:
         return TokenOutcome(name, placement, found, result, figures)
     part = Placement(others, name)
     part.check(fixed.models, fixed.cluster)
     fixed_result = simulate(fixed.models, part, fixed.workload, fixed.serving, report)
     return TokenOutcome(name, placement, found, result, figures, fixed_result, measure(fixed_result, inputs.warmup_s))
+
+
+def _prepare(name: str, on_progress: OnProgress | None) -> None:
+    """Wait until the kernels are compiled, so that it counts neither as searching nor as simulating."""
+    GENERATING.wait(None if on_progress is None else lambda words: on_progress(name, words or "simulating", None))
 
 
 def _by_kind(placement: Placement, inputs: TokenInputs) -> tuple[tuple[Group, ...], tuple[Group, ...]]:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from planner.generation.problem import TokenProblem
-from simulator import InputError, Workload
+from simulator import Workload
 from simulator.generation import (
+    EngineBins,
     EngineGroup,
     GenerationFigures,
     GenerationResult,
     measure_generation,
     meets,
-    record_engines,
+    watch_engines,
 )
-from simulator.metrics import counted_rows
+from simulator.intervals import known_interval, share_half_width
+from simulator.metrics import counted_arrivals_s, counted_rows
 
 QUANTITIES = ("ttft", "tpot", "e2e", "all")
+# How finely the engines are seen over time.
+BINS = 240
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class EngineFigures:
         busy: share of the time in which it computes. mean_running: requests in its batch while it computes.
         peak_cache, mean_cache: share of the group's cache in use, at most and over the time in which it computes.
         kv_blocks: blocks of the cache if the engine had it alone.
-        All but counts are None where iterations were too many to record.
+        What is measured while it computes is None where it never does.
     """
 
     engine: int
@@ -54,9 +59,11 @@ class PlacementFigures:
     """Figures of a placement: `total`, and one for each model that has requests.
 
     Attributes:
+        half_widths: of the 95 % intervals of the total attainment, by the names in `total.attainment`; NaN where
+            requests are too few.
+        over_time: of every engine between the first and the last counted arrival.
         devices: that hold generating models. usd_per_million_tokens: of output, paying these devices from the first
             arrival to the last token; None without a price.
-        engines_reason: why the engines' figures over time are absent, None where they are not.
     """
 
     total: GenerationFigures
@@ -64,17 +71,23 @@ class PlacementFigures:
     engines: tuple[EngineFigures, ...]
     devices: int
     usd_per_million_tokens: float | None
-    engines_reason: str | None
+    half_widths: dict[str, float]
+    over_time: EngineBins
+
+    def interval(self, quantity: str = "all") -> tuple[float, float] | None:
+        """Both ends of the 95 % interval of an attainment; None where it is not known."""
+        ends = known_interval(self.total.attainment.get(quantity), self.half_widths.get(quantity))
+        return ends if ends is not None and math.isfinite(ends[0]) else None
 
     def to_json(self) -> dict:
         """A document; what is not known is null."""
         return {
             **_figures_json(self.total),
+            "intervals": {name: self.interval(name) for name in self.total.attainment},
             "devices": self.devices,
             "usd_per_million_output_tokens": self.usd_per_million_tokens,
             "models": [{"name": name, **_figures_json(figures)} for name, figures in self.models.items()],
             "engines": [asdict(engine) for engine in self.engines],
-            "engines_reason": self.engines_reason,
         }
 
 
@@ -91,13 +104,21 @@ def deadlines_kept(problem: TokenProblem, result: GenerationResult) -> dict[str,
     return kept
 
 
-def measure_placement(
-    problem: TokenProblem, groups: Sequence[EngineGroup], result: GenerationResult, warmup_s: float = 0.0
-) -> PlacementFigures:
-    """Figures of a result; requests at both ends of the warm-up are left out, engines are seen over the whole run."""
+def simulate_placement(
+    problem: TokenProblem,
+    groups: Sequence[EngineGroup],
+    warmup_s: float = 0.0,
+    on_progress: Callable[[int, int], bool | None] | None = None,
+) -> tuple[GenerationResult, PlacementFigures]:
+    """What happens to every request, and the figures of that.
+
+    Requests at both ends of the warm-up are left out of the figures; engines are seen over the whole run.
+    """
+    arrived = Workload(problem.workload.arrival_s, problem.workload.model, len(problem.workload.models))
+    span_s = counted_arrivals_s(arrived, warmup_s)
+    result, bins = watch_engines(groups, problem.workload, problem.section.dispatch, BINS, span_s, on_progress)
     workload = result.workload
-    span = counted_rows(Workload(workload.arrival_s, workload.model, len(workload.models)), warmup_s)
-    rows = np.arange(len(workload))[span]
+    rows = np.arange(len(workload))[counted_rows(arrived, warmup_s)]
     kept = deadlines_kept(problem, result)
     total = _with_deadlines(measure_generation(result, rows=rows), kept, rows, _asked(problem))
     models = {}
@@ -108,8 +129,9 @@ def measure_placement(
     devices = sum(engine.profile.tp for group in groups for engine in group.engines[:1])
     rate, usd_per_hour = total.output_tokens_per_s, devices * problem.cluster.usd_per_device_hour
     cost = usd_per_hour / 3600 / rate * 1e6 if rate and usd_per_hour else None
-    engines, reason = _engine_figures(problem, groups, result)
-    return PlacementFigures(total, models, engines, devices, cost, reason)
+    half_widths = {name: share_half_width(kept[name][rows]) for name in total.attainment}
+    engines = _engine_figures(groups, result, bins)
+    return result, PlacementFigures(total, models, engines, devices, cost, half_widths, bins)
 
 
 def _asked(problem: TokenProblem) -> list[str]:
@@ -130,40 +152,27 @@ def _with_deadlines(
 
 
 def _engine_figures(
-    problem: TokenProblem, groups: Sequence[EngineGroup], result: GenerationResult
-) -> tuple[tuple[EngineFigures, ...], str | None]:
-    members = [(g, group, engine) for g, group in enumerate(groups) for engine in group.engines]
-    try:
-        segments, reason = record_engines(groups, result.workload, problem.section.dispatch).segments, None
-    except InputError as error:
-        segments, reason = None, str(error)
+    groups: Sequence[EngineGroup], result: GenerationResult, bins: EngineBins
+) -> tuple[EngineFigures, ...]:
     span_s = float(np.nanmax(result.last_token_s, initial=result.workload.arrival_s[-1]))
     span_s -= float(result.workload.arrival_s[0])
+    whole = bins.whole
     figures = []
+    members = [(g, group, engine) for g, group in enumerate(groups) for engine in group.engines]
     for number, (g, group, engine) in enumerate(members):
         own = result.engine == number
-        over_time = (None,) * 4
-        if segments is not None:
-            part = segments[segments.engine == number]
-            over_time = _over_time(part, span_s)
-        blocks = group.pool_units // group.block_units(engine)
+        computes = whole["busy"][number] > 0
+        while_computing = (
+            float(whole[name][number]) if computes else None for name in ("running", "peak_cache", "cache")
+        )
         figures.append(
             EngineFigures(
                 number, g, engine.model, engine.profile.tp, int(own.sum()), int(result.preemptions[own].sum()),
-                int(result.workload.output_tokens[own].sum()), blocks, *over_time,
+                int(result.workload.output_tokens[own].sum()), group.pool_units // group.block_units(engine),
+                float(whole["busy"][number]) / span_s if span_s else None, *while_computing,
             )
         )  # fmt: skip
-    return tuple(figures), reason
-
-
-def _over_time(segments, span_s: float) -> tuple[float | None, ...]:
-    """busy, mean running, peak and mean share of the cache."""
-    length_s = (segments.end_s - segments.begin_s).to_numpy()
-    busy_s = float(length_s.sum())
-    if not busy_s:
-        return 0.0, None, None, None
-    mean = [float(np.average(segments[name], weights=length_s)) for name in ("running", "pool_used")]
-    return busy_s / span_s if span_s else None, mean[0], float(segments.pool_used.max()), mean[1]
+    return tuple(figures)
 
 
 def _figures_json(figures: GenerationFigures) -> dict:

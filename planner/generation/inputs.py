@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from planner.generation.problem import GeneratingModel, TokenProblem
 from planner.generation.profiles import shipped_profiles
 from planner.problem import Problem
 from planner.scenario.inputs import (
+    RequestMaker,
     TraceReader,
     build_cluster,
     build_models,
@@ -19,9 +20,10 @@ from planner.scenario.inputs import (
     read_scenario_trace,
 )
 from planner.scenario.schema import LengthSection, ModelSection, Scenario, TokensSection, TraceSection
-from simulator import Cluster, InputError, Workload, words
+from simulator import Cluster, InputError, Profile, Workload, words
 from simulator.catalogue import builtin_catalogue, load_catalogue
 from simulator.generation import TokenSlo, TokenWorkload
+from simulator.traces import Trace
 from simulator.traces.trace import MAX_TOKENS
 
 _TOKEN_STREAM = 3
@@ -35,27 +37,38 @@ class TokenInputs:
         problem: the generating models and their requests.
         fixed: the other models and their requests; None without any.
         warmup_s: left out of the figures at both ends.
+        trace: what was read, None where arrivals were made here.
         notices: sentences about what was left out or looks odd.
     """
 
     problem: TokenProblem
     fixed: Problem | None
     warmup_s: float
+    trace: Trace | None
     notices: tuple[str, ...]
 
 
-def build_token_inputs(scenario: Scenario, read: TraceReader | None = None) -> TokenInputs:
-    """Everything that a scenario names, read and checked; `read` gives its trace, by default from its files.
+def build_token_inputs(
+    scenario: Scenario,
+    read: TraceReader | None = None,
+    profiles: Mapping[str, Profile] | None = None,
+    requests: RequestMaker | None = None,
+) -> TokenInputs:
+    """Everything that a scenario names, read and checked.
+
+    Args:
+        read, profiles, requests: as of planner.scenario.inputs.build_inputs; `profiles` are of fixed latencies.
 
     Raises InputError: a file, profile, window, length or rate that cannot be.
     """
     cluster = build_cluster(scenario)
-    models, notices = _generating_models(scenario.models, cluster)
+    models, device_notices = generating_models(scenario.models, cluster)
+    notices = list(device_notices)
     fixed_sections = [section for section in scenario.models if section.profile is not None]
     names = [name for section in scenario.models for name in section.names()]
     read = read or read_scenario_trace
     trace = read(scenario) if scenario.workload.trace is not None else None
-    workload, made = make_workload(scenario.workload, names, trace)
+    workload, made = (requests or make_workload)(scenario.workload, names, trace)
     notices += [*(trace.notices if trace else ()), *made]
     if scenario.workload.tokens is not None:
         workload = _with_tokens(workload, scenario.workload.tokens, scenario, read)
@@ -64,18 +77,18 @@ def build_token_inputs(scenario: Scenario, read: TraceReader | None = None) -> T
     tokens, left_out = _token_workload(_only(workload, generating), [model.name for model in models])
     fixed = None
     if fixed_sections:
-        catalogue = dict(builtin_catalogue())
-        if scenario.profiles is not None:
-            catalogue |= load_catalogue(scenario.folder / scenario.profiles)
-        served = build_models(fixed_sections, catalogue)
+        if profiles is None and scenario.profiles is not None:
+            profiles = load_catalogue(scenario.folder / scenario.profiles)
+        served = build_models(fixed_sections, dict(builtin_catalogue()) | dict(profiles or {}))
         fixed = Problem(served, cluster, _only(workload, ~generating), build_serving(scenario))
     problem = TokenProblem(models, cluster, tokens, scenario.generation)
-    return TokenInputs(problem, fixed, scenario.workload.warmup_s, tuple(notices + left_out))
+    return TokenInputs(problem, fixed, scenario.workload.warmup_s, trace, tuple(notices + left_out))
 
 
-def _generating_models(
+def generating_models(
     sections: Sequence[ModelSection], cluster: Cluster
-) -> tuple[tuple[GeneratingModel, ...], list[str]]:
+) -> tuple[tuple[GeneratingModel, ...], tuple[str, ...]]:
+    """The models that generate, and sentences about devices; raises InputError for a profile that is not known."""
     models, notices = [], []
     for index, section in enumerate(sections):
         if section.generation is None:
@@ -95,7 +108,7 @@ def _generating_models(
         slo = TokenSlo(section.slo_ttft_s, section.slo_tpot_s, section.slo_e2e_s)
         profiles = {profile.tp: profile for profile in here}
         models += [GeneratingModel(name, profiles, slo) for name in section.names()]
-    return tuple(models), list(dict.fromkeys(notices))
+    return tuple(models), tuple(dict.fromkeys(notices))
 
 
 def _key(name: str) -> str:

@@ -24,6 +24,11 @@ TITLES = {
     "shared": "Shared engines",
     "refine": "Dedicated or shared engines, refined",
 }
+DESCRIPTIONS = {
+    "dedicated": "Every engine has devices of its own, dealt out by load or one by one to where each brings most.",
+    "shared": "All models on every group of devices, one cache for all, turns by iteration; the best tensor degree.",
+    "refine": "The better of both, improved by adding, removing and replacing models, joining and splitting groups.",
+}
 
 Groups = tuple[Group, ...]
 

@@ -3,14 +3,15 @@
 from simulator.generation.engine import Engine, EngineGroup, EngineLimits, FitError, GenerationProfile
 from simulator.generation.metrics import GenerationFigures, TokenSlo, measure_generation, meets
 from simulator.generation.result import STATUS, GenerationResult
-from simulator.generation.run import DISPATCH_RULES, record_engines, simulate_generation
-from simulator.generation.series import EngineSeries
+from simulator.generation.run import DISPATCH_RULES, record_engines, simulate_generation, watch_engines
+from simulator.generation.series import EngineBins, EngineSeries
 from simulator.generation.workload import TokenWorkload
 
 __all__ = [
     "DISPATCH_RULES",
     "STATUS",
     "Engine",
+    "EngineBins",
     "EngineGroup",
     "EngineLimits",
     "EngineSeries",
@@ -24,4 +25,5 @@ __all__ = [
     "meets",
     "record_engines",
     "simulate_generation",
+    "watch_engines",
 ]

@@ -54,6 +54,15 @@ SEGMENT = np.dtype(
 EVENT = np.dtype([("at_s", "f8"), ("request", "i8"), ("kind", "i8"), ("tokens", "i8"), ("segment", "i8")])
 
 
+# What an engine does within one stretch of time: seconds of iterations (and of those that compute prompts), and over
+# these seconds integrals of the tokens of an iteration, of requests running and waiting, of units of the pool in use;
+# the most that were in use and waited; preemptions.
+BIN = np.dtype(
+    [(name, "f8") for name in ("busy_s", "prompt_s", "tokens_s", "running_s", "waiting_s", "used_s")]
+    + [(name, "i8") for name in ("peak_used", "peak_waiting", "preemptions")]
+)
+
+
 class Tables(NamedTuple):
     """Everything that the kernels read and change. G groups, E engines, n requests, R distinct profiles, M models.
 
@@ -61,7 +70,10 @@ class Tables(NamedTuple):
     ends: END (E, most sequences). phase: int64 (E, largest block), decoding requests by when they next ask for a block.
     roof_s: float64 (R, B), what depends on the new tokens alone, by tokens.
     segments, events: SEGMENT (S,), EVENT (V,), for timelines; of length 0 when only counting.
-    counts: int64 (2,), segments and events so far.
+    counts: int64 (3,), segments that overlap span_s, events within it, and all segments, so far.
+    span_s: float64 (2,), begin and end of what is recorded.
+    bins: BIN (E, B + 2), before the B bins of equal length, in them, and after them; (E, 0) where nobody asks.
+    bins_s: float64 (2,), where the first bin begins, and the length of one.
     """
 
     groups: np.ndarray
@@ -73,6 +85,9 @@ class Tables(NamedTuple):
     segments: np.ndarray
     events: np.ndarray
     counts: np.ndarray
+    span_s: np.ndarray
+    bins: np.ndarray
+    bins_s: np.ndarray
 
 
 class Dispatch(NamedTuple):

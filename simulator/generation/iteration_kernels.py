@@ -19,15 +19,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from simulator.generation import record_kernels
 from simulator.generation.arrays import NONE
+from simulator.generation.record_kernels import PREEMPTED, PREFILL, note, note_segment, token_kernel
+from simulator.kernel_stamps import follow_stamps
 
-PREFILL, PREEMPTED = range(2)
+follow_stamps(__file__, record_kernels)
+
 # Runs of decoding iterations longer than this are summed in closed form.
 LONG_RUN = 64
-# Nothing is allocated here, so reference counts, which took four fifths of the time, are left out.
-token_kernel = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)  # pyright: ignore[reportCallIssue] (stub lacks _nrt)
 
 
 @token_kernel
@@ -77,20 +78,6 @@ def _unlink(request, group, requests):
 
 
 @token_kernel
-def _note(t, at_s, r, kind, tokens):
-    """Count an event, and write it down if there is room."""
-    row = t.counts[1]
-    if row < t.events.size:
-        event = t.events[row]
-        event.at_s = at_s
-        event.request = r
-        event.kind = kind
-        event.tokens = tokens
-        event.segment = t.counts[0]
-    t.counts[1] = row + 1
-
-
-@token_kernel
 def _preempt(t, group):
     """Preempt the request that was admitted last in a group."""
     r = group.last_admitted
@@ -122,7 +109,7 @@ def _preempt(t, group):
     if engine.waiting_tail < 0:
         engine.waiting_tail = r
     engine.waiting += 1
-    _note(t, group.clock_s, r, PREEMPTED, computed)
+    note(t, group.clock_s, r, PREEMPTED, computed)
 
 
 @token_kernel
@@ -161,7 +148,7 @@ def _admit(t, group, engine, tokens):
         admitted += 1
         prefill += chunk
         pairs += 0.5 * chunk * chunk
-        _note(t, group.clock_s, r, PREFILL, chunk)
+        note(t, group.clock_s, r, PREFILL, chunk)
     return admitted, prefill, pairs
 
 
@@ -216,7 +203,7 @@ def begin(t, group, e, until_s):
     if partial >= 0:
         prefill += engine.chunk
         pairs += engine.chunk * (t.requests[partial].computed + 0.5 * engine.chunk)
-        _note(t, group.clock_s, partial, PREFILL, engine.chunk)
+        note(t, group.clock_s, partial, PREFILL, engine.chunk)
     n = engine.decoding if decodes else 0
     if engine.chunked != 0 and not preempted:
         admitted, more, more_pairs = _admit(t, group, engine, n + prefill)
@@ -235,28 +222,8 @@ def begin(t, group, e, until_s):
     group.active, engine.decodes = e, int(decodes)
     if prompts == 0 and not preempted and group.outstanding == engine.outstanding:
         end_s, iterations = _decode_on(t.phase, group, engine, e, t.ends[e, 0].step - 1, end_s, until_s, fixed_s)
-    _note_segment(t, group, engine, e, end_s, iterations, n, prompts, prefill, context)
+    note_segment(t, group, engine, e, end_s, iterations, n, prompts, prefill, context)
     group.clock_s = end_s
-
-
-@token_kernel
-def _note_segment(t, group, engine, e, end_s, iterations, n, prompts, prefill, context):
-    """Count a segment, and write it down if there is room."""
-    row = t.counts[0]
-    if row < t.segments.size:
-        segment = t.segments[row]
-        segment.begin_s = group.clock_s
-        segment.end_s = end_s
-        segment.engine = e
-        segment.iterations = iterations
-        segment.decoding = n
-        segment.prefilling = prompts
-        segment.prefill_tokens = prefill
-        segment.context_tokens = context
-        segment.pool_used = group.pool_units - group.free_units
-        segment.running = engine.running
-        segment.waiting = engine.waiting
-    t.counts[0] = row + 1
 
 
 @token_kernel

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from simulator import words
 from simulator.errors import Cancelled, InputError
-from simulator.generation.arrays import END, ENGINE, EVENT, GROUP, NONE, REQUEST, SEGMENT, Dispatch, Tables
+from simulator.generation.arrays import BIN, END, ENGINE, EVENT, GROUP, NONE, REQUEST, SEGMENT, Dispatch, Tables
 from simulator.generation.engine import COEFFICIENTS, MAX_ENGINES, Engine, EngineGroup
 from simulator.generation.result import STATUS, GenerationResult
-from simulator.generation.series import EngineSeries
+from simulator.generation.series import EngineBins, EngineSeries
 from simulator.generation.serve_kernels import drain, serve
 from simulator.generation.workload import TokenWorkload
 
@@ -19,8 +21,23 @@ DISPATCH_RULES = ("round_robin", "fewest_requests", "fewest_tokens", "least_kv")
 # Roofs of iterations up to so many tokens are looked up, those of larger ones computed.
 ROOF_TOKENS = 8_192
 CHUNK = 16_384
-MAX_RECORDED = 5_000_000
+# Rows of segments and of events that are recorded at most: about 250 MB.
+MAX_RECORDED = 1_000_000
+FIRST_RECORDED = 50_000
 CHUNK_SEGMENTS = 1_000_000
+
+
+@dataclass(frozen=True)
+class _Watch:
+    """What is written down beside the requests: rows of segments and events within span_s, and bins."""
+
+    rows: int = 0
+    span_s: tuple[float, float] = (-math.inf, math.inf)
+    bins: int = 0
+    bins_span_s: tuple[float, float] = (0.0, 1.0)
+
+
+NOTHING_WATCHED = _Watch()
 
 
 def simulate_generation(
@@ -41,43 +58,64 @@ def simulate_generation(
 
     Raises InputError for an unknown rule, or more engines than can be simulated.
     """
-    tables, dispatcher = _run(groups, workload, dispatch, (0, 0), on_progress)
+    tables, dispatcher = _run(groups, workload, dispatch, NOTHING_WATCHED, on_progress)
     return _result(tables, dispatcher, workload)
 
 
+def watch_engines(
+    groups: Sequence[EngineGroup],
+    workload: TokenWorkload,
+    dispatch: str,
+    bins: int,
+    span_s: tuple[float, float],
+    on_progress: Callable[[int, int], bool | None] | None = None,
+) -> tuple[GenerationResult, EngineBins]:
+    """`simulate_generation`, and beside it what every engine does in `bins` equal parts of span_s, before and after.
+
+    Takes memory for engines and bins alone, however many iterations there are.
+    """
+    tables, dispatcher = _run(groups, workload, dispatch, _Watch(bins=bins, bins_span_s=span_s), on_progress)
+    return _result(tables, dispatcher, workload), EngineBins.of_tables(tables)
+
+
 def record_engines(
-    groups: Sequence[EngineGroup], workload: TokenWorkload, dispatch: str = "fewest_requests"
+    groups: Sequence[EngineGroup],
+    workload: TokenWorkload,
+    dispatch: str = "fewest_requests",
+    span_s: tuple[float, float] = (-math.inf, math.inf),
 ) -> EngineSeries:
-    """What every engine does at every moment; the same simulation, run once to count and once to record.
+    """What every engine does within span_s, iteration by iteration; the simulation is run again where room is short.
 
     Raises InputError if there are more than MAX_RECORDED segments or events.
     """
-    counted, _ = _run(groups, workload, dispatch, (0, 0), None)
-    if counted.counts.max() > MAX_RECORDED:
+    tables, _ = _run(groups, workload, dispatch, _Watch(FIRST_RECORDED, span_s), None)
+    most = int(tables.counts[:2].max())
+    if most > MAX_RECORDED:
         raise InputError(
-            f"The engines' iterations would be {words.count(int(counted.counts.max()))} rows; at most "
-            f"{words.count(MAX_RECORDED)} are recorded. Choose a shorter window of the traffic."
+            f"The engines' iterations would be {words.count(most)} rows; at most {words.count(MAX_RECORDED)} are "
+            "recorded. Choose a shorter window of the traffic."
         )
-    recorded, _ = _run(groups, workload, dispatch, (int(counted.counts[0]), int(counted.counts[1])), None)
-    return EngineSeries.of_tables(recorded)
+    if most > FIRST_RECORDED:
+        tables, _ = _run(groups, workload, dispatch, _Watch(most, span_s), None)
+    return EngineSeries.of_tables(tables)
 
 
 def _run(
     groups: Sequence[EngineGroup],
     workload: TokenWorkload,
     dispatch: str,
-    log_sizes: tuple[int, int],
+    watch: _Watch,
     on_progress: Callable[[int, int], bool | None] | None,
 ) -> tuple[Tables, Dispatch]:
     if dispatch not in DISPATCH_RULES:
         raise InputError(f"dispatch is '{dispatch}'; {', '.join(DISPATCH_RULES)} are allowed.")
-    tables, dispatcher = build_tables(groups, workload, log_sizes)
+    tables, dispatcher = build_tables(groups, workload, watch)
     n, rule = len(workload), DISPATCH_RULES.index(dispatch)
     step = max(1, n if on_progress is None else CHUNK)
     for first in range(0, n, step):
         serve(tables, dispatcher, rule, first, min(first + step, n))
         _report(on_progress, min(first + step, n), n)
-    while not drain(tables, tables.counts[0] + CHUNK_SEGMENTS):
+    while not drain(tables, tables.counts[2] + CHUNK_SEGMENTS):
         _report(on_progress, n, n)
     return tables, dispatcher
 
@@ -88,12 +126,9 @@ def _report(on_progress: Callable[[int, int], bool | None] | None, done: int, to
 
 
 def build_tables(
-    groups: Sequence[EngineGroup], workload: TokenWorkload, log_sizes: tuple[int, int] = (0, 0)
+    groups: Sequence[EngineGroup], workload: TokenWorkload, watch: _Watch = NOTHING_WATCHED
 ) -> tuple[Tables, Dispatch]:
     """What the kernels need: engines at rest, all blocks free, requests that have not arrived yet.
-
-    Args:
-        log_sizes: how many segments and events can be recorded.
 
     Raises InputError if there are too many engines.
     """
@@ -109,9 +144,12 @@ def build_tables(
         ends=np.zeros((len(members), int(engines["max_sequences"].max(initial=1))), END),
         phase=np.zeros((len(members), int(engines["block"].max(initial=1))), np.int64),
         roof_s=_roofs(members),
-        segments=np.zeros(log_sizes[0], SEGMENT),
-        events=np.zeros(log_sizes[1], EVENT),
-        counts=np.zeros(2, np.int64),
+        segments=np.zeros(watch.rows, SEGMENT),
+        events=np.zeros(watch.rows, EVENT),
+        counts=np.zeros(3, np.int64),
+        span_s=np.array(watch.span_s),
+        bins=np.zeros((len(members), watch.bins + 2 if watch.bins else 0), BIN),
+        bins_s=np.array([watch.bins_span_s[0], (watch.bins_span_s[1] - watch.bins_span_s[0]) / max(watch.bins, 1)]),
     )
     start = np.cumsum([0, *(len(found) for found in held)]).astype(np.int64)
     candidate = np.array([e for found in held for e in found], np.int64)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.generation import iteration_kernels
+from simulator.generation import iteration_kernels, record_kernels
 from simulator.generation.arrays import NONE
-from simulator.generation.iteration_kernels import begin, finish, token_kernel
+from simulator.generation.iteration_kernels import begin, finish
+from simulator.generation.record_kernels import token_kernel
 from simulator.kernel_stamps import follow_stamps
 
-follow_stamps(__file__, iteration_kernels)
+follow_stamps(__file__, iteration_kernels, record_kernels)
 
 ROUND_ROBIN, FEWEST_REQUESTS, FEWEST_TOKENS, LEAST_KV = range(4)
 
@@ -47,7 +48,7 @@ def _advance(t, group, until_s, max_segments):
             finish(t, group)
         if group.clock_s >= until_s:
             return True
-        if t.counts[0] >= max_segments:
+        if t.counts[2] >= max_segments:
             return False
         e = _whose_turn(t, group)
         if e < 0:

@@ -1,0 +1,129 @@
+"""What went in for models that generate: requests and their lengths, profiles with their errors; and files to take."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.look import words
+from app.look.style import facts_html, plain_text
+from app.state.answer import Answer
+from app.state.session import Session
+from planner import dump_scenario
+from planner.compare import placement_section
+from planner.generation.compare import TokenComparison
+from planner.generation.evidence import NOT_MODELLED, known_generation_errors
+from simulator.generation import GenerationProfile, TokenWorkload
+
+
+def draw_trace(answer: Answer) -> None:
+    """What is replayed, and what was done to it."""
+    if answer.built is None:
+        return
+    st.markdown("##### What arrives")
+    st.html(facts_html(workload_facts(answer.inputs.problem.workload)))
+    if answer.inputs.fixed is not None:
+        st.caption(f"And {words.plural(len(answer.inputs.fixed.workload), 'request')} to models with fixed latencies.")
+    for notice in answer.notices:
+        st.caption(f":material/info: {plain_text(notice)}")
+
+
+def workload_facts(workload: TokenWorkload) -> list[tuple[str, str]]:
+    """Requests, rate, burstiness and tokens."""
+    span_s = float(workload.arrival_s[-1] - workload.arrival_s[0])
+    gaps_s = np.diff(workload.arrival_s)
+    cv = float(gaps_s.std() / gaps_s.mean()) if gaps_s.size and gaps_s.mean() > 0 else 0.0
+    facts = [
+        ("simulated", words.plural(len(workload), "request")),
+        ("over", words.span(span_s)),
+        ("mean rate", words.rate(len(workload) / span_s if span_s > 0 else 0.0)),
+        ("burstiness (CV)", words.number(cv)),
+    ]
+    for name, tokens in (("prompt", workload.input_tokens), ("output", workload.output_tokens)):
+        middle, most = np.percentile(tokens, (50, 99))
+        facts.append((f"{name} tokens", f"{words.count(middle)} in the middle, 99 of 100 up to {words.count(most)}"))
+    return facts
+
+
+def draw_sources(answer: Answer) -> None:
+    """Where the times of iterations come from, and how far off the simulation is."""
+    if not answer.shown:
+        return
+    with st.expander("Where the numbers come from, and how far off they are", expanded=False):
+        st.markdown(
+            "Every iteration of every engine is simulated (continuous batching as in vLLM's V1); what one costs comes "
+            "from the profiles below. ± (or both ends, near all and nothing) is the 95 % interval of this run (batch "
+            "means); it says nothing about how good a profile is."
+        )
+        st.dataframe(profile_table(answer.inputs.problem.models), hide_index=True, key="profiles-used")
+        st.markdown("Against measured runs, ours over measured less 1, misses included:")
+        st.dataframe(error_table(), hide_index=True, height=260, key="generation-errors")
+        st.caption(NOT_MODELLED)
+
+
+def profile_table(models) -> pd.DataFrame:
+    """The profiles of models by tensor degree: device, weights, cache, error of the fit, provenance."""
+    used: dict[GenerationProfile, None] = {p: None for model in models for p in model.profiles.values()}
+    return pd.DataFrame(
+        {
+            "Profile": p.name, "Device": p.device, "tp": p.tp, "Weights a device (GiB)": p.weight_gib,
+            "KV bytes a token and device": p.kv_bytes_per_token,
+            "Error of the fit, median (%)": None if p.error is None else 100 * p.error.median,
+            "90 of 100 within (%)": None if p.error is None else 100 * p.error.p90,
+            "From": p.provenance,
+        }
+        for p in used
+    )  # fmt: skip
+
+
+def error_table() -> pd.DataFrame:
+    """Every comparison with something measured."""
+    return pd.DataFrame(
+        {"Check": e.check, "Case": e.case, "Quantity": e.quantity, "Error (%)": round(100 * e.error, 1)}
+        for e in known_generation_errors()
+    )
+
+
+def draw_downloads(session: Session, answer: Answer) -> None:
+    """The scenario, the figures and every request as files."""
+    st.markdown("##### Take it with you")
+    st.caption(
+        "`python -m planner simulate scenario.yaml --json` prints the same figures; put an uploaded trace beside it."
+    )
+    files = [("Scenario (YAML)", "scenario.yaml", "text/yaml", lambda: dump_scenario(session.scenario))]
+    if answer.shown and answer.is_current:
+        files += [
+            ("Scenario with found placements", "scenario-found.yaml", "text/yaml", lambda: _found_yaml(answer)),
+            ("Figures (JSON)", "figures.json", "application/json", lambda: _figures_json(answer)),
+            ("Requests (CSV)", "requests.csv", "text/csv", lambda: _requests(answer).to_csv(index=False)),
+            ("Requests (Parquet)", "requests.parquet", "application/octet-stream", lambda: _parquet(answer)),
+        ]
+    with st.container(horizontal=True):
+        for label, name, mime, make in files:
+            st.download_button(label, make, name, mime, key=f"download:{name}", on_click="ignore")
+
+
+def _figures_json(answer: Answer) -> str:
+    outcomes = tuple(entry.outcome for entry in answer.shown)
+    return json.dumps(TokenComparison(answer.scenario, answer.inputs, outcomes).to_json(), indent=1)
+
+
+def _found_yaml(answer: Answer) -> str:
+    sections = [
+        placement_section(e.outcome.placement).model_copy(update={"name": e.section.name}) for e in answer.shown
+    ]
+    return dump_scenario(answer.scenario.model_copy(update={"placements": sections}))
+
+
+def _requests(answer: Answer) -> pd.DataFrame:
+    return pd.concat((frame for e in answer.shown for frame in e.outcome.request_frames()), ignore_index=True)
+
+
+def _parquet(answer: Answer) -> bytes:
+    out = io.BytesIO()
+    _requests(answer).to_parquet(out, index=False)
+    return out.getvalue()

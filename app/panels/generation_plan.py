@@ -1,0 +1,274 @@
+"""The answer for models that generate: deadlines one by one and together, speed, cost, and what engines do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from app.figures.generation_over_time import build_engines_figure, describe_engines
+from app.figures.generation_plan import (
+    DEADLINES,
+    build_deadlines_figure,
+    build_token_latency_figure,
+    describe_deadlines,
+    describe_token_latency,
+)
+from app.look import words
+from app.look.style import current_theme, draw_figure, plain_text, tile_html, title_apart, verdict_html
+from app.panels.verdict import draw_remarks
+from app.state.answer import Answer, Answered, nothing_last
+from app.state.results import kept
+from planner.explain import PairedDifference
+from planner.generation.evidence import NOT_MODELLED
+from planner.generation.figures import deadlines_kept
+from planner.generation.paired import half_width, paired_token_difference
+from simulator import Workload
+from simulator.metrics import counted_rows
+
+MOST_ENGINE_ROWS = 200
+# A row of a table, so that no row is hidden behind a scroll bar.
+_ROW_PX = 35
+
+
+def draw_verdict(answer: Answer) -> None:
+    """The best placement in one sentence, the others in the next; and what is not simulated."""
+    ranked = sorted(answer.shown, key=lambda entry: -nothing_last(entry.outcome.slo_attainment))
+    known = [entry for entry in ranked if entry.outcome.slo_attainment is not None]
+    if not known:
+        st.html(verdict_html(ranked[0].hue, "No request counts, so there is no deadline to meet."))
+        return
+    sentences = words.verdict(
+        [entry.section.name for entry in known],
+        [entry.outcome.slo_attainment for entry in known],
+        [_half_width(entry, answer) for entry in known],
+        [entry.outcome.placement.devices for entry in known],
+    )
+    st.html(verdict_html(known[0].hue, f"{sentences} {undecided(known, answer)}".rstrip()))
+    draw_remarks(ranked)
+    st.caption(
+        ":material/info: A request meets its deadlines if it keeps every one that its model has. "
+        + plain_text(NOT_MODELLED)
+    )
+
+
+def undecided(ranked: Sequence[Answered], answer: Answer) -> str:
+    """Which of the others this run cannot tell from the best one; empty if there is none."""
+    best, *others = ranked
+    if not answer.is_current:
+        return ""
+    near = [words.shorten(e.section.name) for e in others if not paired(e, best, answer).is_clear]
+    return f"That is no difference that this run can tell from {words.join(near)}." if near else ""
+
+
+def paired(first: Answered, second: Answered, answer: Answer) -> PairedDifference:
+    """By how much the second meets more than the first, and how sure that is."""
+    key = ("paired difference", first.outcome_key, second.outcome_key, answer.inputs.warmup_s)
+    return kept(key, lambda: paired_token_difference(first.outcome, second.outcome, answer.inputs))
+
+
+def draw_tiles(entry: Answered, answer: Answer) -> None:
+    """Headline numbers of one placement, each with the difference against the others."""
+    others = [other for other in answer.shown if other is not entry][:3]
+    mine = entry.outcome.figures
+    total = mine.total
+
+    def against(difference) -> list[tuple[int, str]]:
+        rows = ((other, difference(other.outcome.figures)) for other in others)
+        return [(o.hue, f"{text} against {words.shorten(o.section.name, 26)}") for o, text in rows if text]
+
+    def share_tile(label: str, quantity: str) -> str:
+        share = total.attainment[quantity]
+        width = words.uncertainty(share, mine.half_widths[quantity])
+        # Both ends of an interval are too long to stand beside the number.
+        label, width = (label, width) if len(width) <= 6 else (f"{label} ({width})", "")
+        return tile_html(label, words.share(share), width,
+                         against(lambda f: words.points_difference(share, f.total.attainment[quantity])))  # fmt: skip
+
+    tiles = []
+    if total.attainment:
+        tiles.append(share_tile("all deadlines met", "all"))
+        single = [name for name in ("ttft", "tpot", "e2e") if name in total.attainment]
+        tiles += [share_tile(f"{DEADLINES[name]} in time", name) for name in single if len(single) > 1]
+    for label, spread in (("first token (TTFT)", "ttft_s"), ("each later token (TPOT)", "tpot_s")):
+        value = getattr(total, spread)
+        if value is not None:
+            tiles.append(tile_html(
+                f"99 of 100: {label}", words.duration(value.p99), "p99",
+                against(lambda f, s=spread, v=value: _longer(v, getattr(f.total, s))),
+            ))  # fmt: skip
+    if total.output_tokens_per_s is not None:
+        rate = round(total.output_tokens_per_s)
+        tiles.append(tile_html(
+            "tokens generated", words.count(rate), "a second",
+            against(lambda f: words.count_difference(rate, round(f.total.output_tokens_per_s or 0))),
+        ))  # fmt: skip
+    if total.goodput_per_s is not None:
+        tiles.append(tile_html("requests in time (goodput)", words.rate(total.goodput_per_s)))
+    cost = mine.usd_per_million_tokens
+    if cost is not None:
+        tiles.append(tile_html("price of a million tokens", f"$ {words.fixed(cost, 2)}", f"{mine.devices} devices",
+                               against(lambda f: _dearer(cost, f.usd_per_million_tokens))))  # fmt: skip
+    st.html(f'<div class="tiles">{"".join(tiles)}</div>')
+
+
+def _longer(mine, other) -> str:
+    return "" if other is None else words.duration_difference(mine.p99, other.p99)
+
+
+def _dearer(mine: float, other: float | None) -> str:
+    if other is None:
+        return ""
+    return "same" if round(mine - other, 2) == 0 else f"$ {words.signed(mine - other, 2)}"
+
+
+def draw_deadlines(answer: Answer) -> None:
+    """Every deadline apart, all placements."""
+    names, figures = [e.section.name for e in answer.shown], [e.outcome.figures for e in answer.shown]
+    hues = [e.hue for e in answer.shown]
+    _draw("deadlines", answer.shown, lambda theme: (
+        build_deadlines_figure(names, figures, theme, hues), describe_deadlines(names, figures)
+    ))  # fmt: skip
+
+
+def draw_latency(answer: Answer) -> None:
+    """How long first tokens, later tokens and whole requests take, all placements."""
+    names, results = [e.section.name for e in answer.shown], [e.outcome.result for e in answer.shown]
+    hues, slos, rows = [e.hue for e in answer.shown], [m.slo for m in answer.inputs.problem.models], counted(answer)
+    _draw("token-latency", answer.shown, lambda theme: (
+        build_token_latency_figure(names, results, slos, theme, hues, rows),
+        describe_token_latency(names, results, rows),
+    ))  # fmt: skip
+
+
+def draw_over_time(entry: Answered, answer: Answer) -> None:
+    """What every engine did over time."""
+    outcome = entry.outcome
+    name, figures = entry.section.name, outcome.figures
+
+    def make(theme):
+        met = deadlines_kept(answer.inputs.problem, outcome.result)["all"][counted(answer)]
+        arrivals_s = answer.inputs.problem.workload.arrival_s[counted(answer)]
+        bins = figures.over_time
+        figure = build_engines_figure(name, figures.engines, bins, arrivals_s, met, theme, entry.hue)
+        return figure, describe_engines(name, figures.engines, bins)
+
+    _draw("engines", [entry], make)
+
+
+def draw_placements(answer: Answer) -> None:
+    """All placements in one table: groups, deadlines, percentiles, speed, cost."""
+    st.markdown("##### Dedicated, shared or replicated: the placements side by side")
+    table = placement_table(answer.shown)
+    st.dataframe(table, key="placements-table", height=_ROW_PX * (len(table) + 1) + 3,
+                 alt="Groups, deadlines met, percentiles, tokens a second and cost of every placement")  # fmt: skip
+
+
+def placement_table(entries: Sequence[Answered]) -> pd.DataFrame:
+    """One column a placement, one row a figure, in words."""
+    columns = {entry.section.name: _figures_in_words(entry) for entry in entries}
+    return pd.DataFrame(columns).fillna(words.NOTHING).rename_axis("")
+
+
+def _figures_in_words(entry: Answered) -> dict[str, str]:
+    figures = entry.outcome.figures
+    total = figures.total
+    rows = {"groups": entry.outcome.groups_in_words, "devices": words.count(figures.devices)}
+    for name, share in total.attainment.items():
+        ends = figures.interval(name)
+        between = f" ({words.interval(*ends)})" if ends is not None else ""
+        rows[f"{DEADLINES[name]} in time" if name != "all" else "all deadlines met"] = words.share(share) + between
+    for name in ("ttft", "tpot", "e2e"):
+        spread = getattr(total, f"{name}_s")
+        if spread is not None:
+            values = (words.duration(value) for value in (spread.mean, spread.p50, spread.p90, spread.p99))
+            rows[f"{DEADLINES[name]}: mean, p50, p90, p99"] = " / ".join(values)
+    if total.goodput_per_s is not None:
+        rows["requests in time (goodput)"] = words.rate(total.goodput_per_s)
+    if total.output_tokens_per_s is not None:
+        rows["tokens a second"] = words.count(total.output_tokens_per_s)
+    if figures.usd_per_million_tokens is not None:
+        rows["price of a million output tokens"] = f"$ {words.fixed(figures.usd_per_million_tokens, 2)}"
+    fates = {
+        "preempted, times": total.preemptions,
+        "longer than the cache": total.too_long,
+        "no engine": total.unplaced,
+    }
+    return rows | {name: words.count(number) for name, number in fates.items()}
+
+
+def draw_models(entry: Answered) -> None:
+    """One row a model, and one for each with fixed latencies."""
+    st.markdown("##### Model by model")
+    rows = []
+    for name, figures in entry.outcome.figures.models.items():
+        row = {"Model": name, "Requests": figures.requests}
+        row |= {("All met (%)" if q == "all" else f"{q.upper()} met (%)"): _percent(s) for q, s in
+                figures.attainment.items()}  # fmt: skip
+        for quantity in ("ttft", "tpot", "e2e"):
+            spread = getattr(figures, f"{quantity}_s")
+            row[f"{quantity.upper()} p99 (s)"] = spread and spread.p99
+        row |= {"Tokens/s": figures.output_tokens_per_s,
+                "Preemptions": figures.preemptions, "Unplaced": figures.unplaced + figures.too_long}  # fmt: skip
+        rows.append(row)
+    if entry.outcome.fixed_figures is not None:
+        rows += [{"Model": f"{name} (fixed latency)", "Requests": fates.requests,
+                  "All met (%)": _percent(fates.slo_attainment), "E2E p99 (s)": fates.latency_s.p99}
+                 for name, fates in entry.outcome.fixed_figures.models]  # fmt: skip
+    st.dataframe(pd.DataFrame(rows), hide_index=True, key="models-table", column_config=_formats(rows),
+                 alt="Requests, deadlines met and times of every model")  # fmt: skip
+
+
+def draw_engines(entry: Answered) -> None:
+    """One row an engine, over the whole run."""
+    st.markdown("##### Engine by engine")
+    engines = entry.outcome.figures.engines
+    rows = [
+        {
+            "Engine": e.engine, "Group": e.group, "Model": e.model, "tp": e.tp, "Requests": e.requests,
+            "Busy (%)": _percent(e.busy), "Running (mean)": e.mean_running, "KV blocks": e.kv_blocks,
+            "KV in use, mean (%)": _percent(e.mean_cache), "KV in use, most (%)": _percent(e.peak_cache),
+            "Preemptions": e.preemptions, "Output tokens": e.output_tokens,
+        }
+        for e in engines[:MOST_ENGINE_ROWS]
+    ]  # fmt: skip
+    st.dataframe(pd.DataFrame(rows), hide_index=True, key="engines-table", column_config=_formats(rows),
+                 alt="Requests, busy time, running requests and cache of every engine")  # fmt: skip
+    if len(engines) > MOST_ENGINE_ROWS:
+        st.caption(f"The first {MOST_ENGINE_ROWS} of {words.count(len(engines))}; all are in the figures as JSON.")
+
+
+def counted(answer: Answer) -> slice:
+    """The requests to generating models that count."""
+    workload = answer.inputs.problem.workload
+    return counted_rows(Workload(workload.arrival_s, workload.model, len(workload.models)), answer.inputs.warmup_s)
+
+
+def _half_width(entry: Answered, answer: Answer) -> float:
+    key = ("half width", entry.outcome_key, answer.inputs.warmup_s)
+    return kept(key, lambda: half_width(entry.outcome, answer.inputs))
+
+
+def _formats(rows: Sequence[dict]) -> dict:
+    """How columns of numbers are written, by the unit in their names."""
+    digits = {"(%)": "%.2f", "(s)": "%.3f", "(mean)": "%.1f", "Tokens/s": "%.0f"}
+    names = {name for row in rows for name in row}
+    return {name: st.column_config.NumberColumn(format=form)
+            for name in names for end, form in digits.items() if name.endswith(end)}  # fmt: skip
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def _draw(what: str, entries: Sequence[Answered], make) -> None:
+    theme = current_theme()
+    identity = tuple((entry.outcome_key, entry.hue, entry.section.name) for entry in entries)
+
+    def made():
+        figure, alt = make(theme)
+        return title_apart(figure), figure, alt
+
+    title, figure, alt = kept(("figure", what, theme.name, identity), made)
+    draw_figure(title, figure, what, alt)

@@ -1,0 +1,42 @@
+"""Two placements on the same requests: which of them is better, and whether the run is long enough to tell."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from planner.explain import PairedDifference
+from planner.generation.compare import TokenOutcome
+from planner.generation.figures import deadlines_kept
+from planner.generation.inputs import TokenInputs
+from simulator import Workload
+from simulator.intervals import batch_means_half_width, share_half_width
+from simulator.metrics import counted_rows
+
+
+def met_requests(outcome: TokenOutcome, inputs: TokenInputs) -> np.ndarray:
+    """Which counted requests, of both kinds of models, meet all their deadlines: bool (n,), in order of arrival."""
+    problem = inputs.problem
+    workload = problem.workload
+    rows = counted_rows(Workload(workload.arrival_s, workload.model, len(workload.models)), inputs.warmup_s)
+    met, arrival_s = deadlines_kept(problem, outcome.result)["all"][rows], workload.arrival_s[rows]
+    if outcome.fixed_result is not None:
+        fixed = outcome.fixed_result
+        rows = counted_rows(fixed.workload, inputs.warmup_s)
+        arrival_s = np.concatenate((arrival_s, fixed.workload.arrival_s[rows]))
+        met = np.concatenate((met, fixed.in_slo[rows]))[np.argsort(arrival_s, kind="stable")]
+    return met
+
+
+def half_width(outcome: TokenOutcome, inputs: TokenInputs) -> float:
+    """Half of the 95 % interval of `outcome.slo_attainment`; NaN with too few requests."""
+    return share_half_width(met_requests(outcome, inputs))
+
+
+def paired_token_difference(first: TokenOutcome, second: TokenOutcome, inputs: TokenInputs) -> PairedDifference:
+    """By how much the second meets more than the first, with the interval of the paired differences."""
+    gains = met_requests(second, inputs).astype(np.float64) - met_requests(first, inputs)
+    if not gains.size:
+        return PairedDifference(math.nan, math.nan)
+    return PairedDifference(float(gains.mean()), batch_means_half_width(gains))
