@@ -1,7 +1,6 @@
 """The Plan page without a browser: what is asked, what is answered, what is refused."""
 
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -253,10 +252,9 @@ def add(plan, kind):
 
 
 def after_jobs(plan):
-    until = time.monotonic() + 60
-    while any(not job.is_done for job in session(plan).jobs.all()):
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    jobs = session(plan).jobs
+    jobs.wait(jobs.all(), 60)
+    assert not jobs.unfinished()
     return plan.run()
 
 

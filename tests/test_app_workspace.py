@@ -1,7 +1,6 @@
 """A session outlasts its tab and its server: what comes back is what was there."""
 
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,10 +45,9 @@ def small(session, *sections):
 def finished(session):
     """The answer once nothing is under way."""
     answer_of(session)
-    until = time.monotonic() + 60
-    while any(not job.is_done for job in session.jobs.all()):
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    while under_way := session.jobs.unfinished():
+        session.jobs.wait(under_way, 60)
+        assert not any(job in session.jobs.unfinished() for job in under_way)
         answer_of(session)
     return answer_of(session)
 

@@ -34,6 +34,18 @@ FIRST_PAGE = "plan"
 PAGES = sorted(path.stem for path in (ROOT / "app" / "views").glob("*.py"))
 # Generous, because a busy machine draws slowly; nothing waits longer than it must.
 READY_S = 180.0
+# Nothing in the page has changed for so long, and no script of the app is running.
+_STILL_JS = """([quiet_ms, since_ms]) => {
+  if (!window.changed) {
+    const note = () => { window.changed = performance.now(); };
+    note();
+    const all = {subtree: true, childList: true, attributes: true, characterData: true};
+    new MutationObserver(note).observe(document.body, all);
+  }
+  const app = document.querySelector('[data-testid="stApp"]');
+  const last = Math.max(window.changed, since_ms);
+  return app?.dataset.testScriptState === "notRunning" && performance.now() - last > quiet_ms;
+}"""
 
 
 @contextmanager
@@ -58,15 +70,20 @@ def wait_until_drawn(page: Page, has_charts: bool = True) -> None:
     """Until nothing is being computed and, where the page begins with charts, these are there."""
     if has_charts:
         page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=1000 * READY_S)
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=1000 * READY_S)
-    page.wait_for_timeout(800)
+    wait_until_still(page, 600)
+
+
+def wait_until_still(page: Page, quiet_ms: float = 300) -> None:
+    """Until nothing is being computed, and nothing in the page has changed for so long from now on."""
+    now_ms = page.evaluate("performance.now()")
+    page.wait_for_function(_STILL_JS, arg=[quiet_ms, now_ms], timeout=1000 * READY_S)
 
 
 def whole_page(page: Page, width: int) -> None:
     """Make the window as high as what it shows, because the page scrolls inside."""
     height = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight")
     page.set_viewport_size({"width": width, "height": int(height) + 60})
-    page.wait_for_timeout(800)
+    wait_until_still(page, 600)
 
 
 def take(outdir: Path) -> list[Path]:

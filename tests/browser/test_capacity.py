@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tools.screenshots import wait_until_drawn
+from tools.screenshots import wait_until_drawn, wait_until_still
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +32,7 @@ def ask(page, label, value):
     box = page.get_by_label(label, exact=True)
     box.fill(str(value))
     box.press("Enter")
-    page.wait_for_timeout(500)
+    wait_until_still(page)
 
 
 def test_the_number_of_devices_is_that_of_the_command_line(page, address, tmp_path):

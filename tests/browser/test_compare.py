@@ -12,24 +12,16 @@ from app.state.first_scenario import first_scenario
 from planner import compare
 from planner.explain import paired_difference
 from simulator.moment import moment
-from tools.screenshots import wait_until_drawn
+from tools.screenshots import wait_until_drawn, wait_until_still
 
 LATER_MS = 30_000
 RANGES = "e => Object.keys(e._fullLayout).filter(k => /^xaxis/.test(k)).map(k => e._fullLayout[k].range.map(Number))"
 
 
-def settled(page):
-    still = page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')
-    page.wait_for_timeout(300)
-    still.wait_for(timeout=LATER_MS)
-    page.wait_for_timeout(300)
-    still.wait_for(timeout=LATER_MS)
-
-
 def opened(page, address, path):
     page.goto(f"{address}/{path}")
     wait_until_drawn(page)
-    settled(page)
+    wait_until_still(page)
     return page
 
 
@@ -38,7 +30,7 @@ def chart(page, key):
     found.wait_for(timeout=LATER_MS)
     # The bar at the top of the page lies over the first 56 pixels.
     found.evaluate("e => e.scrollIntoView({block: 'start'})")
-    page.wait_for_timeout(500)
+    wait_until_still(page)
     return found
 
 
@@ -56,9 +48,9 @@ def drag(page, plot, low, high, down_px):
 def click(page, plot, right_px, down_px):
     box = plot.bounding_box()
     page.mouse.move(box["x"] + right_px, box["y"] + down_px, steps=3)
-    page.wait_for_timeout(200)
+    wait_until_still(page)
     page.mouse.click(box["x"] + right_px, box["y"] + down_px)
-    settled(page)
+    wait_until_still(page)
 
 
 def hue_of(plot, find, number):
@@ -90,7 +82,7 @@ def test_zoom_on_one_row_moves_all_and_outlasts_a_click(page, address, results):
     plot = chart(page, "compare-over-time")
     before = plot.evaluate(RANGES)
     drag(page, plot, 0.3, 0.5, 100)
-    page.wait_for_timeout(800)
+    wait_until_still(page)
     zoomed = plot.evaluate(RANGES)
     assert len(zoomed) == 7 and all(r == pytest.approx(zoomed[0]) for r in zoomed)
     assert zoomed[0][1] - zoomed[0][0] < 0.5 * (before[0][1] - before[0][0])
@@ -107,7 +99,7 @@ def test_zoom_on_one_row_moves_all_and_outlasts_a_click(page, address, results):
 def test_dragging_over_the_whole_run_looks_closer_and_a_link_shows_the_same(page, address, context):
     opened(page, address, "compare")
     drag(page, chart(page, "compare-overview"), 0.4, 0.5, 65)
-    settled(page)
+    wait_until_still(page)
     given = address_of(page)
     window_s = [float(given["from"]), float(given["to"])]
     assert 100 < window_s[1] - window_s[0] < 400
@@ -127,7 +119,7 @@ def test_a_click_on_a_model_filters_everything_and_can_be_taken_back(page, addre
     share = words.share(float(result.in_slo[mine].mean()))
     expect(page.get_by_text(f"8-stage groups meets {share} of deadlines").first).to_be_visible(timeout=LATER_MS)
     page.get_by_role("button", name=f"only model {name}").click()
-    settled(page)
+    wait_until_still(page)
     assert "model" not in address_of(page)
 
 

@@ -12,21 +12,15 @@ import pytest
 from playwright.sync_api import expect
 
 from app.look import words
-from tools.screenshots import wait_until_drawn
+from tools.screenshots import wait_until_drawn, wait_until_still
 
 ROOT = Path(__file__).parents[2]
 LATER_MS = 60_000
 
 
-def settled(page):
-    for _ in range(2):
-        page.wait_for_timeout(300)
-        page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=LATER_MS)
-
-
 def click(page, key, nth=0):
     page.locator(f".st-key-{key} button").nth(nth).click()
-    settled(page)
+    wait_until_still(page)
 
 
 def attainment(page):
@@ -52,7 +46,7 @@ def test_an_edited_placement_changes_the_attainment_to_what_the_command_line_pri
     expect(placement.locator(".verdict")).to_contain_text("8-stage groups, edited meets", timeout=LATER_MS)
     placement.get_by_role("link", name="Scenario").click()
     expect(placement.get_by_text("What exactly was asked?")).to_be_visible(timeout=LATER_MS)
-    settled(placement)
+    wait_until_still(placement)
     with placement.expect_download() as download:
         placement.locator(".st-key-scenario-download button").first.click()
     scenario = tmp_path / "scenario.yaml"
@@ -83,7 +77,7 @@ def test_a_click_on_a_model_in_the_picture_chooses_its_group(placement):
     bar = chart.locator(".barlayer .trace").last.locator("path").last
     box = bar.bounding_box()
     placement.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    placement.wait_for_timeout(300)
+    wait_until_still(placement)
     placement.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(group).to_have_value(re.compile("^Group 1"), timeout=LATER_MS)
 
@@ -98,13 +92,13 @@ def test_suggestions_run_in_the_background_and_outlast_a_change_of_page(placemen
     expect(first).to_be_visible(timeout=4 * LATER_MS)
     promised = re.split("[;,]", first.inner_text().rpartition("then ")[2])[0].strip()
     first.click()
-    settled(placement)
+    wait_until_still(placement)
     assert attainment(placement) == promised
 
 
 def test_an_export_is_downloaded_and_says_what_is_lost(placement):
     placement.locator(".st-key-export-target").get_by_text("vLLM commands").click()
-    settled(placement)
+    wait_until_still(placement)
     expect(placement.get_by_text("There is no admission by deadline").first).to_be_visible(timeout=LATER_MS)
     with placement.expect_download() as download:
         placement.locator(".st-key-export-zip button").first.click()
@@ -116,6 +110,6 @@ def test_an_export_is_downloaded_and_says_what_is_lost(placement):
 
 def test_nothing_scrolls_sideways_on_a_narrow_page(placement):
     placement.set_viewport_size({"width": 900, "height": 900})
-    settled(placement)
+    wait_until_still(placement)
     main = '[data-testid="stMain"]'
     assert placement.evaluate(f"(m => m.scrollWidth - m.clientWidth)(document.querySelector('{main}'))") <= 1

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from app.look import words
 from tests.lookalikes import CODE, CONVERSATION, DURATIONS, INVOCATIONS, rows
-from tools.screenshots import wait_until_drawn
+from tools.screenshots import wait_until_drawn, wait_until_still
 
 ROOT = Path(__file__).parents[2]
 LATER_MS = 30_000
@@ -24,12 +24,6 @@ def upload(page, *files):
         page.get_by_text("Upload your own", exact=True).click()
     expect(uploader).to_be_visible()
     uploader.locator("input[type=file]").set_input_files(given)
-
-
-def settled(page):
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=LATER_MS)
-    page.wait_for_timeout(300)
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=LATER_MS)
 
 
 def attainment(page):
@@ -60,15 +54,15 @@ def test_a_group_size_changes_a_real_traces_attainment_to_what_the_command_line_
     expect(plan.get_by_text(f"{words.count(sum(map(rows, files)))} requests").first).to_be_visible(timeout=LATER_MS)
     plan.get_by_label("Rate, times", exact=True).fill("6")
     plan.get_by_label("Rate, times", exact=True).press("Enter")
-    settled(plan)
+    wait_until_still(plan)
     look = plan.get_by_test_id("stButtonGroup").first
     look.get_by_text("8-stage groups").click()
-    settled(plan)
+    wait_until_still(plan)
     before = attainment(plan)
     assert before == words.share(command_line(plan, tmp_path, *files)["8-stage groups"]["slo_attainment"])
     choose(plan, "Group size", re.compile(r"^2 stages of 1 device"))
     look.get_by_text("2-stage groups").click()
-    settled(plan)
+    wait_until_still(plan)
     printed = command_line(plan, tmp_path, *files)
     assert attainment(plan) == words.share(printed["2-stage groups"]["slo_attainment"]) != before
     assert f"of {words.count(printed['2-stage groups']['requests'])}" in plan.locator(".tiles").inner_text()
@@ -78,7 +72,7 @@ def test_functions_of_a_real_trace_upload_and_agree_with_the_command_line(plan, 
     file = traces / INVOCATIONS
     upload(plan, file)
     expect(plan.get_by_text(f"{words.count(rows(file))} requests").first).to_be_visible(timeout=LATER_MS)
-    settled(plan)
+    wait_until_still(plan)
     printed = command_line(plan, tmp_path, file)
     # Where every deadline is met, the tile says behind it how many at least.
     assert attainment(plan).startswith(words.share(max(p["slo_attainment"] for p in printed.values())))
@@ -124,7 +118,7 @@ def test_the_zoom_of_one_row_moves_all_rows_over_time(plan):
     plan.mouse.down()
     plan.mouse.move(area["x"] + 0.6 * area["width"], y, steps=8)
     plan.mouse.up()
-    plan.wait_for_timeout(500)
+    wait_until_still(plan)
     after = chart.evaluate(ranges)
     assert len(after) >= 3 and after[0] != before[0]
     assert all(one == after[0] for one in after)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.look import words
 from tests.browser.test_capacity import open_page
+from tools.screenshots import wait_until_still
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,8 +31,7 @@ def test_a_config_is_uploaded_and_its_profile_used_in_the_plan(page, address, tm
     open_page(page, address, "profile")
     page.locator(".verdict").first.wait_for(timeout=60_000)
     # The page draws once more when the browser has told its theme; an upload before would go astray.
-    page.wait_for_timeout(1500)
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=60_000)
+    wait_until_still(page, 1000)
     page.locator('input[type="file"]').first.set_input_files(file)
     page.wait_for_function("document.querySelector('.verdict')?.innerText.includes('tiny takes')", timeout=60_000)
     # Until the run has ended, what the last one drew stands beside what this one has drawn.

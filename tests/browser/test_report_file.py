@@ -26,7 +26,7 @@ def test_the_report_opens_without_error_or_request(comparison, tmp_path, page, w
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(file.as_uri())
     page.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 9")
-    page.wait_for_timeout(300)
+    page.wait_for_load_state("networkidle")
     drawn = page.evaluate("[...document.getElementById('figure-attainment')._fullData].map((t) => t.x[0])")
     assert drawn == pytest.approx([100 * o.figures.total.slo_attainment for o in comparison.outcomes])
     document = json.loads(page.evaluate("document.getElementById('figures').textContent"))

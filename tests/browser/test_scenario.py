@@ -9,14 +9,9 @@ from playwright.sync_api import expect
 
 from app.look import words
 from tests.lookalikes import CODE, rows
+from tools.screenshots import wait_until_still
 
 LATER_MS = 60_000
-
-
-def settled(page):
-    for _ in range(2):
-        page.wait_for_timeout(300)
-        page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=LATER_MS)
 
 
 def attainment(page):
@@ -40,7 +35,7 @@ def shared_link(page):
 def scenario(page, address):
     page.goto(f"{address}/scenario")
     expect(editor(page)).to_be_visible(timeout=LATER_MS)
-    settled(page)
+    wait_until_still(page)
     return page
 
 
@@ -68,23 +63,23 @@ def test_an_example_is_answered_on_the_plan_page(scenario):
     expect(scenario.locator(".facts").nth(1)).to_contain_text("95.4", timeout=LATER_MS)
     scenario.get_by_role("link", name="Plan", exact=True).click()
     expect(scenario.locator(".verdict").first).to_contain_text("one pipeline of 8 stages", timeout=LATER_MS)
-    settled(scenario)
+    wait_until_still(scenario)
     assert attainment(scenario).startswith("95.4")
 
 
 def test_a_link_opened_in_a_fresh_browser_shows_the_same_numbers(scenario, browser):
     scenario.locator(".st-key-scenario-load button").first.click()
-    settled(scenario)
+    wait_until_still(scenario)
     scenario.get_by_role("link", name="Placement").click()
     expect(scenario.locator(".verdict").first).to_be_visible(timeout=LATER_MS)
-    settled(scenario)
+    wait_until_still(scenario)
     there, link = attainment(scenario), shared_link(scenario)
     assert re.search(r"/placement\?s=s1\.", link)
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     fresh = context.new_page()
     fresh.goto(link)
     expect(fresh.locator(".tile-value").first).to_be_visible(timeout=LATER_MS)
-    settled(fresh)
+    wait_until_still(fresh)
     assert attainment(fresh) == there
     assert fresh.locator(".verdict").first.inner_text() == scenario.locator(".verdict").first.inner_text()
     context.close()
@@ -94,11 +89,11 @@ def test_a_link_to_a_real_trace_asks_for_the_file_and_shows_the_same(page, addre
     file = traces / CODE
     page.goto(address)
     expect(page.locator(".verdict").first).to_be_visible(timeout=LATER_MS)
-    settled(page)
+    wait_until_still(page)
     page.get_by_text("Upload your own", exact=True).click()
     page.get_by_test_id("stSidebar").locator("input[type=file]").first.set_input_files(str(file))
     expect(page.get_by_text(f"{words.count(rows(file))} requests").first).to_be_visible(timeout=LATER_MS)
-    settled(page)
+    wait_until_still(page)
     there, link = attainment(page), shared_link(page)
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     fresh = context.new_page()
@@ -112,7 +107,7 @@ def test_a_link_to_a_real_trace_asks_for_the_file_and_shows_the_same(page, addre
     expect(fresh.get_by_text("is another file").first).to_be_visible(timeout=LATER_MS)
     fresh.locator(".st-key-upload-missing-trace input[type=file]").set_input_files(str(file))
     expect(fresh.locator(".tile-value").first).to_be_visible(timeout=LATER_MS)
-    settled(fresh)
+    wait_until_still(fresh)
     assert attainment(fresh) == there
     context.close()
 
@@ -120,7 +115,7 @@ def test_a_link_to_a_real_trace_asks_for_the_file_and_shows_the_same(page, addre
 def test_the_report_opens_and_holds_the_numbers(page, address):
     page.goto(address)
     expect(page.locator(".tile-value").first).to_be_visible(timeout=LATER_MS)
-    settled(page)
+    wait_until_still(page)
     with page.expect_download(timeout=2 * LATER_MS) as download:
         page.locator(".st-key-report button").first.click()
     content = download.value.path().read_text(encoding="utf-8")
