@@ -5,13 +5,16 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.controls.generation import as_generating, as_whole
+from app.panels.generation_capacity import CAPACITY, SWEEP, sentence_of
 from app.state.first_scenario import first_scenario
 from app.state.session import with_values
 from planner.generation.compare import compare
 from planner.generation.evidence import NOT_MODELLED
 from planner.generation.paired import half_width, met_requests, paired_token_difference
+from planner.generation.what_if import find_token_capacity, sweep_tokens
 from planner.scenario.examples import FOLDER
 from planner.scenario.file import parse_scenario
+from planner.scenario.schema import PlacementSection
 from simulator.intervals import batch_means_half_width
 from simulator.preparation import GENERATING
 from tests.cases import shown_key
@@ -121,3 +124,41 @@ def test_one_model_a_source_where_sources_are_few():
     generating = as_generating(first_scenario(), None)
     assert [section.name for section in generating.models] == ["language-model"]
     assert as_whole(generating).models == first_scenario().models
+
+
+def test_the_capacity_page_finds_the_devices_that_the_command_finds():
+    at = opened(EXAMPLE)
+    at.switch_page("views/capacity.py").run()
+    at.multiselect(key="token_algorithms").set_value(["dedicated", "shared"]).run()
+    at.number_input(key="to").set_value(8).run()
+    at.button(key="capacity.go").click().run()
+    slot = session(at).slots[CAPACITY]
+    slot.job.wait(60)
+    at.run()
+    assert not at.exception and not errors(at)
+    sections = [PlacementSection(name=a, search={"algorithm": a}) for a in ("dedicated", "shared")]
+    expected = find_token_capacity(EXAMPLE, 0.99, sections, 1, 8)
+    found = slot.result[0]
+    assert [one.devices for one in found] == [one.devices for one in expected]
+    assert sentence_of(found).split(" Others:")[0] in verdict(at)
+    assert f"{min(one.devices for one in expected if one.devices)} device" in sentence_of(found)
+    first = next(one for one in found if one.devices is not None)
+    at.button(key=f"capacity.use:{first.name}").click().run()
+    assert session(at).scenario.placements[-1].groups is not None and not at.exception
+
+
+def test_a_sweep_on_the_page_is_that_of_the_command():
+    at = opened(EXAMPLE)
+    at.switch_page("views/capacity.py").run()
+    at.multiselect(key="token_algorithms").set_value(["shared"]).run()
+    at.number_input(key="token_points").set_value(2).run()
+    at.button(key="token_sweep.go").click().run()
+    slot = session(at).slots[SWEEP]
+    slot.job.wait(60)
+    at.run()
+    assert not at.exception and not errors(at)
+    points, axis = slot.result
+    expected, _ = sweep_tokens(EXAMPLE, [("rate_scale", [0.5, 4.0])],
+                               [PlacementSection(name="shared", search={"algorithm": "shared"})])  # fmt: skip
+    assert axis == "rate_scale" and [p.slo_attainment for p in points] == [p.slo_attainment for p in expected]
+    assert points[0].slo_attainment > points[1].slo_attainment

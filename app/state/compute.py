@@ -194,6 +194,13 @@ def _problems(scenario: Scenario, uploads: Uploads) -> dict[str, str]:
     return problems
 
 
+def inputs_of(scenario: Scenario, uploads: Uploads, cache: Cache) -> AnyInputs:
+    """What a scenario names, read, within the bounds of the page; raises InputError."""
+    check_models(scenario)
+    check_cluster(scenario)
+    return _build(scenario, uploads, cache, _keys(scenario, uploads).workload)
+
+
 def _build(scenario: Scenario, uploads: Uploads, cache: Cache, key: str) -> AnyInputs:
     own = uploads.own_profiles(scenario)
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.background.slots import draw_job
 from app.look.style import guarded
-from app.panels import profile, profile_inputs, profile_sources
+from app.panels import generation_profile, profile, profile_inputs, profile_sources
 from app.state.session import current_session
 
 st.title("What does my model cost on my devices?", anchor=False)
@@ -27,3 +27,4 @@ if made is not None:
     guarded(profile.draw_stages)(session, made)
     guarded(profile.draw_configurations)(made)
 guarded(profile_sources.draw_evidence)(session, made)
+guarded(generation_profile.draw)(session)

@@ -6,8 +6,7 @@ import streamlit as st
 
 from app.controls.traffic import draw_traffic_controls
 from app.look.style import guarded
-from app.panels import arrivals
-from app.panels.generation_page import refuses
+from app.panels import arrivals, generation_trace
 from app.state.results import answer_of
 from app.state.session import current_session
 
@@ -18,10 +17,10 @@ with st.sidebar:
     guarded(draw_traffic_controls)(session, answer, answer.problems.get("traffic"))
     st.button("Undo", icon=":material/undo:", on_click=session.step_back, disabled=not session.undo, key="undo",
               help="Back to the settings before the last change.")  # fmt: skip
-if refuses(answer, "the traffic"):
-    pass
-elif answer.built is None:
+if answer.built is None:
     arrivals.draw_nothing(answer)
+elif answer.generates:
+    guarded(generation_trace.draw)(answer)
 else:
     guarded(arrivals.draw_summary)(answer)
     file, replayed = st.columns(2, gap="large")

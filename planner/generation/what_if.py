@@ -17,6 +17,8 @@ from simulator import Cancelled, InputError, Placement
 MAX_POINTS = 400
 # Called with points done, points in all (so far, where not known), and what was found; False stops.
 OnPoint = Callable[[int, int, str], bool | None]
+# Gives the inputs of a scenario; a server passes one that opens no files.
+InputBuilder = Callable[[Scenario], TokenInputs]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,11 +84,12 @@ def find_token_capacity(
     lowest: int,
     highest: int,
     on_point: OnPoint | None = None,
+    build: InputBuilder = build_token_inputs,
 ) -> list[TokenCapacity]:
     """Fewest devices from lowest to highest for which each search reaches the target: upwards in doubling steps, then
     by halving between the last two.
     """
-    base = build_token_inputs(scenario)
+    base = build(scenario)
     return [_capacity(scenario, base, target, section, lowest, highest, on_point) for section in sections]
 
 
@@ -123,6 +126,7 @@ def sweep_tokens(
     axes: Sequence[tuple[str, Sequence[float]]],
     sections: Sequence[PlacementSection],
     on_point: OnPoint | None = None,
+    build: InputBuilder = build_token_inputs,
 ) -> tuple[list[TokenPoint], bool]:
     """Every placement at every combination of the axes' values; and whether all were done."""
     settings = list(itertools.product(*([(axis, value) for value in values] for axis, values in axes)))
@@ -134,7 +138,7 @@ def sweep_tokens(
         varied = scenario
         for axis, value in setting:
             varied = vary(varied, axis, value)
-        inputs = build_token_inputs(varied)
+        inputs = build(varied)
         for section in sections:
             point = token_point(varied, inputs, section, setting, on_point)
             points.append(point)

@@ -1,0 +1,246 @@
+"""Fewest devices for models that generate, and what happens when one thing varies: jobs with progress and Stop."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.background.slots import Job, draw_job, slot_of, start_job
+from app.controls.placement_edits import added_section
+from app.controls.views import kept
+from app.figures.generation_capacity import build_points_figure
+from app.look import words
+from app.look.style import current_theme, plain, plain_text, verdict_html
+from app.panels.capacity import hue_of
+from app.panels.keep import draw_chart, draw_table
+from app.state.answer import Answer
+from app.state.compute import inputs_of
+from app.state.limits import MAX_DEVICES
+from app.state.results import shared_cache
+from app.state.session import Session, with_values
+from planner.compare import placement_section
+from planner.generation.evidence import NOT_MODELLED
+from planner.generation.search import TITLES
+from planner.generation.what_if import TokenCapacity, TokenPoint, find_token_capacity, sweep_tokens
+from planner.scenario.schema import PlacementSection, Scenario
+
+CAPACITY, SWEEP = "capacity of generating models", "sweep of generating models"
+# Results of single points are held until the answer is drawn: about 40 bytes a request.
+MOST_REQUESTS = 500_000
+MOST_SWEPT = 20_000_000
+AXES = {
+    "rate_scale": ("Traffic, times today's", 0.5, 4.0),
+    "devices": ("Devices", 1.0, 16.0),
+    "memory_gib": ("GiB of a device", 20.0, 140.0),
+    "slo_scale": ("Deadlines, times today's", 0.5, 3.0),
+}
+
+
+def draw(session: Session, answer: Answer) -> None:
+    """Both questions, each with its answer."""
+    if answer.problems or answer.built is None or not session.scenario.generates:
+        for sentence in answer.problems.values():
+            st.error(plain_text(sentence))
+        return
+    requests = len(answer.inputs.problem.workload)
+    if requests > MOST_REQUESTS:
+        st.error(f"The traffic has {words.count(requests)} requests; up to {words.count(MOST_REQUESTS)} are allowed "
+                 "here. Choose a shorter part under Traffic.")  # fmt: skip
+        return
+    if answer.inputs.fixed is not None:
+        st.info("This page places models of one kind; with models of both kinds, the page Plan answers groups by hand.")
+        return
+    target, sections = _draw_question(session)
+    if sections:
+        _draw_capacity(session, target, sections)
+        _draw_sweep(session, target, sections, requests)
+    st.caption(NOT_MODELLED)
+
+
+def _draw_question(session: Session) -> tuple[float, list[PlacementSection]]:
+    left, middle, right = st.columns([2, 5, 2])
+    with left:
+        target = kept(session, st.number_input, "Deadlines to meet (%)", "target", 99.0, min_value=1.0, max_value=100.0,
+                      step=0.5, format="%g", help="The share of requests that meet all their deadlines.")  # fmt: skip
+    with middle:
+        algorithms = kept(session, st.multiselect, "Placed by", "token_algorithms", list(TITLES), options=list(TITLES),
+                          format_func=TITLES.get, help="Each finds engines for every number of devices.")  # fmt: skip
+    with right:
+        limit_s = kept(session, st.number_input, "Seconds a search", "token_limit", 20.0, min_value=0.5,
+                       max_value=600.0, step=1.0, format="%g", help="The best found by then counts.")  # fmt: skip
+    if not algorithms:
+        st.error("No algorithm is chosen; choose at least one under Placed by.")
+    sections = [PlacementSection(name=TITLES[a], search={"algorithm": a, "time_limit_s": limit_s}) for a in algorithms]
+    return target / 100, sections
+
+
+def _draw_capacity(session: Session, target: float, sections: Sequence[PlacementSection]) -> None:
+    scenario = session.scenario
+    left, right = st.columns(2)
+    with left:
+        lowest = kept(session, st.number_input, "Devices from", "from", 1, min_value=1, max_value=MAX_DEVICES, step=1,
+                      help="The fewest that are tried.")  # fmt: skip
+    with right:
+        highest = kept(session, st.number_input, "Devices to", "to", min(4 * scenario.cluster.devices, MAX_DEVICES),
+                       min_value=1, max_value=MAX_DEVICES, step=1, help="The most that are tried.")  # fmt: skip
+    if lowest > highest:
+        st.error(f"Devices from {lowest} to {highest} leave nothing to try; turn them round.")
+        return
+    key = _key(scenario, target, lowest, highest, sections)
+
+    def work(job: Job) -> tuple[list[TokenCapacity], Scenario, Sequence[PlacementSection]]:
+        found = find_token_capacity(scenario, target, sections, lowest, highest, _reporter(job), _builder(session))
+        return found, scenario, sections
+
+    slot = slot_of(session, CAPACITY)
+    if st.button("Find the number of devices", type="primary", disabled=slot.is_working, key="capacity.go"):
+        slot = start_job(session, CAPACITY, key, work)
+    draw_job(session, CAPACITY, "Trying numbers of devices")
+    if slot.result is None:
+        return
+    if slot.last.key != key:
+        st.warning("The question or the scenario has changed since; press the button to answer it anew.")
+    found: list[TokenCapacity] = slot.result[0]
+    best = min((one for one in found if one.devices is not None), key=lambda one: one.devices, default=found[0])
+    hues = [hue_of(section, session, i) for i, section in enumerate(slot.result[2])]
+    st.html(verdict_html(hues[found.index(best)], sentence_of(found)))
+    for one in found:
+        if one.reason is not None:
+            st.caption(plain_text(f"{one.name}: {one.reason}"))
+    points = [point for one in found for point in one.tried]
+    draw_chart(build_points_figure(points, "devices", "devices", _title(found), found[0].target, current_theme(), hues),
+               "token-capacity", sentence_of(found))  # fmt: skip
+    st.caption("The numbers of devices are doubled until the target is met, then halved; others are not tried.")
+    draw_table(capacity_table(found), "token-capacity-table", "Devices, deadlines met, cost and groups by algorithm")
+    with st.container(horizontal=True):
+        for one in found:
+            if one.best is not None:
+                label = f"Add {one.name} on {words.plural(one.devices, 'device')}"
+                st.button(plain(label), key=f"capacity.use:{one.name}", on_click=_use, args=(session, one),
+                          icon=":material/add:", help="Puts this very placement into the basket.")  # fmt: skip
+
+
+def sentence_of(found: Sequence[TokenCapacity]) -> str:
+    """The fewest devices in words, and those of the other algorithms."""
+    goal = f"{words.number(100 * found[0].target)}{words.SPACE}%"
+    reached = sorted((one for one in found if one.devices is not None), key=lambda one: one.devices)
+    if not reached:
+        return f"No algorithm reaches {goal} of deadlines in this range."
+    first, *others = reached
+    parts = [f"{words.plural(one.devices, 'device')} by {one.name}" for one in others]
+    parts += [f"not reached by {one.name}" for one in found if one.devices is None]
+    rest = f" Others: {words.join(parts)}." if parts else ""
+    needs = f"{goal} of deadlines need {words.plural(first.devices, 'device')}, placed by {first.name}."
+    return needs + rest
+
+
+def capacity_table(found: Sequence[TokenCapacity]) -> pd.DataFrame:
+    """One row an algorithm."""
+    rows = []
+    for one in found:
+        outcome = one.best.outcome if one.best else None
+        interval = outcome.figures.interval() if outcome else None
+        rows.append({
+            "Placed by": one.name, "Devices": one.devices,
+            "Deadlines met (%)": 100 * outcome.slo_attainment if outcome else None,
+            "95 % interval": words.interval(*interval) if interval else "",
+            "$ per million tokens": outcome.figures.usd_per_million_tokens if outcome else None,
+            "Groups": outcome.groups_in_words if outcome else "", "Why not": one.reason or "",
+        })  # fmt: skip
+    return pd.DataFrame(rows).astype({"Devices": "Int64"})
+
+
+def _draw_sweep(session: Session, target: float, sections: Sequence[PlacementSection], requests: int) -> None:
+    st.markdown("##### What if it changes?")
+    scenario = session.scenario
+    first, second, third, fourth = st.columns(4)
+    with first:
+        axis = kept(session, st.selectbox, "What varies", "token_axis", "rate_scale", options=list(AXES),
+                    format_func=lambda name: AXES[name][0])  # fmt: skip
+    label, low, high = AXES[axis]
+    with second:
+        start = kept(session, st.number_input, "From", f"token_from_{axis}", low, min_value=0.01, max_value=512.0)
+    with third:
+        end = kept(session, st.number_input, "To", f"token_to_{axis}", high, min_value=0.01, max_value=512.0)
+    with fourth:
+        count = kept(session, st.number_input, "Points", "token_points", 6, min_value=2, max_value=20, step=1)
+    values = np.linspace(start, end, count)
+    values = np.unique(np.rint(values)) if axis == "devices" else np.round(values, 3)
+    if requests * len(values) * len(sections) > MOST_SWEPT:
+        st.error("These points times the requests are too many; choose fewer points, algorithms or requests.")
+        return
+    key = _key(scenario, target, axis, values.tolist(), sections)
+
+    def work(job: Job) -> tuple[list[TokenPoint], str]:
+        axes = [(axis, [int(v) if axis == "devices" else float(v) for v in values])]
+        points, _ = sweep_tokens(scenario, axes, sections, _reporter(job), _builder(session))
+        return points, axis
+
+    slot = slot_of(session, SWEEP)
+    if st.button("Compute the points", disabled=slot.is_working or start >= end, key="token_sweep.go"):
+        slot = start_job(session, SWEEP, key, work)
+    draw_job(session, SWEEP, "Computing points")
+    if slot.result is None or not slot.result[0]:
+        return
+    if slot.last.key != key:
+        st.warning("The question or the scenario has changed since; press the button to answer it anew.")
+    points, drawn = slot.result
+    hues = [hue_of(section, session, i) for i, section in enumerate(sections)]
+    draw_chart(build_points_figure(points, drawn, AXES[drawn][0], _swept(points, drawn, target), target,
+                                   current_theme(), hues), "token-sweep", _swept(points, drawn, target))  # fmt: skip
+    for reason in dict.fromkeys(f"{point.name}: {point.reason}" for point in points if point.reason):
+        st.caption(plain_text(reason))
+    table = pd.DataFrame({"Placement": p.name, AXES[drawn][0]: dict(p.values)[drawn], "Deadlines met (%)":
+                          None if p.slo_attainment is None else 100 * p.slo_attainment} for p in points)  # fmt: skip
+    draw_table(table, "token-sweep-table", "Deadlines met at every point")
+
+
+def _swept(points: Sequence[TokenPoint], axis: str, target: float) -> str:
+    known = [point for point in points if point.slo_attainment is not None]
+    if not known:
+        return "No point could be computed"
+    far = max(known, key=lambda point: dict(point.values)[axis])
+    last = [point for point in known if dict(point.values)[axis] == dict(far.values)[axis]]
+    best = max(last, key=lambda point: point.slo_attainment)
+    value = words.number(dict(best.values)[axis])
+    return f"At {AXES[axis][0].lower()} {value} {best.name} meets most, {words.share(best.slo_attainment)}"
+
+
+def _title(found: Sequence[TokenCapacity]) -> str:
+    return sentence_of(found).split(" Others:")[0].rstrip(".")
+
+
+def _builder(session: Session):
+    uploads, cache = session.uploads, shared_cache()
+    return lambda scenario: inputs_of(scenario, uploads, cache)
+
+
+def _reporter(job: Job):
+    """Progress of points; between them the job is only asked whether it goes on."""
+    return lambda done, total, what: job.report(*((done, total, what) if what else (job.done, job.total, job.what)))
+
+
+def _key(scenario: Scenario, *asked) -> str:
+    parts = [a if not isinstance(a, (list, tuple)) or not a or not isinstance(a[0], PlacementSection) else
+             [section.model_dump(mode="json") for section in a] for a in asked]  # fmt: skip
+    document = [scenario.model_dump(mode="json", exclude={"placements", "name"}), parts]
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def _use(session: Session, one: TokenCapacity) -> None:
+    section = placement_section(one.best.outcome.placement)
+    named = section.model_copy(update={"name": f"{one.name}, {words.plural(one.devices, 'device')}"})
+
+    def change(scenario: Scenario) -> Scenario:
+        return added_section(
+            with_values(scenario, "cluster", devices=max(scenario.cluster.devices, one.devices)), named
+        )
+
+    if session.edit(CAPACITY, change):
+        session.edition += 1
+        st.toast(f"{named.name} is in the basket now.")

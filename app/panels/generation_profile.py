@@ -1,0 +1,83 @@
+"""Profiles of models that generate: what an iteration costs, how much the cache holds, and how far off it is."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app.controls.views import kept
+from app.figures.generation_profile import build_iterations_figure, describe_iterations
+from app.look import words
+from app.look.style import current_theme, facts_html, plain_text
+from app.panels.generation_facts import error_table
+from app.panels.keep import draw_chart, draw_table
+from app.state.session import Session
+from planner.generation.evidence import NOT_MODELLED
+from planner.generation.profiles import DEVICE_MEMORY_GIB, shipped_profiles
+from simulator.generation import GenerationProfile
+
+_BLOCK = 16
+
+
+def draw(session: Session) -> None:
+    """One shipped profile in pictures, all of them in a table, and the comparison with measured runs."""
+    st.markdown("#### Models that generate token by token")
+    names = {title_of(profile): profile for profile in shipped_profiles()}
+    left, right = st.columns([3, 1])
+    with left:
+        title = kept(session, st.selectbox, "Profile", "token_profile", next(iter(names)), options=list(names))
+    profile = names[title]
+    with right:
+        memory_gib = kept(session, st.number_input, "GiB of a device", f"token_memory_{profile.device}",
+                          DEVICE_MEMORY_GIB.get(profile.device, 80.0), min_value=1.0, max_value=10_000.0, format="%g",
+                          help="What weights and cache may take.")  # fmt: skip
+    draw_chart(build_iterations_figure(profile, current_theme()), "iterations", describe_iterations(profile))
+    st.html(facts_html(cache_facts(profile, memory_gib)))
+    error = profile.error
+    fit = "" if error is None else (
+        f" Of {words.count(error.points)} points it was fitted to, half are met within {words.share(error.median)}, "
+        f"90 of 100 within {words.share(error.p90)}."
+    )  # fmt: skip
+    st.caption(plain_text(f"From: {profile.provenance}.{fit}"))
+    draw_table(
+        profiles_table(), "token-profiles", "All profiles of models that generate, with their numbers and errors"
+    )
+    with st.expander("Against measured runs: ours over measured less 1, misses included"):
+        draw_table(error_table(), "token-errors", "Errors against measured runs")
+    st.caption(NOT_MODELLED)
+
+
+def title_of(profile: GenerationProfile) -> str:
+    """`Llama-3.1-8B on H100, tp 2`."""
+    return f"{profile.name} on {profile.device}, tp {profile.tp}"
+
+
+def cache_facts(profile: GenerationProfile, memory_gib: float) -> list[tuple[str, str]]:
+    """How many tokens the cache holds beside the weights."""
+    weights_gib = profile.weight_gib or 0.0
+    left_gib = memory_gib - weights_gib
+    facts = [("weights on each device", words.gib(weights_gib) if profile.weight_gib else words.NOTHING)]
+    if left_gib <= 0:
+        return [*facts, ("left for the cache", "nothing: the weights do not fit")]
+    blocks = int(left_gib * 2**30 // round(profile.kv_bytes_per_token * _BLOCK))
+    return [
+        *facts,
+        ("left for the KV cache", words.gib(left_gib)),
+        ("a token takes", f"{words.count(profile.kv_bytes_per_token / 1024)} KiB on each device"),
+        ("holds", f"{words.count(blocks)} blocks of {_BLOCK}, {words.count(blocks * _BLOCK)} tokens"),
+    ]
+
+
+def profiles_table() -> pd.DataFrame:
+    """One row a profile."""
+    return pd.DataFrame(
+        {
+            "Model": p.name, "Device": p.device, "tp": p.tp, "Weights read (ms)": 1e3 * p.weight_read_s,
+            "A token (µs)": 1e6 * p.token_s, "A request (µs)": 1e6 * p.sequence_s,
+            "A token of context (ns)": 1e9 * p.context_token_s, "A pair of tokens (ns)": 1e9 * p.prefill_pair_s,
+            "KV bytes a token": p.kv_bytes_per_token, "Weights a device (GiB)": p.weight_gib,
+            "Error, median (%)": None if p.error is None else 100 * p.error.median,
+            "90 of 100 within (%)": None if p.error is None else 100 * p.error.p90, "From": p.provenance,
+        }
+        for p in shipped_profiles()
+    )  # fmt: skip
