@@ -98,7 +98,7 @@ def test_a_shape_is_refused_unless_misfits_may_be_left_out(page):
     page.selectbox(key="draft.new.shape").set_value((2, 1)).run()
     page.button(key="draft.new").click().run()
     assert (draft(page).now.groups[-1].pp, draft(page).now.groups[-1].models) == (2, ())
-    assert session(page).views["edit_group"] == 2
+    assert session(page).views.placement.group.value == 2
 
 
 def test_a_model_moves_and_groups_merge(page):

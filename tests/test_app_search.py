@@ -80,7 +80,7 @@ def test_play_goes_on_from_the_start(view):
     session = view.session_state["session"]
     view.button(key="replay.play").click().run()
     assert not view.exception
-    assert session.views["replay_playing"]
+    assert session.views.replay.playing.value
 
 
 def test_an_uploaded_history_can_be_replayed_and_a_wrong_one_says_why(view, found):

@@ -9,7 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from app.background.jobs import Lane
 from app.state.answer import Answer, Pending
-from app.state.keeping import Keeper, Keeping, begin_if_worth_it, is_worth_keeping, shared_keeper
+from app.state.keeping import Keeper, begin_if_worth_it, is_worth_keeping, shared_keeper
+from app.state.kept import Keeping
 from app.state.results import answer_of, search_again, shared_cache
 from app.state.saved import Kept, documents, found_by_now, restore
 from app.state.session import Session, with_values
@@ -77,7 +78,8 @@ def test_everything_a_visitor_has_comes_back(store):
     session, keeper = kept_session(store)
     session.uploads.add_trace([("mine.csv", TRACE)])
     session.edit("cluster", lambda s: with_values(s, "cluster", usd_per_device_hour=2.5))
-    session.views |= {"target": 97.5, "timeline": {"at": "3.5"}, "algorithms": ["alpaserve"], "shown": True}
+    session.views.take({"target": 97.5, "timeline": {"at": "3.5"}, "algorithms": ["alpaserve"], "rate_scale_to": 3.0})
+    session.views.replay.steps["AlpaServe"].value = 2
     finished(session)
     session.looked_at = "AlpaServe"
     session.hue_of("AlpaServe")
@@ -88,7 +90,8 @@ def test_everything_a_visitor_has_comes_back(store):
     assert fresh.uploads.traces.keys() == session.uploads.traces.keys()
     assert fresh.uploads.traces[("mine.csv",)].digest == session.uploads.traces[("mine.csv",)].digest
     assert (fresh.looked_at, fresh.hues) == ("AlpaServe", {"AlpaServe": 0})
-    assert {key: fresh.views[key] for key in session.views if key in fresh.views} == session.views
+    assert fresh.views.saved() == session.views.saved() and len(session.views.saved()) == 5
+    assert fresh.views.capacity.axis_high["rate_scale"].value == 3.0 and fresh.views.capacity.highest.value is None
     assert fresh.found == found_by_now(session) and len(fresh.found) == 1
     fresh.step_back()
     assert fresh.scenario == session.undo[-1]
@@ -147,7 +150,7 @@ def test_only_what_changed_is_written(store):
     first = store.load(session.keeping.workspace).revision
     keeper.save(session)
     assert store.load(session.keeping.workspace).revision == first
-    session.views["target"] = 12.0
+    session.views.capacity.target.value = 12.0
     keeper.save(session)
     assert store.load(session.keeping.workspace).revision == first + 1
     assert session.keeping.elsewhere == set()

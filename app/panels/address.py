@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
 
 from app.state.session import Session
+from app.state.views import Choice, Views
 
 
 @dataclass(frozen=True)
 class Address:
-    """The part of the address that belongs to one page: the page's name and the keys of its view."""
+    """The part of the address that belongs to one page: where the page keeps it, and the keys of its view."""
 
-    page: str
+    choice: Callable[[Views], Choice[dict[str, str]]]
     keys: tuple[str, ...]
 
     def given(self, session: Session) -> dict[str, str]:
         """What was chosen in this session; at first what the address says."""
-        if self.page not in session.views:
-            session.views[self.page] = {key: st.query_params[key] for key in self.keys if key in st.query_params}
-        return session.views[self.page]
+        choice = self.choice(session.views)
+        if choice.value is None:
+            choice.value = {key: st.query_params[key] for key in self.keys if key in st.query_params}
+        return choice.value
 
     def change(self, session: Session, **values: str | float | None) -> None:
         """Look at something else; None takes a part of the view back to what it begins with.
@@ -49,7 +52,7 @@ class Address:
 def finite(text: str | None) -> float | None:
     """A number of the address; None where there is none, or no finite one."""
     try:
-        number = float(text)
-    except (TypeError, ValueError):
+        number = float(text or "")
+    except ValueError:
         return None
     return number if math.isfinite(number) else None

@@ -157,7 +157,7 @@ def changes(answer: Answer) -> list[str]:
 
 def bursts_of(session: Session, trace: Trace) -> tuple[Burst, ...]:
     """The bursts of a trace at the chosen height."""
-    times = float(session.views.get("burst_times", 2.0))
+    times = session.views.traffic.burst_times.value or 2.0
     return results.kept(("bursts", trace.digest, trace.columns, times), lambda: find_bursts(trace, times))
 
 
@@ -167,8 +167,9 @@ def draw_bursts(session: Session, answer: Answer) -> None:
     if trace is None:
         return
     st.subheader("When did it burst?", anchor=False)
-    kept(session, st.slider, "A burst has at least so many times the mean rate", "burst_times", 2.0, min_value=1.25,
-         max_value=10.0, step=0.25, help="Neighbouring intervals above this rate make one burst.")  # fmt: skip
+    kept(session, st.slider, "A burst has at least so many times the mean rate", session.views.traffic.burst_times,
+         2.0, min_value=1.25, max_value=10.0, step=0.25,
+         help="Neighbouring intervals above this rate make one burst.")  # fmt: skip
     bursts = bursts_of(session, trace)
     if not bursts:
         st.info("No interval is that far above the mean; a lower height finds more.")

@@ -69,30 +69,31 @@ def algorithm_choices() -> dict[str, str]:
 def draw_question(session: Session, answer: Answer) -> Question | None:
     """The controls; None where the traffic is too much, or nothing can be asked."""
     devices = session.scenario.cluster.devices
-    titles = algorithm_choices()
+    titles, view = algorithm_choices(), session.views.capacity
     first, second, third, fourth = st.columns(4)
     with first:
-        target = kept(session, st.number_input, "Deadlines to meet (%)", "target", 99.0, min_value=1.0, max_value=100.0,
-                      step=0.5, format="%g", help="The target SLO attainment, of all requests.")  # fmt: skip
+        target = kept(session, st.number_input, "Deadlines to meet (%)", view.target, 99.0, min_value=1.0,
+                      max_value=100.0, step=0.5, format="%g",
+                      help="The target SLO attainment, of all requests.")  # fmt: skip
     with second:
-        lowest = kept(session, st.number_input, "Devices from", "from", 1, min_value=1, max_value=MAX_DEVICES, step=1,
-                      help="The fewest that are tried.")  # fmt: skip
+        lowest = kept(session, st.number_input, "Devices from", view.lowest, 1, min_value=1, max_value=MAX_DEVICES,
+                      step=1, help="The fewest that are tried.")  # fmt: skip
     with third:
-        highest = kept(session, st.number_input, "Devices to", "to", min(4 * devices, MAX_DEVICES), min_value=1,
+        highest = kept(session, st.number_input, "Devices to", view.highest, min(4 * devices, MAX_DEVICES), min_value=1,
                        max_value=MAX_DEVICES, step=1, help="The most that are tried.")  # fmt: skip
     with fourth:
-        step = kept(session, st.number_input, "In steps of", "step", 1, min_value=1, max_value=64, step=1,
+        step = kept(session, st.number_input, "In steps of", view.step, 1, min_value=1, max_value=64, step=1,
                     help="8 tries whole nodes of 8 only.")  # fmt: skip
     left, middle, right = st.columns([5, 2, 3], vertical_alignment="bottom")
     with left:
-        algorithms = kept(session, st.multiselect, "Placed by", "algorithms", list(FIRST_ALGORITHMS),
+        algorithms = kept(session, st.multiselect, "Placed by", view.algorithms, list(FIRST_ALGORITHMS),
                           options=list(titles), format_func=titles.get,
                           help="Each finds a placement for every number of devices that is tried.")  # fmt: skip
     with middle:
-        limit_s = kept(session, st.number_input, "Seconds a search", "limit", 2.0, min_value=0.5, max_value=600.0,
+        limit_s = kept(session, st.number_input, "Seconds a search", view.limit_s, 2.0, min_value=0.5, max_value=600.0,
                        step=1.0, format="%g", help="More time finds better placements.")  # fmt: skip
     with right:
-        confident = kept(session, st.checkbox, "Be sure: with the 95 % interval", "sure", False,
+        confident = kept(session, st.checkbox, "Be sure: with the 95 % interval", view.confident, False,
                          help="The lower end of the interval must reach the target, not only its middle.")  # fmt: skip
     sections = tuple(
         PlacementSection(name=titles[a], search={"algorithm": a, "time_limit_s": limit_s}) for a in algorithms

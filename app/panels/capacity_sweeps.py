@@ -45,20 +45,21 @@ MOST_SIMULATED = 400_000_000
 def draw_rate_map(session: Session, answer: Answer, question: Question) -> None:
     """Traffic against devices for one algorithm, with the line on which the target is reached."""
     st.subheader("How much traffic do how many devices bear?", anchor=False)
-    names = [section.name for section in question.sections]
+    names, view = [section.name for section in question.sections], session.views.capacity
     columns = st.columns([3, 2, 2, 2, 2], vertical_alignment="bottom")
     with columns[0]:
-        name = kept(session, st.selectbox, "Placed by", "map_by", names[0], options=names)
+        name = kept(session, st.selectbox, "Placed by", view.map_algorithm, names[0], options=names)
     with columns[1]:
-        low = kept(session, st.number_input, "Traffic from (×)", "map_low", 0.25, min_value=0.01, max_value=16.0,
+        low = kept(session, st.number_input, "Traffic from (×)", view.map_low, 0.25, min_value=0.01, max_value=16.0,
                    step=0.25, format="%g", help="1 is the scenario's own traffic.")  # fmt: skip
     with columns[2]:
-        high = kept(session, st.number_input, "Traffic to (×)", "map_high", 2.0, min_value=0.01, max_value=16.0,
+        high = kept(session, st.number_input, "Traffic to (×)", view.map_high, 2.0, min_value=0.01, max_value=16.0,
                     step=0.25, format="%g")  # fmt: skip
     with columns[3]:
-        rows = kept(session, st.number_input, "Steps of traffic", "map_rows", 6, min_value=2, max_value=20, step=1)
+        rows = kept(session, st.number_input, "Steps of traffic", view.map_rows, 6, min_value=2, max_value=20, step=1)
     with columns[4]:
-        count = kept(session, st.number_input, "Steps of devices", "map_columns", 6, min_value=2, max_value=20, step=1)
+        count = kept(session, st.number_input, "Steps of devices", view.map_columns, 6, min_value=2, max_value=20,
+                     step=1)  # fmt: skip
     section = next(s for s in question.sections if s.name == name)
     devices = np.unique(np.linspace(question.lowest, question.highest, count).round())
     axes = (("devices", tuple(devices)), ("rate_scale", tuple(_spread(low, high, rows))))
@@ -90,22 +91,24 @@ def rate_map(swept: Sweep, target: float) -> tuple:
 
 def draw_sweep(session: Session, answer: Answer, question: Question) -> None:
     """One thing varied, the basket or the algorithms compared, and where the target is crossed."""
+    view = session.views.capacity
     st.subheader("What if traffic, burstiness or deadlines change?", anchor=False)
     columns = st.columns([3, 3, 2, 2, 2], vertical_alignment="bottom")
     with columns[0]:
-        axis = kept(session, st.selectbox, "Change", "axis", "rate_scale", options=list(AXES), format_func=AXES.get)
+        axis = kept(session, st.selectbox, "Change", view.axis, "rate_scale", options=list(AXES), format_func=AXES.get)
     with columns[1]:
-        what = kept(session, st.selectbox, "Of", "sweep_of", "the basket", options=["the basket", "the algorithms"],
+        what = kept(session, st.selectbox, "Of", view.swept, "the basket", options=["the basket", "the algorithms"],
                     help="Placements by hand stay as they are; searched ones are searched anew.")  # fmt: skip
     low, high, count = _RANGES.get(axis, (question.lowest, question.highest, 8))
     with columns[2]:
-        low = kept(session, st.number_input, "From", f"{axis}_from", float(low), min_value=0.01, max_value=4096.0,
+        low = kept(session, st.number_input, "From", view.axis_low[axis], float(low), min_value=0.01, max_value=4096.0,
                    format="%g")  # fmt: skip
     with columns[3]:
-        high = kept(session, st.number_input, "To", f"{axis}_to", float(high), min_value=0.01, max_value=4096.0,
+        high = kept(session, st.number_input, "To", view.axis_high[axis], float(high), min_value=0.01, max_value=4096.0,
                     format="%g")  # fmt: skip
     with columns[4]:
-        count = kept(session, st.number_input, "Points", f"{axis}_points", count, min_value=2, max_value=40, step=1)
+        count = kept(session, st.number_input, "Points", view.axis_points[axis], count, min_value=2, max_value=40,
+                     step=1)  # fmt: skip
     values = _spread(low, high, count)
     if axis == "devices":
         values = np.unique(np.maximum(np.round(values), 1))

@@ -72,8 +72,8 @@ def _first_rows(view: View) -> str:
 
 def draw_over_time(session: Session, view: View) -> None:
     """Arrivals, deadlines met, rejections, queues and utilisation on one axis; a click chooses the moment."""
-    chosen = kept_choice(session, st.segmented_control, "Of every group show", "groups_show", _first_rows(view),
-                         options=list(_GROUP_ROWS), required=True)  # fmt: skip
+    chosen = kept_choice(session, st.segmented_control, "Of every group show", session.views.compare.group_rows,
+                         _first_rows(view), options=list(_GROUP_ROWS), required=True)  # fmt: skip
     rows = ("arrivals", "attainment", "rejected", *_GROUP_ROWS[chosen])
     names, hues = [e.section.name for e in view.shown], [e.hue for e in view.shown]
     timelines = [timeline_in_view(entry, view, view.window_s) for entry in view.shown]

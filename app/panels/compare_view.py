@@ -23,7 +23,7 @@ from simulator.windows import most_waiting_at_s
 
 MOST_SHOWN = 6
 BINS = 240
-_ADDRESS = Address("compare", ("first", "second", "model", "in", "group", "from", "to", "at"))
+_ADDRESS = Address(lambda views: views.compare.address, ("first", "second", "model", "in", "group", "from", "to", "at"))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import streamlit as st
 
@@ -11,13 +12,15 @@ from app.look.style import plain, plain_text
 from app.state import shelf
 from app.state.session import Session
 from app.state.sharing import READS
-from app.state.workspace import own_id, reopen
-from app.store import StoreError, Usage, Version
+from app.state.workspace import own_id, reopen, writable_id
+from app.store import StoreError, Version
 from app.store.contract import MAX_NAME, MAX_NOTES
 from app.store.transfer import MAX_FILE_BYTES
+from planner.scenario.schema import Scenario
 from simulator import InputError
 
 AREA = "library"
+T = TypeVar("T")
 _UPLOAD = "library.import"
 NOW = 0
 
@@ -26,7 +29,7 @@ def draw_state(session: Session) -> None:
     """Whether this is kept, under which address, how much room there is, and what went wrong last."""
     if session.complaints.get(AREA):
         st.error(plain_text(session.complaints[AREA]))
-    _told(session, lambda: shelf.begin(session))
+    _told(lambda: shelf.begin(session))
     if session.keeping.reads:
         st.info("This workspace is only read here; keep a copy of your own to name versions and to export it.")
         return
@@ -34,7 +37,7 @@ def draw_state(session: Session) -> None:
         st.info("Nothing is kept so far. With your first change this page gets an address of its own, and everything "
                 "you do from then on is kept under it.")  # fmt: skip
         return
-    usage: Usage | None = _told(session, lambda: shelf.store().usage(own_id(session)))
+    usage = _told(lambda: shelf.store().usage(writable_id(session)))
     if usage is None:
         return
     used, most = usage.workspace_bytes / 1024**2, usage.limits.workspace_bytes / 1024**2
@@ -58,7 +61,7 @@ def draw_new_version(session: Session) -> None:
 
 def draw_versions(session: Session) -> None:
     """The versions, newest first, each with what can be done with it."""
-    deleted: Version | None = session.views.get("library.deleted")
+    deleted = session.views.library.deleted
     if deleted is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.info(f"The version {plain_text(deleted.name)} is deleted; for a day it can be restored.")
@@ -95,9 +98,9 @@ def draw_comparison(session: Session) -> None:
     st.markdown("##### Compare two")
     titles = {NOW: "As it is now"} | {version.number: version.name for version in versions}
     left, right = st.columns(2)
-    first = left.selectbox("This", list(titles), key="library.first", format_func=titles.get)
-    second = right.selectbox("with", list(titles), index=1, key="library.second", format_func=titles.get)
-    pair = _told(session, lambda: tuple(shelf.scenario_of(session, number) for number in (first, second)))
+    first = left.selectbox("This", list(titles), key="library.first", format_func=titles.__getitem__)
+    second = right.selectbox("with", list(titles), index=1, key="library.second", format_func=titles.__getitem__)
+    pair = _told(lambda: (shelf.scenario_of(session, first), shelf.scenario_of(session, second)))
     if pair is None:
         return
     st.markdown(plain_text(shelf.difference(*pair)))
@@ -131,7 +134,7 @@ def draw_file(session: Session) -> None:
 def draw_deletion(session: Session) -> None:
     """Delete the workspace, and the way back."""
     st.markdown("##### Delete")
-    gone: str | None = session.views.get("library.gone")
+    gone = session.views.library.gone.value
     if gone is not None:
         st.info("The workspace is deleted; for a day it can be restored.")
         st.button("Restore the deleted workspace", key="library.restore", icon=":material/undo:",
@@ -146,7 +149,7 @@ def _front() -> str:
     return (st.context.url or "/").rsplit("/", 1)[0] + "/"
 
 
-def _told(session: Session, call: Callable[[], object]) -> object:
+def _told(call: Callable[[], T]) -> T | None:
     try:
         return call()
     except StoreError as error:
@@ -154,7 +157,7 @@ def _told(session: Session, call: Callable[[], object]) -> object:
         return None
 
 
-def _noted(session: Session, call: Callable[[], object]) -> object:
+def _noted(session: Session, call: Callable[[], T]) -> T | None:
     session.complaints.pop(AREA, None)
     try:
         return call()
@@ -166,7 +169,7 @@ def _noted(session: Session, call: Callable[[], object]) -> object:
 def _versions(session: Session) -> list[Version]:
     if own_id(session) is None:
         return []
-    return _told(session, lambda: shelf.store().versions(own_id(session))) or []
+    return _told(lambda: shelf.store().versions(writable_id(session))) or []
 
 
 def _add_version(session: Session) -> None:
@@ -175,27 +178,28 @@ def _add_version(session: Session) -> None:
 
 
 def _describe(session: Session, number: int, name: str, notes: str) -> None:
-    _noted(session, lambda: shelf.store().describe_version(own_id(session), number, name, notes))
+    _noted(session, lambda: shelf.store().describe_version(writable_id(session), number, name, notes))
 
 
 def _delete_version(session: Session, version: Version) -> None:
-    _noted(session, lambda: shelf.store().delete_version(own_id(session), version.number))
+    _noted(session, lambda: shelf.store().delete_version(writable_id(session), version.number))
     if AREA not in session.complaints:
-        session.views["library.deleted"] = version
+        session.views.library.deleted = version
 
 
 def _restore_version(session: Session) -> None:
-    version = session.views.pop("library.deleted")
-    _noted(session, lambda: shelf.store().restore_version(own_id(session), version.number))
+    version, session.views.library.deleted = session.views.library.deleted, None
+    if version is not None:
+        _noted(session, lambda: shelf.store().restore_version(writable_id(session), version.number))
 
 
 def _open_copy(session: Session, number: int) -> None:
-    address = _noted(session, lambda: shelf.store().clone(own_id(session), number))
+    address = _noted(session, lambda: shelf.store().clone(writable_id(session), number))
     if address is not None:
         reopen(session, address)
 
 
-def _compare(session: Session, pair: tuple, titles: tuple[str, str]) -> None:
+def _compare(session: Session, pair: tuple[Scenario, Scenario], titles: tuple[str, str]) -> None:
     both = _noted(session, lambda: shelf.together(*pair, *titles))
     if both is not None:
         session.replace(AREA, both)
@@ -215,7 +219,7 @@ def _delete(session: Session) -> None:
     address = own_id(session)
     _noted(session, lambda: shelf.delete(session))
     if AREA not in session.complaints:
-        session.views["library.gone"] = address
+        session.views.library.gone.value = address
 
 
 def _restore(session: Session, address: str) -> None:

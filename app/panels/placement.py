@@ -18,11 +18,11 @@ from app.state.answer import Answer, Answered
 from app.state.drafting import AREA, Draft, draft_of, edit_draft, free_name, replace_draft, saved
 from app.state.results import trial
 from app.state.session import Session
+from app.state.views import PlacementView
 from planner.by_hand.editing import Bench, placement_problems
 from simulator import Group, InputError, Placement, Schedule
 from simulator.schema import MAX_NAME
 
-GROUP, MODEL = "edit_group", "edit_model"
 _START, _PICTURE, _NAME = "draft.start", "draft.picture", "draft.name"
 
 
@@ -123,8 +123,8 @@ def draw_picture(session: Session, answer: Answer, draft: Draft, bench: Bench) -
     written = title_apart(figure)
     st.html(f'<div class="chart-title">{written}</div>')
     st.plotly_chart(
-        figure, theme=None, key=_PICTURE, alt=describe_cluster(placement, bench.cluster), on_select=_picked,
-        selection_mode="points",
+        figure, theme=None, key=_PICTURE, alt=describe_cluster(placement, bench.cluster),
+        on_select=lambda: _picked(session.views.placement), selection_mode="points",
         config={"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"],
                 "toImageButtonOptions": {"format": "svg", "filename": "placement"}},
     )  # fmt: skip
@@ -204,12 +204,11 @@ def _begin(session: Session) -> None:
     session.drafting = st.session_state[_START]
 
 
-def _picked() -> None:
+def _picked(view: PlacementView) -> None:
     points = st.session_state[_PICTURE].selection.points
     picked = next((point["customdata"] for point in points if point.get("customdata")), None)
     if picked is not None:
-        st.session_state["session"].views[GROUP] = int(picked[0])
-        st.session_state["session"].views[MODEL] = str(picked[1])
+        view.group.value, view.model.value = int(picked[0]), str(picked[1])
 
 
 def _drawable(placement: Placement, bench: Bench) -> Placement:

@@ -6,7 +6,6 @@ import streamlit as st
 
 from app.controls.views import kept
 from app.look import words
-from app.panels.placement import GROUP, MODEL
 from app.state.answer import Answered
 from app.state.drafting import Draft, edit_draft
 from app.state.session import Session
@@ -32,7 +31,7 @@ def draw_edits(session: Session, draft: Draft, bench: Bench, tried: Answered | N
     if draft.now.groups:
         busy = {load.index: load.utilization for load in tried.outcome.figures.groups} if tried else {}
         options = list(range(len(draft.now.groups)))
-        index = kept(session, st.selectbox, "Group", GROUP, 0, options=options,
+        index = kept(session, st.selectbox, "Group", session.views.placement.group, 0, options=options,
                      format_func=lambda g: _title(draft.now.groups[g], g, bench, busy))  # fmt: skip
         _draw_models(session, draft.now, index, bench)
         _draw_shape(session, draft.now, index, bench)
@@ -87,7 +86,7 @@ def _draw_move(session: Session, placement: Placement, index: int, bench: Bench)
     with st.popover("Move a model", icon=":material/move_item:", disabled=not (others and held)):
         if not (others and held):
             return
-        name = kept(session, st.selectbox, "Model", MODEL, held[0], options=list(held))
+        name = kept(session, st.selectbox, "Model", session.views.placement.model, held[0], options=list(held))
         target = st.selectbox("To group", others, key="draft.move.target",
                               format_func=lambda g: _title(placement.groups[g], g, bench, {}))  # fmt: skip
         sentence = f"moved {name} from {words.numbered('group', index)} to {words.numbered('group', target)}"
@@ -122,7 +121,7 @@ def _draw_merge(session: Session, placement: Placement, index: int, bench: Bench
 def _merge(session: Session, index: int, other: int, shape: tuple[int, int], bench: Bench) -> None:
     sentence = f"merged {words.numbered('group', index, other)} into {shape[0]} × {shape[1]}"
     edit_draft(session, sentence, lambda p: merge_groups(p, index, other, *shape, bench))
-    session.views[GROUP] = index - (other < index)
+    session.views.placement.group.value = index - (other < index)
 
 
 def _draw_new_group(session: Session, placement: Placement, bench: Bench) -> None:
@@ -140,7 +139,7 @@ def _draw_new_group(session: Session, placement: Placement, bench: Bench) -> Non
 
 def _add(session: Session, placement: Placement, shape: tuple[int, int], bench: Bench) -> None:
     edit_draft(session, f"added a group of {shape[0]} × {shape[1]}", lambda p: add_group(p, *shape, bench))
-    session.views[GROUP] = len(placement.groups)
+    session.views.placement.group.value = len(placement.groups)
 
 
 def _title(group: Group, index: int, bench: Bench, busy: dict[int, float]) -> str:

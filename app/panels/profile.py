@@ -161,7 +161,7 @@ def draw_stages(session: Session, made: Made) -> None:
     keys = sorted(made.modelled.plans, key=lambda key: (key[0] * key[1], key[1]))
     titles = {f"{pp}x{tp}": (pp, tp) for pp, tp in keys}
     first = next((t for t in ("4x1", "8x1", "2x1") if t in titles), next(iter(titles)))
-    chosen = kept(session, st.selectbox, "Configuration", "profile.shape", first, options=list(titles),
+    chosen = kept(session, st.selectbox, "Configuration", session.views.profile.shape, first, options=list(titles),
                   format_func=lambda t: words.group_size(*titles[t]) if t in titles else t)  # fmt: skip
     pp, tp = titles[chosen]
     rows = [(_WAY_TITLES[True], made.modelled.plans[pp, tp])]
@@ -210,7 +210,8 @@ def draw_use(session: Session, made: Made) -> None:
     name, button, file = st.columns([3, 2, 3], vertical_alignment="bottom")
     default = f"{made.question.architecture.name} on {made.question.device.name}"[:60]
     with name:
-        called = kept(session, st.text_input, "Name of the profile", f"profile.name:{default}", default, max_chars=60)
+        called = kept(session, st.text_input, "Name of the profile", session.views.profile.name[default], default,
+                      max_chars=60)  # fmt: skip
     button.button(
         "Use this profile",
         type="primary",

@@ -27,7 +27,7 @@ from simulator import InputError
 
 OWN = "own values"
 AREA = "profile:inputs"
-_CONFIG, _MEASURED, _MODELS = "upload:config", "profile.measured", "profile.configs"
+_CONFIG = "upload:config"
 _ARCHITECTURE_FIELDS = {
     "layers": ("Layers", 1, 1024),
     "hidden": ("Width (hidden)", 8, 131072),
@@ -62,10 +62,10 @@ class Question:
 
 def draw_question(session: Session) -> Question | None:
     """The controls with complaints beside them; None while something is wrong."""
-    wrong = False
+    wrong, view = False, session.views.profile
     try:
         chosen = _draw_model(session)
-        tokens = kept(session, st.number_input, "Tokens of a request", f"profile.tokens:{chosen.name}", chosen.sequence,
+        tokens = kept(session, st.number_input, "Tokens of a request", view.tokens[chosen.name], chosen.sequence,
                       min_value=1, max_value=131072, step=256,
                       help="One forward pass over so many tokens is one request.")  # fmt: skip
     except InputError as error:
@@ -80,9 +80,9 @@ def draw_question(session: Session) -> Question | None:
     left, right = st.columns(2)
     degrees = [1, 2, 4, 8, 16, 32]
     with left:
-        max_pp = kept(session, st.selectbox, "Most stages (pp)", "profile.pp", 8, options=degrees)
+        max_pp = kept(session, st.selectbox, "Most stages (pp)", view.most_pp, 8, options=degrees)
     with right:
-        max_tp = kept(session, st.selectbox, "Most devices a stage (tp)", "profile.tp", 8, options=degrees[:5])
+        max_tp = kept(session, st.selectbox, "Most devices a stage (tp)", view.most_tp, 8, options=degrees[:5])
     try:
         measurements = _draw_measurements(session)
     except InputError as error:
@@ -96,9 +96,9 @@ def draw_question(session: Session) -> Question | None:
 
 def _draw_model(session: Session) -> Architecture:
     st.markdown("##### Model")
-    uploaded: dict[str, Architecture] = session.views.setdefault(_MODELS, {})
+    uploaded = session.views.profile.architectures
     shipped = load_architectures()
-    name = kept(session, st.selectbox, "Architecture", "profile.model", "bert-1.3b",
+    name = kept(session, st.selectbox, "Architecture", session.views.profile.architecture, "bert-1.3b",
                 options=[*shipped, *uploaded, OWN], format_func=_title)  # fmt: skip
     st.file_uploader(
         "or a config.json from Hugging Face",
@@ -121,16 +121,19 @@ def _title(name: str) -> str:
 
 def _draw_own_model(session: Session) -> Architecture:
     start = load_architectures()["llama-3.1-8b"]
-    values = {"name": kept(session, st.text_input, "Name", "own.name", "my-model", max_chars=60) or "my-model"}
+    view, values = session.views.profile, dict[str, str | int]()
+    values["name"] = kept(session, st.text_input, "Name", view.own_name, "my-model", max_chars=60) or "my-model"
     left, right = st.columns(2)
     for i, (field, (label, low, high)) in enumerate(_ARCHITECTURE_FIELDS.items()):
         with (left, right)[i % 2]:
-            values[field] = kept(session, st.number_input, label, f"own.{field}", getattr(start, field), min_value=low,
-                                 max_value=high, step=1)  # fmt: skip
+            values[field] = kept(session, st.number_input, label, view.own_sizes[field], getattr(start, field),
+                                 min_value=low, max_value=high, step=1)  # fmt: skip
     with left:
-        values["dtype"] = kept(session, st.selectbox, "Number type", "own.dtype", "float16", options=list(DTYPE_BYTES))
+        values["dtype"] = kept(session, st.selectbox, "Number type", view.own_dtype, "float16",
+                               options=list(DTYPE_BYTES))  # fmt: skip
     with right:
-        values["ffn_kind"] = kept(session, st.selectbox, "Feed-forward", "own.ffn", "gated", options=["gated", "gelu"],
+        values["ffn_kind"] = kept(session, st.selectbox, "Feed-forward", view.own_ffn, "gated",
+                                  options=["gated", "gelu"],
                                   help="Gated has three matrices (SwiGLU), gelu two.")  # fmt: skip
     return architecture(values, "Own model")
 
@@ -145,9 +148,10 @@ def _take_config(session: Session) -> None:
     except InputError as error:
         session.complaints[AREA] = str(error)
         return
-    models = {n: a for n, a in session.views.get(_MODELS, {}).items() if n != found.name}
-    session.views[_MODELS] = dict([*models.items()][1 - _MOST_CONFIGS :]) | {found.name: found}
-    session.views["profile.model"] = found.name
+    view = session.views.profile
+    models = {n: a for n, a in view.architectures.items() if n != found.name}
+    view.architectures = dict([*models.items()][1 - _MOST_CONFIGS :]) | {found.name: found}
+    view.architecture.value = found.name
 
 
 def read_config(file_name: str, content: bytes) -> Architecture:
@@ -169,7 +173,7 @@ def read_config(file_name: str, content: bytes) -> Architecture:
 def _draw_device(session: Session) -> Device:
     st.markdown("##### Device")
     shipped = load_hardware()
-    name = kept(session, st.selectbox, "Accelerator", "profile.device", "v100-16gb", options=list(shipped))
+    name = kept(session, st.selectbox, "Accelerator", session.views.profile.device, "v100-16gb", options=list(shipped))
     found = shipped[name]
     with st.expander("Own device"):
         st.caption("Begins with the one above; what is changed here makes a device of your own.")
@@ -186,8 +190,8 @@ def _draw_own_device(session: Session, start: Device) -> dict:
     dtype = "float16" if "float16" in start.peak_tflops else next(iter(start.peak_tflops))
 
     def number(label: str, field: str, value: float, low: float, high: float) -> float:
-        return kept(session, st.number_input, label, f"device.{start.name}.{field}", float(value), min_value=low,
-                    max_value=high, format="%g")  # fmt: skip
+        return kept(session, st.number_input, label, session.views.profile.device_numbers[f"{start.name}.{field}"],
+                    float(value), min_value=low, max_value=high, format="%g")  # fmt: skip
 
     changed = start.model_dump()
     changed["weight_memory_gib"] = number("GiB for weights", "weights", start.weight_memory_gib, 0.1, 10000.0)
@@ -207,15 +211,14 @@ def _draw_own_device(session: Session, start: Device) -> dict:
 def _draw_measurements(session: Session) -> tuple[Measurement, ...]:
     with st.expander("Measured latencies (calibration)"):
         st.caption("Latencies that you measured scale the model to your software. Untick Fit to only compare.")
-        kept_rows = session.views.setdefault(_MEASURED, [])
-        columns = ["pp", "tp", "batch", "latency_ms", "fit"]
-        table = pd.DataFrame(kept_rows, columns=columns).astype(
-            {"pp": "float64", "tp": "float64", "batch": "float64", "latency_ms": "float64", "fit": "bool"}
-        )
-        if "profile.measured.start" not in session.views:
-            session.views["profile.measured.start"] = table
+        view = session.views.profile
+        if view.measured_table is None:
+            columns = ["pp", "tp", "batch", "latency_ms", "fit"]
+            view.measured_table = pd.DataFrame(view.measured.value or [], columns=columns).astype(
+                {"pp": "float64", "tp": "float64", "batch": "float64", "latency_ms": "float64", "fit": "bool"}
+            )
         edited = st.data_editor(
-            session.views["profile.measured.start"], num_rows="dynamic", hide_index=True, key="profile.measured.table",
+            view.measured_table, num_rows="dynamic", hide_index=True, key="profile.measured.table",
             alt="Measured latencies: stages, devices a stage, batch size, milliseconds, whether to fit",
             column_config={
                 "pp": st.column_config.NumberColumn("pp", min_value=1, max_value=64, step=1, default=1),
@@ -226,8 +229,8 @@ def _draw_measurements(session: Session) -> tuple[Measurement, ...]:
             },
         )  # fmt: skip
     rows = edited.dropna(subset=["pp", "tp", "batch", "latency_ms"])
-    session.views[_MEASURED] = rows.to_dict("records")
+    records = view.measured.value = [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
     return tuple(
         Measurement(int(r["pp"]), int(r["tp"]), int(r["batch"]), float(r["latency_ms"]) / 1000, bool(r["fit"]))
-        for r in session.views[_MEASURED]
+        for r in records
     )

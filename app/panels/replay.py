@@ -24,6 +24,7 @@ from app.panels.keep import draw_chart, draw_table
 from app.state import results
 from app.state.answer import Answer
 from app.state.session import Session
+from app.state.views import Choice, ReplayView
 from planner.search import ALGORITHMS, SearchResult
 from planner.search.bound import upper_bound
 from planner.search.history import MAX_BYTES, history_document, read_history
@@ -32,7 +33,6 @@ from simulator import InputError, Placement
 
 AREA = "history"
 _UPLOAD = "upload:history"
-_PLAYING, _STEP = "replay_playing", "replay_step"
 TICK_S = 0.7
 # The bound looks at every window of the traffic; above this many requests it is left out.
 MOST_FOR_BOUND = 500_000
@@ -52,7 +52,7 @@ def choose_search(session: Session, answer: Answer) -> Chosen | None:
     """A row of the searches: those of the basket and uploaded ones."""
     mine = [Chosen(e.section.name, e.hue, e.outcome.search, True) for e in answer.shown
             if e.outcome.search is not None and e.outcome.search.steps]  # fmt: skip
-    uploaded: dict[str, SearchResult] = session.views.get(AREA, {})
+    uploaded = session.views.replay.histories
     loaded = [Chosen(name, session.hue_of("") + i, found, False)
               for i, (name, found) in enumerate(uploaded.items())]  # fmt: skip
     choices = {chosen.name: chosen for chosen in [*mine, *loaded]}
@@ -61,8 +61,8 @@ def choose_search(session: Session, answer: Answer) -> Chosen | None:
                 "the left, or load a history below.")  # fmt: skip
         return None
     longest = max(choices.values(), key=lambda chosen: len(chosen.found.steps)).name
-    name = kept(session, st.segmented_control, "Replay", "replay_of", longest, options=list(choices), required=True,
-                format_func=lambda n: words.shorten(n, 40))  # fmt: skip
+    name = kept(session, st.segmented_control, "Replay", session.views.replay.search, longest, options=list(choices),
+                required=True, format_func=lambda n: words.shorten(n, 40))  # fmt: skip
     return choices.get(name, choices[longest])
 
 
@@ -85,23 +85,23 @@ def draw_result(chosen: Chosen) -> None:
 
 def draw_replay(session: Session, answer: Answer, chosen: Chosen) -> None:
     """Step through the search by hand, or let it play."""
-    playing = session.views.get(_PLAYING) == chosen.name
+    playing = session.views.replay.playing.value == chosen.name
     st.fragment(_draw_steps, run_every=TICK_S if playing else None)(session, answer, chosen)
 
 
 @guarded
 def _draw_steps(session: Session, answer: Answer, chosen: Chosen) -> None:
-    steps, key = chosen.found.steps, f"{_STEP}:{chosen.name}"
-    playing = session.views.get(_PLAYING) == chosen.name
-    if _STEP not in session.views:
-        session.views[_STEP] = True
+    steps, view = chosen.found.steps, session.views.replay
+    shown, playing = view.steps[chosen.name], view.playing.value == chosen.name
+    if view.opened.value is None:
+        view.opened.value = True
         if (given := finite(st.query_params.get("step"))) is not None:
-            session.views[key] = max(int(given) - 1, 0)
-    at = min(session.views.get(key, len(steps) - 1), len(steps) - 1)
+            shown.value = max(int(given) - 1, 0)
+    at = min(len(steps) - 1 if shown.value is None else shown.value, len(steps) - 1)
     if playing:
-        at = session.views[key] = min(at + 1, len(steps) - 1)
+        at = shown.value = min(at + 1, len(steps) - 1)
         if at == len(steps) - 1:
-            session.views.pop(_PLAYING)
+            view.playing.value = None
             st.rerun()
     if len(steps) > 1:
         play, slider, over = st.columns([1, 6, 2], vertical_alignment="bottom")
@@ -109,13 +109,13 @@ def _draw_steps(session: Session, answer: Answer, chosen: Chosen) -> None:
             label, icon = ("Pause", "pause") if playing else ("Play", "play_arrow")
             if st.button(label, icon=f":material/{icon}:", key="replay.play",
                          help="One step after the other; from the start if it stands at the end."):  # fmt: skip
-                _toggle(session, chosen.name, key, at == len(steps) - 1)
+                _toggle(view, chosen.name, at == len(steps) - 1)
                 st.rerun()
         with slider:
-            st.session_state[key] = at + 1
-            st.slider("Step", 1, len(steps), key=key, on_change=_moved, args=(session, key), disabled=playing)
+            st.session_state[shown.key] = at + 1
+            st.slider("Step", 1, len(steps), key=shown.key, on_change=_moved, args=(shown,), disabled=playing)
         with over:
-            axis = kept(session, st.selectbox, "Drawn over", "replay_over", "evaluations", options=list(OVER),
+            axis = kept(session, st.selectbox, "Drawn over", view.axis, "evaluations", options=list(OVER),
                         format_func=OVER.get)  # fmt: skip
     else:
         axis = "evaluations"
@@ -224,22 +224,23 @@ def _take_upload(session: Session) -> None:
         return
     name = f"{file.name} (loaded)"
     # Only the last few stay, so that a visitor's memory stays bounded.
-    others = {n: f for n, f in session.views.get(AREA, {}).items() if n != name}
-    session.views[AREA] = dict([*others.items()][-3:]) | {name: found}
-    session.views["replay_of"] = name
+    view = session.views.replay
+    others = {n: f for n, f in view.histories.items() if n != name}
+    view.histories = dict([*others.items()][-3:]) | {name: found}
+    view.search.value = name
 
 
-def _toggle(session: Session, name: str, key: str, at_end: bool) -> None:
-    if session.views.get(_PLAYING) == name:
-        session.views.pop(_PLAYING)
+def _toggle(view: ReplayView, name: str, at_end: bool) -> None:
+    if view.playing.value == name:
+        view.playing.value = None
         return
-    session.views[_PLAYING] = name
+    view.playing.value = name
     if at_end:
-        session.views[key] = -1
+        view.steps[name].value = -1
 
 
-def _moved(session: Session, key: str) -> None:
-    session.views[key] = st.session_state[key] - 1
+def _moved(shown: Choice[int]) -> None:
+    shown.value = st.session_state[shown.key] - 1
 
 
 def _html(text: str) -> str:

@@ -18,7 +18,7 @@ from simulator.windows import busiest_window_s, most_waiting_at_s
 
 # So many executions in one picture can still be told apart.
 COMFORTABLE = 400
-_ADDRESS = Address("timeline", ("start", "end", "groups", "request"))
+_ADDRESS = Address(lambda views: views.timeline.address, ("start", "end", "groups", "request"))
 
 
 @dataclass(frozen=True)

@@ -54,15 +54,16 @@ class Settings:
 
 def draw_burst(session: Session) -> None:
     """Step 1: one burst for one model."""
+    view = session.views.why
     st.subheader("1. A burst for one model", anchor=False)
     left, middle, right = st.columns(3, vertical_alignment="bottom")
     with left:
-        count = kept(session, st.slider, "Requests at once", "burst_size", 4, min_value=1, max_value=8, step=1)
+        count = kept(session, st.slider, "Requests at once", view.burst_requests, 4, min_value=1, max_value=8, step=1)
     with middle:
-        hop = kept(session, st.slider, "Overhead of cutting (%)", "hop", 10, min_value=0, max_value=60, step=5,
-                   help="The hop between the halves, as a share of a request's time alone.")  # fmt: skip
+        hop = kept(session, st.slider, "Overhead of cutting (%)", view.hop_percent, 10, min_value=0, max_value=60,
+                   step=5, help="The hop between the halves, as a share of a request's time alone.")  # fmt: skip
     with right:
-        turn = kept(session, st.selectbox, "They ask for", "burst_for", "model 1 only",
+        turn = kept(session, st.selectbox, "They ask for", view.burst_for, "model 1 only",
                     options=["model 1 only", "both models in turn"])  # fmt: skip
     both = serve_burst(count, hop / 100, (0,) if turn == "model 1 only" else (0, 1))
     dedicated, shared = both.mean_latency_s()
@@ -93,19 +94,19 @@ def draw_traffic(session: Session) -> Settings:
     with st.container(horizontal=True):
         for name, case in CASES.items():
             st.button(name, key=f"case:{name}", on_click=_take_case, args=(session, case))
-    first = CASES[_FIRST_CASE]
+    first, view = CASES[_FIRST_CASE], session.views.why
     columns = st.columns(4)
     with columns[0]:
-        rate = kept(session, st.slider, "Requests a second, both models", "why_rate", first[0], min_value=0.1,
+        rate = kept(session, st.slider, "Requests a second, both models", view.rate_per_s, first[0], min_value=0.1,
                     max_value=MOST_RATE, step=0.1)  # fmt: skip
     with columns[1]:
-        cv = kept(session, st.slider, "Burstiness (CV)", "why_cv", first[1], min_value=0.25, max_value=6.0, step=0.25,
+        cv = kept(session, st.slider, "Burstiness (CV)", view.cv, first[1], min_value=0.25, max_value=6.0, step=0.25,
                   help="1 is Poisson.")  # fmt: skip
     with columns[2]:
-        share = kept(session, st.slider, "Share of model 1 (%)", "why_share", int(100 * first[2]), min_value=0,
+        share = kept(session, st.slider, "Share of model 1 (%)", view.share_percent, int(100 * first[2]), min_value=0,
                      max_value=100, step=5)  # fmt: skip
     with columns[3]:
-        alpha = kept(session, st.slider, "Pipeline overhead (alpha)", "why_alpha", 1.0, min_value=1.0, max_value=1.6,
+        alpha = kept(session, st.slider, "Pipeline overhead (alpha)", view.alpha, 1.0, min_value=1.0, max_value=1.6,
                      step=0.01, help="1.1: both stages take 10 % longer than half a request.")  # fmt: skip
     settings = Settings(rate, cv, share / 100, alpha)
     both = simulate_settings(settings)
@@ -185,5 +186,6 @@ def _draw_cases() -> None:
 
 
 def _take_case(session: Session, case: tuple[float, float, float]) -> None:
-    rate, cv, share = case
-    session.views |= {"why_rate": rate, "why_cv": cv, "why_share": round(100 * share), "why_alpha": 1.0}
+    view = session.views.why
+    view.rate_per_s.value, view.cv.value, share = case
+    view.share_percent.value, view.alpha.value = round(100 * share), 1.0

@@ -61,16 +61,17 @@ def draw_limits(session: Session, settings: Settings) -> None:
 
 def _draw_settings(session: Session) -> tuple[float, float, float]:
     first, second, third = st.columns(3)
+    view = session.views.why
     most = MODELS / LATENCY_S
     with first:
-        rate = kept(session, st.slider, "Requests a second, all models", "why8_rate", 17.0, min_value=1.0,
+        rate = kept(session, st.slider, "Requests a second, all models", view.many_rate_per_s, 17.0, min_value=1.0,
                     max_value=float(int(most)), step=0.5,
                     help=f"{MODELS} devices can answer {words.number(most)} a second at most.")  # fmt: skip
     with second:
-        cv = kept(session, st.slider, "Burstiness (CV)", "why8_cv", 3.0, min_value=0.25, max_value=6.0, step=0.25)
+        cv = kept(session, st.slider, "Burstiness (CV)", view.many_cv, 3.0, min_value=0.25, max_value=6.0, step=0.25)
     with third:
-        alpha = kept(session, st.slider, "Pipeline overhead (alpha)", "why8_alpha", 1.3, min_value=1.0, max_value=1.6,
-                     step=0.05)  # fmt: skip
+        alpha = kept(session, st.slider, "Pipeline overhead (alpha)", view.many_alpha, 1.3, min_value=1.0,
+                     max_value=1.6, step=0.05)  # fmt: skip
     return rate, cv, alpha
 
 

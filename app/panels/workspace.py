@@ -19,8 +19,6 @@ def draw_workspace_notices(session: Session) -> None:
     keeping = session.keeping
     if session.complaints.get(AREA):
         st.error(plain_text(session.complaints[AREA]))
-    if keeping is None:
-        return
     if keeping.problem:
         st.warning(plain_text(f"{keeping.problem} {NOT_KEPT}"))
     for sentence in keeping.unreadable:

@@ -6,11 +6,11 @@ import contextlib
 import logging
 import threading
 import time
-from dataclasses import dataclass, field
 
 import streamlit as st
 
-from app.state.saved import Kept, documents, is_worth_keeping, marks
+from app.state.kept import Keeping
+from app.state.saved import documents, is_worth_keeping, marks
 from app.state.session import Session
 from app.store import Part, StoreError, WorkspaceStore, new_workspace_id, open_store
 from app.store.contract import MissingBlob
@@ -24,34 +24,6 @@ COLLECT_S = 3600.0
 _UNNOTICED = ("view",)
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Keeping:
-    """Where a session is kept.
-
-    Attributes:
-        workspace: the address that writes; None where nothing was worth keeping so far, or where only `reads` is known.
-        reads: the address of the workspace that is looked at and not changed; None elsewhere.
-        seen: the revision that this session knows; saved: what it wrote last, by key of the part.
-        elsewhere: the parts that another tab changed since; problem: why the last save failed, a sentence.
-        unreadable: sentences about parts that could not be read.
-        is_begun: whether the store has the workspace; due_s: no save before this, on the monotonic clock.
-        searches, marks: what was written, and how the session looked then.
-    """
-
-    workspace: str | None = None
-    reads: str | None = None
-    is_begun: bool = False
-    seen: int = 0
-    saved: dict[str, Part] = field(default_factory=dict)
-    elsewhere: set[str] = field(default_factory=set)
-    problem: str | None = None
-    unreadable: list[str] = field(default_factory=list)
-    searches: Kept = field(default_factory=Kept)
-    marks: list[object] = field(default_factory=list)
-    due_s: float = 0.0
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Keeper:
@@ -76,7 +48,7 @@ class Keeper:
         """The other open sessions of a workspace on this server."""
         with self._lock:
             sessions = list(self._sessions.values())
-        return [s for s in sessions if s is not session and s.keeping is not None and s.keeping.workspace == address]
+        return [s for s in sessions if s is not session and s.keeping.workspace == address]
 
     def save(self, session: Session) -> None:
         """Write what changed in a session now; a failure is noted in its keeping."""
@@ -85,26 +57,26 @@ class Keeper:
             if keeping.workspace is None:
                 return
             try:
-                self._save(session, keeping)
+                self._save(session, keeping, keeping.workspace)
                 keeping.problem = None
             except StoreError as error:
                 keeping.problem = str(error)
                 keeping.due_s = time.monotonic() + RETRY_S
 
-    def _save(self, session: Session, keeping: Keeping) -> None:
+    def _save(self, session: Session, keeping: Keeping, workspace: str) -> None:
         if not keeping.is_begun:
-            self.store.create(keeping.workspace)
+            self.store.create(workspace)
             keeping.is_begun = True
         now = marks(session)
         changed: dict[str, Part] = {}
         if not _are_same(now, keeping.marks):
             changed = self._changed(session, keeping)
         try:
-            after = self.store.save(keeping.workspace, changed, keeping.seen)
+            after = self.store.save(workspace, changed, keeping.seen)
         except MissingBlob:
             keeping.searches.files.clear()
             changed = self._changed(session, keeping)
-            after = self.store.save(keeping.workspace, changed, keeping.seen)
+            after = self.store.save(workspace, changed, keeping.seen)
         keeping.marks = now
         keeping.saved |= changed
         keeping.seen = after.revision

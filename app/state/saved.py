@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -15,6 +15,7 @@ from app.state.answer import Answered
 from app.state.drafting import Draft
 from app.state.first_scenario import first_scenario
 from app.state.importing import TableImport
+from app.state.kept import VERSION, Kept
 from app.state.session import Session, checked_scenario
 from app.state.typed_json import from_json, to_json
 from app.state.uploads import PROFILES, UploadedFile
@@ -27,7 +28,6 @@ from planner.what_if.sweep import Sweep
 from simulator import InputError
 from simulator.traces import Columns
 
-VERSION = 1
 # The parts, and what they are called in sentences.
 TITLES = {
     "scenario": "the scenario",
@@ -47,7 +47,6 @@ _RESULTS = {
     "rate-map": tuple[Sweep, Scenario],
 }
 _COLUMNS = TypeAdapter(Columns)
-_HISTORIES, _ARCHITECTURES = "history", "profile.configs"
 MOST_FOUND = 32
 _MOST_VIEW_CHARACTERS = 200_000
 
@@ -56,25 +55,6 @@ def is_worth_keeping(session: Session) -> bool:
     """Whether the visitor has done anything that a new session would not show anyway."""
     done = session.undo or session.uploads.files or session.found or session.jobs.all(Lane.SEARCH) or session.slots
     return bool(done) or session.scenario != first_scenario()
-
-
-@dataclass
-class Kept:
-    """The file of each search that was kept, so that a long history is written once. The result is held with it."""
-
-    files: dict[int, tuple[SearchResult, str]] = field(default_factory=dict)
-
-    def file_of(self, result: SearchResult, bring: Callable[[bytes], str]) -> str:
-        """The SHA-256 of the file, written first if need be."""
-        if id(result) not in self.files:
-            content = json.dumps({"version": VERSION, "search": to_json(result)}, separators=(",", ":"))
-            self.files[id(result)] = result, bring(content.encode())
-        return self.files[id(result)][1]
-
-    def forget_others(self, results: Iterable[SearchResult]) -> None:
-        """Let go of results that are no longer asked for."""
-        wanted = set(map(id, results))
-        self.files = {key: row for key, row in self.files.items() if key in wanted}
 
 
 def marks(session: Session) -> list[object]:
@@ -86,7 +66,8 @@ def marks(session: Session) -> list[object]:
         *(files for files in list(session.uploads.files.values())),
         *(draft for draft in list(session.drafts.values())),
         *(slot.last for area, slot in list(session.slots.items()) if area in _RESULTS),
-        *(item for key in (_HISTORIES, _ARCHITECTURES) for item in list(session.views.get(key, {}).values())),
+        *list(session.views.replay.histories.values()),
+        *list(session.views.profile.architectures.values()),
         *(item for row in jobs for item in row),
     ]  # fmt: skip
 
@@ -104,10 +85,10 @@ def documents(session: Session, bring: Callable[[bytes], str], kept: Kept) -> di
         "uploads": ([_upload(session, key, rows) for key, rows in files.items()], digests),
         "drafts": ([to_json(draft) for draft in list(session.drafts.values()) if draft.sentences], ()),
         "results": (_results(session), ()),
-        "architectures": (_views_of(session, _ARCHITECTURES), ()),
+        "architectures": (_architectures(session), ()),
         "view": (_view(session), ()),
     }
-    results, histories = found_by_now(session), dict(session.views.get(_HISTORIES, {}))
+    results, histories = found_by_now(session), dict(session.views.replay.histories)
     found = [[key, kept.file_of(result, bring)] for key, result in results.items()]
     made["found"] = (found, tuple(digest for _, digest in found))
     loaded = [[name, kept.file_of(result, bring)] for name, result in histories.items()]
@@ -136,7 +117,7 @@ def found_by_now(session: Session) -> dict[str, SearchResult]:
     return dict(list(found.items())[-MOST_FOUND:])
 
 
-def restore(session: Session, parts: dict[str, Part], fetch: Callable[[str], bytes]) -> list[str]:
+def restore(session: Session, parts: Mapping[str, Part], fetch: Callable[[str], bytes]) -> list[str]:
     """Bring parts into a new session; gives a sentence for each part that cannot be read, which is left out.
 
     fetch: gives a file of the store by its SHA-256.
@@ -216,22 +197,15 @@ def _results(session: Session) -> dict:
     }
 
 
-def _views_of(session: Session, key: str) -> dict:
-    return {name: value.model_dump(mode="json") for name, value in list(session.views.get(key, {}).items())}
+def _architectures(session: Session) -> dict:
+    loaded = session.views.profile.architectures
+    return {name: value.model_dump(mode="json") for name, value in list(loaded.items())}
 
 
 def _view(session: Session) -> dict:
-    plain = {key: value for key, value in list(session.views.items()) if _is_plain(value)}
-    view = {"views": plain, "looked_at": session.looked_at, "drafting": session.drafting, "hues": dict(session.hues)}
+    views = session.views.saved()
+    view = {"views": views, "looked_at": session.looked_at, "drafting": session.drafting, "hues": dict(session.hues)}
     return view if len(json.dumps(view)) <= _MOST_VIEW_CHARACTERS else view | {"views": {}}
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_plain(item) for key, item in list(value.items()))
-    if isinstance(value, list):
-        return all(map(_is_plain, value))
-    return value is None or type(value) in (bool, int, float, str)
 
 
 def _take_scenario(session: Session, content: Any, _fetch: Any) -> None:
@@ -277,14 +251,14 @@ def _take_results(session: Session, content: Any, _fetch: Any) -> None:
 
 
 def _take_histories(session: Session, content: Any, fetch: Callable[[str], bytes]) -> None:
-    session.views[_HISTORIES] = {name: _search_of(fetch(digest)) for name, digest in content}
+    session.views.replay.histories = {name: _search_of(fetch(digest)) for name, digest in content}
 
 
 def _take_architectures(session: Session, content: Any, _fetch: Any) -> None:
-    session.views[_ARCHITECTURES] = {name: Architecture.model_validate(row) for name, row in content.items()}
+    session.views.profile.architectures = {name: Architecture.model_validate(row) for name, row in content.items()}
 
 
 def _take_view(session: Session, content: Any, _fetch: Any) -> None:
-    session.views |= content["views"]
+    session.views.take(content["views"])
     session.looked_at, session.drafting = content["looked_at"], content["drafting"]
     session.hues = dict(content["hues"])

@@ -39,7 +39,7 @@ def written(session: Session) -> Written:
     """What stands in the editor: the visitor's text as long as it is wrong or says the scenario in force, else that
     scenario as text.
     """
-    last: Written | None = session.views.get(_KEY)
+    last = session.views.written
     if last is not None and (last.scenario is None or last.scenario == session.scenario):
         return last
     return Written(dump_scenario(session.scenario), session.scenario)
@@ -50,13 +50,13 @@ def write(session: Session, text: str, name: str = "scenario") -> bool:
     try:
         scenario = parse_scenario(text, name)
     except InputError as error:
-        session.views[_KEY] = Written(text, None, str(error))
+        session.views.written = Written(text, None, str(error))
         return False
-    session.views[_KEY] = Written(text, scenario)
+    session.views.written = Written(text, scenario)
     session.replace(AREA, scenario)
     return True
 
 
 def forget(session: Session) -> None:
     """Put the visitor's text away; the editor shows the scenario in force."""
-    session.views.pop(_KEY, None)
+    session.views.written = None

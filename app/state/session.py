@@ -12,7 +12,9 @@ from pydantic import ValidationError
 
 from app.background.jobs import Jobs, Presence
 from app.state.first_scenario import first_scenario
+from app.state.kept import Keeping
 from app.state.uploads import Uploads
+from app.state.views import Views
 from planner.scenario.schema import Scenario
 from simulator import InputError
 from simulator.schema import first_problem
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from app.background.slots import JobSlot
     from app.state.answer import Answer
     from app.state.drafting import Draft
-    from app.state.keeping import Keeping
     from planner.search import SearchResult
 
 MAX_UNDO = 50
@@ -36,14 +37,14 @@ class Session:
         scenario: what he asks; every edit makes a new one.
         uploads: his traces and profiles files.
         found: what searches found before this session began, by run key, see `compute.answer`.
-        keeping: where all this is kept, see `workspace`; None before the page has asked.
+        keeping: where all this is kept, see `workspace`.
         complaints: what was wrong with the last edit or upload, by area of the page.
         undo: earlier scenarios, latest last.
         jobs: what is under way for his answer, and has ended.
         answer: what the page shows; that of earlier settings while a new one is not to be had.
         looked_at: the name of the placement that is drawn in detail; None for the best one.
         slots: capacity plans, sweeps and profiles under way and their last results, by area of the pages.
-        views: what was chosen on the pages beside the scenario, by the name of the control.
+        views: what was chosen on the pages beside the scenario.
         hues: the number of the hue by name of placement, see hue_of.
         presence: whether his tab is open; his jobs end with it.
         drafts: placements that he edits by hand, by the name they began as; drafting: the one he looks at.
@@ -55,13 +56,13 @@ class Session:
     scenario: Scenario = field(default_factory=first_scenario)
     uploads: Uploads = field(default_factory=Uploads)
     found: dict[str, SearchResult] = field(default_factory=dict)
-    keeping: Keeping | None = None
+    keeping: Keeping = field(default_factory=lambda: Keeping(is_opened=False))
     complaints: dict[str, str] = field(default_factory=dict)
     undo: list[Scenario] = field(default_factory=list)
     answer: Answer | None = None
     looked_at: str | None = None
     slots: dict[str, JobSlot] = field(default_factory=dict)
-    views: dict[str, Any] = field(default_factory=dict)
+    views: Views = field(default_factory=Views)
     edition: int = 0
     refused: int = 0
     name: str = field(default_factory=lambda: uuid.uuid4().hex)

@@ -12,13 +12,13 @@ from planner import Comparison, Scenario
 from planner.compare import placement_section
 from planner.scenario.inputs import SAMPLE_PREFIX
 from planner.scenario.link import decode_scenario, encode_scenario, portable
+from planner.scenario.schema import PlacementSection
 from simulator import InputError
 
 AREA = "link"
 TOKEN, LOOKED_AT = "s", "look"
 # Addresses of a workspace, see `workspace`: the one that also writes, and the one that only reads.
 WRITES, READS = "w", "r"
-_TAKEN, _LINKED, _REPORT = "link.taken", "link.scenario", "report"
 
 
 def take_link(session: Session, parameters: Mapping[str, str]) -> None:
@@ -26,10 +26,10 @@ def take_link(session: Session, parameters: Mapping[str, str]) -> None:
 
     parameters: of the address; what else stands there is read by the pages themselves.
     """
-    token = parameters.get(TOKEN)
-    if token is None or session.views.get(_TAKEN) == token:
+    token, view = parameters.get(TOKEN), session.views.share
+    if token is None or view.taken.value == token:
         return
-    session.views[_TAKEN] = token
+    view.taken.value = token
     try:
         scenario = decode_scenario(token)
     except InputError as error:
@@ -37,12 +37,12 @@ def take_link(session: Session, parameters: Mapping[str, str]) -> None:
         return
     session.replace(AREA, scenario)
     session.looked_at = parameters.get(LOOKED_AT)
-    session.views[_LINKED] = session.scenario, session.looked_at
+    view.linked = session.scenario, session.looked_at
 
 
 def is_link_stale(session: Session) -> bool:
     """Whether the link that the page was opened with no longer says what is shown."""
-    linked = session.views.get(_LINKED)
+    linked = session.views.share.linked
     return linked is not None and linked != (session.scenario, session.looked_at)
 
 
@@ -89,14 +89,14 @@ def is_local(address: str) -> bool:
 def report_of(session: Session, answer: Answer) -> str:
     """The report of what is shown, built once for each answer."""
     key = (answer.inputs_key, tuple(entry.outcome_key for entry in answer.shown), answer.scenario.name)
-    kept = session.views.get(_REPORT)
+    kept = session.views.share.report
     if kept is None or kept[0] != key:
         outcomes = tuple(entry.outcome for entry in answer.shown)
-        kept = session.views[_REPORT] = (key, build_report(Comparison(answer.scenario, answer.inputs, outcomes)))
+        kept = session.views.share.report = key, build_report(Comparison(answer.scenario, answer.inputs, outcomes))
     return kept[1]
 
 
-def _repeatable(section, entry: Answered | None):
+def _repeatable(section: PlacementSection, entry: Answered | None) -> PlacementSection:
     if section.search is None or entry is None or entry.is_earlier:
         return section
     found = entry.outcome.search

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from app.state.keeping import Keeping, begin_if_worth_it, shared_keeper
+from app.state.keeping import begin_if_worth_it, shared_keeper
+from app.state.kept import Keeping
 from app.state.saved import scenario_in
 from app.state.session import Session, with_values
-from app.state.workspace import own_id
+from app.state.workspace import writable_id
 from app.store import Version, WorkspaceStore
 from app.store.transfer import export_file, import_file
 from planner.scenario.schema import MAX_PLACEMENTS, Scenario
@@ -37,13 +38,13 @@ def begin(session: Session) -> None:
 def add_version(session: Session, name: str, notes: str) -> Version:
     """Give what the session shows now a name; raises StoreError."""
     _save(session)
-    return store().add_version(own_id(session), name, notes)
+    return store().add_version(writable_id(session), name, notes)
 
 
 def export(session: Session) -> bytes:
     """What the session shows now, with its versions, as a file; raises StoreError."""
     _save(session)
-    return export_file(store(), own_id(session))
+    return export_file(store(), writable_id(session))
 
 
 def take_in(content: bytes, name: str) -> str:
@@ -53,7 +54,7 @@ def take_in(content: bytes, name: str) -> str:
 
 def delete(session: Session) -> None:
     """Delete the workspace of a session, which begins anew; raises StoreError."""
-    store().delete(own_id(session))
+    store().delete(writable_id(session))
     for job in session.jobs.all():
         job.stop()
     fresh = Session(name=session.name, presence=session.presence, controls=session.controls, keeping=Keeping())
@@ -63,7 +64,7 @@ def delete(session: Session) -> None:
 
 def scenario_of(session: Session, number: int) -> Scenario:
     """The scenario of a version; 0: as it is now. Raises InputError."""
-    return session.scenario if number == 0 else scenario_in(store().read_version(own_id(session), number))
+    return session.scenario if number == 0 else scenario_in(store().read_version(writable_id(session), number))
 
 
 def difference(first: Scenario, second: Scenario) -> str:

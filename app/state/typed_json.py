@@ -16,8 +16,6 @@ from simulator import InputError, SimulationResult
 
 def to_json(value: Any) -> Any:
     """A JSON document of dataclasses, schemas, tuples, mappings with text keys, and plain values; raises TypeError."""
-    if isinstance(value, SimulationResult):
-        return None  # Requests are simulated again when they are needed.
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
@@ -26,8 +24,10 @@ def to_json(value: Any) -> Any:
         return value
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", exclude_defaults=True)
-    if is_dataclass(value):
-        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+    if is_dataclass(value) and not isinstance(value, type):
+        # Requests are simulated again when they are needed.
+        parts = {field.name: getattr(value, field.name) for field in fields(value)}
+        return {name: to_json(part) for name, part in parts.items() if not isinstance(part, SimulationResult)}
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
@@ -76,7 +76,7 @@ def _read_union(kinds: tuple, document: Any) -> Any:
 
 def _read_dataclass(kind: type, document: Any) -> Any:
     hints, names = get_type_hints(kind), {field.name for field in fields(kind)}
-    # Null stands for what a more special class has, but not in JSON: the fate of requests.
+    # Earlier documents have null for the fate of requests.
     unknown = {name for name, item in document.items() if item is not None} - names
     if unknown:
         raise ValueError(f"it has the unknown key {min(unknown)!r}")

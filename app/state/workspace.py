@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from app.state.keeping import Keeper, Keeping, begin_if_worth_it, shared_keeper
+from app.state.keeping import Keeper, begin_if_worth_it, shared_keeper
+from app.state.kept import Keeping
 from app.state.saved import TITLES, restore
 from app.state.session import Session
 from app.state.sharing import READS, WRITES
@@ -17,7 +18,7 @@ AREA = "workspace"
 
 def open_workspace(session: Session, parameters: Mapping[str, str]) -> None:
     """Bring the workspace that the address names into a session, once; what fails leaves its sentence at AREA."""
-    if session.keeping is not None:
+    if session.keeping.is_opened:
         return
     session.keeping = Keeping()
     try:
@@ -25,10 +26,10 @@ def open_workspace(session: Session, parameters: Mapping[str, str]) -> None:
     except StoreError as error:
         session.keeping.problem = str(error)
         return
-    writes, reads = parameters.get(WRITES), parameters.get(READS)
-    if writes or reads:
+    address = parameters.get(WRITES) or parameters.get(READS)
+    if address:
         try:
-            _load(session, keeper, writes or reads)
+            _load(session, keeper, address)
         except StoreError as error:
             session.complaints[AREA] = str(error)
     keeper.watch(session)
@@ -58,7 +59,7 @@ def _take_over(session: Session, other: Session) -> None:
             job.join(session.presence)
             session.jobs.by_key[key] = job
     for area, slot in list(other.slots.items()):
-        if slot.is_working:
+        if slot.job is not None and slot.is_working:
             slot.job.join(session.presence)
             session.slots.setdefault(area, type(slot)()).job = slot.job
 
@@ -76,15 +77,24 @@ def keep_workspace(session: Session) -> None:
 
 def own_id(session: Session) -> str | None:
     """The address that writes the workspace of a session; None where there is none yet, or it is only read."""
-    return session.keeping.workspace if session.keeping and session.keeping.is_begun else None
+    return session.keeping.workspace if session.keeping.is_begun else None
+
+
+def writable_id(session: Session) -> str:
+    """As own_id; raises StoreError where there is none."""
+    workspace = own_id(session)
+    if workspace is None:
+        raise StoreError("Nothing is kept of this page so far; change something first.")
+    return workspace
 
 
 def own_copy(session: Session) -> None:
     """From now on what a session shows is kept in a workspace of its own."""
-    keeper = shared_keeper()
     reads = session.keeping.reads
+    if reads is None:
+        return
     try:
-        workspace = keeper.store.clone(reads)
+        workspace = shared_keeper().store.clone(reads)
     except StoreError as error:
         session.complaints[AREA] = str(error)
         return
@@ -111,7 +121,7 @@ def reopen(session: Session, address: str) -> None:
 
 def changed_elsewhere(session: Session) -> str | None:
     """The sentence that another tab changed something, None if none did."""
-    elsewhere = session.keeping.elsewhere if session.keeping else set()
+    elsewhere = session.keeping.elsewhere
     if not elsewhere:
         return None
     names = [title for key, title in TITLES.items() if key in elsewhere]

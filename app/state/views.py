@@ -1,0 +1,245 @@
+"""What was chosen on the pages beside the scenario, and what else they hold: one class a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from app.state.scenario_text import Written
+    from app.store import Version
+    from planner.parallelise.architectures import Architecture
+    from planner.scenario.schema import Scenario
+    from planner.search import SearchResult
+
+T = TypeVar("T")
+
+
+@dataclass
+class Choice(Generic[T]):
+    """Something that a visitor chose, which is kept with his workspace.
+
+    Attributes:
+        key: its name in the workspace, and in the address where a link is to show it.
+        kind: of its value. value: None as long as nothing was chosen or drawn.
+    """
+
+    key: str
+    kind: type[T]
+    value: T | None = None
+
+    def take(self, saved: object) -> None:
+        """A value of a workspace; one of another kind is passed over."""
+        taken: object = float(saved) if self.kind is float and type(saved) is int else saved
+        if isinstance(taken, self.kind) and (self.kind is bool or type(taken) is not bool):
+            self.value = taken
+
+
+@dataclass
+class Choices(Generic[T]):
+    """Choices of one kind, each by a name, which stands in its key in place of {}."""
+
+    key: str
+    kind: type[T]
+    of: dict[str, Choice[T]] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Choice[T]:
+        return self.of.setdefault(name, Choice(self.key.format(name), self.kind))
+
+    def named(self, key: str) -> Choice[T] | None:
+        """The choice of a key; None where the key is not of this kind."""
+        before, after = self.key.split("{}")
+        if len(key) <= len(before + after) or not (key.startswith(before) and key.endswith(after)):
+            return None
+        return self[key[len(before) : len(key) - len(after)]]
+
+
+def _one(key: str, kind: type[T]) -> Choice[T]:
+    return field(default_factory=lambda: Choice(key, kind))
+
+
+def _by_name(key: str, kind: type[T]) -> Choices[T]:
+    return field(default_factory=lambda: Choices(key, kind))
+
+
+@dataclass
+class CapacityView:
+    """Page Capacity: the question, the map of traffic against devices (`map_...`), and the sweep by its axis."""
+
+    target: Choice[float] = _one("target", float)
+    lowest: Choice[int] = _one("from", int)
+    highest: Choice[int] = _one("to", int)
+    step: Choice[int] = _one("step", int)
+    algorithms: Choice[list[str]] = _one("algorithms", list)
+    limit_s: Choice[float] = _one("limit", float)
+    confident: Choice[bool] = _one("sure", bool)
+    map_algorithm: Choice[str] = _one("map_by", str)
+    map_low: Choice[float] = _one("map_low", float)
+    map_high: Choice[float] = _one("map_high", float)
+    map_rows: Choice[int] = _one("map_rows", int)
+    map_columns: Choice[int] = _one("map_columns", int)
+    axis: Choice[str] = _one("axis", str)
+    swept: Choice[str] = _one("sweep_of", str)
+    axis_low: Choices[float] = _by_name("{}_from", float)
+    axis_high: Choices[float] = _by_name("{}_to", float)
+    axis_points: Choices[int] = _by_name("{}_points", int)
+
+
+@dataclass
+class CompareView:
+    """Page Compare: what every group shows over time, and the part of the address that is this page's."""
+
+    group_rows: Choice[str] = _one("groups_show", str)
+    address: Choice[dict[str, str]] = _one("compare", dict)
+
+
+@dataclass
+class TimelineView:
+    """Page Timeline: the part of the address that is this page's."""
+
+    address: Choice[dict[str, str]] = _one("timeline", dict)
+
+
+@dataclass
+class PlacementView:
+    """Page Placement: the group that is edited, and the model that is moved."""
+
+    group: Choice[int] = _one("edit_group", int)
+    model: Choice[str] = _one("edit_model", str)
+
+
+@dataclass
+class TrafficView:
+    """Page Trace: how many times the mean rate makes a burst."""
+
+    burst_times: Choice[float] = _one("burst_times", float)
+
+
+@dataclass
+class ReplayView:
+    """Page Search.
+
+    Attributes:
+        search: that is replayed, by name. axis: what its score is drawn over.
+        playing: the search that plays, None if none does. steps: the step that is shown, by search.
+        opened: whether the step of the address was taken.
+        histories: loaded searches, by name.
+    """
+
+    search: Choice[str] = _one("replay_of", str)
+    axis: Choice[str] = _one("replay_over", str)
+    playing: Choice[str] = _one("replay_playing", str)
+    steps: Choices[int] = _by_name("replay_step:{}", int)
+    opened: Choice[bool] = _one("replay_step", bool)
+    histories: dict[str, SearchResult] = field(default_factory=dict)
+
+
+@dataclass
+class ProfileView:
+    """Page Profile.
+
+    Attributes:
+        tokens: of a request, by architecture. most_pp, most_tp: how far is cut. shape: the cut that is drawn.
+        own_name, own_dtype, own_ffn, own_sizes: the architecture that is described by hand, its sizes by field.
+        device_numbers: changed, by device and field. name: of the new profile, by the proposed one.
+        measured: rows of the table of measurements; measured_table: as the table began.
+        architectures: loaded, by name.
+    """
+
+    architecture: Choice[str] = _one("profile.model", str)
+    tokens: Choices[int] = _by_name("profile.tokens:{}", int)
+    most_pp: Choice[int] = _one("profile.pp", int)
+    most_tp: Choice[int] = _one("profile.tp", int)
+    shape: Choice[str] = _one("profile.shape", str)
+    own_name: Choice[str] = _one("own.name", str)
+    own_dtype: Choice[str] = _one("own.dtype", str)
+    own_ffn: Choice[str] = _one("own.ffn", str)
+    own_sizes: Choices[int] = _by_name("own.{}", int)
+    device: Choice[str] = _one("profile.device", str)
+    device_numbers: Choices[float] = _by_name("device.{}", float)
+    name: Choices[str] = _by_name("profile.name:{}", str)
+    measured: Choice[list[dict[str, Any]]] = _one("profile.measured", list)
+    measured_table: pd.DataFrame | None = None
+    architectures: dict[str, Architecture] = field(default_factory=dict)
+
+
+@dataclass
+class WhyView:
+    """Page Why share: the burst, two models under random traffic, and eight models (`many_...`)."""
+
+    burst_requests: Choice[int] = _one("burst_size", int)
+    hop_percent: Choice[int] = _one("hop", int)
+    burst_for: Choice[str] = _one("burst_for", str)
+    rate_per_s: Choice[float] = _one("why_rate", float)
+    cv: Choice[float] = _one("why_cv", float)
+    share_percent: Choice[int] = _one("why_share", int)
+    alpha: Choice[float] = _one("why_alpha", float)
+    many_rate_per_s: Choice[float] = _one("why8_rate", float)
+    many_cv: Choice[float] = _one("why8_cv", float)
+    many_alpha: Choice[float] = _one("why8_alpha", float)
+
+
+@dataclass
+class LibraryView:
+    """Page Library: the address of the workspace deleted last, and the version deleted last."""
+
+    gone: Choice[str] = _one("library.gone", str)
+    deleted: Version | None = None
+
+
+@dataclass
+class ShareView:
+    """Links and reports.
+
+    Attributes:
+        taken: the token of the link that was taken. linked: what it showed: scenario and placement looked at.
+        report: the last report and what it is of.
+    """
+
+    taken: Choice[str] = _one("link.taken", str)
+    linked: tuple[Scenario, str | None] | None = None
+    report: tuple[tuple[object, ...], str] | None = None
+
+
+@dataclass
+class Views:
+    """The pages. `written`: the scenario as the visitor wrote it; None while he has not."""
+
+    capacity: CapacityView = field(default_factory=CapacityView)
+    compare: CompareView = field(default_factory=CompareView)
+    timeline: TimelineView = field(default_factory=TimelineView)
+    placement: PlacementView = field(default_factory=PlacementView)
+    traffic: TrafficView = field(default_factory=TrafficView)
+    replay: ReplayView = field(default_factory=ReplayView)
+    profile: ProfileView = field(default_factory=ProfileView)
+    why: WhyView = field(default_factory=WhyView)
+    library: LibraryView = field(default_factory=LibraryView)
+    share: ShareView = field(default_factory=ShareView)
+    written: Written | None = None
+
+    def saved(self) -> dict[str, Any]:
+        """All choices by key, for a workspace."""
+        choices = [one for part in self._parts() for one in (
+            [part] if isinstance(part, Choice) else list(part.of.values()))]  # fmt: skip
+        return {choice.key: choice.value for choice in choices if choice.value is not None}
+
+    def take(self, saved: Mapping[str, Any]) -> None:
+        """The choices of a workspace; keys that are not known any more are passed over."""
+        parts = list(self._parts())
+        single = {part.key: part for part in parts if isinstance(part, Choice)}
+        for key, value in saved.items():
+            found = (part.named(key) for part in parts if isinstance(part, Choices))
+            choice = single.get(key) or next((one for one in found if one is not None), None)
+            if choice is not None:
+                choice.take(value)
+
+    def _parts(self) -> Iterator[Choice[Any] | Choices[Any]]:
+        pages = [getattr(self, page.name) for page in fields(self) if page.name != "written"]
+        for page in pages:
+            for part in fields(page):
+                value = getattr(page, part.name)
+                if isinstance(value, (Choice, Choices)):
+                    yield value
