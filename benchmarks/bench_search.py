@@ -2,7 +2,8 @@
 
 python -m benchmarks.bench_search           # the named cases and the algorithms
 python -m benchmarks.bench_search scaling   # models, devices and requests; writes search_scaling.csv and .png
-python -m benchmarks.bench_search schedule  # S3/32: is a longer search ever worse, by evaluations and by the clock
+python -m benchmarks.bench_search schedule [S3/32] [S1/16] [SEED ...]
+                                            # is a longer search ever worse, by evaluations and by the clock
 
 Seconds are of the clock and of both processors together: on a busy machine only the latter say much.
 """
@@ -33,9 +34,9 @@ MIXED = ("bert-6.7b", "moe-5.3b", "bert-2.6b", "moe-2.4b", "bert-1.3b", "moe-1.3
 RATE_PER_DEVICE = 2.0
 SCALING_EVALUATIONS = 8_000
 SEEDS = (0, 1, 2)
-# What 0.3, 0.5, 1, 2, 5 and 10 s are worth on S3/32 on two cores, roughly.
-SCHEDULE_EVALUATIONS = (4_000, 8_000, 16_000, 32_000, 90_000, 180_000)
-SCHEDULE_S = (0.3, 0.5, 1.0, 2.0, 5.0, 10.0)
+# What 0.3, 0.5, 1, 2, 5, 10 and 30 s are worth on S3/32 on two cores, roughly.
+SCHEDULE_EVALUATIONS = (4_000, 8_000, 16_000, 32_000, 90_000, 180_000, 540_000)
+SCHEDULE_S = (0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 SCHEDULE_SEEDS = tuple(range(8))
 
 
@@ -96,23 +97,21 @@ def named_cases() -> None:
             print(f"{words:58}{result.score:10.4f}{other:8.4f}{seconds}{result.evaluations:13,}", flush=True)
 
 
-def schedule() -> None:
-    """S3/32 with limits of evaluations over SCHEDULE_SEEDS, then of seconds over SEEDS: attainment and unseen."""
-    problem, unseen = S3.problem(PLANNED_S), S3.problem(UNSEEN_S, UNSEEN_SEED).workload
-    for key, limits, seeds in (
-        ("max_evaluations", SCHEDULE_EVALUATIONS, SCHEDULE_SEEDS),
-        ("time_limit_s", SCHEDULE_S, SEEDS),
-    ):
-        print(f"\n{key:16}" + "".join(f"{limit:>16,}" for limit in limits) + "   worst fall")
-        for seed in seeds:
-            scores, cells = [], []
-            for limit in limits:
-                result = search(problem, "alpaserve", seed=seed, **{key: limit})
-                other = simulate(problem.models, result.placement, unseen, problem.serving).slo_attainment
-                scores.append(result.score)
-                cells.append(f"{result.score:8.4f}/{other:.4f}")
-            falls = [high - low for i, high in enumerate(scores) for low in scores[i + 1 :]]
-            print(f"seed {seed:<11}" + "".join(f"{cell:>16}" for cell in cells) + f"{max(falls):13.4f}", flush=True)
+def schedule(cases: tuple[Case, ...], seeds: tuple[int, ...]) -> None:
+    """Limits of evaluations, then of seconds: attainment and unseen, and the most that a longer search lost."""
+    for case in cases:
+        problem, unseen = case.problem(PLANNED_S), case.problem(UNSEEN_S, UNSEEN_SEED).workload
+        for key, limits in (("max_evaluations", SCHEDULE_EVALUATIONS), ("time_limit_s", SCHEDULE_S)):
+            print(f"\n{case.name}, {key:18}" + "".join(f"{limit:>15,}" for limit in limits) + "   worst fall")
+            for seed in seeds:
+                scores, cells = [], []
+                for limit in limits:
+                    result = search(problem, "alpaserve", seed=seed, **{key: limit})
+                    other = simulate(problem.models, result.placement, unseen, problem.serving).slo_attainment
+                    scores.append(result.score)
+                    cells.append(f"{result.score:.4f}/{other:.4f}")
+                falls = [high - low for i, high in enumerate(scores) for low in scores[i + 1 :]]
+                print(f"seed {seed:<20}" + "".join(f"{cell:>15}" for cell in cells) + f"{max(falls):13.4f}", flush=True)
 
 
 def scaling() -> pd.DataFrame:
@@ -180,10 +179,12 @@ def save_picture(figure: go.Figure, path: Path) -> None:
 
 def main() -> None:
     SEARCHING.wait()
-    if "scaling" in sys.argv[1:]:
+    asked = sys.argv[1:]
+    if "scaling" in asked:
         save_picture(build_scaling_figure(scaling()), HERE / "search_scaling.png")
-    elif "schedule" in sys.argv[1:]:
-        schedule()
+    elif "schedule" in asked:
+        cases = tuple(case for case in (S3, S1) if case.name in asked)
+        schedule(cases or (S3, S1), tuple(int(a) for a in asked if a.isdigit()) or SCHEDULE_SEEDS)
     else:
         named_cases()
 
