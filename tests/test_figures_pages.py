@@ -1,6 +1,7 @@
 """Figures of the further pages show the numbers they are given, keep their budgets, and draw any run."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from planner.parallelise.architectures import load_architectures
 from planner.parallelise.hardware import load_hardware
 from planner.parallelise.profile_model import profile_model
 from planner.scenario.schema import PlacementSection
+from planner.search.holding import CHOICE
 from planner.search.result import Alternative, SearchResult, Step
 from planner.what_if.faults import Fault
 from planner.what_if.plan import CapacityPlan, Tried
@@ -227,6 +229,18 @@ def test_the_score_line_is_the_history_of_the_search():
     assert named(figure, "this step").y[0] == 50
     over_time_x = search.build_score_figure([("A", found([0.2, 0.5]))], over="seconds").data[0].x
     assert over_time_x == pytest.approx([0.0, 0.1])
+
+
+def test_the_best_so_far_only_rises_where_the_answer_was_chosen_for_other_days():
+    rising = found([0.2, 0.5, 0.499])
+    chosen = replace(rising, steps=(*rising.steps[:-1], replace(rising.steps[-1], phase=CHOICE)))
+    figure = search.build_score_figure([("A", chosen)])
+    assert named(figure, "A").y == pytest.approx([20, 50, 50])
+    assert named(figure, "the answer, which holds on other days").y == pytest.approx([49.9])
+    said = search.describe_score([("A", chosen)]).replace("\u00a0", " ")
+    assert "reaches 50.0 %" in said and "answers with 49.9 %, which holds better on other days" in said
+    # A filling goes on though a replica did harm; nothing was chosen there.
+    assert named(search.build_score_figure([("A", rising)]), "A").y == pytest.approx([20, 50, 49.9])
 
 
 def test_the_alternatives_of_a_step_stand_beneath_what_was_chosen():

@@ -91,6 +91,7 @@ def test_cutting_a_run_into_chunks_changes_nothing(monkeypatch):
         whole = simulate(models, placement, workload, serving)
         with monkeypatch.context() as patch:
             patch.setattr("simulator.run.CHUNK", 3)
+            patch.setattr("simulator.run.BATCHED_CHUNK", 3)
             pieces = simulate(models, placement, workload, serving)
         np.testing.assert_array_equal(whole.status, pieces.status)
         np.testing.assert_array_equal(whole.finish_s, pieces.finish_s)

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.search import search
-from planner.search.holding import MOST_GIVEN_UP, paired_error
+from planner.search.holding import CHOICE, MOST_GIVEN_UP, _reason, paired_error
 from planner.search.pool import MAX_LAYOUTS, Pool
 from planner.search.scoring import Scored
 from planner.search.space import Layout, Space, build_traffic
 from planner.search.training import resample
-from simulator import simulate
+from simulator import simulate, words
 from tests.search_cases import random_problem
 
 
@@ -63,6 +63,29 @@ def test_a_choice_gives_up_no_more_than_it_may_and_says_what_it_saw(seed):
     assert again.placement == result.placement
 
 
+def assert_reason_holds(result, totals, days):
+    """The sentence of the last step, computed again; a choice there is one only where another did better."""
+    chosen = result.steps[-1].phase == CHOICE
+    assert chosen == (totals.max() > totals[0])
+    if not chosen:
+        return
+    said, left = result.steps[-1].what, np.isfinite(totals).sum()
+    assert f"of {totals.size} placements" in said and f"on {days} other days: " in said
+    assert (f"{left} of them left after" in said) == (left < totals.size)
+    assert f"days: {words.share(totals.max() / days)} of requests in time" in said
+    lead = 100 * (totals.max() - totals[0]) / days
+    assert f"by {lead:.2f} points" in said or (lead < 0.005 and "less than 0.01 points" in said) or lead >= 0.95
+
+
+@pytest.mark.parametrize("lead", [1e-6, 1e-4, 3e-4, 0.02])
+def test_two_means_that_read_the_same_are_told_apart_by_their_difference(lead):
+    said = _reason(np.array([0.934, 0.934 + lead, -np.inf]), 32)
+    assert said.endswith(
+        {1e-6: "less than 0.01 points", 1e-4: "0.01 points", 3e-4: "0.03 points"}.get(lead, "2.0 points")
+    )
+    assert "of 3 placements" in said and "2 of them left after 8 other days" in said
+
+
 def test_the_chosen_placement_is_the_better_one_on_the_days_it_was_judged_on(monkeypatch):
     module, seen = sys.modules["planner.search.holding"], []
     race = module._race
@@ -84,6 +107,7 @@ def test_the_chosen_placement_is_the_better_one_on_the_days_it_was_judged_on(mon
             placement = space.placement(candidates[i].layout)
             shares.append(simulate(problem.models, placement, other, problem.serving).slo_attainment)
         assert totals[i] / days == pytest.approx(np.mean(shares), abs=1e-9)
+    assert_reason_holds(result, totals, days)
     chosen = candidates[int(totals.argmax())] if totals.max() > totals[0] else candidates[0]
     assert space.placement(chosen.layout).groups == result.placement.groups
 

@@ -1,7 +1,9 @@
 """What limits do to a search: they end it, and nothing else."""
 
 import itertools
+import sys
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -134,6 +136,39 @@ def test_a_limit_before_the_first_placement_deals_models_out_and_says_so():
         assert result.score == pytest.approx(counted, abs=1e-12)
         rescued = result.steps[-1].what.startswith("models dealt out") and algorithm != "alpaserve"
         assert rescued == any("before the first placement of this algorithm" in note for note in result.notes)
+
+
+def test_a_first_answer_is_there_where_no_time_is_left_to_score_it_on_all(monkeypatch):
+    """As with resamplings of long traffic: whatever asks the limits comes too late."""
+
+    def too_late(run):
+        raise Stopped("time limit")
+
+    monkeypatch.setattr(sys.modules["planner.search.search"], "fall_back", too_late)
+    monkeypatch.setattr(sys.modules["planner.search.baselines"], "BEGINNING_REQUESTS", 100)
+    problem = middling(7)
+    result = search(problem, "greedy", time_limit_s=1e-9, **OPTIONS["greedy"])
+    first = problem.workload.rows(slice(0, 100))
+    counted = simulate(problem.models, result.placement, first, problem.serving).slo_attainment
+    assert result.score == pytest.approx(counted, abs=1e-12)
+    assert any("the score is that of the first 100 requests" in note for note in result.notes)
+
+
+def test_no_simulation_is_begun_that_its_time_does_not_suffice_for(monkeypatch):
+    monkeypatch.setattr(sys.modules["planner.search.search"], "BATCHED_PER_S", 1.0)
+    problem = middling(8)
+    problem = replace(problem, serving=replace(problem.serving, max_batch_size=2))
+    result = search(problem, "uniform", time_limit_s=5.0, pp=1)
+    assert result.seconds < 5.0 and any("served one by one" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("reason", ["time limit", "cancelled"])
+def test_the_grace_is_given_once(reason):
+    budget = Budget(0.001, None, Asked(lambda: None))
+    for late_s in (1.0, 1.15):
+        budget.tally.began_s = time.monotonic() - late_s
+        budget.grace(reason)
+    assert budget.time_left_s == pytest.approx(0.05, abs=0.05)
 
 
 def test_what_is_abandoned_keeps_a_control_that_stays_set():

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from app.figures.drawing import empty_figure, escape, hover_name, label_ends, name_rows, new_figure
 from app.look import words
 from app.look.theme import LIGHT, Theme, placement_style
+from planner.search.holding import CHOICE
 from planner.search.result import SearchResult, Step
 
 _HEIGHT = 260
@@ -26,6 +27,8 @@ def build_score_figure(
 ) -> go.Figure:
     """The score after every step of one or several searches.
 
+    An answer that was chosen in the end for holding on other days may score a little less; it has a mark of its own.
+
     Args:
         searches: name and result of each. over: a key of OVER. bound: an upper bound on any attainment, 0..1.
         hues: numbers of the hues, if not all of the basket is drawn. step: the step of the first search to point at.
@@ -39,7 +42,7 @@ def build_score_figure(
     for name, found, hue in drawn:
         style = placement_style(hue, theme)
         x = np.array([float(getattr(s, over)) for s in found.steps])
-        y = 100 * np.array([s.score for s in found.steps])
+        y = 100 * np.array(_reached(found))
         what = np.array([escape(words.shorten(f"{s.phase}: {s.what}", 90)) for s in found.steps])
         few = x.size <= 300
         figure.add_scatter(
@@ -48,8 +51,15 @@ def build_score_figure(
             marker={"color": style.colour, "symbol": style.symbol, "size": 6},
             hovertemplate=f"%{{x:,.3~r}}: %{{y:.2f}} %<br>%{{hovertext}}<extra>{hover_name(name)}</extra>",
         )  # fmt: skip
+        if is_chosen(found):
+            figure.add_scatter(
+                x=x[-1:], y=np.array([100 * found.steps[-1].score]), mode="markers", hovertext=what[-1:],
+                name="the answer, which holds on other days", showlegend=False,
+                marker={"color": style.colour, "symbol": f"{style.symbol}-open", "size": 10},
+                hovertemplate=f"%{{y:.2f}} %<br>%{{hovertext}}<extra>{hover_name(name)}</extra>",
+            )  # fmt: skip
         ends.append(y[-1])
-        lowest = min(lowest, float(y.min()) / 100)
+        lowest = min(lowest, *(s.score for s in found.steps))
     if bound is not None:
         figure.add_hline(y=100 * bound, line={"color": theme.text, "width": 1, "dash": "dot"})
         figure.add_annotation(
@@ -68,12 +78,25 @@ def build_score_figure(
     return figure
 
 
+def is_chosen(found: SearchResult) -> bool:
+    """Whether the answer is not the best on the traffic itself, but was chosen for holding on other days."""
+    return len(found.steps) > 1 and found.steps[-1].phase == CHOICE
+
+
+def _reached(found: SearchResult) -> list[float]:
+    """The score at every step, 0..1; where the answer was chosen in the end the best so far stays."""
+    scores = [step.score for step in found.steps]
+    return [*scores[:-1], max(scores)] if is_chosen(found) else scores
+
+
 def describe_score(searches: Sequence[tuple[str, SearchResult]], bound: float | None = None) -> str:
     """The alt text: where each search ended, and how much it tried."""
     parts = [
-        f"{words.shorten(name, 30)} reaches {words.share(found.score)}, trying "
+        f"{words.shorten(name, 30)} reaches {words.share(_reached(found)[-1] if chosen else found.score)}, trying "
         f"{words.plural(found.evaluations, 'placement')}"
+        + (f", and answers with {words.share(found.score)}, which holds better on other days" if chosen else "")
         for name, found in searches[:3]
+        for chosen in (is_chosen(found),)
     ]
     more = f"; at most {words.share(bound)} is possible" if bound is not None else ""
     return words.join(parts) + more

@@ -75,7 +75,7 @@ def draw_result(chosen: Chosen) -> None:
         f"{words.search_took(found.seconds, found.evaluations, found.steps[-1].seconds)}."
     )
     st.html(verdict_html(chosen.hue, sentence))
-    st.html(facts_html([("algorithm", title), ("steps that improved it", words.count(len(found.steps))),
+    st.html(facts_html([("algorithm", title), ("steps", words.count(len(found.steps))),
                         ("ended because", words.STOP_REASONS.get(found.stop_reason, found.stop_reason))]))  # fmt: skip
     if title != found.algorithm:
         st.caption(plain_text(ALGORITHMS[found.algorithm].description))

@@ -115,6 +115,7 @@ class Budget:
         self._time = None if time_limit_s is None else MaxSeconds(time_limit_s)
         self._evaluations = None if max_evaluations is None else MaxEvaluations(max_evaluations)
         self._whole, self._listening = self._time, True
+        self._grace_until_s: float | None = None
         self.more: list[StopCondition] = []
 
     @property
@@ -148,12 +149,16 @@ class Budget:
         self._time, self._evaluations, self.more = self._whole, None, []
 
     def grace(self, stop_reason: str) -> None:
-        """What comes now gives the answer its figure and may take GRACE_S, even after the time limit or Stop."""
+        """What comes now gives the answer its figure and may take GRACE_S, even after the time limit or Stop.
+
+        Asked for again, it is what is left of the first one.
+        """
         self.only_time()
+        self._grace_until_s = self._grace_until_s or self.tally.seconds + GRACE_S
         if stop_reason == "cancelled":
-            self._time, self._listening = MaxSeconds(self.tally.seconds + GRACE_S), False
+            self._time, self._listening = MaxSeconds(self._grace_until_s), False
         elif self._time is not None:
-            self._time = MaxSeconds(max(self._time.limit_s, self.tally.seconds + GRACE_S))
+            self._time = MaxSeconds(max(self._time.limit_s, self._grace_until_s))
 
     def spend(self, evaluations: int) -> None:
         """Count scored placements."""

@@ -22,6 +22,8 @@ from simulator import words
 # A choice gives up less than this share of the requests in sample, however large the error is. The best in sample
 # never falls, so a longer search is never worse than a shorter one by more.
 MOST_GIVEN_UP = 0.001
+# What the search does meanwhile, in the words of its steps.
+CHOICE = "choose what holds"
 # So many candidates run so many days; the best of them run more days, as many as there is work left for.
 MAX_CANDIDATES = 32
 FIRST_DAYS, MORE_DAYS = 8, 24
@@ -45,7 +47,7 @@ def choose(run: Run) -> None:
     layouts = run.pool.near_best(MOST_GIVEN_UP * size, min(MAX_CANDIDATES, runs // FIRST_DAYS))
     if len(layouts) < 2:
         return
-    run.budget.tally.phase = "choose what holds"
+    run.budget.tally.phase = CHOICE
     try:
         candidates = _as_good(run, layouts)
         days, totals = _race(run, candidates, runs)
@@ -55,14 +57,25 @@ def choose(run: Run) -> None:
         return
     chosen = int(totals.argmax())
     if chosen and totals[chosen] > totals[0]:
-        shares = [words.share(totals[i] / days) for i in (chosen, 0)]
-        what = (
-            f"of {len(candidates)} placements whose difference is within its error this one holds best on {days} other "
-            f"days: {shares[0]} of requests in time; the best on the traffic itself: {shares[1]}"
-        )
+        what = _reason(totals / days, days)
         best = candidates[chosen]
         score = run.share(best.good)
         run.incumbent.replace(what, run.space.placement(best.layout), score, best.layout)
+
+
+def _reason(means: np.ndarray, days: int) -> str:
+    """What a choice was made for. means: float64 (candidates,), mean attainments, the best in sample first; -inf for
+    those that were left out after the first days."""
+    finalists = int(np.isfinite(means).sum())
+    lead = words.points_difference(means.max(), means[0])
+    ran = f"of {means.size} placements whose difference on the traffic itself is within its error"
+    if finalists < means.size:
+        ran += f", {finalists} of them left after {FIRST_DAYS} other days"
+    by = "by less than 0.01 points" if lead == "same" else f"by {lead.lstrip('+')}"
+    return (
+        f"{ran}, this one holds best on {days} other days: {words.share(means.max())} of requests in time there, more "
+        f"than the best on the traffic itself {by}"
+    )
 
 
 def paired_error(first: Scored, second: Scored, cuts: np.ndarray) -> float:

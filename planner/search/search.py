@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -11,7 +12,7 @@ from threading import Thread
 from typing import Any
 
 from planner.problem import Problem
-from planner.search.baselines import fall_back
+from planner.search.baselines import fall_back, fall_back_on_the_beginning
 from planner.search.bound import Bound, upper_bound
 from planner.search.budget import Stopped
 from planner.search.holding import choose
@@ -22,13 +23,15 @@ from planner.search.run import Run, begin_run
 from planner.search.scoring import attainment, begin_with
 from planner.search.space import Space
 from planner.search.training import check_held_out, hold_out, with_other_days
-from simulator import InputError, Placement, Schedule
+from simulator import InputError, Placement, Schedule, words
 from simulator.preparation import preparation_for
 
 # Of a time limit, for testing on other days.
 HELD_OUT_SHARE = 0.2
-# Of a time limit, for the simulation of the answer where its score is not counted already.
-SIMULATION_SHARE = 0.05
+# Of a time limit, for the simulation of the answer where its score is not counted already: so much at least and at
+# most. Requests that are simulated in a second, with and without batches, on one core.
+SIMULATION_SHARE, MOST_SIMULATION_SHARE = 0.05, 0.5
+BATCHED_PER_S, SIMULATED_PER_S = 2e6, 2e7
 # The bound is computed beside the search; so long is waited for it after the end.
 BOUND_GRACE_S = 0.1
 
@@ -122,7 +125,7 @@ def find(
             if start is not None:
                 begin_with(run, start)
             run.budget.keep_back(HELD_OUT_SHARE if held_out else 0.0)
-            run.budget.keep_back(0.0 if _is_counted(run) else SIMULATION_SHARE)
+            run.budget.keep_back(0.0 if _is_counted(run) else _simulation_share(problem, time_limit_s))
             chosen.function(run, configured)
         except Stopped as stopped:
             stop_reason = stopped.reason
@@ -163,17 +166,30 @@ def _rescue(run: Run, stop_reason: str) -> None:
     if run.incumbent.placement is not None or run.partial is not None or stop_reason == "cancelled":
         return
     run.budget.grace(stop_reason)
+    said = f"The {stop_reason} came before the first placement of this algorithm; models are dealt out in turn"
     with suppress(Stopped):
         fall_back(run)
+    if run.incumbent.placement is None:
+        said += f", and the score is that of the first {words.plural(fall_back_on_the_beginning(run), 'request')}"
     if run.incumbent.placement is not None:
-        said = f"The {stop_reason} came before the first placement of this algorithm; models are dealt out in turn."
-        run.notes.append(said)
+        run.notes.append(f"{said}.")
 
 
 def _is_counted(run: Run) -> bool:
     """Whether the kernels' count is the simulator's: requests are served one by one, and no other days are counted."""
     workload = run.space.problem.workload
     return run.space.problem.serving.max_batch_size == 1 and run.traffic is run.space.traffic and len(workload) > 0
+
+
+def _simulation_share(problem: Problem, time_limit_s: float | None) -> float:
+    """Of the time limit, what the simulation of the answer takes, and half as much again; 0 where that is too much."""
+    share = 1.5 * _simulation_s(problem) / (time_limit_s or math.inf)
+    return max(share, SIMULATION_SHARE) if share <= MOST_SIMULATION_SHARE else 0.0
+
+
+def _simulation_s(problem: Problem) -> float:
+    """About how long the simulation of a placement takes."""
+    return len(problem.workload) / (BATCHED_PER_S if problem.serving.max_batch_size > 1 else SIMULATED_PER_S)
 
 
 def _best(run: Run, start: Placement | None, title: str, stop_reason: str) -> tuple[Placement | Schedule, float]:
@@ -187,7 +203,8 @@ def _best(run: Run, start: Placement | None, title: str, stop_reason: str) -> tu
     run.budget.grace(stop_reason)
     score = _simulated(run, best)
     if score is None:
-        run.notes.append("No time was left to simulate the answer: its score is that of requests served one by one.")
+        how = "counts windows one by one" if isinstance(best, Schedule) else "is that of requests served one by one"
+        run.notes.append(f"No time was left to simulate the answer: its score {how}.")
         return replace(best, name=title), counted
     if start is not None and (given := _simulated(run, start)) is not None and given > score:
         best, score = start, given
@@ -197,7 +214,9 @@ def _best(run: Run, start: Placement | None, title: str, stop_reason: str) -> tu
 
 def _simulated(run: Run, placement: Placement | Schedule) -> float | None:
     """The attainment under the problem's own rules; None where the limits end the simulation."""
-    problem = run.space.problem
+    problem, left_s = run.space.problem, run.budget.time_left_s
+    if left_s is not None and left_s < _simulation_s(problem):
+        return None
     scores: list[float | None] = []
     with suppress(Stopped):
         # What was finished before the end counts.
