@@ -37,6 +37,14 @@ def test_a_changed_scenario_makes_another_widget_so_that_the_old_one_cannot_brin
     assert session(plan).scenario.workload.gamma is not None
 
 
+def test_the_state_of_a_replaced_widget_is_not_listened_to(plan):
+    old = session(plan).control_key("a control", 1)
+    assert session(plan).brought("a control", old, 2)
+    new = session(plan).control_key("a control", 3)
+    assert not session(plan).brought("a control", old, 2)
+    assert session(plan).control_key("a control", 3) == new != old
+
+
 def test_a_moved_control_stays_the_same_widget(plan):
     plan.number_input(key="cluster.devices").set_value(24).run()
     assert session(plan).scenario.cluster.devices == 24

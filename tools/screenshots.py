@@ -49,8 +49,8 @@ _STILL_JS = """([quiet_ms, since_ms]) => {
 
 
 @contextmanager
-def running_app(**variables: str) -> Iterator[str]:
-    """The app on a free port of this machine, with these variables in its environment; gives its address."""
+def running_server(**variables: str) -> Iterator[tuple[str, int]]:
+    """The app on a free port of this machine, with these variables in its environment; its address and process id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -61,9 +61,16 @@ def running_app(**variables: str) -> Iterator[str]:
     ) as process:
         try:
             wait_until_healthy(address, process)
-            yield address
+            yield address, process.pid
         finally:
             process.terminate()
+
+
+@contextmanager
+def running_app(**variables: str) -> Iterator[str]:
+    """The address of such an app."""
+    with running_server(**variables) as (address, _):
+        yield address
 
 
 def wait_until_drawn(page: Page, has_charts: bool = True) -> None:

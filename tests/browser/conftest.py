@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tools.screenshots import CHROMIUM, CHROMIUM_ARGUMENTS, running_app, wait_until_drawn
+from tools.screenshots import CHROMIUM, CHROMIUM_ARGUMENTS, running_server, wait_until_drawn
 
 # A loaded machine is slow, not wrong: waiting longer costs nothing where the page is there at once.
 expect.set_options(timeout=60_000)
@@ -35,9 +35,15 @@ def browser_context_args(browser_context_args):
 
 
 @pytest.fixture(scope="session")
-def address():
-    with running_app() as url:
-        yield url
+def server():
+    """The address of the app, and the id of its process."""
+    with running_server() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def address(server):
+    return server[0]
 
 
 @pytest.fixture
