@@ -58,12 +58,17 @@ def interval(low: float, high: float) -> str:
 
 
 def uncertainty(value: float, half: float) -> str:
-    """The 95 % interval of a share beside it: "±0.3"; where that would pass all or nothing, its ends."""
+    """The 95 % interval of a share beside it: "±0.3"; where that would pass all or nothing, its ends.
+
+    Of a run that met all or nothing, the other end and what it takes for granted.
+    """
     if not (math.isfinite(value) and math.isfinite(half)):
         return ""
     low, high = share_interval(value, half)
     if value in (0.0, 1.0):
-        return f"at least {share(low).lstrip('>')}" if value else f"at most {share(high).lstrip('<')}"
+        # Blocks that do not differ say nothing of how requests hang together (share_half_width).
+        end = f"at least {share(low).lstrip('>')}" if value else f"at most {share(high).lstrip('<')}"
+        return f"{end}, taking requests as independent"
     return half_width(half) if value - half >= 0 and value + half <= 1 else interval(low, high)
 
 

@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from app.background.jobs import Jobs, Lane, Presence
 from app.state import compute, uploads
@@ -15,6 +16,7 @@ from app.state.uploads import Uploads
 from planner import compare
 from simulator import InputError
 from tests.test_app_work import wait_for
+from tests.test_what_if_recount import check_sentence, recounted, scenarios
 
 TRACE = b"arrival_s,model\n" + b"".join(f"{0.05 * i:.2f},m{i % 3}\n".encode() for i in range(200))
 
@@ -50,6 +52,23 @@ def test_the_answer_is_what_the_command_line_computes(desk):
     expected = [outcome.figures.to_json() for outcome in compare(desk.scenario).outcomes]
     found = desk.settle()
     assert found.is_current and [entry.outcome.figures.to_json() for entry in found.shown] == expected
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(scenarios())
+def test_any_scenario_is_answered_by_confirmed_figures_or_sentences(scenario):
+    """No placement is without both, and none has a figure by failure."""
+    desk = Desk()
+    desk.scenario = scenario
+    found = desk.settle()
+    assert found.problems or len(found.shown) == len(scenario.placements)
+    for entry in found.shown:
+        total = entry.outcome.figures.total
+        assert not total.requests or total.slo_attainment == recounted(scenario, entry.outcome.placement)
+    for sentence in found.problems.values():
+        check_sentence(sentence)
+    for entry in found.waiting:
+        assert entry.problem or found.problems
 
 
 def test_what_is_late_leaves_the_earlier_answer_marked_until_all_quick_results_are_there(desk, monkeypatch):

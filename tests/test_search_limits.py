@@ -1,6 +1,7 @@
 """What limits do to a search: they end it, and nothing else."""
 
 import itertools
+import math
 import sys
 import threading
 import time
@@ -97,6 +98,13 @@ def test_days_held_out_are_tested_after_the_evaluations_are_used_up():
     result = search(problem, max_evaluations=20, held_out=4)
     assert result.stop_reason == "evaluation limit"
     assert result.held_out.resamplings == 4
+
+
+def test_days_that_are_all_alike_give_no_interval_and_not_an_interval_of_0():
+    problem = middling(51)
+    easy = replace(problem, models=tuple(replace(model, slo_s=1e6) for model in problem.models))
+    held_out = search(easy, "uniform", pp=1, max_evaluations=20, held_out=4).held_out
+    assert held_out.resamplings == 4 and held_out.mean in (0.0, 1.0) and math.isnan(held_out.half_width)
 
 
 def test_conditions_end_a_search_where_they_say():

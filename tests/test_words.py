@@ -127,10 +127,10 @@ def test_an_interval_in_words_stays_within_all_and_nothing(value, half):
 
 def test_intervals_near_all_and_nothing_are_said_by_their_ends():
     assert words.uncertainty(0.5, 0.013) == "±1.3"
-    assert words.uncertainty(1.0, 0.003) == "at least 99.70\u00a0%"
-    assert words.uncertainty(1.0, 1e-6) == "at least 99.99\u00a0%"
-    assert words.uncertainty(0.0, 1e-6) == "at most 0.1\u00a0%"
-    assert words.uncertainty(0.0, 0.003) == "at most 0.3\u00a0%"
+    assert words.uncertainty(1.0, 0.003) == "at least 99.70\u00a0%, taking requests as independent"
+    assert words.uncertainty(1.0, 1e-6) == "at least 99.99\u00a0%, taking requests as independent"
+    assert words.uncertainty(0.0, 1e-6) == "at most 0.1\u00a0%, taking requests as independent"
+    assert words.uncertainty(0.0, 0.003) == "at most 0.3\u00a0%, taking requests as independent"
     assert words.uncertainty(0.999, 0.002).endswith("to 99.99\u00a0%")
     assert words.uncertainty(0.999, math.nan) == words.uncertainty(math.nan, 0.1) == ""
     assert words.interval(math.nan, math.nan) == words.NOTHING

@@ -67,7 +67,8 @@ class HeldOut:
     Attributes:
         in_sample: mean SLO attainment on the traffic and the resamplings that it was planned for.
         mean: mean SLO attainment on the others, 0..1.
-        half_width: half of the 95 % confidence interval of that mean (Student's t); NaN with a single one.
+        half_width: half of the 95 % confidence interval of that mean (Student's t); NaN with a single one, or
+            where all have the same share, which does not say how far others differ.
         resamplings: how many others.
     """
 

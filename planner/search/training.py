@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -115,7 +116,8 @@ def hold_out(run: Run, placement: Placement | Schedule, count: int, planned_for:
     in_sample, tested = scores[: len(days)], scores[len(days) :]
     if not tested:
         return None
-    half_width = mean_half_width(np.array(tested))
+    # Days that are all alike, e.g. all perfect, do not say how far others differ: 0 would.
+    half_width = mean_half_width(np.array(tested)) or math.nan
     return HeldOut(float(np.mean(in_sample)), float(np.mean(tested)), half_width, len(tested))
 
 
