@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import sys
 import threading
 import time
 from dataclasses import replace
