@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import sys
 import threading
 import time
 from dataclasses import replace
