@@ -4,15 +4,18 @@ import ast
 import html
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from app.look import words
+from app.report import parts
 from app.report.build import build_report, scenario_of_report
 from app.report.look import CSP
 from planner import Scenario, compare, dump_scenario, load_scenario
 from planner.evidence.validate import known_errors
+from planner.explain import paired_difference
 from planner.scenario.link import repeatable
 from simulator import InputError
 
@@ -85,6 +88,22 @@ def test_the_figures_stand_in_full_in_the_report(comparison, report):
     document = json.loads(script(report, "figures"))
     assert document == comparison.to_json()
     assert [p["name"] for p in document["placements"]] == [HOSTILE[0], HOSTILE[3], HOSTILE[1]]
+
+
+def test_the_verdict_names_those_that_the_run_cannot_tell_from_the_best(comparison):
+    outcomes = comparison.outcomes
+    best = max(outcomes, key=lambda o: o.figures.total.slo_attainment)
+    twin = replace(best, name="a twin")
+    for others in ([o for o in outcomes if o is not best], [twin]):
+        near = [
+            o.name
+            for o in sorted(others, key=lambda o: -o.figures.total.slo_attainment)
+            if not paired_difference(o.result, best.result, comparison.inputs.warmup_s).is_clear
+        ]
+        said = html.unescape(parts.verdict(replace(comparison, outcomes=(best, *others))))
+        assert ("no difference that this run can tell" in said) == bool(near)
+        assert words.undecided(near) in said
+    assert near == ["a twin"]
 
 
 def test_verdict_tiles_and_table_say_the_numbers_of_the_comparison(comparison, report):

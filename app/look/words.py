@@ -64,6 +64,7 @@ __all__ = [
     "signed",
     "span",
     "uncertainty",
+    "undecided",
     "usd_per_hour",
     "verdict",
 ]
@@ -136,6 +137,11 @@ def verdict(
         reached = "is reached with" if attainments[0] >= target else "needs"
         sentences.append(f"{number(100 * target)}{SPACE}% {reached} {plural(devices_for_target, 'device')}.")
     return " ".join(sentences)
+
+
+def undecided(names: Sequence[str]) -> str:
+    """Which placements the run cannot tell from the best one; empty if there is none."""
+    return f"That is no difference that this run can tell from {join([shorten(n) for n in names])}." if names else ""
 
 
 def _other(name: str, attainment: float, devices: int, first_devices: int) -> str:

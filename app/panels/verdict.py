@@ -42,8 +42,7 @@ def undecided(ranked: Sequence[Answered], answer: Answer) -> str:
     # Results of earlier settings may be of other requests.
     if not answer.is_current or not math.isfinite(best.outcome.figures.total.slo_attainment):
         return ""
-    near = [words.shorten(e.section.name) for e in others if not paired(e, best, answer).is_clear]
-    return f"That is no difference that this run can tell from {words.join(near)}." if near else ""
+    return words.undecided([e.section.name for e in others if not paired(e, best, answer).is_clear])
 
 
 def paired(first: Answered, second: Answered, answer: Answer) -> PairedDifference:

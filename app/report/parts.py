@@ -13,6 +13,7 @@ from app.look import words
 from app.look.theme import LIGHT, placement_style
 from planner import Comparison, PlacementOutcome
 from planner.evidence.validate import known_errors
+from planner.explain import paired_difference
 from simulator import Figures, Group, Schedule, Serving
 from simulator.metrics import Fates
 
@@ -54,7 +55,7 @@ def head(comparison: Comparison, made_on: str) -> str:
 
 
 def verdict(comparison: Comparison) -> str:
-    """The best placement in one sentence, the others in the next."""
+    """The best placement in one sentence, the others in the next, then those that this run cannot tell from it."""
     outcomes = comparison.outcomes
     ranked = sorted(outcomes, key=lambda o: -attainment(o.figures))
     figures = [o.figures for o in ranked]
@@ -64,6 +65,12 @@ def verdict(comparison: Comparison) -> str:
         [f.half_width for f in figures],
         [comparison.inputs.problem.cluster.devices] * len(ranked),
     )
+    near = [
+        outcome.name
+        for outcome in ranked[1:]
+        if not paired_difference(outcome.result, ranked[0].result, comparison.inputs.warmup_s).is_clear
+    ]
+    sentences = f"{sentences} {words.undecided(near)}".rstrip()
     first, _, rest = sentences.partition(". ")
     more = f'<p class="verdict-more">{text(rest)}</p>' if rest else ""
     return f'<p class="verdict">{dot(outcomes.index(ranked[0]))}{text(first.rstrip("."))}.</p>{more}'
