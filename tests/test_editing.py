@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.by_hand.editing import (
-    Bench,
+    EditContext,
     add_group,
     add_replica,
     aligned,
@@ -29,7 +29,7 @@ from tests.cases import CONFIGURATIONS, profile
 SHAPES = (*CONFIGURATIONS, (4, 1))
 # A model weighs 4 GiB, so a device of 10 GiB holds two of them, and a group of two devices five.
 MODELS = tuple(Model(f"m{i}", profile(weight_gib=4.0, configurations=SHAPES), 5.0) for i in range(6))
-BENCH = Bench(MODELS, Cluster(6, memory_gib=10.0))
+BENCH = EditContext(MODELS, Cluster(6, memory_gib=10.0))
 START = Placement((Group(1, 1, ("m0", "m1")), Group(2, 1, ("m2", "m3", "m4")), Group(2, 1, ())), "start")
 
 
@@ -102,13 +102,13 @@ def test_what_cannot_be_is_said_in_one_sentence(edit, sentence):
 
 def test_a_model_that_fits_neither_half_keeps_a_group_whole():
     # 8 GiB on two devices with tp 2; alone on one device of 6 GiB it has no room.
-    heavy = Bench((Model("heavy", profile(weight_gib=8.0), 5.0),), Cluster(2, memory_gib=6.0))
+    heavy = EditContext((Model("heavy", profile(weight_gib=8.0), 5.0),), Cluster(2, memory_gib=6.0))
     with pytest.raises(InputError, match="'heavy' of group 0 fits neither"):
         split_group(Placement((Group(1, 2, ("heavy",)),)), 0, (1, 1), (1, 1), heavy)
 
 
 def test_a_placement_with_two_faults_is_mended_in_two_edits():
-    smaller = Bench(MODELS[:5], Cluster(4, memory_gib=10.0))
+    smaller = EditContext(MODELS[:5], Cluster(4, memory_gib=10.0))
     wrong = Placement((Group(1, 1, ("m0", "m1", "m2")), Group(2, 1, ("m5",)), Group(2, 1, ())))
     assert len(placement_problems(wrong, smaller)) == 3
     mended = drop_replica(wrong, 0, "m2")

@@ -83,6 +83,17 @@ def test_kernels_that_call_kernels_of_other_files_follow_their_stamps():
     assert checked >= 3
 
 
+def test_the_map_of_the_house_names_every_room_and_nothing_that_is_not_there():
+    named = set(re.findall(r"`([a-z_/]+)/`", (ROOT / "docs" / "house.md").read_text(encoding="utf-8")))
+    packages = {str(path.parent.relative_to(ROOT)) for path in ROOT.glob("*/**/*.py") if "." not in path.parts[-2]}
+    inner = {name for name in packages if name.count("/") <= 1 and not name.startswith(".")}
+    assert named >= {name for name in inner if (ROOT / name / "__init__.py").exists()} - {
+        "app",
+        "planner/scenario/examples",
+    }
+    assert all((ROOT / name).is_dir() for name in named)
+
+
 def test_no_file_shadows_a_package_for_the_app():
     """Streamlit puts app/ first on the path."""
     shadows = {path.stem for path in (ROOT / "app").iterdir()} & {"planner", "simulator", "sample_traces"}

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from planner.parallelise import (
     Calibration,
     Measurement,
-    architecture,
     build_operators,
     calibrate,
     load_architectures,
     load_hardware,
+    parse_architecture,
     profile_command,
     profile_model,
 )
@@ -31,7 +31,7 @@ V100 = HARDWARE["v100-16gb"]
 
 def small(**changes):
     description = {"name": "small", "layers": 4, "hidden": 512, "heads": 8, "ffn_width": 2048, "vocabulary": 8000}
-    return architecture(description | changes)
+    return parse_architecture(description | changes)
 
 
 @pytest.mark.parametrize(

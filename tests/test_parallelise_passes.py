@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from planner.parallelise import build_operators, cut_stages, equal_cut, load_architectures, load_hardware, shard_stage
 from planner.parallelise.operators import GIB
-from planner.parallelise.plans import Problem, make_plans
+from planner.parallelise.plans import Setting, make_plans
 from planner.parallelise.sharding import STRATEGIES, evaluate_stage, solve_sharding
 from simulator.errors import InputError
 
@@ -154,6 +154,6 @@ def test_activations_count_against_the_memory():
 
 
 def test_bert_104b_is_sharded_and_cut_for_32_devices():
-    plans, left_out = make_plans(Problem(MODELS["bert-104b"], V100), [(4, 8), (8, 4)])
+    plans, left_out = make_plans(Setting(MODELS["bert-104b"], V100), [(4, 8), (8, 4)])
     assert not left_out
     assert len(plans[4, 8].strategies) == 2 * 128 + 2

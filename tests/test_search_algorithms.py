@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from planner.problem import Problem
-from planner.search import ALGORITHMS, NoPlacement, fits, search, upper_bound
+from planner.search import ALGORITHMS, NoPlacement, model_problem, search, upper_bound
 from planner.search.training import resample
 from simulator import Cluster, Group, InputError, Model, Placement, Profile, ProfileEntry, Schedule, simulate
 from tests.search_cases import random_problem
@@ -162,9 +162,9 @@ def too_big(devices_needed, weight_gib):
 
 def test_a_model_that_fits_nowhere_is_named_with_its_constraint():
     big = Model("large", too_big(16, 12.1), 10.0)
-    assert fits(big, Cluster(8)) == "bert-104b (model 'large') needs 16 devices at 13 GiB; the cluster has 8."
-    assert "12.10 GiB" in fits(big, Cluster(16, memory_gib=8))
-    assert fits(big, Cluster(16)) is None
+    assert model_problem(big, Cluster(8)) == "bert-104b (model 'large') needs 16 devices at 13 GiB; the cluster has 8."
+    assert "12.10 GiB" in model_problem(big, Cluster(16, memory_gib=8))
+    assert model_problem(big, Cluster(16)) is None
     problem = random_problem(61)
     with pytest.raises(InputError, match="needs 16 devices"):
         search(Problem((big,) * 1, Cluster(8), type(problem.workload)(np.empty(0), np.empty(0), 1), problem.serving))

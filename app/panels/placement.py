@@ -19,16 +19,16 @@ from app.state.drafting import AREA, Draft, draft_of, edit_draft, free_name, rep
 from app.state.results import trial
 from app.state.session import Session
 from app.state.views import PlacementView
-from planner.by_hand.editing import Bench, placement_problems
+from planner.by_hand.editing import EditContext, placement_problems
 from simulator import Group, InputError, Placement, Schedule
 from simulator.schema import MAX_NAME
 
 _START, _PICTURE, _NAME = "draft.start", "draft.picture", "draft.name"
 
 
-def bench_of(answer: Answer) -> Bench:
+def bench_of(answer: Answer) -> EditContext:
     """What placements are edited for."""
-    return Bench(answer.inputs.problem.models, answer.inputs.problem.cluster)
+    return EditContext(answer.inputs.problem.models, answer.inputs.problem.cluster)
 
 
 def draw_start(session: Session, answer: Answer) -> None:
@@ -110,7 +110,7 @@ def draw_verdict(session: Session, answer: Answer, draft: Draft, tried: Answered
     verdict.draw_tiles(tried, replace(answer, shown=(start, tried)))
 
 
-def draw_picture(session: Session, answer: Answer, draft: Draft, bench: Bench) -> None:
+def draw_picture(session: Session, answer: Answer, draft: Draft, bench: EditContext) -> None:
     """Nodes, devices and their memory; a click on a model chooses it and its group."""
     placement = _drawable(draft.now, bench)
     if not placement.groups:
@@ -147,7 +147,7 @@ def draw_differences(answer: Answer, draft: Draft, tried: Answered | None) -> No
             draw_chart(figure, "draft-change", describe_change(draft.start, draft.now))
 
 
-def draw_groups(draft: Draft, bench: Bench, tried: Answered | None) -> None:
+def draw_groups(draft: Draft, bench: EditContext, tried: Answered | None) -> None:
     """One row a group: its shape, memory and load."""
     if tried is None or not draft.now.groups:
         return
@@ -211,7 +211,7 @@ def _picked(view: PlacementView) -> None:
         view.group.value, view.model.value = int(picked[0]), str(picked[1])
 
 
-def _drawable(placement: Placement, bench: Bench) -> Placement:
+def _drawable(placement: Placement, bench: EditContext) -> Placement:
     """The placement without what its groups cannot hold, so that a wrong one can be looked at."""
     groups = []
     for group in placement.groups:

@@ -10,7 +10,7 @@ from app.state.answer import Answered
 from app.state.drafting import Draft, edit_draft
 from app.state.session import Session
 from planner.by_hand.editing import (
-    Bench,
+    EditContext,
     add_group,
     half_shapes,
     merge_groups,
@@ -25,7 +25,7 @@ from simulator import Group, Placement
 _MODELS, _SHAPE, _MISFITS = "draft.models", "draft.shape", "draft.misfits"
 
 
-def draw_edits(session: Session, draft: Draft, bench: Bench, tried: Answered | None) -> None:
+def draw_edits(session: Session, draft: Draft, bench: EditContext, tried: Answered | None) -> None:
     """The group that is chosen and all that can be done with it; then a group more."""
     st.markdown("##### Edit by hand")
     if draft.now.groups:
@@ -45,7 +45,7 @@ def draw_edits(session: Session, draft: Draft, bench: Bench, tried: Answered | N
     _draw_new_group(session, draft.now, bench)
 
 
-def _draw_models(session: Session, placement: Placement, index: int, bench: Bench) -> None:
+def _draw_models(session: Session, placement: Placement, index: int, bench: EditContext) -> None:
     held = placement.groups[index].models
     names = [model.name for model in bench.models]
     st.session_state[_MODELS] = list(held)
@@ -61,7 +61,7 @@ def _draw_models(session: Session, placement: Placement, index: int, bench: Benc
     )  # fmt: skip
 
 
-def _draw_shape(session: Session, placement: Placement, index: int, bench: Bench) -> None:
+def _draw_shape(session: Session, placement: Placement, index: int, bench: EditContext) -> None:
     group = placement.groups[index]
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     drop = right.checkbox("Leave out what does not fit", key=_MISFITS,
@@ -80,7 +80,7 @@ def _draw_shape(session: Session, placement: Placement, index: int, bench: Bench
                    help="How many devices work together: pp stages in a row, tp devices at once.")  # fmt: skip
 
 
-def _draw_move(session: Session, placement: Placement, index: int, bench: Bench) -> None:
+def _draw_move(session: Session, placement: Placement, index: int, bench: EditContext) -> None:
     others = [g for g in range(len(placement.groups)) if g != index]
     held = placement.groups[index].models
     with st.popover("Move a model", icon=":material/move_item:", disabled=not (others and held)):
@@ -94,7 +94,7 @@ def _draw_move(session: Session, placement: Placement, index: int, bench: Bench)
                   args=(session, sentence, lambda p: move_replica(p, name, index, target, bench)))  # fmt: skip
 
 
-def _draw_split(session: Session, placement: Placement, index: int, bench: Bench) -> None:
+def _draw_split(session: Session, placement: Placement, index: int, bench: EditContext) -> None:
     half = half_shapes(placement.groups[index].pp, placement.groups[index].tp)
     sentence = f"split {words.numbered('group', index)} in two"
     st.button(
@@ -104,7 +104,7 @@ def _draw_split(session: Session, placement: Placement, index: int, bench: Bench
     )  # fmt: skip
 
 
-def _draw_merge(session: Session, placement: Placement, index: int, bench: Bench) -> None:
+def _draw_merge(session: Session, placement: Placement, index: int, bench: EditContext) -> None:
     others = [g for g in range(len(placement.groups)) if g != index]
     with st.popover("Merge", icon=":material/call_merge:", disabled=not others):
         if not others:
@@ -118,13 +118,13 @@ def _draw_merge(session: Session, placement: Placement, index: int, bench: Bench
                   args=(session, index, other, shape, bench), help="Models of both come together.")  # fmt: skip
 
 
-def _merge(session: Session, index: int, other: int, shape: tuple[int, int], bench: Bench) -> None:
+def _merge(session: Session, index: int, other: int, shape: tuple[int, int], bench: EditContext) -> None:
     sentence = f"merged {words.numbered('group', index, other)} into {shape[0]} × {shape[1]}"
     edit_draft(session, sentence, lambda p: merge_groups(p, index, other, *shape, bench))
     session.views.placement.group.value = index - (other < index)
 
 
-def _draw_new_group(session: Session, placement: Placement, bench: Bench) -> None:
+def _draw_new_group(session: Session, placement: Placement, bench: EditContext) -> None:
     spare = bench.spare_devices(placement)
     shapes = [shape for shape in bench.shapes() if shape[0] * shape[1] <= spare]
     if not shapes:
@@ -137,12 +137,12 @@ def _draw_new_group(session: Session, placement: Placement, bench: Bench) -> Non
                  args=(session, placement, shape, bench))  # fmt: skip
 
 
-def _add(session: Session, placement: Placement, shape: tuple[int, int], bench: Bench) -> None:
+def _add(session: Session, placement: Placement, shape: tuple[int, int], bench: EditContext) -> None:
     edit_draft(session, f"added a group of {shape[0]} × {shape[1]}", lambda p: add_group(p, *shape, bench))
     session.views.placement.group.value = len(placement.groups)
 
 
-def _title(group: Group, index: int, bench: Bench, busy: dict[int, float]) -> str:
+def _title(group: Group, index: int, bench: EditContext, busy: dict[int, float]) -> str:
     size = "1 device" if group.devices == 1 else f"{group.pp} × {group.tp}"
     parts = [f"{words.numbered('group', index).capitalize()}: {size}", words.plural(len(group.models), "model")]
     if bench.group_problem(group, index) is None:
@@ -160,5 +160,5 @@ def _change_of_models(held: tuple[str, ...], wanted: list[str], index: int) -> s
     return words.join(parts)
 
 
-def _names(bench: Bench) -> set[str]:
+def _names(bench: EditContext) -> set[str]:
     return {model.name for model in bench.models}

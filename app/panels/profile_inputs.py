@@ -16,11 +16,11 @@ from planner.parallelise import (
     Architecture,
     Device,
     Measurement,
-    architecture,
     architecture_from_hf_config,
-    device,
     load_architectures,
     load_hardware,
+    parse_architecture,
+    parse_device,
 )
 from planner.parallelise.architectures import DTYPE_BYTES
 from simulator import InputError
@@ -135,7 +135,7 @@ def _draw_own_model(session: Session) -> Architecture:
         values["ffn_kind"] = kept(session, st.selectbox, "Feed-forward", view.own_ffn, "gated",
                                   options=["gated", "gelu"],
                                   help="Gated has three matrices (SwiGLU), gelu two.")  # fmt: skip
-    return architecture(values, "Own model")
+    return parse_architecture(values, "Own model")
 
 
 def _take_config(session: Session) -> None:
@@ -178,12 +178,12 @@ def _draw_device(session: Session) -> Device:
     with st.expander("Own device"):
         st.caption("Begins with the one above; what is changed here makes a device of your own.")
         changed = _draw_own_device(session, found)
-    own = device(changed, "Own device")
+    own = parse_device(changed, "Own device")
     if own == found:
         st.caption(f"{words.gib(found.weight_memory_gib)} for weights, {words.count(found.memory_gb_per_s)} GB/s, "
                    f"{words.usd_per_hour(found.usd_per_hour)} ({found.price_date}).".replace("$", "\\$"))  # fmt: skip
         return found
-    return device(changed | {"name": f"{name}, changed", "source": "own values"}, "Own device")
+    return parse_device(changed | {"name": f"{name}, changed", "source": "own values"}, "Own device")
 
 
 def _draw_own_device(session: Session, start: Device) -> dict:

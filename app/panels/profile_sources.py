@@ -50,7 +50,7 @@ def draw_evidence(session: Session, made: Made | None) -> None:
             draw_table(comparison_table(rows), f"evidence-{len(rows)}", title)
 
 
-def _compare(job: Job) -> dict[str, list[evidence.Comparison]]:
+def _compare(job: Job) -> dict[str, list[evidence.Check]]:
     found = {}
     for done, (title, compare) in enumerate(_TABLES.items()):
         job.report(done, len(_TABLES), title)
@@ -58,7 +58,7 @@ def _compare(job: Job) -> dict[str, list[evidence.Comparison]]:
     return found
 
 
-def comparison_table(rows: list[evidence.Comparison]) -> pd.DataFrame:
+def comparison_table(rows: list[evidence.Check]) -> pd.DataFrame:
     """One row a number; milliseconds, error in per cent of the known one."""
     return pd.DataFrame(
         {

@@ -18,7 +18,7 @@ from simulator.placement import MEMORY_TOLERANCE_GIB, group_weight_gib
 
 
 @dataclass(frozen=True)
-class Bench:
+class EditContext:
     """What placements are edited for.
 
     Attributes:
@@ -80,7 +80,7 @@ class Bench:
         return None
 
 
-def placement_problems(placement: Placement, bench: Bench) -> tuple[str, ...]:
+def placement_problems(placement: Placement, bench: EditContext) -> tuple[str, ...]:
     """One sentence for each thing that keeps a placement from being simulated; none if it fits."""
     problems = []
     if bench.spare_devices(placement) < 0:
@@ -89,7 +89,7 @@ def placement_problems(placement: Placement, bench: Bench) -> tuple[str, ...]:
     return (*problems, *(sentence for sentence in found if sentence is not None))
 
 
-def add_replica(placement: Placement, group: int, model: str, bench: Bench) -> Placement:
+def add_replica(placement: Placement, group: int, model: str, bench: EditContext) -> Placement:
     """The model joins a group; raises InputError if it is there already or does not fit."""
     target = _group(placement, group)
     bench.model(model)
@@ -109,7 +109,7 @@ def drop_replica(placement: Placement, group: int, model: str) -> Placement:
     return _replaced(placement, group, kept)
 
 
-def move_replica(placement: Placement, model: str, source: int, target: int, bench: Bench) -> Placement:
+def move_replica(placement: Placement, model: str, source: int, target: int, bench: EditContext) -> Placement:
     """The model leaves one group and joins another; raises InputError if it is not here, is there, or does not fit."""
     if source == target:
         where = words.numbered("group", source)
@@ -117,7 +117,7 @@ def move_replica(placement: Placement, model: str, source: int, target: int, ben
     return add_replica(drop_replica(placement, source, model), target, model, bench)
 
 
-def set_models(placement: Placement, group: int, models: Sequence[str], bench: Bench) -> Placement:
+def set_models(placement: Placement, group: int, models: Sequence[str], bench: EditContext) -> Placement:
     """The group holds just these models; raises InputError if they do not fit."""
     target = _group(placement, group)
     for name in models:
@@ -131,7 +131,7 @@ def set_models(placement: Placement, group: int, models: Sequence[str], bench: B
     return _with_group(placement, group, changed, bench)
 
 
-def add_group(placement: Placement, pp: int, tp: int, bench: Bench, models: Sequence[str] = ()) -> Placement:
+def add_group(placement: Placement, pp: int, tp: int, bench: EditContext, models: Sequence[str] = ()) -> Placement:
     """One group more at the end; raises InputError if there are too few devices or the models do not fit."""
     index = len(placement.groups)
     added = replace(placement, groups=(*placement.groups, Group(pp, tp, tuple(models))))
@@ -145,7 +145,7 @@ def remove_group(placement: Placement, group: int) -> Placement:
 
 
 def reshape_group(
-    placement: Placement, group: int, pp: int, tp: int, bench: Bench, drop_misfits: bool = False
+    placement: Placement, group: int, pp: int, tp: int, bench: EditContext, drop_misfits: bool = False
 ) -> Placement:
     """The group runs another parallel configuration with the same models.
 
@@ -159,7 +159,7 @@ def reshape_group(
 
 
 def split_group(
-    placement: Placement, group: int, first: tuple[int, int], second: tuple[int, int], bench: Bench
+    placement: Placement, group: int, first: tuple[int, int], second: tuple[int, int], bench: EditContext
 ) -> Placement:
     """Two groups stand where one was; its models are dealt out to them in turn, each where it fits.
 
@@ -184,7 +184,7 @@ def split_group(
     return _checked(replace(placement, groups=groups), placement, (group, group + 1), bench)
 
 
-def merge_groups(placement: Placement, first: int, second: int, pp: int, tp: int, bench: Bench) -> Placement:
+def merge_groups(placement: Placement, first: int, second: int, pp: int, tp: int, bench: EditContext) -> Placement:
     """One group with the models of both stands where the first one was.
 
     Raises InputError if the models have no entry (pp, tp), do not fit, or there are too few devices.
@@ -246,11 +246,11 @@ def _replaced(placement: Placement, index: int, group: Group) -> Placement:
     return replace(placement, groups=(*placement.groups[:index], group, *placement.groups[index + 1 :]))
 
 
-def _with_group(placement: Placement, index: int, group: Group, bench: Bench) -> Placement:
+def _with_group(placement: Placement, index: int, group: Group, bench: EditContext) -> Placement:
     return _checked(_replaced(placement, index, group), placement, (index,), bench)
 
 
-def _checked(changed: Placement, before: Placement, touched: Sequence[int], bench: Bench) -> Placement:
+def _checked(changed: Placement, before: Placement, touched: Sequence[int], bench: EditContext) -> Placement:
     if changed.devices > before.devices and bench.spare_devices(changed) < 0:
         raise InputError(_too_many_devices(changed, bench))
     for index in touched:
@@ -260,7 +260,7 @@ def _checked(changed: Placement, before: Placement, touched: Sequence[int], benc
     return changed
 
 
-def _fitting(group: Group, models: Sequence[str], bench: Bench) -> tuple[str, ...]:
+def _fitting(group: Group, models: Sequence[str], bench: EditContext) -> tuple[str, ...]:
     for name in models:
         grown = replace(group, models=(*group.models, name))
         if bench.group_problem(grown, 0) is None:
@@ -268,7 +268,7 @@ def _fitting(group: Group, models: Sequence[str], bench: Bench) -> tuple[str, ..
     return group.models
 
 
-def _too_many_devices(placement: Placement, bench: Bench) -> str:
+def _too_many_devices(placement: Placement, bench: EditContext) -> str:
     over = -bench.spare_devices(placement)
     return (
         f"The groups would need {placement.devices} devices, {over} more than the {bench.cluster.devices} of the "

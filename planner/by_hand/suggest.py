@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, islice, zip_longest
 
 from planner.by_hand.editing import (
-    Bench,
+    EditContext,
     add_group,
     add_replica,
     drop_replica,
@@ -92,7 +92,7 @@ def suggest_changes(
     placement.check(problem.models, problem.cluster)
     start = _run(placement, inputs)
     before = measure(start, inputs.warmup_s)
-    changes = list(islice(single_changes(placement, Bench(problem.models, problem.cluster), before), most))
+    changes = list(islice(single_changes(placement, EditContext(problem.models, problem.cluster), before), most))
     scored: list[Suggestion] = []
     best_so_far, complete = before.total.slo_attainment, True
     for done, change in enumerate(changes, start=1):
@@ -106,7 +106,7 @@ def suggest_changes(
     return Suggestions(best, len(scored), len(changes), complete)
 
 
-def single_changes(placement: Placement, bench: Bench, figures: Figures) -> Iterator[Change]:
+def single_changes(placement: Placement, bench: EditContext, figures: Figures) -> Iterator[Change]:
     """Every kind of edit that fits, in turn, each kind in the order of its promise; no placement twice.
 
     Args:
@@ -149,7 +149,9 @@ def _possible(attempts: Iterable[Attempt]) -> Iterator[Change]:
         yield Change(what, changed)
 
 
-def _additions(placement: Placement, bench: Bench, wanting: list[str], idle_first: list[int]) -> Iterator[Attempt]:
+def _additions(
+    placement: Placement, bench: EditContext, wanting: list[str], idle_first: list[int]
+) -> Iterator[Attempt]:
     for name in wanting:
         for g in idle_first:
             what = f"add {name} to {words.numbered('group', g)}"
@@ -157,7 +159,7 @@ def _additions(placement: Placement, bench: Bench, wanting: list[str], idle_firs
 
 
 def _replacements(
-    placement: Placement, bench: Bench, wanting: list[str], idle_first: list[int], asked: dict[str, int]
+    placement: Placement, bench: EditContext, wanting: list[str], idle_first: list[int], asked: dict[str, int]
 ) -> Iterator[Attempt]:
     """A model that misses deadlines takes the place of the one in a group that is asked for least."""
     for name in wanting:
@@ -170,7 +172,7 @@ def _replacements(
                 )
 
 
-def _moves(placement: Placement, bench: Bench, wanting: list[str], idle_first: list[int]) -> Iterator[Attempt]:
+def _moves(placement: Placement, bench: EditContext, wanting: list[str], idle_first: list[int]) -> Iterator[Attempt]:
     """From the busiest groups to the idlest, models with misses first."""
     rank = {name: i for i, name in enumerate(wanting)}
     for source in reversed(idle_first):
@@ -182,7 +184,7 @@ def _moves(placement: Placement, bench: Bench, wanting: list[str], idle_first: l
                 )
 
 
-def _reshapes(placement: Placement, bench: Bench) -> Iterator[Attempt]:
+def _reshapes(placement: Placement, bench: EditContext) -> Iterator[Attempt]:
     for g, group in enumerate(placement.groups):
         for pp, tp in bench.shapes(group.models):
             yield (
@@ -191,7 +193,7 @@ def _reshapes(placement: Placement, bench: Bench) -> Iterator[Attempt]:
             )
 
 
-def _splits_and_merges(placement: Placement, bench: Bench) -> Iterator[Attempt]:
+def _splits_and_merges(placement: Placement, bench: EditContext) -> Iterator[Attempt]:
     for g, group in enumerate(placement.groups):
         half = half_shapes(group.pp, group.tp)
         if half is not None:
@@ -208,7 +210,7 @@ def _splits_and_merges(placement: Placement, bench: Bench) -> Iterator[Attempt]:
             )
 
 
-def _new_groups(placement: Placement, bench: Bench, wanting: list[str]) -> Iterator[Attempt]:
+def _new_groups(placement: Placement, bench: EditContext, wanting: list[str]) -> Iterator[Attempt]:
     spare = bench.spare_devices(placement)
     for pp, tp in bench.shapes():
         if pp * tp <= spare:
@@ -218,7 +220,7 @@ def _new_groups(placement: Placement, bench: Bench, wanting: list[str]) -> Itera
             )
 
 
-def _filled(placement: Placement, pp: int, tp: int, bench: Bench, wanting: list[str]) -> Placement:
+def _filled(placement: Placement, pp: int, tp: int, bench: EditContext, wanting: list[str]) -> Placement:
     changed, index = add_group(placement, pp, tp, bench), len(placement.groups)
     for name in wanting:
         try:

@@ -12,10 +12,10 @@ from planner.parallelise import (
     DEFAULT_BATCHES,
     Architecture,
     Measurement,
-    architecture,
     architecture_from_hf_config,
     load_architectures,
     load_hardware,
+    parse_architecture,
     profile_command,
 )
 from planner.parallelise.architectures import MAX_BYTES
@@ -83,7 +83,7 @@ def find_architecture(name: str) -> Architecture:
         raise InputError(f"Model description '{name}' holds no keys; an object is allowed.")
     if "model_type" in description or "architectures" in description:
         return architecture_from_hf_config(description, name=_name_of(description, path))
-    return architecture(description, f"Model description '{name}'")
+    return parse_architecture(description, f"Model description '{name}'")
 
 
 def _name_of(description: dict, path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from planner.export.layout import Layout
+from planner.export.layout import ClusterLayout
 
 _DISPATCH = {
     "shortest_queue": "to the group with the fewest outstanding requests",
@@ -14,7 +14,7 @@ _DISPATCH = {
 }
 
 
-def head(layout: Layout, target: str, losses: Sequence[str]) -> list[str]:
+def head(layout: ClusterLayout, target: str, losses: Sequence[str]) -> list[str]:
     """Sentences for the head of an export: what it is, what was assumed, what is lost with this target."""
     placement, cluster = layout.placement, layout.cluster
     lines = [
@@ -34,7 +34,7 @@ def head(layout: Layout, target: str, losses: Sequence[str]) -> list[str]:
     return lines
 
 
-def simulated(layout: Layout) -> list[str]:
+def simulated(layout: ClusterLayout) -> list[str]:
     """What the simulation assumed of the serving system, one sentence each."""
     serving = layout.serving
     lines = [f"A request goes {_DISPATCH[serving.dispatch]}."]
@@ -66,7 +66,7 @@ def simulated(layout: Layout) -> list[str]:
     return lines
 
 
-def shared_groups(layout: Layout) -> str:
+def shared_groups(layout: ClusterLayout) -> str:
     """The groups that hold several models, in words; empty if there is none."""
     shared = [str(placed.index) for placed in layout.groups if len(placed.group.models) > 1]
     if not shared:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 
 from planner.export.json_document import json_files
 from planner.export.kubernetes_manifests import kubernetes_files
-from planner.export.layout import Layout, lay_out
+from planner.export.layout import ClusterLayout, lay_out
 from planner.export.ray_serve import ray_files
 from planner.export.triton_repository import triton_files
 from planner.export.vllm_commands import vllm_files
 from simulator import Cluster, InputError, Model, Placement, Schedule, Serving
 
-_TARGETS: dict[str, Callable[[Layout], dict[str, str]]] = {
+_TARGETS: dict[str, Callable[[ClusterLayout], dict[str, str]]] = {
     "ray": ray_files,
     "vllm": vllm_files,
     "kubernetes": kubernetes_files,

@@ -7,12 +7,12 @@ import math
 from dataclasses import asdict
 
 from planner.export.assumptions import simulated
-from planner.export.layout import GroupLayout, Layout
+from planner.export.layout import ClusterLayout, GroupLayout
 
 FORMAT_VERSION = 1
 
 
-def json_files(layout: Layout) -> dict[str, str]:
+def json_files(layout: ClusterLayout) -> dict[str, str]:
     """placement.json: groups, devices, memory on every device by model, deadlines, sources of the profiles."""
     document = {
         "format": "placement",
@@ -29,7 +29,7 @@ def json_files(layout: Layout) -> dict[str, str]:
     return {"placement.json": json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"}
 
 
-def _model(layout: Layout, name: str) -> dict:
+def _model(layout: ClusterLayout, name: str) -> dict:
     model = layout.models[name]
     return {
         "name": name,
@@ -41,7 +41,7 @@ def _model(layout: Layout, name: str) -> dict:
     }
 
 
-def _group(layout: Layout, placed: GroupLayout) -> dict:
+def _group(layout: ClusterLayout, placed: GroupLayout) -> dict:
     group = placed.group
     entries = {name: layout.models[name].profile.entry(group.pp, group.tp) for name in group.models}
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import yaml
 
 from planner.export.assumptions import head, shared_groups
-from planner.export.layout import GroupLayout, Layout
+from planner.export.layout import ClusterLayout, GroupLayout
 from planner.export.names import comment, one_line
 from planner.export.vllm_commands import FIRST_MASTER_PORT, FIRST_PORT, vllm_flags, vllm_losses
 
@@ -16,7 +16,7 @@ _GROUP = f"{APP}/group"
 _PART = f"{APP}/part"
 
 
-def kubernetes_files(layout: Layout) -> dict[str, str]:
+def kubernetes_files(layout: ClusterLayout) -> dict[str, str]:
     """placement.yaml: for each group a Deployment of one pod, or one for each part where it spans nodes; for each
     model a Service in front of the groups that hold it.
     """
@@ -43,7 +43,7 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
 _Dumper.add_representer(str, _represent_text)
 
 
-def _losses(layout: Layout) -> list[str]:
+def _losses(layout: ClusterLayout) -> list[str]:
     lines = [
         "A Service sends a connection to any of the groups that hold the model, not to the one the simulation chose; "
         "put a router in front to do better.",
@@ -65,7 +65,7 @@ def _losses(layout: Layout) -> list[str]:
     return lines + vllm_losses(layout)
 
 
-def _group(layout: Layout, placed: GroupLayout, ports: dict[str, int]) -> list[dict]:
+def _group(layout: ClusterLayout, placed: GroupLayout, ports: dict[str, int]) -> list[dict]:
     name, parts = f"group-{placed.index}", len(placed.parts)
     documents = [_deployment(layout, placed, ports, rank) for rank in range(parts)]
     if parts > 1:
@@ -81,7 +81,7 @@ def _group(layout: Layout, placed: GroupLayout, ports: dict[str, int]) -> list[d
     return documents
 
 
-def _deployment(layout: Layout, placed: GroupLayout, ports: dict[str, int], rank: int) -> dict:
+def _deployment(layout: ClusterLayout, placed: GroupLayout, ports: dict[str, int], rank: int) -> dict:
     name = f"group-{placed.index}" + (f"-part-{rank}" if rank else "")
     labels = {_LABEL: APP, _GROUP: str(placed.index), _PART: str(rank)}
     # Services look for the label of their model, and only the first part of a group answers.
@@ -108,7 +108,7 @@ def _annotations(placed: GroupLayout) -> dict[str, str]:
     }
 
 
-def _pod(layout: Layout, placed: GroupLayout, ports: dict[str, int], rank: int) -> dict:
+def _pod(layout: ClusterLayout, placed: GroupLayout, ports: dict[str, int], rank: int) -> dict:
     mine = [ports[name] for name in placed.group.models]
     container = {
         "name": "engines",
@@ -133,7 +133,7 @@ def _pod(layout: Layout, placed: GroupLayout, ports: dict[str, int], rank: int) 
     }
 
 
-def _script(layout: Layout, placed: GroupLayout, ports: dict[str, int], rank: int) -> str:
+def _script(layout: ClusterLayout, placed: GroupLayout, ports: dict[str, int], rank: int) -> str:
     """All engines of a part; when one ends, the container ends and is started anew."""
     engines = [_engine(layout, placed, ports, name, rank) for name in placed.group.models]
     script = "\n".join(["set -euo pipefail", *engines, "wait -n", ""])
@@ -141,14 +141,14 @@ def _script(layout: Layout, placed: GroupLayout, ports: dict[str, int], rank: in
     return script.replace("$(", "$$(")
 
 
-def _engine(layout: Layout, placed: GroupLayout, ports: dict[str, int], name: str, rank: int) -> str:
+def _engine(layout: ClusterLayout, placed: GroupLayout, ports: dict[str, int], name: str, rank: int) -> str:
     group = f"group-{placed.index}"
     master = f"{group} {FIRST_MASTER_PORT + ports[name] - FIRST_PORT}"
     flags = " ".join(vllm_flags(layout, placed, name, ports[name], rank, master))
     return f"vllm serve /models/{layout.labels[name]} {flags} &"
 
 
-def _service(layout: Layout, name: str, port: int) -> dict:
+def _service(layout: ClusterLayout, name: str, port: int) -> dict:
     label = layout.labels[name]
     return {
         "apiVersion": "v1",

@@ -51,7 +51,7 @@ class GroupLayout:
 
 
 @dataclass(frozen=True)
-class Layout:
+class ClusterLayout:
     """A placement on its nodes, with everything an export needs.
 
     Attributes:
@@ -75,7 +75,9 @@ class Layout:
         return [placed for placed in self.groups if name in placed.group.models]
 
 
-def lay_out(placement: Placement | Schedule, models: Sequence[Model], cluster: Cluster, serving: Serving) -> Layout:
+def lay_out(
+    placement: Placement | Schedule, models: Sequence[Model], cluster: Cluster, serving: Serving
+) -> ClusterLayout:
     """A placement on its nodes: group i takes the devices after those of group i - 1, node by node.
 
     Raises InputError for a schedule, a placement that does not fit, or one without a single replica.
@@ -98,10 +100,10 @@ def lay_out(placement: Placement | Schedule, models: Sequence[Model], cluster: C
     held = {name for placed in groups for name in placed.group.models}
     known = {model.name: model for model in models if model.name in held}
     unplaced = tuple(model.name for model in models if model.name not in held)
-    return Layout(placement, cluster, serving, known, safe_names(list(known)), tuple(groups), unplaced)
+    return ClusterLayout(placement, cluster, serving, known, safe_names(list(known)), tuple(groups), unplaced)
 
 
-def wait_s(layout: Layout, model: Model, placed: GroupLayout) -> float:
+def wait_s(layout: ClusterLayout, model: Model, placed: GroupLayout) -> float:
     """How long a request may wait in the queue of a group and still meet its deadline, seconds (may be negative).
 
     The deadline less the delays of the serving rules and the latency of the empty pipeline: the largest wait that

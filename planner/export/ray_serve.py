@@ -7,11 +7,11 @@ import math
 import yaml
 
 from planner.export.assumptions import head, shared_groups
-from planner.export.layout import GroupLayout, Layout
+from planner.export.layout import ClusterLayout, GroupLayout
 from planner.export.names import comment
 
 
-def ray_files(layout: Layout) -> dict[str, str]:
+def ray_files(layout: ClusterLayout) -> dict[str, str]:
     """serve.yaml: one application, one deployment of one replica a group, its devices as a placement group.
 
     A bundle is one stage (tp devices), so that Ray keeps a stage on one node; where a stage is larger than a node, a
@@ -33,7 +33,7 @@ def ray_files(layout: Layout) -> dict[str, str]:
     return {"serve.yaml": comment(head(layout, "Ray Serve", _losses(layout))) + text}
 
 
-def _losses(layout: Layout) -> list[str]:
+def _losses(layout: ClusterLayout) -> list[str]:
     lines = [
         "The file configures deployments group-N; `serving_app:app` is yours and must define a deployment of each "
         "name, which loads the models of its user_config with pp stages of tp devices each.",
@@ -55,7 +55,7 @@ def _losses(layout: Layout) -> list[str]:
     return lines
 
 
-def _deployment(layout: Layout, placed: GroupLayout) -> dict:
+def _deployment(layout: ClusterLayout, placed: GroupLayout) -> dict:
     group = placed.group
     by_stage = group.tp <= layout.cluster.devices_per_node
     size, count = (group.tp, group.pp) if by_stage else (1, group.devices)
@@ -78,13 +78,13 @@ def _deployment(layout: Layout, placed: GroupLayout) -> dict:
     return deployment
 
 
-def _model(layout: Layout, name: str) -> dict:
+def _model(layout: ClusterLayout, name: str) -> dict:
     model = layout.models[name]
     deadline_s = model.slo_s if math.isfinite(model.slo_s) else None
     return {"name": name, "label": layout.labels[name], "profile": model.profile.name, "deadline_s": deadline_s}
 
 
-def _longest_queue(layout: Layout, placed: GroupLayout) -> int | None:
+def _longest_queue(layout: ClusterLayout, placed: GroupLayout) -> int | None:
     """Requests that the group can still finish in time if all are of the quickest model; None for no bound."""
     models = [layout.models[name] for name in placed.group.models]
     deadline_s = max(model.slo_s for model in models)

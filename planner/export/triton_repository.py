@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from planner.export.assumptions import head, shared_groups
-from planner.export.layout import GroupLayout, Layout, wait_s
+from planner.export.layout import ClusterLayout, GroupLayout, wait_s
 from planner.export.names import comment
 from simulator import InputError, words
 
@@ -25,7 +25,7 @@ _OUTPUT = {"name": "OUTPUT", "data_type": _Word("TYPE_FP16"), "dims": [-1]}
 _HIDDEN = {"data_type": _Word("TYPE_FP16"), "dims": [-1, -1]}
 
 
-def triton_files(layout: Layout) -> dict[str, str]:
+def triton_files(layout: ClusterLayout) -> dict[str, str]:
     """node-N/MODEL/config.pbtxt for every model, stage and ensemble of node N.
 
     Raises InputError for a group that spans nodes, because a Triton server knows the devices of one node.
@@ -46,7 +46,7 @@ def triton_files(layout: Layout) -> dict[str, str]:
     return files
 
 
-def _losses(layout: Layout) -> list[str]:
+def _losses(layout: ClusterLayout) -> list[str]:
     lines = [
         "Tensors are called INPUT, HIDDEN and OUTPUT, and the backend is python: put in those of your model files.",
         "Every node runs its own server; a router in front chooses between nodes and groups.",
@@ -76,7 +76,7 @@ def _losses(layout: Layout) -> list[str]:
     return lines
 
 
-def _configs(layout: Layout) -> dict[str, dict]:
+def _configs(layout: ClusterLayout) -> dict[str, dict]:
     configs: dict[str, dict] = {}
     for placed in layout.groups:
         for name in placed.group.models:
@@ -87,7 +87,7 @@ def _configs(layout: Layout) -> dict[str, dict]:
     return configs
 
 
-def _add_single(configs: dict[str, dict], layout: Layout, placed: GroupLayout, name: str) -> None:
+def _add_single(configs: dict[str, dict], layout: ClusterLayout, placed: GroupLayout, name: str) -> None:
     node, device = placed.devices[0]
     path = f"node-{node}/{layout.labels[name]}"
     if path in configs:
@@ -96,7 +96,7 @@ def _add_single(configs: dict[str, dict], layout: Layout, placed: GroupLayout, n
     configs[path] = _served(layout, _INPUT, _OUTPUT, _pinned([device])) | _batching(layout, placed, name)
 
 
-def _add_pipeline(configs: dict[str, dict], layout: Layout, placed: GroupLayout, name: str) -> None:
+def _add_pipeline(configs: dict[str, dict], layout: ClusterLayout, placed: GroupLayout, name: str) -> None:
     group = placed.group
     # Labels have no underscore, so this cannot be the name of another model.
     whole = f"{layout.labels[name]}_g{placed.index}"
@@ -131,7 +131,7 @@ def _add_pipeline(configs: dict[str, dict], layout: Layout, placed: GroupLayout,
     }
 
 
-def _served(layout: Layout, taken: dict, given: dict, instances: dict) -> dict:
+def _served(layout: ClusterLayout, taken: dict, given: dict, instances: dict) -> dict:
     return {
         "backend": "python",
         "max_batch_size": layout.serving.max_batch_size,
@@ -152,7 +152,7 @@ def _own_choice(devices: list[int]) -> dict:
     return {"kind": _Word("KIND_MODEL"), "count": 1, "rate_limiter": {"resources": [resource]}}
 
 
-def _batching(layout: Layout, placed: GroupLayout, name: str) -> dict:
+def _batching(layout: ClusterLayout, placed: GroupLayout, name: str) -> dict:
     """Queue policy: rejected after the longest wait that still meets the deadline."""
     longest_s = wait_s(layout, layout.models[name], placed)
     if layout.serving.admission != "deadline" or not math.isfinite(longest_s):

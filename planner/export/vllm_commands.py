@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 
 from planner.export.assumptions import head, shared_groups
-from planner.export.layout import GroupLayout, Layout, Part
+from planner.export.layout import ClusterLayout, GroupLayout, Part
 from planner.export.names import comment
 from simulator import words
 
@@ -32,7 +32,7 @@ class Engine:
     master_port: int
 
 
-def vllm_files(layout: Layout) -> dict[str, str]:
+def vllm_files(layout: ClusterLayout) -> dict[str, str]:
     """node-N.sh for every node that is used, and routes.json: the addresses of every model."""
     engines = _engines(layout)
     title = comment(head(layout, "vLLM", vllm_losses(layout) + _script_losses(layout)))
@@ -46,7 +46,7 @@ def vllm_files(layout: Layout) -> dict[str, str]:
     return files
 
 
-def vllm_flags(layout: Layout, placed: GroupLayout, name: str, port: int, rank: int, master: str) -> list[str]:
+def vllm_flags(layout: ClusterLayout, placed: GroupLayout, name: str, port: int, rank: int, master: str) -> list[str]:
     """Flags of `vllm serve` for a model of a group, each with its value and quoted for a shell.
 
     --max-num-seqs counts all requests inside the engine, so a pipeline of pp stages needs pp times the batch size to
@@ -71,7 +71,7 @@ def vllm_flags(layout: Layout, placed: GroupLayout, name: str, port: int, rank: 
     return flags
 
 
-def vllm_losses(layout: Layout) -> list[str]:
+def vllm_losses(layout: ClusterLayout) -> list[str]:
     """What vLLM does otherwise, wherever it is started."""
     lines = [
         "The profiles are of one forward pass for each request; vLLM also generates token by token and batches "
@@ -90,7 +90,7 @@ def vllm_losses(layout: Layout) -> list[str]:
     return lines
 
 
-def memory_share(layout: Layout, placed: GroupLayout, name: str) -> float:
+def memory_share(layout: ClusterLayout, placed: GroupLayout, name: str) -> float:
     """The share of its devices' memory that a model of a group may take, so that all together take DEVICE_SHARE."""
     group = placed.group
     weights = {
@@ -101,7 +101,7 @@ def memory_share(layout: Layout, placed: GroupLayout, name: str) -> float:
     return int(1e4 * DEVICE_SHARE * weights[name] / sum(weights.values())) / 1e4
 
 
-def _engines(layout: Layout) -> list[Engine]:
+def _engines(layout: ClusterLayout) -> list[Engine]:
     next_port: dict[int, int] = {}
     engines = []
     for placed in layout.groups:
@@ -113,7 +113,7 @@ def _engines(layout: Layout) -> list[Engine]:
     return engines
 
 
-def _script_losses(layout: Layout) -> list[str]:
+def _script_losses(layout: ClusterLayout) -> list[str]:
     lines = [
         "vLLM does not route between groups: put a router in front that knows routes.json and does what the "
         "simulation assumed.",
@@ -127,7 +127,7 @@ def _script_losses(layout: Layout) -> list[str]:
     return lines
 
 
-def _script(layout: Layout, engines: list[Engine], node: int, title: str) -> str:
+def _script(layout: ClusterLayout, engines: list[Engine], node: int, title: str) -> str:
     lines = ["#!/usr/bin/env bash", title + "set -euo pipefail", 'MODEL_ROOT="${MODEL_ROOT:-/models}"']
     mine = [engine for engine in engines if node in engine.placed.nodes]
     hosts = sorted({engine.placed.parts[0].node for engine in mine if len(engine.placed.parts) > 1})
@@ -141,7 +141,7 @@ def _script(layout: Layout, engines: list[Engine], node: int, title: str) -> str
     return "\n".join([*lines, "wait -n", ""])
 
 
-def _command(layout: Layout, engine: Engine, rank: int, part: Part) -> str:
+def _command(layout: ClusterLayout, engine: Engine, rank: int, part: Part) -> str:
     placed = engine.placed
     master = f'"${{NODE_{placed.parts[0].node}_HOST}}" {engine.master_port}'
     flags = vllm_flags(layout, placed, engine.model, engine.port, rank, master)

@@ -5,11 +5,11 @@ stands in for the devices; the two passes are the paper's: an integer program sh
 dynamic program cuts the layers into stages.
 """
 
-from planner.parallelise.architectures import Architecture, architecture, load_architectures
+from planner.parallelise.architectures import Architecture, load_architectures, parse_architecture
 from planner.parallelise.calibrate import CalibrationResult, CheckedMeasurement, Measurement, calibrate
 from planner.parallelise.cost import Calibration
 from planner.parallelise.cut import cut_stages, equal_cut
-from planner.parallelise.hardware import Device, Software, device, load_hardware
+from planner.parallelise.hardware import Device, Software, load_hardware, parse_device
 from planner.parallelise.huggingface import architecture_from_hf_config
 from planner.parallelise.operators import Operator, build_operators
 from planner.parallelise.plans import Plan, StageCost
@@ -32,13 +32,13 @@ __all__ = [
     "Software",
     "StageCost",
     "Strategy",
-    "architecture",
+    "parse_architecture",
     "architecture_from_hf_config",
     "build_operators",
     "calibrate",
     "configuration_row",
     "cut_stages",
-    "device",
+    "parse_device",
     "equal_cut",
     "load_architectures",
     "load_hardware",

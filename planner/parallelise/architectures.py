@@ -104,7 +104,7 @@ class Architecture(BaseModel):
         return self.experts > 0 and layer % self.expert_every == self.expert_every - 1
 
 
-def architecture(description: Mapping[str, object], where: str = "The model description") -> Architecture:
+def parse_architecture(description: Mapping[str, object], where: str = "The model description") -> Architecture:
     """A checked Architecture; raises InputError naming `where`, the key and what is allowed."""
     try:
         return Architecture.model_validate(dict(description))
@@ -138,5 +138,5 @@ def _read(path: Path) -> dict[str, Architecture]:
     for name, description in document.items():
         if not isinstance(description, dict):
             raise InputError(f"{path.name}, model '{name}': the description is no object of keys and values.")
-        found[name] = architecture({"name": name} | description, f"{path.name}, model '{name}'")
+        found[name] = parse_architecture({"name": name} | description, f"{path.name}, model '{name}'")
     return found

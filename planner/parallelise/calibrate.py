@@ -11,7 +11,7 @@ import numpy as np
 from planner.parallelise.architectures import Architecture
 from planner.parallelise.cost import Calibration
 from planner.parallelise.hardware import Device
-from planner.parallelise.plans import Plan, Problem, make_plans
+from planner.parallelise.plans import Plan, Setting, make_plans
 from simulator.errors import InputError
 
 FACTOR_RANGE = (0.02, 50.0)
@@ -82,7 +82,7 @@ def calibrate(
     fitted = [measurement for measurement in measurements if measurement.fitted]
     if not fitted:
         raise InputError("No measured latency is given to scale the model to; at least one is needed.")
-    problem = Problem(
+    setting = Setting(
         architecture,
         device,
         tuple(measurement.batch for measurement in measurements),
@@ -90,31 +90,31 @@ def calibrate(
         weight_memory_gib=weight_memory_gib,
         sequence=sequence,
     )
-    plans = _plans_of(problem, measurements)
+    plans = _plans_of(setting, measurements)
     for _ in range(ROUNDS):
-        calibration = _factors(fitted, plans, problem.calibration)
-        settled = np.allclose(_pair(calibration), _pair(problem.calibration), rtol=1e-9)
-        problem = replace(problem, calibration=calibration)
-        plans = _plans_of(problem, measurements)
+        calibration = _factors(fitted, plans, setting.calibration)
+        settled = np.allclose(_pair(calibration), _pair(setting.calibration), rtol=1e-9)
+        setting = replace(setting, calibration=calibration)
+        plans = _plans_of(setting, measurements)
         if settled:
             break
     checks = [CheckedMeasurement(m, plans[m.pp, m.tp].latency_s(m.batch)) for m in measurements]
-    return CalibrationResult(problem.calibration, tuple(checks))
+    return CalibrationResult(setting.calibration, tuple(checks))
 
 
 def _pair(calibration: Calibration) -> tuple[float, float]:
     return calibration.compute, calibration.communication
 
 
-def _plans_of(problem: Problem, measurements: Sequence[Measurement]) -> dict[tuple[int, int], Plan]:
-    plans, left_out = make_plans(problem, dict.fromkeys((m.pp, m.tp) for m in measurements))
+def _plans_of(setting: Setting, measurements: Sequence[Measurement]) -> dict[tuple[int, int], Plan]:
+    plans, left_out = make_plans(setting, dict.fromkeys((m.pp, m.tp) for m in measurements))
     for measurement in measurements:
         key = measurement.pp, measurement.tp
         if key in left_out:
-            raise InputError(f"{measurement} cannot be modelled on '{problem.device.name}': {left_out[key]}.")
+            raise InputError(f"{measurement} cannot be modelled on '{setting.device.name}': {left_out[key]}.")
         if measurement.batch not in plans[key].stages:
             raise InputError(
-                f"{measurement} cannot be modelled on '{problem.device.name}': its activations do not fit."
+                f"{measurement} cannot be modelled on '{setting.device.name}': its activations do not fit."
             )
     return plans
 

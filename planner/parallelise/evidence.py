@@ -15,7 +15,7 @@ from planner.evidence.validate import ErrorSummary, summarise_errors, validate
 from planner.parallelise.architectures import load_architectures
 from planner.parallelise.calibrate import Measurement, calibrate
 from planner.parallelise.known import alone_calibration, known_numbers, paper_device
-from planner.parallelise.plans import Plan, Problem, make_plans
+from planner.parallelise.plans import Plan, Setting, make_plans
 from planner.parallelise.shipped import paper_profiles
 
 # The bounds are known to this many GiB.
@@ -23,7 +23,7 @@ BOUND_ROUNDING_GIB = 5e-4
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Check:
     """A modelled number beside a known one, in one unit; `error` is modelled / known - 1."""
 
     what: str
@@ -68,20 +68,20 @@ class SavedOverhead:
         return 1 - self.dynamic_s / self.equal_s
 
 
-def compare_recovered() -> list[Comparison]:
+def compare_recovered() -> list[Check]:
     """Sums and slowest stages of pp 4 and 8, and sums of tp 4, of the six models (AlpaServe 7.4), ms."""
     rows = []
     for name, known in known_numbers()["recovered"]["models"].items():
         plans = _calibrated_plans(name, [(4, 1), (8, 1), (1, 4)])
         for key, configuration in (("pp4", (4, 1)), ("pp8", (8, 1))):
             plan = plans[configuration]
-            rows.append(Comparison(f"{name} {key} sum", plan.latency_s() * 1e3, known[key][0]))
-            rows.append(Comparison(f"{name} {key} slowest", plan.slowest_s() * 1e3, known[key][1]))
-        rows.append(Comparison(f"{name} tp4 sum", plans[1, 4].latency_s() * 1e3, known["op4"]))
+            rows.append(Check(f"{name} {key} sum", plan.latency_s() * 1e3, known[key][0]))
+            rows.append(Check(f"{name} {key} slowest", plan.slowest_s() * 1e3, known[key][1]))
+        rows.append(Check(f"{name} tp4 sum", plans[1, 4].latency_s() * 1e3, known["op4"]))
     return rows
 
 
-def compare_scaled_grid() -> list[Comparison]:
+def compare_scaled_grid() -> list[Check]:
     """The numbers of `compare_recovered` as the estimated entries were made: without a model, ms.
 
     Each model's latency alone times the ratio of BERT-1.3B in the measured grid at batch 2, which has as many
@@ -94,13 +94,13 @@ def compare_scaled_grid() -> list[Comparison]:
     for name, known in known_numbers()["recovered"]["models"].items():
         for key, configuration in (("pp4", (4, 1)), ("pp8", (8, 1))):
             total, slowest = ratios[configuration] * known["single"]
-            rows.append(Comparison(f"{name} {key} sum", float(total), known[key][0]))
-            rows.append(Comparison(f"{name} {key} slowest", float(slowest), known[key][1]))
-        rows.append(Comparison(f"{name} tp4 sum", float(ratios[1, 4][0] * known["single"]), known["op4"]))
+            rows.append(Check(f"{name} {key} sum", float(total), known[key][0]))
+            rows.append(Check(f"{name} {key} slowest", float(slowest), known[key][1]))
+        rows.append(Check(f"{name} tp4 sum", float(ratios[1, 4][0] * known["single"]), known["op4"]))
     return rows
 
 
-def compare_grid() -> list[Comparison]:
+def compare_grid() -> list[Check]:
     """Sum and slowest stage of every row of the measured BERT-1.3B grid (AlpaServe 7.2a), ms.
 
     The grid has 1024 tokens and equal layers, so it is scaled to its own batch 1 latency on one device.
@@ -110,21 +110,21 @@ def compare_grid() -> list[Comparison]:
     options = {"cut": "equal", "sequence": grid["sequence"]}
     single = Measurement(1, 1, 1, grid["single_ms"]["1"] / 1e3)
     calibration = calibrate(architecture, device, [single], **options).calibration
-    problem = Problem(architecture, device, (1, 2, 16), calibration, **options)
-    plans, _ = make_plans(problem, [(row["pp"], row["tp"]) for row in grid["rows"]])
+    setting = Setting(architecture, device, (1, 2, 16), calibration, **options)
+    plans, _ = make_plans(setting, [(row["pp"], row["tp"]) for row in grid["rows"]])
     rows = []
     for row in grid["rows"]:
         plan, where = plans[row["pp"], row["tp"]], f"pp{row['pp']} tp{row['tp']}"
         known = {1: (sum(row["stages_ms"]), max(row["stages_ms"]))}
         known |= {int(batch): pair for batch, pair in row["batches"].items()}
         for batch, (total, slowest) in known.items():
-            rows.append(Comparison(f"{where} batch {batch} sum", plan.latency_s(batch) * 1e3, total))
+            rows.append(Check(f"{where} batch {batch} sum", plan.latency_s(batch) * 1e3, total))
             if plan.pp > 1:
-                rows.append(Comparison(f"{where} batch {batch} slowest", plan.slowest_s(batch) * 1e3, slowest))
+                rows.append(Check(f"{where} batch {batch} slowest", plan.slowest_s(batch) * 1e3, slowest))
     return rows
 
 
-def compare_pipelines() -> list[Comparison]:
+def compare_pipelines() -> list[Check]:
     """Whole pipelines of BERT-2.6B and 6.7B at 1024 tokens (AlpaServe 7.2d), ms.
 
     Scaled to the latency on one device at batch 1; larger batches and pipelines are held back.
@@ -137,13 +137,13 @@ def compare_pipelines() -> list[Comparison]:
         calibration = calibrate(architecture, paper_device(), [single], **options).calibration
         batches = tuple(map(int, by_batch))
         plans, _ = make_plans(
-            Problem(architecture, paper_device(), batches, calibration, **options), [(pp, 1) for pp in known["pp"]]
+            Setting(architecture, paper_device(), batches, calibration, **options), [(pp, 1) for pp in known["pp"]]
         )
         for batch, latencies_ms in by_batch.items():
             for pp, latency_ms in zip(known["pp"], latencies_ms, strict=True):
                 if int(batch) in plans[pp, 1].stages:
                     modelled_ms = plans[pp, 1].latency_s(int(batch)) * 1e3
-                    rows.append(Comparison(f"{name} pp{pp} batch {batch}", modelled_ms, latency_ms))
+                    rows.append(Check(f"{name} pp{pp} batch {batch}", modelled_ms, latency_ms))
     return rows
 
 
@@ -181,11 +181,11 @@ def replay_published() -> list[ErrorSummary]:
 def _calibrated_plans(
     name: str, configurations: Sequence[tuple[int, int]], cut: str = "dynamic"
 ) -> dict[tuple[int, int], Plan]:
-    problem = Problem(load_architectures()[name], paper_device(), (1,), alone_calibration(name), cut)
-    return make_plans(problem, configurations)[0]
+    setting = Setting(load_architectures()[name], paper_device(), (1,), alone_calibration(name), cut)
+    return make_plans(setting, configurations)[0]
 
 
-def summary(rows: Sequence[Comparison]) -> tuple[float, float]:
+def summary(rows: Sequence[Check]) -> tuple[float, float]:
     """Mean and largest absolute error, as shares of the known numbers."""
     errors = np.abs([row.error for row in rows])
     return float(errors.mean()), float(errors.max())
@@ -254,7 +254,7 @@ def replay_lines() -> Iterator[str]:
     yield ""
 
 
-def _comparison_lines(title: str, compare: Callable[[], list[Comparison]]) -> Iterator[str]:
+def _comparison_lines(title: str, compare: Callable[[], list[Check]]) -> Iterator[str]:
     rows = compare()
     mean, largest = summary(rows)
     yield f"### {title}: mean error {100 * mean:.1f} %, largest {100 * largest:.1f} %"

@@ -16,7 +16,7 @@ from planner.parallelise.architectures import load_architectures
 from planner.parallelise.cut import equal_cut
 from planner.parallelise.hardware import Device
 from planner.parallelise.known import known_numbers, paper_device
-from planner.parallelise.plans import Problem
+from planner.parallelise.plans import Setting
 from planner.parallelise.sharding import COPIED, STRATEGIES, Strategy, evaluate_stage
 
 # memory_efficiency is not among them: only its product with the numbers of passes can be told from latencies.
@@ -93,10 +93,10 @@ def fit_constants(device: Device) -> dict[str, float]:
 def _stages_ms(
     name: str, device: Device, batch: int, sequence: int | None = None, pp: int = 1, tp: int = 1
 ) -> np.ndarray:
-    problem = Problem(load_architectures()[name], device, (batch,), cut="equal", sequence=sequence)
-    chain = problem.chain(batch, pp)
+    setting = Setting(load_architectures()[name], device, (batch,), cut="equal", sequence=sequence)
+    chain = setting.chain(batch, pp)
     starts = [*equal_cut(chain, pp), len(chain)]
-    hops = problem.hops_s(chain[0].token_bytes, pp, tp)
+    hops = setting.hops_s(chain[0].token_bytes, pp, tp)
     stages = []
     for start, end, hop in zip(starts, starts[1:], hops, strict=False):
         strategies = [_megatron(operator.kind, tp) for operator in chain[start:end]]

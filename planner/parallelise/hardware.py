@@ -129,7 +129,7 @@ class Device(BaseModel):
         return self.link_gb_per_s[size] * 1e9
 
 
-def device(description: Mapping[str, object], where: str = "The device") -> Device:
+def parse_device(description: Mapping[str, object], where: str = "The device") -> Device:
     """A checked Device; raises InputError naming `where`, the key and what is allowed."""
     try:
         return Device.model_validate(dict(description))
@@ -160,5 +160,5 @@ def _read(path: Path) -> dict[str, Device]:
     for name, description in document.items():
         if not isinstance(description, dict):
             raise InputError(f"{path.name}, device '{name}': the entry is no object of keys and values.")
-        found[name] = device({"name": name} | description, f"{path.name}, device '{name}'")
+        found[name] = parse_device({"name": name} | description, f"{path.name}, device '{name}'")
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from planner.parallelise.architectures import DTYPE_BYTES, Architecture, architecture
+from planner.parallelise.architectures import DTYPE_BYTES, Architecture, parse_architecture
 from simulator.errors import InputError
 
 DEFAULT_SEQUENCE = 2048
@@ -75,7 +75,7 @@ def architecture_from_hf_config(
         "dtype": dtype or _dtype(config, where),
         "source": f"config.json of {config.get('_name_or_path') or name}",
     }
-    return architecture(description, where)
+    return parse_architecture(description, where)
 
 
 def _first(config: Mapping[str, object], names: tuple[str, ...]) -> object:

@@ -89,7 +89,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Problem:
+class Setting:
     """What is to be planned.
 
     Attributes:
@@ -138,7 +138,7 @@ class Problem:
 
 
 def make_plans(
-    problem: Problem, configurations: Iterable[tuple[int, int]]
+    setting: Setting, configurations: Iterable[tuple[int, int]]
 ) -> tuple[dict[tuple[int, int], Plan], dict[tuple[int, int], str]]:
     """Plans of (pp, tp) configurations, and for those that have none the reason in words.
 
@@ -154,38 +154,38 @@ def make_plans(
             raise InputError(
                 f"(pp {pp}, tp {tp}) is asked for; pp from 1 to {MAX_STAGES} and tp to {MAX_TENSOR_DEGREE} are allowed."
             )
-        chain = problem.chain(1, pp)
+        chain = setting.chain(1, pp)
         if (tp, pp == 1) not in wholes:
             # The cut needs every operator's own latency; whether a stage fits is decided when it is cut.
             whole = shard_stage(
-                chain, problem.device, tp, weight_limit_gib=np.inf, memory_gib=np.inf, calibration=problem.calibration
+                chain, setting.device, tp, weight_limit_gib=np.inf, memory_gib=np.inf, calibration=setting.calibration
             )
             assert whole is not None, "without a limit every chain can be sharded"
             wholes[tp, pp == 1] = whole
-        starts, reason = _starts(problem, chain, wholes[tp, pp == 1], pp, tp)
-        sharded = _shard_stages(problem, chain, starts, tp, solved) if starts is not None else None
+        starts, reason = _starts(setting, chain, wholes[tp, pp == 1], pp, tp)
+        sharded = _shard_stages(setting, chain, starts, tp, solved) if starts is not None else None
         if starts is not None and sharded is None:
-            reason = f"a stage does not fit {problem.limit_gib:g} GiB of weights beside its activations"
+            reason = f"a stage does not fit {setting.limit_gib:g} GiB of weights beside its activations"
         if starts is None or sharded is None:
             left_out[pp, tp] = reason
         else:
-            plans[pp, tp] = _cost_plan(problem, starts, sharded, tp)
+            plans[pp, tp] = _cost_plan(setting, starts, sharded, tp)
     return plans, left_out
 
 
 def _starts(
-    problem: Problem, chain: tuple[Operator, ...], whole: ShardedStage, pp: int, tp: int
+    setting: Setting, chain: tuple[Operator, ...], whole: ShardedStage, pp: int, tp: int
 ) -> tuple[list[int] | None, str]:
-    layers = problem.architecture.layers
-    if pp > (layers if problem.cut == "equal" else len(chain)):
+    layers = setting.architecture.layers
+    if pp > (layers if setting.cut == "equal" else len(chain)):
         return None, f"its {layers} layers cannot be cut into {pp} stages"
-    if problem.cut == "equal":
+    if setting.cut == "equal":
         return equal_cut(chain, pp), ""
     seconds = np.add(whole.compute_s, whole.communication_s)
     weights = [op.weight_bytes_per_device(s.axis, tp) for op, s in zip(chain, whole.strategies, strict=True)]
-    hops = problem.hops_s(chain[0].token_bytes, pp, tp)
-    starts = cut_stages(seconds, pp, hops, np.array(weights), problem.limit_gib * GIB)
-    return starts, f"its weights do not fit {problem.limit_gib:g} GiB a device"
+    hops = setting.hops_s(chain[0].token_bytes, pp, tp)
+    starts = cut_stages(seconds, pp, hops, np.array(weights), setting.limit_gib * GIB)
+    return starts, f"its weights do not fit {setting.limit_gib:g} GiB a device"
 
 
 def _spans(starts: Sequence[int], end: int) -> list[tuple[int, int, str]]:
@@ -195,7 +195,7 @@ def _spans(starts: Sequence[int], end: int) -> list[tuple[int, int, str]]:
 
 
 def _shard_stages(
-    problem: Problem, chain: tuple[Operator, ...], starts: list[int], tp: int, solved: dict
+    setting: Setting, chain: tuple[Operator, ...], starts: list[int], tp: int, solved: dict
 ) -> list[ShardedStage] | None:
     sharded = []
     for start, end, entry in _spans(starts, len(chain)):
@@ -203,11 +203,11 @@ def _shard_stages(
         if key not in solved:
             solved[key] = shard_stage(
                 chain[start:end],
-                problem.device,
+                setting.device,
                 tp,
                 entry=entry,
-                weight_limit_gib=problem.limit_gib,
-                calibration=problem.calibration,
+                weight_limit_gib=setting.limit_gib,
+                calibration=setting.calibration,
             )
         if solved[key] is None:
             return None
@@ -215,15 +215,15 @@ def _shard_stages(
     return sharded
 
 
-def _cost_plan(problem: Problem, starts: list[int], sharded: list[ShardedStage], tp: int) -> Plan:
-    pp, device = len(starts), problem.device
+def _cost_plan(setting: Setting, starts: list[int], sharded: list[ShardedStage], tp: int) -> Plan:
+    pp, device = len(starts), setting.device
     stages, activation_gib = {}, {}
-    for batch in problem.batches:
-        chain = problem.chain(batch, pp)
-        hops = problem.hops_s(chain[0].token_bytes, pp, tp)
+    for batch in setting.batches:
+        chain = setting.chain(batch, pp)
+        hops = setting.hops_s(chain[0].token_bytes, pp, tp)
         costed = [
             evaluate_stage(
-                chain[start:end], chosen.strategies, device, tp, entry=entry, calibration=problem.calibration
+                chain[start:end], chosen.strategies, device, tp, entry=entry, calibration=setting.calibration
             )
             for (start, end, entry), chosen in zip(_spans(starts, len(chain)), sharded, strict=True)
         ]

@@ -9,7 +9,7 @@ from planner.parallelise.architectures import MAX_SEQUENCE, Architecture
 from planner.parallelise.cost import UNCALIBRATED, Calibration
 from planner.parallelise.hardware import Device
 from planner.parallelise.operators import Operator
-from planner.parallelise.plans import Plan, Problem, make_plans
+from planner.parallelise.plans import Plan, Setting, make_plans
 from planner.parallelise.sharding import COPIED, evaluate_stage
 from simulator import words
 from simulator.errors import InputError
@@ -76,9 +76,9 @@ def profile_model(
         raise InputError(
             f"sequence is {sequence}; a whole number of tokens from 1 to {words.count(MAX_SEQUENCE)} is allowed."
         )
-    problem = Problem(architecture, device, tuple(batches), calibration, cut, weight_memory_gib, sequence)
+    setting = Setting(architecture, device, tuple(batches), calibration, cut, weight_memory_gib, sequence)
     ways = [tp for tp in _powers(max_tp) if _divides_heads(architecture, tp)]
-    plans, left_out = make_plans(problem, [(pp, tp) for tp in ways for pp in _powers(max_pp)])
+    plans, left_out = make_plans(setting, [(pp, tp) for tp in ways for pp in _powers(max_pp)])
     for tp in set(_powers(max_tp)) - set(ways):
         reason = (
             f"{architecture.heads} heads ({architecture.kv_heads} of keys) cannot be shared equally by {tp} devices"
@@ -87,22 +87,22 @@ def profile_model(
     if not plans:
         raise InputError(
             f"Model '{architecture.name}' fits no configuration up to pp {max_pp}, tp {max_tp} on "
-            f"'{device.name}' with {problem.limit_gib:g} GiB of weights a device; larger limits are needed."
+            f"'{device.name}' with {setting.limit_gib:g} GiB of weights a device; larger limits are needed."
         )
-    alone_s = None if (1, 1) in plans else _alone_s(problem)
+    alone_s = None if (1, 1) in plans else _alone_s(setting)
     entries = {key: _entry(plan) for key, plan in plans.items()}
     profile = Profile(architecture.name, entries, device.name, alone_s)
-    return ModelledProfile(architecture, device, calibration, problem.chain(1, 2), plans, profile, left_out)
+    return ModelledProfile(architecture, device, calibration, setting.chain(1, 2), plans, profile, left_out)
 
 
 def _powers(limit: int) -> list[int]:
     return [2**exponent for exponent in range(limit.bit_length())]
 
 
-def _alone_s(problem: Problem) -> float:
-    chain = problem.chain(1, 1)
+def _alone_s(setting: Setting) -> float:
+    chain = setting.chain(1, 1)
     copied = [COPIED] * len(chain)
-    return evaluate_stage(chain, copied, problem.device, 1, calibration=problem.calibration).latency_s
+    return evaluate_stage(chain, copied, setting.device, 1, calibration=setting.calibration).latency_s
 
 
 def _entry(plan: Plan) -> ProfileEntry:

@@ -6,7 +6,7 @@ from planner.search.preparation import SEARCHING
 from planner.search.registry import ALGORITHMS, Algorithm, configure, find_algorithm
 from planner.search.result import Alternative, HeldOut, Progress, SearchResult, Step
 from planner.search.search import NoPlacement, search
-from planner.search.space import fits
+from planner.search.space import model_problem
 
 __all__ = [
     "ALGORITHMS",
@@ -22,7 +22,7 @@ __all__ = [
     "Step",
     "configure",
     "find_algorithm",
-    "fits",
+    "model_problem",
     "search",
     "upper_bound",
 ]

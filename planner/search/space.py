@@ -58,8 +58,10 @@ class Space:
         self.problem = problem
         known = {key for model in problem.models for key in model.profile.entries}
         self.shapes = sorted((s for s in known if s[0] * s[1] <= problem.cluster.devices), key=_size_then_depth)
-        if not any(fits(model, problem.cluster) is None for model in problem.models):
-            raise InputError(fits(problem.models[0], problem.cluster) if problem.models else "No models are given.")
+        if not any(model_problem(model, problem.cluster) is None for model in problem.models):
+            raise InputError(
+                model_problem(problem.models[0], problem.cluster) if problem.models else "No models are given."
+            )
         self.catalogue = _build_catalogue(problem, self.shapes)
         self.traffic = build_traffic(problem.workload)
         self.rules: Rules = build_rules(problem.serving)
@@ -78,7 +80,7 @@ class Space:
 
     def notes(self) -> tuple[str, ...]:
         """A sentence for each model that no group on this cluster can hold."""
-        reasons = (fits(model, self.problem.cluster) for model in self.problem.models)
+        reasons = (model_problem(model, self.problem.cluster) for model in self.problem.models)
         return tuple(reason for reason in reasons if reason is not None)
 
     def shape_index(self, pp: int, tp: int) -> int:
@@ -114,7 +116,7 @@ class Space:
         return layout
 
 
-def fits(model: Model, cluster: Cluster) -> str | None:
+def model_problem(model: Model, cluster: Cluster) -> str | None:
     """None if some parallel configuration of the model fits the cluster, else the sentence that says why not."""
     memory_gib = cluster.memory_gib + MEMORY_TOLERANCE_GIB
     possible = [e for e in model.profile.entries.values() if e.max_weight_gib <= memory_gib]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from planner.problem import Problem
-from planner.scenario.schema import TOKEN_DEADLINES, ModelSection, Scenario
+from planner.scenario.schema import TOKEN_DEADLINES, ModelSection, Scenario, WindowsSection
 from simulator import InputError, Model, words
 from simulator.schema import MAX_DEVICES
 
@@ -37,8 +37,7 @@ def with_rate_scale(scenario: Scenario, factor: float) -> Scenario:
     if w.trace is not None:
         return _with_arrivals(scenario, trace=_scaled(w.trace, "rate_scale", factor))
     if w.windows is not None:
-        windows = [_scaled(window, "total_rate_per_s", factor) for window in w.windows.windows]
-        return _with_arrivals(scenario, windows=w.windows.model_copy(update={"windows": windows}))
+        return _with_arrivals(scenario, windows=_each_scaled(w.windows, "total_rate_per_s", factor))
     name = next(n for n in ("gamma", "poisson", "markov_modulated", "deterministic") if getattr(w, n) is not None)
     return _with_arrivals(scenario, **{name: _scaled(getattr(w, name), "total_rate_per_s", factor)})
 
@@ -49,8 +48,7 @@ def with_cv_scale(scenario: Scenario, factor: float) -> Scenario:
     if w.gamma is not None:
         return _with_arrivals(scenario, gamma=_scaled(w.gamma, "cv", factor))
     if w.windows is not None:
-        windows = [_scaled(window, "cv", factor) for window in w.windows.windows]
-        return _with_arrivals(scenario, windows=w.windows.model_copy(update={"windows": windows}))
+        return _with_arrivals(scenario, windows=_each_scaled(w.windows, "cv", factor))
     if w.trace is not None:
         return _with_arrivals(scenario, trace=_scaled(w.trace, "cv_scale", factor))
     raise InputError("cv_scale changes gamma arrivals and resampled traces only; this workload has no CV to change.")
@@ -106,6 +104,10 @@ def vary(scenario: Scenario, axis: str, value: float) -> Scenario:
 
 def _scaled(section, key: str, factor: float):
     return section.model_copy(update={key: getattr(section, key) * factor})
+
+
+def _each_scaled(section: WindowsSection, key: str, factor: float) -> WindowsSection:
+    return section.model_copy(update={"windows": [_scaled(window, key, factor) for window in section.windows]})
 
 
 def _with_arrivals(scenario: Scenario, **sections) -> Scenario:

@@ -9,7 +9,7 @@ import numpy as np
 
 from simulator import words
 from simulator.errors import InputError
-from simulator.traces.detect import Layout, minute_label
+from simulator.traces.detect import FileLayout, minute_label
 from simulator.traces.files import TraceFile
 from simulator.traces.table import Kind, read_batches
 from simulator.traces.trace import Counts, TraceLimits
@@ -41,7 +41,7 @@ class CountPart:
     notices: list[str] = field(default_factory=list)
 
 
-def read_counts(file: TraceFile, layout: Layout, limits: TraceLimits) -> CountPart:
+def read_counts(file: TraceFile, layout: FileLayout, limits: TraceLimits) -> CountPart:
     """The table of one file: hash columns in any order, with or without Trigger, labels `1`, `1_minute`, `minute_1`.
 
     Rows of one function are added up. Raises InputError for a label given twice, a count that is no whole number
@@ -98,7 +98,7 @@ def join_counts(parts: list[CountPart], limits: TraceLimits) -> tuple[list[Key],
     return list(row_of), Counts(counts, MINUTE_S), first * MINUTE_S, notices
 
 
-def _minute_columns(file: TraceFile, layout: Layout) -> dict[str, int]:
+def _minute_columns(file: TraceFile, layout: FileLayout) -> dict[str, int]:
     minutes = {name: label for name in layout.header if (label := minute_label(name)) is not None}
     seen: dict[int, str] = {}
     for name in layout.header:

@@ -74,7 +74,7 @@ class UnknownFormatError(InputError):
 
 
 @dataclass(frozen=True)
-class Layout:
+class FileLayout:
     """How a file is laid out.
 
     Attributes:
@@ -100,7 +100,7 @@ class Layout:
         return self.columns
 
 
-def detect(file: TraceFile, wanted: str = "auto") -> Layout:
+def detect(file: TraceFile, wanted: str = "auto") -> FileLayout:
     """The layout of a file; raises InputError if it is no trace, or not in the wanted format.
 
     A wanted format only decides between formats that look alike (Mooncake, Qwen and RAGPulse).
@@ -112,7 +112,7 @@ def detect(file: TraceFile, wanted: str = "auto") -> Layout:
         return layout
     alike = {"mooncake", "qwen", "ragpulse"}
     if {wanted, layout.format} <= alike:
-        return Layout(wanted)
+        return FileLayout(wanted)
     raise InputError(f"{file.name} was to be read as {wanted}, but it looks like {layout.format}; give that or auto.")
 
 
@@ -122,7 +122,7 @@ def minute_label(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _detect(file: TraceFile) -> Layout:
+def _detect(file: TraceFile) -> FileLayout:
     head = file.head(HEAD_BYTES)
     if head.startswith(b"PAR1"):
         return _detect_parquet(file)
@@ -154,7 +154,7 @@ def readable_text(file: TraceFile) -> str:
     return text
 
 
-def _detect_parquet(file: TraceFile) -> Layout:
+def _detect_parquet(file: TraceFile) -> FileLayout:
     file.stream.seek(0)
     try:
         names = pq.ParquetFile(pa.PythonFile(file.stream, mode="r")).schema_arrow.names
@@ -164,7 +164,7 @@ def _detect_parquet(file: TraceFile) -> Layout:
     missing = [name for name in ("arrival_s", "model") if name not in names]
     if missing:
         raise UnknownFormatError(f"{file.name} is Parquet without a column named '{missing[0]}'.")
-    return Layout("native", is_parquet=True)
+    return FileLayout("native", is_parquet=True)
 
 
 def _refuse_binary(file: TraceFile, head: bytes) -> None:
@@ -196,7 +196,7 @@ def _decode(file: TraceFile, head: bytes) -> str:
         ) from None
 
 
-def _detect_json(file: TraceFile, first_line: str, body: str, is_whole: bool) -> Layout:
+def _detect_json(file: TraceFile, first_line: str, body: str, is_whole: bool) -> FileLayout:
     if first_line.startswith("["):
         raise UnknownFormatError(f"{file.name} is a JSON list, not JSON Lines.")
     try:
@@ -207,15 +207,15 @@ def _detect_json(file: TraceFile, first_line: str, body: str, is_whole: bool) ->
         keys = ", ".join(list(row)[:6]) or "none"
         raise UnknownFormatError(f"{file.name} is JSON but no request trace (keys of its first line: {keys}).")
     if isinstance(row.get("hash_ids"), dict):
-        return Layout("ragpulse")
+        return FileLayout("ragpulse")
     if "chat_id" in row:
-        return Layout("qwen")
+        return FileLayout("qwen")
     size = _block_size(body if is_whole else body[: body.rfind("\n")])
     if size is not None:
-        return Layout("qwen" if size == _QWEN_BLOCK else "mooncake")
+        return FileLayout("qwen" if size == _QWEN_BLOCK else "mooncake")
     if isinstance(row["timestamp"], str):
-        return Layout("ragpulse")
-    return Layout("mooncake", is_guess=True)
+        return FileLayout("ragpulse")
+    return FileLayout("mooncake", is_guess=True)
 
 
 def _block_size(lines: str) -> int | None:
@@ -244,14 +244,14 @@ def split_line(line: str, where: str) -> list[str]:
         raise InputError(f"{where} cannot be split into fields: {error}.") from None
 
 
-def _detect_table(file: TraceFile, first_line: str, blank_lines: int) -> Layout:
+def _detect_table(file: TraceFile, first_line: str, blank_lines: int) -> FileLayout:
     fields = [field.strip() for field in split_line(first_line, f"{file.name}, line {blank_lines + 1}")]
     names = [field.casefold() for field in fields]
     found = _table_format(file, names)
     if found:
-        return Layout(found, tuple(names), blank_lines + 1)
+        return FileLayout(found, tuple(names), blank_lines + 1)
     if _is_servegen(fields):
-        return Layout("servegen", SERVEGEN_COLUMNS, blank_lines)
+        return FileLayout("servegen", SERVEGEN_COLUMNS, blank_lines)
     if any(_is_number(field) for field in fields):
         raise UnknownFormatError(f"{file.name} has no header whose columns are known, such as arrival_s,model.")
     shown = ", ".join(fields[:6])[:120] + (", ..." if len(fields) > 6 else "")

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from simulator import words
 from simulator.errors import InputError
 from simulator.traces.clock import MAX_CLOCK, epoch_unit, in_seconds
-from simulator.traces.detect import Layout
+from simulator.traces.detect import FileLayout
 from simulator.traces.files import TraceFile
 from simulator.traces.parts import EventPart, short_names, single_source, unused_columns
 from simulator.traces.table import Kind, Labels, check_sources, read_columns
@@ -41,7 +41,7 @@ _PUBLISHED = {
 }  # fmt: skip
 
 
-def read_native(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
+def read_native(file: TraceFile, layout: FileLayout, limits: TraceLimits) -> EventPart:
     """`arrival_s,model[,slo_s][,input_tokens,output_tokens]` in any order; others are ignored with a notice."""
     if layout.is_parquet:
         return _read_parquet(file, limits)
@@ -58,7 +58,7 @@ def read_native(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPa
     return part
 
 
-def read_azure_llm(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
+def read_azure_llm(file: TraceFile, layout: FileLayout, limits: TraceLimits) -> EventPart:
     """Azure LLM inference: 2023 (100 ns, no zone), 2024 (UTC offset), and multimodal 2025."""
     part = _single_model(file, layout, "timestamp", Kind.INSTANT, "azure_llm", limits)
     if part.format == "azure_llm_2023" and part.arrival[0] >= _YEAR_2024_NS:
@@ -66,13 +66,13 @@ def read_azure_llm(file: TraceFile, layout: Layout, limits: TraceLimits) -> Even
     return part
 
 
-def read_vidur(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
+def read_vidur(file: TraceFile, layout: FileLayout, limits: TraceLimits) -> EventPart:
     """Vidur/Splitwise processed traces: seconds from 0."""
     return _single_model(file, layout, "arrived_at", Kind.CLOCK, "vidur", limits)
 
 
 def _single_model(
-    file: TraceFile, layout: Layout, time: str, kind: Kind, family: str, limits: TraceLimits
+    file: TraceFile, layout: FileLayout, time: str, kind: Kind, family: str, limits: TraceLimits
 ) -> EventPart:
     """A format with one model a file; a column `model`, which the published files do not have, names several."""
     columns = {time: kind} | ({"model": Kind.LABEL} if "model" in layout.header else {})
@@ -90,11 +90,11 @@ def _single_model(
     return part
 
 
-def _unused(layout: Layout, columns: Mapping[str, Kind], published: tuple[str, ...]) -> list[str]:
+def _unused(layout: FileLayout, columns: Mapping[str, Kind], published: tuple[str, ...]) -> list[str]:
     return unused_columns([name for name in layout.header if name not in columns and name not in published])
 
 
-def read_burstgpt(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
+def read_burstgpt(file: TraceFile, layout: FileLayout, limits: TraceLimits) -> EventPart:
     """BurstGPT, six or eight columns. Failed requests arrived all the same: they stay, and a notice counts them."""
     columns = {"timestamp": Kind.CLOCK, "model": Kind.LABEL, "response tokens": Kind.TOKENS}
     if "request tokens" in layout.header:
@@ -115,7 +115,7 @@ def read_burstgpt(file: TraceFile, layout: Layout, limits: TraceLimits) -> Event
     return part
 
 
-def read_gentd26(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
+def read_gentd26(file: TraceFile, layout: FileLayout, limits: TraceLimits) -> EventPart:
     """GenTD26: the model is the base checkpoint; rows without one are left out, failed ones are kept."""
     columns = {
         "gmt_create": Kind.INSTANT,
@@ -146,7 +146,7 @@ def read_gentd26(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventP
     return EventPart(layout.format, arrival, source.astype(np.int32), names, None, notices)
 
 
-def read_azure_functions_2021(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
+def read_azure_functions_2021(file: TraceFile, layout: FileLayout, limits: TraceLimits) -> EventPart:
     """Azure Functions 2021: arrival = end - duration; a function is (app, func)."""
     columns = {"app": Kind.LABEL, "func": Kind.LABEL, "end_timestamp": Kind.CLOCK, "duration": Kind.TIME}
     data, labels = read_columns(file, layout, columns, limits)

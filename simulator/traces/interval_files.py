@@ -7,13 +7,13 @@ import numpy as np
 from simulator.errors import InputError
 from simulator.traces.any_table import short_text
 from simulator.traces.clock import instant
-from simulator.traces.detect import Layout
+from simulator.traces.detect import FileLayout
 from simulator.traces.files import TraceFile
 from simulator.traces.intervals import IntervalPart, as_content, read_intervals
 from simulator.traces.trace import Trace, TraceLimits
 
 
-def guess_notice(file: TraceFile, layout: Layout) -> list[str]:
+def guess_notice(file: TraceFile, layout: FileLayout) -> list[str]:
     """How a file was read whose columns were not given."""
     if not layout.is_guess or layout.columns is None:
         return []
@@ -21,7 +21,7 @@ def guess_notice(file: TraceFile, layout: Layout) -> list[str]:
 
 
 def read_interval_files(
-    files: list[TraceFile], layouts: list[Layout], stems: list[str], limits: TraceLimits, digest: str
+    files: list[TraceFile], layouts: list[FileLayout], stems: list[str], limits: TraceLimits, digest: str
 ) -> Trace:
     """One trace of counts or rates.
 

@@ -11,7 +11,7 @@ import numpy as np
 from simulator import words
 from simulator.errors import InputError
 from simulator.traces.clock import MAX_CLOCK, in_seconds
-from simulator.traces.detect import JSON_KEYS, Layout
+from simulator.traces.detect import JSON_KEYS, FileLayout
 from simulator.traces.files import TraceFile
 from simulator.traces.parts import EventPart, single_source, unused_columns
 from simulator.traces.table import check_sources
@@ -20,7 +20,7 @@ from simulator.traces.trace import MAX_TOKENS, TraceLimits
 _UNITS = {"mooncake": "milliseconds", "qwen": "seconds", "ragpulse": "seconds"}
 
 
-def read_json_lines(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
+def read_json_lines(file: TraceFile, layout: FileLayout, limits: TraceLimits) -> EventPart:
     """The arrivals of a JSON Lines trace, and the models of a file whose lines have a key `model`; empty lines are
     skipped.
 

@@ -15,7 +15,7 @@ from simulator.traces.any_table import read_requests, recognise, resolve_columns
 from simulator.traces.azure_functions import join_counts, read_counts
 from simulator.traces.clock import instant
 from simulator.traces.columns import Columns
-from simulator.traces.detect import Layout, UnknownFormatError, detect
+from simulator.traces.detect import FileLayout, UnknownFormatError, detect
 from simulator.traces.files import TraceFile, TraceInput, as_inputs, open_files
 from simulator.traces.interval_files import guess_notice, read_interval_files
 from simulator.traces.json_lines import read_json_lines
@@ -87,31 +87,31 @@ def read_trace(
         return _join_events(files, layouts, parts, limits, digest)
 
 
-def _layout(file: TraceFile, format: str, columns: Columns | None, limits: TraceLimits) -> Layout:
+def _layout(file: TraceFile, format: str, columns: Columns | None, limits: TraceLimits) -> FileLayout:
     if columns is None and format != "table":
         try:
             return detect(file, format)
         except UnknownFormatError as error:
-            return Layout("table", columns=recognise(file, error, limits), is_guess=True)
+            return FileLayout("table", columns=recognise(file, error, limits), is_guess=True)
     if format not in ("auto", "table"):
         raise InputError(f"The trace format is '{format}', but columns are given; auto or table is allowed with them.")
     is_guess = columns is None or columns.time is None
-    return Layout("table", columns=resolve_columns(file, columns or Columns(), limits), is_guess=is_guess)
+    return FileLayout("table", columns=resolve_columns(file, columns or Columns(), limits), is_guess=is_guess)
 
 
-def _kind(layout: Layout) -> str:
+def _kind(layout: FileLayout) -> str:
     if layout.columns is not None and layout.columns.shape != "requests":
         return "numbers per interval"
     return _KIND_OF.get(layout.format, "requests")
 
 
-def _read_table(file: TraceFile, layout: Layout, limits: TraceLimits) -> EventPart:
+def _read_table(file: TraceFile, layout: FileLayout, limits: TraceLimits) -> EventPart:
     part = read_requests(file, layout.table_columns, limits)
     part.notices[:0] = guess_notice(file, layout)
     return part
 
 
-_EVENT_READERS: dict[str, Callable[[TraceFile, Layout, TraceLimits], EventPart]] = {
+_EVENT_READERS: dict[str, Callable[[TraceFile, FileLayout, TraceLimits], EventPart]] = {
     "native": events.read_native,
     "azure_functions_2021": events.read_azure_functions_2021,
     "azure_llm_2023": events.read_azure_llm,
@@ -126,7 +126,7 @@ _EVENT_READERS: dict[str, Callable[[TraceFile, Layout, TraceLimits], EventPart]]
 }
 
 
-def _read_counts(files: list[TraceFile], layouts: list[Layout], limits: TraceLimits, digest: str) -> Trace:
+def _read_counts(files: list[TraceFile], layouts: list[FileLayout], limits: TraceLimits, digest: str) -> Trace:
     parts = [read_counts(file, layout, limits) for file, layout in zip(files, layouts, strict=True)]
     keys, counts, clock_start_s, notices = join_counts(parts, limits)
     names = tuple(short_names(keys))
@@ -137,7 +137,7 @@ def _read_counts(files: list[TraceFile], layouts: list[Layout], limits: TraceLim
     return Trace(layouts[0].format, names, counts, tuple(notices), digest, clock_start_s=clock_start_s)
 
 
-def _read_rates(files: list[TraceFile], layouts: list[Layout], limits: TraceLimits, digest: str) -> Trace:
+def _read_rates(files: list[TraceFile], layouts: list[FileLayout], limits: TraceLimits, digest: str) -> Trace:
     parts = [read_rates(file, layout, limits) for file, layout in zip(files, layouts, strict=True)]
     zero_s = min(float(part.start_s[0]) for part in parts)
 
@@ -157,7 +157,7 @@ def _read_rates(files: list[TraceFile], layouts: list[Layout], limits: TraceLimi
 
 
 def _join_events(
-    files: list[TraceFile], layouts: list[Layout], parts: list[EventPart], limits: TraceLimits, digest: str
+    files: list[TraceFile], layouts: list[FileLayout], parts: list[EventPart], limits: TraceLimits, digest: str
 ) -> Trace:
     notices = [notice for part in parts for notice in part.notices] + _clock_notice(files, parts)
     starts_at = _to_common_clock(parts)

@@ -8,7 +8,7 @@ import numpy as np
 
 from simulator.errors import InputError
 from simulator.traces.clock import in_seconds
-from simulator.traces.detect import Layout
+from simulator.traces.detect import FileLayout
 from simulator.traces.files import TraceFile
 from simulator.traces.table import Kind, read_columns
 from simulator.traces.trace import TraceLimits
@@ -28,7 +28,7 @@ class RatePart:
     notices: list[str]
 
 
-def read_rates(file: TraceFile, layout: Layout, limits: TraceLimits) -> RatePart:
+def read_rates(file: TraceFile, layout: FileLayout, limits: TraceLimits) -> RatePart:
     """The windows of one client: start (s), rate (/s) and CV; family, shape and scale are not used.
 
     A window lasts until the next one starts, at most as long as the usual window. Raises InputError where two

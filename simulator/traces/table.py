@@ -16,7 +16,7 @@ import pyarrow.csv as pa_csv
 from simulator import words
 from simulator.errors import InputError
 from simulator.traces.clock import MAX_CLOCK
-from simulator.traces.detect import Layout, split_line
+from simulator.traces.detect import FileLayout, split_line
 from simulator.traces.files import TraceFile
 from simulator.traces.trace import MAX_TIME_S, MAX_TOKENS, TraceLimits
 
@@ -82,7 +82,7 @@ class Labels:
 
 
 def read_columns(
-    file: TraceFile, layout: Layout, columns: Mapping[str, Kind], limits: TraceLimits
+    file: TraceFile, layout: FileLayout, columns: Mapping[str, Kind], limits: TraceLimits
 ) -> tuple[dict[str, np.ndarray], dict[str, Labels]]:
     """The wanted columns of a CSV file: those of numbers as one array each, and those of text.
 
@@ -107,7 +107,7 @@ def read_columns(
 
 
 def read_batches(
-    file: TraceFile, layout: Layout, columns: Mapping[str, Kind], limits: TraceLimits
+    file: TraceFile, layout: FileLayout, columns: Mapping[str, Kind], limits: TraceLimits
 ) -> Iterator[tuple[dict[str, np.ndarray], dict[str, pa.DictionaryArray]]]:
     """The wanted columns piece by piece, checked: numbers as arrays, and LABEL columns as Arrow dictionaries."""
     _check_header(file, layout, columns)
@@ -148,14 +148,14 @@ class _BadValue(Exception):
     """The fast path met a value that is not allowed; the slow path says which."""
 
 
-def _check_header(file: TraceFile, layout: Layout, columns: Mapping[str, Kind]) -> None:
+def _check_header(file: TraceFile, layout: FileLayout, columns: Mapping[str, Kind]) -> None:
     for name in columns:
         if layout.header.count(name) > 1:
             raise InputError(f"{file.name} has {layout.header.count(name)} columns named '{name}'; one is allowed.")
 
 
 def _arrow_batches(
-    file: TraceFile, layout: Layout, columns: Mapping[str, Kind], position: Mapping[str, str]
+    file: TraceFile, layout: FileLayout, columns: Mapping[str, Kind], position: Mapping[str, str]
 ) -> Iterator[pa.RecordBatch]:
     reader = pa_csv.open_csv(
         pa.PythonFile(file.apart(), mode="r"),
@@ -212,7 +212,7 @@ def _nanoseconds(column: pa.Array) -> np.ndarray:
         raise _BadValue from error
 
 
-def _diagnose(file: TraceFile, layout: Layout, columns: Mapping[str, Kind], good_rows: int) -> None:
+def _diagnose(file: TraceFile, layout: FileLayout, columns: Mapping[str, Kind], good_rows: int) -> None:
     """Walks the file line by line, behind the rows known to be good, and raises InputError for the first bad value.
 
     Returns if it finds none.
