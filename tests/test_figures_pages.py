@@ -321,3 +321,15 @@ def test_a_run_without_groups_or_without_requests_is_drawn_too():
     case = compared()
     figures_of_a_run(case.models, Placement((), "nothing"), case.workload, LIGHT)
     figures_of_a_run(case.models, case.placements[1], case.workload.window(0.0, 1e-9), LIGHT)
+
+
+@given(rates=st.lists(st.floats(0.01, 900.0), min_size=2, max_size=40), width_s=st.sampled_from([0.5, 60.0, 3600.0]))
+def test_the_title_of_arrivals_says_the_mean_and_the_highest_bin_that_are_drawn(rates, width_s):
+    edges_s = width_s * np.arange(len(rates) + 1)
+    figure = trace.build_rate_figure(edges_s, np.array(rates))
+    (drawn,), mean = [t for t in figure.data if t.name == "rate"], figure.layout.shapes[0].y0
+    top = int(np.argmax(drawn.y))
+    assert figure.layout.title.text.startswith(f"{trace.words.rate(float(mean))} on average; the peak of ")
+    peak = f"is {trace.words.rate(float(drawn.y[top]))} at {trace.words.count(drawn.x[top])}"
+    assert peak in figure.layout.title.text and f"of {trace.words.span(width_s)} is" in figure.layout.title.text
+    assert np.isclose(mean, np.mean(drawn.y[:-1]))
