@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from planner.__main__ import COMMANDS, main
+from planner.__main__ import main
+from planner.commands.parser import COMMANDS
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
