@@ -68,10 +68,13 @@ def _draw_question(session: Session) -> tuple[float, list[PlacementSection]]:
         target = kept(session, st.number_input, "Deadlines to meet (%)", "target", 99.0, min_value=1.0, max_value=100.0,
                       step=0.5, format="%g", help="The share of requests that meet all their deadlines.")  # fmt: skip
     with middle:
-        algorithms = kept(session, st.multiselect, "Placed by", "token_algorithms", list(TITLES), options=list(TITLES),
+        # As the command: the searches of the scenario, or all where it has none.
+        mine = [s.search.algorithm for s in session.scenario.placements if s.search is not None]
+        first = [name for name in TITLES if name in mine] or list(TITLES)
+        algorithms = kept(session, st.multiselect, "Placed by", "token_algorithms", first, options=list(TITLES),
                           format_func=TITLES.get, help="Each finds engines for every number of devices.")  # fmt: skip
     with right:
-        limit_s = kept(session, st.number_input, "Seconds a search", "token_limit", 20.0, min_value=0.5,
+        limit_s = kept(session, st.number_input, "Seconds a search", "token_limit", 5.0, min_value=0.5,
                        max_value=600.0, step=1.0, format="%g", help="The best found by then counts.")  # fmt: skip
     if not algorithms:
         st.error("No algorithm is chosen; choose at least one under Placed by.")

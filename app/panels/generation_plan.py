@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -21,6 +21,7 @@ from app.panels.verdict import draw_remarks
 from app.state.answer import Answer, Answered, nothing_last
 from app.state.results import kept
 from planner.explain import PairedDifference
+from planner.generation.causes import missed_by_cause
 from planner.generation.evidence import NOT_MODELLED
 from planner.generation.figures import deadlines_kept
 from planner.generation.paired import half_width, paired_token_difference
@@ -28,8 +29,19 @@ from simulator import Workload
 from simulator.metrics import counted_rows
 
 MOST_ENGINE_ROWS = 200
+# After "40 % of them": what happened to them.
+_CAUSES = {
+    "preempted": "lost their cache to others and were computed again (preempted)",
+    "cache full": "waited because the KV cache was full",
+    "waiting for admission": "waited for admission: sequences or tokens of the iterations were taken (budget)",
+    "long prompt": "have prompts that are too long for the deadline even alone",
+    "prompts in the batch": "were held up by prompts in their batch",
+    "large batch": "decoded in batches too large for the deadline, or gave way to other models",
+    "longer than the cache": "are longer than the whole cache",
+    "no engine": "found no engine of their model",
+}
 # A row of a table, so that no row is hidden behind a scroll bar.
-_ROW_PX = 35
+_ROW_PX = 33
 
 
 def draw_verdict(answer: Answer) -> None:
@@ -121,6 +133,24 @@ def _dearer(mine: float, other: float | None) -> str:
     if other is None:
         return ""
     return "same" if round(mine - other, 2) == 0 else f"$ {words.signed(mine - other, 2)}"
+
+
+def draw_causes(entry: Answered, answer: Answer) -> None:
+    """What the requests that miss a deadline spent their time on."""
+    if not answer.is_current:
+        return
+    key = ("causes", entry.outcome_key, answer.inputs.warmup_s)
+    sentence = causes_in_words(kept(key, lambda: missed_by_cause(entry.outcome, answer.inputs)))
+    st.markdown(f"**Why are they late?** {plain_text(sentence)}")
+
+
+def causes_in_words(causes: Mapping[str, int]) -> str:
+    """The causes with their shares of all misses, the weightiest first."""
+    missed = sum(causes.values())
+    if not missed:
+        return "None is: every request meets all its deadlines."
+    parts = [f"{words.share(count / missed)} {_CAUSES[name]}" for name, count in causes.items()]
+    return f"Of {words.plural(missed, 'request')} that miss a deadline, {words.join(parts)}."
 
 
 def draw_deadlines(answer: Answer) -> None:

@@ -45,6 +45,7 @@ def draw_generation(session, answer) -> None:
     generation_plan.draw_verdict(answer)
     entry = choose_placement(session, answer)
     generation_plan.draw_tiles(entry, answer)
+    generation_plan.draw_causes(entry, answer)
     left, right = st.columns([2, 3], gap="large")
     with left:
         generation_plan.draw_deadlines(answer)
