@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from planner.__main__ import main
+from planner.commands.export import write_files
+from simulator import InputError
 
 SCENARIO = """\
 version: 1
@@ -82,3 +84,10 @@ def test_what_is_wrong_is_said_in_one_sentence(scenario, tmp_path, capsys):
     where = str(tmp_path / "file" / "inside.yaml")
     assert "cannot be written" in failing(capsys, scenario, *hand, "--to", "ray", "--out", where)
     assert sorted(os.listdir(tmp_path)) == ["file", "scenario.yaml"]
+
+
+def test_where_one_of_several_files_cannot_appear_none_does(tmp_path):
+    (tmp_path / "b.txt").mkdir()
+    with pytest.raises(InputError, match=r"b\.txt' is a folder"):
+        write_files({"a.txt": "a", "b.txt": "b", "c.txt": "c"}, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["b.txt"]

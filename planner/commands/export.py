@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from planner.commands.interrupt import INTERRUPTED, Interrupt
-from planner.commands.options import whole_file
+from planner.commands.options import check_output, whole_file
 from planner.commands.report import ProgressLine, print_notices, say
 from planner.compare import place
 from planner.export import TARGETS, export_placement
@@ -88,10 +88,12 @@ def write_files(files: dict[str, str], out: str | Path) -> list[Path]:
     out_path = Path(out)
     into = len(files) > 1 or _is_folder(out)
     paths = [out_path / name if into else out_path for name in files]
+    for path in paths if into else ():
+        _make_folder(path.parent)
+        # Before any takes its name: what cannot be replaced would leave the files before it there alone.
+        check_output("--out", str(path))
     with ExitStack() as written:
         for path, text in zip(paths, files.values(), strict=True):
-            if into:
-                _make_folder(path.parent)
             unfinished = written.enter_context(whole_file("--out", path))
             unfinished.write_text(text, encoding="utf-8")
             if path.suffix == ".sh":
