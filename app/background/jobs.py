@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 import time
 from collections import Counter, OrderedDict, deque
@@ -31,12 +32,14 @@ log = logging.getLogger(__name__)
 class Lane(Enum):
     """Whom a job waits behind: nothing quick waits behind a search. The value: how many of a visitor's run at a time.
 
-    Searches run one after the other, so that ten visitors share the machine evenly.
+    Searches run one after the other, so that ten visitors share the machine evenly. Advice begins at once and lets all
+    else go before.
     """
 
     INPUTS = "inputs", 1
     QUICK = "quick", 2
     SEARCH = "search", 1
+    ADVICE = "advice", 1
 
 
 class Job:
@@ -47,6 +50,7 @@ class Job:
         lane: whom it waits behind.
         done, total, what: how many pieces are done, of how many (0 = not known), and what is being done in words.
         best: the best so far in words, empty before there is any; progress: of a search, None before it reports.
+        partial: what is known by now, of work that gets better in place; None before anything is.
         result: the result once there is one; problem: the sentence if it could not be done.
         is_done, is_stopped: whether it has ended, and whether it was asked to.
         askers: who wait for it; it ends when the tabs of all of them are closed. None: somebody does in any case.
@@ -56,6 +60,7 @@ class Job:
         self.key, self.name, self.lane = key, name, lane
         self.done, self.total, self.what, self.best = 0, 0, "waiting for a turn", ""
         self.progress: Progress | None = None
+        self.partial: Any = None
         self.result: Any = None
         self.problem: str | None = None
         self.is_stopped = False
@@ -163,9 +168,11 @@ class Presence:
 class Workers:
     """A bounded pool in which visitors take turns."""
 
-    def __init__(self, threads: int = THREADS, per_visitor: int = 1) -> None:
+    def __init__(self, threads: int = THREADS, per_visitor: int = 1, is_patient: bool = False) -> None:
         self._threads, self._per_visitor = threads, per_visitor
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="search")
+        self._executor = ThreadPoolExecutor(
+            threads, thread_name_prefix="search", initializer=_give_way if is_patient else None
+        )
         self._lock = threading.Lock()
         self._waiting: OrderedDict[str, deque[Job]] = OrderedDict()
         self._running: Counter[str] = Counter()
@@ -199,6 +206,12 @@ class Workers:
                 self._running[visitor] -= 1
                 self._running += Counter()
             self._start_next()
+
+
+def _give_way() -> None:
+    """Let pages go before the work of this thread, and of the threads that it starts."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 class Jobs:
@@ -260,4 +273,4 @@ class Jobs:
 @st.cache_resource(show_spinner=False)
 def shared_workers(lane: Lane) -> Workers:
     """The pool of this server for one lane."""
-    return Workers(per_visitor=lane.value[1])
+    return Workers(per_visitor=lane.value[1], is_patient=lane is Lane.ADVICE)

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.background.jobs import Job
+from app.background.jobs import Job, Lane
 from app.look.style import guarded, plain_text
 
 POLL_S = 0.25
@@ -46,12 +46,12 @@ def slot_of(session: Any, area: str) -> JobSlot:
     return slot
 
 
-def start_job(session: Any, area: str, key: str, work: Callable[[Job], Any]) -> JobSlot:
+def start_job(session: Any, area: str, key: str, work: Callable[[Job], Any], lane: Lane = Lane.SEARCH) -> JobSlot:
     """Put new work on a slot; what was worked on there is stopped, its last result stays until there is a new one."""
     slot = slot_of(session, area)
     if slot.job is not None:
         slot.job.stop()
-    slot.job = Job(key, work)
+    slot.job = Job(key, work, lane=lane)
     session.jobs.submit(slot.job)
     slot.job.wait(PATIENCE_S)
     slot.refresh()

@@ -35,7 +35,7 @@ def kinds(generates: bool = False) -> dict[str, str]:
     if generates:
         return generation.DESCRIPTIONS | by_hand
     described = {name: algorithm.description for name, algorithm in ALGORITHMS.items()}
-    first = {name: described.pop(name) for name in ("uniform", "selective_replication", "dedicated")}
+    first = {name: described.pop(name) for name in ("alpaserve", "uniform", "selective_replication", "dedicated")}
     return first | by_hand | described
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
-from app.panels import facts, generation_facts, generation_plan, pictures, progress, tables, verdict
+from app.panels import facts, generation_facts, generation_plan, pictures, progress, recommend, tables, verdict
 from app.panels.choose import choose_placement
 from app.panels.reasons import draw_reasons
 from app.state.results import answer_of
@@ -17,7 +17,6 @@ from app.state.session import current_session
 @guarded
 def draw_answer(session, answer) -> None:
     """Everything about the placement one looks at."""
-    verdict.draw_verdict(answer)
     entry = choose_placement(session, answer)
     verdict.draw_tiles(entry, answer)
     reason = st.container()
@@ -60,6 +59,9 @@ def draw_generation(session, answer) -> None:
 session = current_session()
 answer = answer_of(session)
 progress.draw_progress(session, answer)
+if answer.shown and not answer.generates:
+    guarded(verdict.draw_verdict)(answer)
+    guarded(recommend.draw_recommendation)(session, answer)
 if answer.shown:
     (draw_generation if answer.generates else draw_answer)(session, answer)
 else:

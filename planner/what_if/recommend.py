@@ -295,4 +295,4 @@ class _Adviser:
         return not self.finder.stopped
 
     def _on_point(self, done: int, total: int, what: str) -> bool:
-        return self._tell(what)
+        return self._tell(what if done or not total else f"{words.plural(total, 'placement')} on other devices")

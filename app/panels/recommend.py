@@ -1,0 +1,167 @@
+"""Recommend a plan: one button from traffic, models and deadlines to the whole answer, which gets better in place."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+
+import streamlit as st
+
+from app.background.jobs import Job, Lane
+from app.background.slots import POLL_S, draw_stop, slot_of, start_job
+from app.controls.placement_edits import added_section
+from app.controls.views import kept
+from app.look import words
+from app.look.style import guarded, plain_text
+from app.panels.capacity import MOST_REQUESTS, use_plan
+from app.state.answer import Answer
+from app.state.results import shared_cache
+from app.state.session import Session
+from planner.compare import placement_section
+from planner.search import Progress
+from planner.what_if.recommend import FOUND, Recommendation, recommend
+from planner.what_if.recommend_words import sentences
+
+AREA = "recommend"
+_CSS = """
+<style>
+  .advice {{ display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; margin: 0; padding: 0;
+             font-size: 15px; line-height: 1.45; max-width: 110ch; }}
+  .advice dt {{ font-weight: 600; }}
+  .advice dd {{ margin: 0; }}
+  .advice .unknown {{ opacity: 0.65; }}
+  @media (max-width: 1100px) {{ .advice {{ grid-template-columns: 1fr; }} .advice dd {{ margin-bottom: 6px; }} }}
+</style>
+<dl class="advice">{rows}</dl>
+"""
+
+
+def draw_recommendation(session: Session, answer: Answer) -> None:
+    """The question with its button, and the plan as far as it is known."""
+    if answer.built is None:
+        return
+    slot = slot_of(session, AREA)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        # The same target as on the page Capacity.
+        percent = kept(session, st.number_input, "Deadlines to meet (%)", session.views.capacity.target, 99.0,
+                       min_value=1.0, max_value=100.0, step=0.5, format="%g", width=220,
+                       help="The target SLO attainment, of all requests.")  # fmt: skip
+        target = percent / 100
+        # Results of earlier settings may stay on the page; a plan is for what is asked now.
+        is_current = answer.scenario == session.scenario and not answer.is_earlier
+        key, too_much = recommendation_key(answer, target), _too_much(answer)
+        if slot.job is not None and slot.is_working and is_current and slot.job.key != key:
+            # Nobody asks that any more.
+            slot.job.stop()
+        is_asked = slot.job is not None and slot.is_working and slot.job.key == key
+        pressed = st.button("Recommend a plan", type="primary", key="recommend.go",
+                            disabled=is_asked or not is_current or too_much is not None,
+                            help="Finds the placement, the number of devices and what a lost node costs.")  # fmt: skip
+    if pressed:
+        slot = start_job(session, AREA, key, work_of(session, answer, target, key), Lane.ADVICE)
+    if too_much is not None:
+        st.caption(too_much)
+    if slot.is_working:
+        left, right = st.columns([5, 1])
+        with right:
+            draw_stop(slot.job, key="recommend.stop")
+        with left:
+            _watch(slot.job)
+        return
+    if slot.job is not None and slot.job.problem:
+        st.error(plain_text(slot.job.problem))
+    if slot.result is None:
+        return
+    if slot.last.key != key:
+        st.warning("The scenario or the target has changed since; press the button for a plan of what is asked now.")
+    st.html(advice_html(slot.result))
+    _draw_use(session, slot.result)
+
+
+def recommendation_key(answer: Answer, target: float) -> str:
+    """Of all that a recommendation follows from."""
+    cluster = answer.inputs.problem.cluster
+    price = answer.scenario.cluster.usd_per_device_hour
+    parts = ["recommend", answer.inputs_key, cluster.devices_per_node, price, target]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def advice_html(plan: Recommendation) -> str:
+    """The sentences of a plan; what is not known is said more quietly."""
+    rows = "".join(
+        f"<dt>{html.escape(part.topic)}</dt><dd{'' if part.is_known else ' class=unknown'}>"
+        f"{html.escape(part.text or 'not known yet')}</dd>"
+        for part in sentences(plan)
+    )
+    return _CSS.format(rows=rows)
+
+
+def work_of(session: Session, answer: Answer, target: float, key: str):
+    """The work of a job: the recommendation of this answer's scenario; other visitors get it from the cache."""
+    scenario, own, cache = answer.scenario, session.uploads.own_profiles(answer.scenario), shared_cache()
+
+    def work(job: Job) -> Recommendation:
+        found = cache.peek(key)
+        if found is not None:
+            return found
+
+        def on_step(now: Recommendation, doing: str, progress: Progress | None) -> bool:
+            job.partial, job.progress, job.what = now, progress, doing
+            return job.goes_on()
+
+        plan = recommend(
+            scenario, target, on_step, read=session.uploads.read_trace, profiles=own.profiles if own else {}
+        )  # fmt: skip
+        if plan.complete:
+            cache.put(key, plan)
+        return plan
+
+    return work
+
+
+def _too_much(answer: Answer) -> str | None:
+    requests = len(answer.inputs.problem.workload)
+    if requests <= MOST_REQUESTS:
+        return None
+    return (
+        f"The traffic has {words.count(requests)} requests; up to {words.count(MOST_REQUESTS)} are allowed for a "
+        "recommended plan. Choose a shorter part under Traffic."
+    )
+
+
+@st.fragment(run_every=POLL_S)
+@guarded
+def _watch(job: Job) -> None:
+    if job.is_done:
+        st.rerun()
+    progress, said = job.progress, ["stopping" if job.is_stopped else job.what]
+    if progress is not None and progress.best_score is not None:
+        said.append(f"best so far {words.share(progress.best_score)} of deadlines")
+    doing = html.escape(words.shorten(", ".join(said), 120))
+    st.html(f'<div class="quiet" role="status">Working on the plan: {doing}</div>')
+    if job.partial is not None:
+        st.html(advice_html(job.partial))
+
+
+def _draw_use(session: Session, plan: Recommendation) -> None:
+    found, on_these = plan.plan, plan.outcomes.get(FOUND)
+    with st.container(horizontal=True):
+        if found is not None and found.devices is not None and found.outcome is not None:
+            st.button(f"Use the plan with {words.plural(found.devices, 'device')}", key="recommend.use",
+                      icon=":material/check:", on_click=use_plan, args=(session, found),
+                      help="Puts this placement into the comparison, and gives the cluster as many devices where it "
+                      "has fewer.")  # fmt: skip
+        if on_these is not None:
+            st.button(f"Compare the one on {words.plural(plan.devices, 'device')}", key="recommend.compare",
+                      icon=":material/add:", on_click=_compare, args=(session, plan),
+                      help="Puts the placement that was found for this cluster into the comparison.")  # fmt: skip
+        st.download_button("Plan (JSON)", lambda: json.dumps(plan.to_json(), indent=1), "plan.json",
+                           "application/json", key="recommend.json", on_click="ignore", type="tertiary",
+                           icon=":material/download:", help="All of it, as `recommend --json` prints it.")  # fmt: skip
+
+
+def _compare(session: Session, plan: Recommendation) -> None:
+    section = placement_section(plan.outcomes[FOUND].placement).model_copy(update={"name": "AlpaServe, recommended"})
+    if session.edit(AREA, lambda scenario: added_section(scenario, section)):
+        session.edition += 1
