@@ -45,6 +45,17 @@ class PairedDifference:
 
 
 @dataclass(frozen=True)
+class ModelDifference:
+    """One model in two runs of the same requests: how many it has, its attainment 0..1 in each, and the difference."""
+
+    name: str
+    requests: int
+    first: float
+    second: float
+    gap: PairedDifference
+
+
+@dataclass(frozen=True)
 class Reasons:
     """Facts about the requests that only the better of two runs met.
 
@@ -95,7 +106,33 @@ def paired_difference(first: SimulationResult, second: SimulationResult, warmup_
     """
     pair_outcomes(first, second, warmup_s)
     rows = counted_rows(first.workload, warmup_s)
-    gains = second.in_slo[rows].astype(np.float64) - first.in_slo[rows]
+    return _difference(second.in_slo[rows].astype(np.float64) - first.in_slo[rows])
+
+
+def model_differences(
+    first: SimulationResult, second: SimulationResult, warmup_s: float = 0.0
+) -> tuple[ModelDifference, ...]:
+    """The paired difference model by model, the largest gain of the second run first; models without requests left out.
+
+    Raises InputError unless both ran the same requests.
+    """
+    pair_outcomes(first, second, warmup_s)
+    rows = counted_rows(first.workload, warmup_s)
+    model = first.workload.model[rows]
+    before, after = (result.in_slo[rows].astype(np.float64) for result in (first, second))
+    order = np.argsort(model, kind="stable")
+    bounds = np.searchsorted(model[order], np.arange(len(first.models) + 1))
+    found = []
+    for m, served in enumerate(first.models):
+        mine = order[bounds[m] : bounds[m + 1]]
+        if mine.size:
+            met = float(before[mine].mean()), float(after[mine].mean())
+            found.append(ModelDifference(served.name, mine.size, *met, _difference(after[mine] - before[mine])))
+    return tuple(sorted(found, key=lambda row: -row.gap.difference))
+
+
+def _difference(gains: np.ndarray) -> PairedDifference:
+    """Of requests in order of arrival; gains: float64 (n,), -1 lost, 1 gained."""
     if not gains.size:
         return PairedDifference(math.nan, math.nan)
     return PairedDifference(float(gains.mean()), batch_means_half_width(gains))

@@ -28,6 +28,8 @@ class Timeline:
         in_flight: float64 (G, B), mean number of requests accepted and not yet through the last stage.
         stage_utilization: float64 (sum of stages, B), share of the bin in which the stage computed.
         first_stage: int64 (G + 1,), where each group's stages begin.
+        lane: int64 (G,), the number of the group within the placement that held at its time. Without a schedule it is
+            that of the group; with one the groups of its placements share as many lanes as one placement has groups.
     """
 
     edges_s: np.ndarray
@@ -40,6 +42,12 @@ class Timeline:
     in_flight: np.ndarray
     stage_utilization: np.ndarray
     first_stage: np.ndarray
+    lane: np.ndarray
+
+    @property
+    def missed(self) -> np.ndarray:
+        """int64 (B,): requests that arrived in the bin and did not meet their deadline."""
+        return self.arrivals - self.in_time
 
     @property
     def slo_attainment(self) -> np.ndarray:
@@ -51,6 +59,12 @@ class Timeline:
         """float64 (G, B): mean over the stages of each group."""
         sums = np.add.reduceat(self.stage_utilization, self.first_stage[:-1], axis=0)
         return sums / np.diff(self.first_stage)[:, None]
+
+    def by_lane(self, values: np.ndarray) -> np.ndarray:
+        """(lanes, B): the largest of the groups that share a lane; values: (G, B) and not negative."""
+        lanes = np.zeros((int(self.lane.max(initial=-1)) + 1, values.shape[1]), dtype=values.dtype)
+        np.maximum.at(lanes, self.lane, values)
+        return lanes
 
 
 def build_timeline(
@@ -99,6 +113,7 @@ def build_timeline(
         in_flight=_in_flight(result, counted, bins, start_s, width_s),
         stage_utilization=loads.stage_utilization,
         first_stage=loads.first_stage,
+        lane=np.array([placed.index for placed in result.groups], dtype=np.int64),
     )
 
 

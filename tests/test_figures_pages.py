@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.figures import capacity, cluster, compare, gantt, over_time, placement, plan, profile, search, trace
-from app.look.theme import DARK, LIGHT
+from app.look import words
+from app.look.theme import DARK, LIGHT, placement_style
 from planner.compare import MeasuredPlacement
+from planner.explain import ModelDifference, PairedDifference, model_differences
 from planner.parallelise.architectures import load_architectures
 from planner.parallelise.hardware import load_hardware
 from planner.parallelise.profile_model import profile_model
@@ -34,7 +36,6 @@ from simulator import (
     stage_spans,
 )
 from simulator.arrivals import gamma_arrivals
-from simulator.moment import moment
 from simulator.pairs import PairedOutcomes, pair_outcomes
 from simulator.timeline import run_span_s
 from simulator.traces.bursts import Burst
@@ -42,19 +43,58 @@ from tests.cases import random_case
 from tests.figure_cases import compared, named, traces_of
 
 
-def test_the_dumbbells_are_sorted_by_gain_and_show_both_attainments():
+def differences_of(first, second):
+    return model_differences(first, second), (first.name, second.name)
+
+
+def test_a_bar_a_model_says_who_is_better_and_how_surely():
     case = compared()
-    figure = compare.build_differences_figure(case.figures[0], case.figures[1])
-    before, after = (traces_of(figure)[k].x for k in (1, 2))
-    assert np.all(np.diff(after - before) <= 1e-9)
-    by_name = dict(case.figures[1].models)
-    assert after == pytest.approx([100 * by_name[name].slo_attainment for name in figure.layout.yaxis.ticktext])
+    differences, names = differences_of(*case.results[:2])
+    figure = compare.build_differences_figure(differences, names)
+    (bars,) = traces_of(figure, "bar")
+    drawn = [row for row in differences if row.gap.difference]
+    assert bars.x == pytest.approx([100 * row.gap.difference for row in drawn]) and np.all(np.diff(bars.x) <= 0)
+    before, after = (dict(figures.models) for figures in case.figures[:2])
+    for row, colour, told in zip(drawn, bars.marker.color, bars.customdata, strict=True):
+        assert row.gap.difference == pytest.approx(after[row.name].slo_attainment - before[row.name].slo_attainment)
+        style = placement_style(int(row.gap.difference > 0), LIGHT)
+        assert colour == (style.colour if row.gap.is_clear else style.tint)
+        assert ("uncertainty" in told[1] or "too few" in told[1]) == (not row.gap.is_clear)
 
 
-def test_only_the_largest_differences_are_drawn():
-    case = compared(models=40, rate_per_s=30.0, duration_s=30.0)
-    figure = compare.build_differences_figure(case.figures[0], case.figures[1])
-    assert len(figure.layout.yaxis.ticktext) == compare.MOST_MODELS
+@settings(deadline=None, max_examples=25)
+@given(
+    st.lists(st.integers(-5, 5), min_size=1, max_size=90),
+    st.sampled_from((0.0, 0.02, math.nan)),
+)
+def test_gains_and_losses_are_both_drawn_however_many_models(points, half_width):
+    rows = [ModelDifference(f"m{i}", 100, 0.5, 0.5 + p / 100, PairedDifference(p / 100, half_width))
+            for i, p in enumerate(sorted(points, reverse=True))]  # fmt: skip
+    gains, losses = compare.extremes(rows)
+    wins, loses = sum(p > 0 for p in points), sum(p < 0 for p in points)
+    assert [row.name for row in gains] == [row.name for row in rows[: len(gains)]]
+    assert [row.name for row in losses] == [row.name for row in rows[len(rows) - len(losses) :]]
+    assert len(gains) + len(losses) == min(wins + loses, compare.MOST_MODELS)
+    assert len(gains) >= min(wins, compare.MOST_MODELS // 2) and len(losses) >= min(loses, compare.MOST_MODELS // 2)
+    clear = [p for p in points if abs(p / 100) > half_width]
+    text = compare.describe_differences(rows, ("A", "B"))
+    if clear:
+        gain, lose = sum(p > 0 for p in clear), sum(p < 0 for p in clear)
+        assert text.startswith(f"{gain} of {words.plural(len(points), 'model')} clearly gain")
+        assert f" with B, {lose} lose" in text
+    else:
+        assert text.startswith("No model clearly differs between B and A")
+    assert (f"of {len(points) - len(clear)} this run cannot tell" in text) == (len(clear) < len(points))
+    figure = compare.build_differences_figure(rows, ("A", "B"))
+    left_out = len(points) - len(gains) - len(losses)
+    assert any(f"{left_out} model" in (a.text or "") for a in figure.layout.annotations) == bool(left_out)
+
+
+def test_models_that_do_not_differ_have_an_interval_around_nothing():
+    result = compared().results[0]
+    rows = model_differences(result, result)
+    assert {row.gap.difference for row in rows} == {0.0} and not any(row.gap.is_clear for row in rows)
+    assert sum(row.requests for row in rows) == len(result.workload)
 
 
 def test_the_paired_bar_holds_all_four_counts():
@@ -62,24 +102,6 @@ def test_the_paired_bar_holds_all_four_counts():
     assert [trace.x[0] for trace in figure.data] == [50, 3, 40, 7]
     assert [trace.marker.color for trace in figure.data][1:] == [LIGHT.hues[0], LIGHT.hues[1], LIGHT.missed]
     assert compare.describe_paired(PairedOutcomes(50, 3, 40, 7), ("A", "B")).startswith("50 deadlines")
-
-
-def test_the_picture_of_a_moment_has_a_cell_a_stage_and_all_who_wait():
-    case = compared()
-    result = case.results[1]
-    at_s = next(
-        float(begin_s)
-        for begin_s in result.start_s[result.ran]
-        if any(g.waiting for g in moment(result, begin_s).groups)
-    )
-    now = moment(result, at_s, case.spans[1])
-    figure = compare.build_moment_figure(result, now)
-    assert named(figure, "stages").y.size == 8
-    assert named(figure, "waiting").x.sum() == sum(len(group.waiting) for group in now.groups) > 0
-    busy = sum(colour == LIGHT.hues[0] for colour in named(figure, "stages").marker.color)
-    assert busy == sum(group.busy for group in now.groups)
-    assert f"{busy} of 8 stages" in compare.describe_moment(result, now)
-    assert "stage 1 computes" in compare.describe_group_moment(result, now.groups[0])
 
 
 def test_the_gantt_chart_has_a_bar_for_every_execution_in_the_window():
@@ -288,15 +310,14 @@ def figures_of_a_run(models, placed, workload, theme):
     figures, spans = measure(result), stage_spans(result)
     start_s, end_s = run_span_s(result)
     timelines = [build_timeline(result, 20, start_s, end_s + 1e-3)]
-    now = moment(result, (start_s + end_s) / 2, spans)
     first = placed.epochs[0][1] if isinstance(placed, Schedule) else placed
     fits = Cluster(max(placed.devices, 1), 1000.0, 2)
     sources = [(model.name, float(n)) for model, n in zip(models, workload.requests_per_model(), strict=True)]
     return [
         plan.build_attainment_figure([figures], theme), plan.build_latency_figure([result], theme),
         plan.build_missers_figure(figures, theme), cluster.build_cluster_figure(first, models, fits, theme),
-        over_time.build_over_time_figure([result.name], timelines, theme, over_time.ROWS),
-        compare.build_differences_figure(figures, figures, theme), compare.build_moment_figure(result, now, theme),
+        over_time.build_over_time_figure([result.name], timelines, theme, over_time.KINDS),
+        compare.build_differences_figure(model_differences(result, result), ("a", "b"), theme),
         compare.build_paired_figure(pair_outcomes(result, result), ("a", "b"), theme),
         gantt.build_gantt_figure(result, spans, start_s, end_s + 1, theme),
         placement.build_change_figure(first, first, models, theme),

@@ -17,7 +17,8 @@ from app.figures.plan import (
 )
 from app.look import words
 from app.look.theme import DARK, DASHES, LIGHT, SYMBOLS, THEMES, mix, model_colours, placement_style, plotly_template
-from simulator import Cluster, Group, Placement
+from simulator import Cluster, Group, Placement, Serving, build_timeline, simulate
+from tests.cases import random_case
 from tests.figure_cases import compared, named, traces_of
 
 
@@ -140,58 +141,88 @@ def test_models_beyond_the_first_twenty_become_one_bar():
     assert sum(trace.x.sum() for trace in figure.data) == figures.total.requests - figures.total.served
 
 
-def test_the_rows_over_time_share_one_axis_and_show_the_timeline():
+def row_heights(trace, base):
+    """The heights of the columns of one row of an area over time, in units of the row."""
+    inside = (trace.y >= base) & (trace.y <= base + 1)
+    outline = trace.y[np.flatnonzero(inside)][1:-2] - base
+    return outline[::2]
+
+
+def test_every_placement_is_a_row_of_arrivals_and_missed_deadlines_on_one_scale():
     case = compared()
-    figure = build_over_time_figure(case.names, case.timelines, rows=over_time.ROWS)
-    arrivals = named(figure, "arrivals")
-    width_s = np.diff(case.timelines[0].edges_s)
-    assert (arrivals.y[:-1] * width_s).sum() == pytest.approx(len(case.workload))
-    axes = {getattr(figure.layout, f"xaxis{i}").matches for i in range(1, 8) if i != 8 and f"xaxis{i}" in figure.layout}
-    assert len(axes - {None}) == 1
-    queues = [trace for trace in traces_of(figure, "heatmap") if trace.meta == "queue"]
-    assert np.array_equal(queues[0].z, case.timelines[0].max_queue)
-    assert np.array_equal(queues[0].customdata, case.timelines[0].mean_queue)
+    figure = build_over_time_figure(case.names, case.timelines, rows=("missed",))
+    ticks = [at for at, text in zip(figure.layout.yaxis.tickvals, figure.layout.yaxis.ticktext, strict=True)
+             if text == "0"]  # fmt: skip
+    highest = max((t.arrivals / np.diff(t.edges_s)).max() for t in case.timelines)
+    assert len(ticks) == len(case.names) and words.rate(highest) in figure.layout.yaxis.ticktext
+    for base, timeline in zip(ticks, case.timelines, strict=True):
+        seconds = np.diff(timeline.edges_s)
+        for name, counts in (("arrivals", timeline.arrivals), ("missed", timeline.missed)):
+            assert row_heights(named(figure, name), base) * highest * seconds == pytest.approx(counts)
 
 
-def test_few_groups_are_lines_and_many_a_heatmap():
+@pytest.mark.parametrize(("kind", "unit"), [("queue", 1), ("busy", 100)])
+def test_groups_are_lines_on_one_ramp_whatever_their_number(kind, unit):
     case = compared()
-    figure = build_over_time_figure(case.names, case.timelines, rows=("queue",))
-    assert len(traces_of(figure, "heatmap")) == 1
-    assert len([trace for trace in figure.data if trace.meta == "queue" and trace.type == "scatter"]) == 3
-    all_maps = traces_of(build_over_time_figure(case.names, case.timelines, rows=("queue",), heatmaps=True), "heatmap")
-    assert len(all_maps) == 3 and len({trace.zmax for trace in all_maps}) == 1
+    figure = build_over_time_figure(case.names, case.timelines, rows=(kind,))
+    maps = traces_of(figure, "heatmap")
+    assert len(maps) == len(case.names) and len({m.coloraxis for m in maps}) == 1
+    for drawn, timeline in zip(maps, case.timelines, strict=True):
+        values = timeline.max_queue if kind == "queue" else timeline.utilization
+        assert drawn.z == pytest.approx(unit * values, abs=0.51)
+        assert drawn.y.max() - drawn.y.min() == pytest.approx(1) and drawn.y[0] > drawn.y[-1]
 
 
-def test_attainment_over_time_is_weighted_by_requests():
-    timeline = compared().timelines[1]
-    edges_s, percent = over_time._coarse_attainment(timeline)
-    width = -(-timeline.arrivals.size // over_time.MOST_SHARES)
-    assert percent.size <= over_time.MOST_SHARES and edges_s.size == percent.size + 1
-    assert percent[0] == pytest.approx(100 * timeline.in_time[:width].sum() / timeline.arrivals[:width].sum())
-
-
-def test_the_sentence_over_time_names_the_longest_queue():
+def test_all_rows_are_on_one_pair_of_axes_and_one_column_a_bin_tells_of_all():
     case = compared()
-    longest = int(case.timelines[0].max_queue.max())
-    assert f"its longest queue, {longest}, is at group" in describe_over_time(case.names[:1], case.timelines[:1])
+    figure = build_over_time_figure(case.names, case.timelines, rows=over_time.KINDS)
+    assert {(trace.xaxis or "x", trace.yaxis or "y") for trace in figure.data} == {("x", "y")}
+    columns = named(figure, "columns")
+    edges_s = case.timelines[0].edges_s
+    assert np.allclose(columns.x - columns.width / 2, edges_s[:-1])
+    assert columns.hovertemplate.count("●") == 3 * len(case.names)
+    missed, arrivals = columns.customdata[:, 1], columns.customdata[:, 2]
+    assert np.array_equal(missed, case.timelines[0].missed) and np.array_equal(arrivals, case.timelines[0].arrivals)
+    assert all(trace.hoverinfo == "skip" for trace in figure.data if trace is not columns)
 
 
-@pytest.mark.parametrize("heatmaps", [True, False])
-def test_the_peak_in_the_title_is_the_highest_that_is_drawn(heatmaps):
+def test_groups_of_a_schedule_share_the_lines_of_their_placements():
+    models, placement, workload = random_case(7, 2)
+    result = simulate(models, placement, workload, Serving())
+    timeline = build_timeline(result, 20)
+    lanes = timeline.by_lane(timeline.max_queue)
+    assert len(placement.epochs) == 2
+    assert lanes.shape[0] == max(len(epoch.groups) for _, epoch in placement.epochs) < len(result.groups)
+    for lane in range(lanes.shape[0]):
+        mine = [g for g, placed in enumerate(result.groups) if placed.index == lane]
+        assert np.array_equal(lanes[lane], timeline.max_queue[mine].max(axis=0))
+
+
+def test_the_sentence_over_time_names_the_longest_queue_and_when_most_is_missed():
     case = compared()
-    for name, timeline in zip(case.names, case.timelines, strict=True):
-        figure = build_over_time_figure([name], [timeline], rows=("queue",), heatmaps=heatmaps)
-        drawn = max(float(np.max(t.z if t.type == "heatmap" else t.y)) for t in figure.data)
-        assert drawn == timeline.max_queue.max()
-        assert f"reaches {int(drawn)} at" in figure.layout.title.text.replace("<br>", " ")
+    timeline = case.timelines[0]
+    longest, rate = int(timeline.max_queue.max()), timeline.missed / np.diff(timeline.edges_s)
+    text = describe_over_time(case.names[:1], case.timelines[:1])
+    assert f"its longest queue, {longest}, is at group" in text
+    assert (
+        f"misses {words.count(timeline.missed.sum())}, most at {words.count(timeline.edges_s[rate.argmax()])}" in text
+    )
+    assert words.rate(rate.max()) in text
 
 
-def test_the_worst_moment_that_is_told_is_the_lowest_that_is_drawn():
+@pytest.mark.parametrize("kind", over_time.KINDS)
+def test_the_title_is_about_the_peak_of_what_is_drawn(kind):
     case = compared()
-    for name, timeline in zip(case.names, case.timelines, strict=True):
-        figure = build_over_time_figure([name], [timeline], rows=("attainment",))
-        lowest = np.nanmin(named(figure, name).y) / 100
-        assert f"with {words.share(lowest)} met" in describe_over_time([name], [timeline])
+    figure = build_over_time_figure(case.names, case.timelines, rows=(kind,))
+    if kind == "queue":
+        worst = max(case.timelines, key=lambda t: t.max_queue.max())
+        said = words.count(max(trace.z.max() for trace in traces_of(figure, "heatmap")))
+        name = case.names[case.timelines.index(worst)]
+    else:
+        rates = [(t.missed if kind == "missed" else t.arrivals) / np.diff(t.edges_s) for t in case.timelines]
+        worst = int(np.argmax([rate.max() for rate in rates]))
+        said, name = words.rate(rates[worst].max()), case.names[worst] if kind == "missed" else "Arrivals"
+    assert name in figure.layout.title.text and said in figure.layout.title.text
 
 
 def test_every_device_is_filled_with_the_weights_of_its_models():

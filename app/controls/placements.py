@@ -10,6 +10,7 @@ from app.controls.fields import bound, draw_complaint
 from app.controls.placement_edits import (
     BY_HAND,
     added,
+    added_section,
     group_sizes,
     groups_text,
     is_uniform,
@@ -78,6 +79,9 @@ def _draw_settings(session: Session, answer: Answer, index: int, section: Placem
 def _draw_details(session: Session, index: int, section: PlacementSection, area: str) -> None:
     bound(session, area, st.text_input, "Name", f"placement.{index}.name", section.name,
           lambda scenario, name: with_name(scenario, index, name), max_chars=MAX_NAME)  # fmt: skip
+    st.button("Copy", key=f"placement.{index}.copy", icon=":material/content_copy:",
+              disabled=len(session.scenario.placements) >= MAX_PLACEMENTS, on_click=_copy, args=(session, index),
+              help="Puts the same placement into the basket once more, to change one of the two.")  # fmt: skip
     if section.search is not None and session.scenario.generates:
         st.caption(DESCRIPTIONS.get(section.search.algorithm, ""))
         _draw_time_limit(session, index, section, area)
@@ -145,3 +149,7 @@ def _add(session: Session, answer: Answer, kind: str) -> None:
 
 def _take_out(session: Session, index: int) -> None:
     session.edit("placements", lambda scenario: removed(scenario, index))
+
+
+def _copy(session: Session, index: int) -> None:
+    session.edit("placements", lambda scenario: added_section(scenario, scenario.placements[index]))

@@ -1,85 +1,119 @@
-"""Figures that set placements side by side: who gains, paired outcomes, one moment of all groups."""
+"""Figures that set two placements against each other: which models gain and lose, and paired outcomes."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from app.figures.drawing import empty_figure, escape, hover_name, name_rows, new_figure, show_legend
 from app.look import words
-from app.look.theme import LIGHT, Theme, mix, model_colours, placement_style
-from simulator import Figures, SimulationResult
-from simulator.moment import GroupMoment, Moment
+from app.look.theme import LIGHT, Theme, mix, placement_style
+from planner.explain import ModelDifference
 from simulator.pairs import PairedOutcomes
 
 MOST_MODELS = 30
-MOST_GROUPS = 32
-_CELL_PX = 22
+_ROW_PX = 20
 
 
 def build_differences_figure(
-    first: Figures, second: Figures, theme: Theme = LIGHT, hues: tuple[int, int] = (0, 1)
+    differences: Sequence[ModelDifference], names: tuple[str, str], theme: Theme = LIGHT, hues: tuple[int, int] = (0, 1)
 ) -> go.Figure:
-    """Deadlines met by every model with both placements, sorted by the gain of the second; the largest differences.
+    """By how many points each model does better with the second placement (right) or the first (left), sorted.
 
-    hues: numbers of both placements' hues.
+    A bar has the hue of the placement that is better for the model, lightly where the difference is within its 95 %
+    interval. A line between gains and losses says how many models are not drawn, because they do not differ or are
+    beyond the largest MOST_MODELS.
+
+    Args:
+        differences: of planner.explain.model_differences, the largest gain first. names, hues: of first and second.
     """
-    shown = largest_differences(first, second)
-    if not shown:
+    if not differences:
         return empty_figure(theme, "No model has a request, so there is nothing to compare.")
-    before, after = (100 * np.array([row[k] for row in shown]) for k in (1, 2))
-    y = np.arange(len(shown))
-    figure = new_figure(theme, describe_differences(first, second), 60 + 20 * max(len(shown), 3), "differences")
-    gaps = np.full(len(shown), np.nan)
-    figure.add_scatter(
-        x=np.column_stack((before, after, gaps)).ravel(), y=np.column_stack((y, y, gaps)).ravel(), mode="lines",
-        line={"color": theme.grid, "width": 3}, hoverinfo="skip", showlegend=False, name="difference",
+    gains, losses = extremes(differences)
+    left_out = len(differences) - len(gains) - len(losses)
+    rows = [*gains, *([None] if left_out else []), *losses]
+    figure = new_figure(theme, describe_gains(differences, names), 62 + _ROW_PX * max(len(rows), 4), "differences")
+    drawn = [(place, row) for place, row in enumerate(rows) if row is not None]
+    points = np.array([100 * row.gap.difference for _, row in drawn])
+    widths = np.array([100 * row.gap.half_width for _, row in drawn])
+    styles = [placement_style(hues[int(row.gap.difference > 0)], theme) for _, row in drawn]
+    figure.add_bar(
+        x=points, y=np.array([place for place, _ in drawn]), orientation="h", width=0.7, name="difference",
+        marker={"color": [style.colour if row.gap.is_clear else style.tint
+                          for style, (_, row) in zip(styles, drawn, strict=True)]},
+        error_x={"type": "data", "array": np.nan_to_num(widths), "color": theme.muted, "thickness": 1, "width": 2},
+        customdata=[[hover_name(row.name), *_told(row)] for _, row in drawn],
+        hovertemplate="%{customdata[0]}: %{customdata[1]}<br>%{customdata[2]}<extra></extra>",
+        selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
-    names = np.array([hover_name(row[0]) for row in shown], dtype=object)
-    changes = np.array([words.points_difference(row[2], row[1]) for row in shown], dtype=object)
-    for figures, x, hue in ((first, before, hues[0]), (second, after, hues[1])):
-        style = placement_style(hue, theme)
-        figure.add_scatter(
-            x=x, y=y, mode="markers", marker={"color": style.colour, "symbol": style.symbol, "size": 9},
-            name=escape(words.shorten(figures.name, 24)), customdata=np.column_stack((names, changes)),
-            hovertemplate=f"%{{customdata[0]}}: %{{x:.1f}} % with {hover_name(figures.name)}"
-            "<br>%{customdata[1]}<extra></extra>",
+    name_rows(figure, ["" if row is None else row.name for row in rows])
+    if left_out:
+        figure.add_annotation(x=0, y=len(gains), showarrow=False, bgcolor=theme.background,
+                              text=f"{words.plural(left_out, 'model')} with less or no difference")  # fmt: skip
+    low, high = (1.08 * float(np.max(side * points + np.nan_to_num(widths), initial=0)) for side in (-1, 1))
+    span = max(low + high, 0.1)
+    figure.add_vline(x=0, line={"color": theme.muted, "width": 1})
+    for side, name, hue, shift in (("left", names[0], hues[0], 16), ("right", names[1], hues[1], 0)):
+        figure.add_annotation(
+            x=0.0 if side == "left" else 1.0, xref="paper", xanchor=side, y=1, yref="paper", yanchor="bottom",
+            text=f"better with {escape(words.shorten(name, 40))}", font_color=placement_style(hue, theme).colour,
+            yshift=shift, showarrow=False,
         )  # fmt: skip
-    show_legend(figure)
-    figure.update_xaxes(title_text="deadlines met (%)", range=[min(before.min(), after.min()) - 3, 103])
-    name_rows(figure, [row[0] for row in shown], showgrid=True)
-    return figure
-
-
-def largest_differences(first: Figures, second: Figures) -> list[tuple[str, float, float]]:
-    """The rows that are drawn: a model's name and its attainment (0..1) with both, the largest gain on top."""
-    rows = _differences(first, second)
-    largest = sorted(rows, key=lambda row: -abs(row[2] - row[1]))[:MOST_MODELS]
-    return sorted(largest, key=lambda row: row[1] - row[2])
-
-
-def describe_differences(first: Figures, second: Figures) -> str:
-    """The alt text: how many models gain and lose, and the largest gain and loss."""
-    rows = _differences(first, second)
-    gains = [row for row in rows if row[2] > row[1]]
-    losses = [row for row in rows if row[2] < row[1]]
-    sentence = (
-        f"With {words.shorten(second.name, 22)} instead of {words.shorten(first.name, 22)} "
-        f"{words.plural(len(gains), 'model')} {'gains' if len(gains) == 1 else 'gain'} and "
-        f"{words.count(len(losses))} {'loses' if len(losses) == 1 else 'lose'}"
+    figure.update_xaxes(
+        title_text="difference in deadlines met (points; line: 95 % interval)",
+        range=[-low - 0.04 * span, high + 0.04 * span],
     )
-    if gains:
-        sentence += (
-            f"; most gains {words.shorten(gains[0][0], 22)}, {words.points_difference(gains[0][2], gains[0][1])}"
-        )
-    if losses:
-        sentence += f"; most loses {words.shorten(losses[-1][0], 22)}, "
-        sentence += words.points_difference(losses[-1][2], losses[-1][1])
+    return figure.update_layout(margin_t=figure.layout.margin.t + 34, height=figure.layout.height + 34)
+
+
+def extremes(differences: Sequence[ModelDifference]) -> tuple[list[ModelDifference], list[ModelDifference]]:
+    """The gains and the losses that are drawn, at most MOST_MODELS, the largest of both.
+
+    Either side has room for half of them, and for more where the other needs less.
+    """
+    gains = [row for row in differences if row.gap.difference > 0]
+    losses = [row for row in differences if row.gap.difference < 0]
+    half = MOST_MODELS // 2
+    lose = min(len(losses), max(half, MOST_MODELS - len(gains)))
+    return gains[: MOST_MODELS - lose], losses[len(losses) - lose :]
+
+
+def describe_gains(differences: Sequence[ModelDifference], names: tuple[str, str]) -> str:
+    """How many models clearly gain and lose with the second placement instead of the first."""
+    gains = sum(row.gap.difference > 0 and row.gap.is_clear for row in differences)
+    losses = sum(row.gap.difference < 0 and row.gap.is_clear for row in differences)
+    second = words.shorten(names[1], 30)
+    if not gains and not losses:
+        return f"No model clearly differs between {second} and {words.shorten(names[0], 30)}"
+    gain, lose = "gains" if gains == 1 else "gain", "loses" if losses == 1 else "lose"
+    total = words.plural(len(differences), "model")
+    return f"{words.count(gains)} of {total} clearly {gain} with {second}, {words.count(losses)} {lose}"
+
+
+def describe_differences(differences: Sequence[ModelDifference], names: tuple[str, str]) -> str:
+    """The alt text: how many gain and lose, the largest gain and loss, and how many this run cannot tell apart."""
+    sentence = describe_gains(differences, names)
+    for what, row in (("most gains", differences[:1]), ("most loses", differences[-1:])):
+        if row and (row[0].gap.difference > 0) == (what == "most gains") and row[0].gap.difference:
+            sentence += (
+                f"; {what} {words.shorten(row[0].name, 30)}, {words.points_difference(row[0].gap.difference, 0)}"
+            )
+    unclear = sum(not row.gap.is_clear for row in differences)
+    if unclear:
+        sentence += f"; of {words.count(unclear)} this run cannot tell"
     return sentence
+
+
+def _told(row: ModelDifference) -> tuple[str, str]:
+    """The difference and both attainments in words, for the hover."""
+    width = words.half_width(row.gap.half_width) or "too few requests to tell"
+    sure = "" if row.gap.is_clear or not words.half_width(row.gap.half_width) else ", within its uncertainty"
+    return (
+        f"{words.points_difference(row.gap.difference, 0)} ({width}){sure}",
+        f"{words.share(row.first)} → {words.share(row.second)} of {words.plural(row.requests, 'request')}",
+    )
 
 
 def build_paired_figure(
@@ -116,129 +150,3 @@ def describe_paired(paired: PairedOutcomes, names: tuple[str, str]) -> str:
         f"{words.shorten(names[0], 30)}, {words.count(paired.only_second)} only by {words.shorten(names[1], 30)}, "
         f"{words.count(paired.neither)} by none"
     )
-
-
-def build_moment_figure(result: SimulationResult, now: Moment, theme: Theme = LIGHT, hue: int = 0) -> go.Figure:
-    """All groups at one moment: on the left what each stage computes, on the right who waits, by model.
-
-    Those between stages are hatched.
-    At most MOST_GROUPS groups are drawn, those with the most to do. hue: the number of the placement's hue.
-    """
-    groups = sorted(now.groups, key=lambda g: -(len(g.queue) + g.busy))[:MOST_GROUPS]
-    groups.sort(key=lambda g: g.index)
-    if not groups:
-        return empty_figure(theme, "No group is in use at this moment.")
-    figure = make_subplots(1, 2, shared_yaxes=True, column_widths=[0.55, 0.45], horizontal_spacing=0.03)
-    new_figure(theme, _moment_title(result, now), 60 + _CELL_PX * len(groups), "moment", figure)
-    _draw_stages(figure, result, groups, theme, hue)
-    _draw_waiting(figure, result, groups, theme)
-    name_rows(figure, [words.numbered("group", g.index) for g in groups])
-    if len(groups) < len(now.groups):
-        figure.update_yaxes(title_text=f"the {len(groups)} busiest of {len(now.groups)} groups", row=1, col=1)
-    deepest = max(len(g.stages) for g in groups)
-    figure.update_xaxes(title_text="stage", range=[0.4, deepest + 0.6], dtick=-(-deepest // 16), tick0=1, row=1, col=1)
-    longest = max(len(g.queue) for g in groups)
-    figure.update_xaxes(
-        title_text="requests waiting (hatched: between stages)"
-        if any(g.between_stages for g in groups)
-        else "requests waiting",
-        range=[0, max(1.05 * longest, 1)],
-        tick0=0,
-        dtick=max(-(-longest // 6), 1),
-        row=1,
-        col=2,
-    )
-    figure.update_layout(barmode="overlay")
-    return figure
-
-
-def describe_moment(result: SimulationResult, now: Moment) -> str:
-    """The alt text: busy stages, waiting requests, the longest queue and whom it waits for."""
-    title = _moment_title(result, now)
-    longest = max(now.groups, key=lambda g: len(g.queue), default=None)
-    if longest is None or not longest.queue:
-        return title
-    return f"{title}; most at {words.numbered('group', longest.index)}: {_by_model(result, longest.queue)}"
-
-
-def describe_group_moment(result: SimulationResult, group: GroupMoment) -> str:
-    """One sentence on one group at a moment: what each stage computes, and who waits."""
-    parts = [
-        f"{words.numbered('stage', k)} computes {_by_model(result, requests)}"
-        for k, requests in enumerate(group.stages)
-        if requests
-    ]
-    does = words.join(parts) if parts else "no stage computes"
-    hues = (("before stage 1", group.waiting), ("between stages", group.between_stages))
-    waits = [f"waiting {where}: {_by_model(result, requests)}" for where, requests in hues if requests]
-    name = words.numbered("group", group.index).capitalize()
-    return f"{name}: {does}; {'; '.join(waits) or 'nobody waits'}."
-
-
-def _moment_title(result: SimulationResult, now: Moment) -> str:
-    stages = sum(len(g.stages) for g in now.groups)
-    waiting = sum(len(g.queue) for g in now.groups)
-    return (
-        f"At {words.clock(now.at_s)} {words.count(sum(g.busy for g in now.groups))} of "
-        f"{words.plural(stages, 'stage')} of {words.shorten(result.name, 30)} compute, "
-        f"{words.plural(waiting, 'request')} {'waits' if waiting == 1 else 'wait'}"
-    )
-
-
-def _differences(first: Figures, second: Figures) -> list[tuple[str, float, float]]:
-    """Name and both attainments of models with requests, the largest gain of the second first."""
-    pairs = zip(first.models, second.models, strict=True)
-    rows = [(name, a.slo_attainment, b.slo_attainment) for (name, a), (_, b) in pairs if a.requests and b.requests]
-    return sorted(rows, key=lambda row: row[1] - row[2])
-
-
-def _by_model(result: SimulationResult, requests: Sequence[int], most: int = 3) -> str:
-    counted = Counter(result.workload.model[list(requests)].tolist()).most_common()
-    names = [words.shorten(result.models[m].name, 24) for m, _ in counted[:most]]
-    parts = [name if n == 1 else f"{words.count(n)} × {name}" for name, (_, n) in zip(names, counted, strict=False)]
-    rest = sum(n for _, n in counted[most:])
-    return words.join(parts + ([f"{words.count(rest)} of other models"] if rest else []))
-
-
-def _draw_stages(figure, result, groups, theme, hue) -> None:
-    x = np.array([k + 1 for g in groups for k in range(len(g.stages))])
-    y = np.array([row for row, g in enumerate(groups) for _ in g.stages])
-    busy = [requests for g in groups for requests in g.stages]
-    style = placement_style(hue, theme)
-    stages = [words.numbered("stage", k) for g in groups for k in range(len(g.stages))]
-    texts = [
-        f"{stage}: computes {_by_model(result, r)}" if r else f"{stage}: idle"
-        for stage, r in zip(stages, busy, strict=True)
-    ]
-    figure.add_bar(
-        x=np.full(x.size, 0.9), y=y, base=x - 0.45, orientation="h", width=0.7, name="stages",
-        marker={"color": [style.colour if r else theme.background for r in busy],
-                "line": {"color": mix(theme.grid, theme.text, 0.15), "width": 1}},
-        hovertext=np.array([escape(text) for text in texts]),
-        hovertemplate="%{y}, %{hovertext}<extra></extra>", row=1, col=1,
-    )  # fmt: skip
-
-
-def _draw_waiting(figure, result, groups, theme) -> None:
-    requests = result.workload.requests_per_model()
-    rank = np.argsort(np.argsort(-requests, kind="stable"))
-    colours = model_colours(len(result.models), theme)
-    x, y, base, colour, text, pattern = [], [], [], [], [], []
-    for row, g in enumerate(groups):
-        low = 0
-        for requests, where, shape in ((g.waiting, "before stage 1", ""), (g.between_stages, "between stages", "/")):
-            counted = Counter(result.workload.model[list(requests)].tolist())
-            for m in sorted(counted, key=lambda m: rank[m]):
-                x.append(counted[m])
-                y.append(row)
-                base.append(low)
-                colour.append(colours[rank[m]])
-                pattern.append(shape)
-                text.append(f"{hover_name(result.models[m].name)}, {where}")
-                low += counted[m]
-    figure.add_bar(
-        x=np.array(x), y=np.array(y), base=np.array(base), orientation="h", width=0.7, name="waiting",
-        marker={"color": np.array(colour), "line": {"color": theme.background, "width": 1},
-                "pattern": {"shape": pattern, "fgcolor": theme.background, "solidity": 0.3}},
-        hovertext=np.array(text), hovertemplate="%{x} waiting for %{hovertext}<extra></extra>", row=1, col=2,
-    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Figures over one shared time axis: arrivals, deadlines met, queues and utilisation of every group."""
+"""Small multiples over one time axis: one row a placement, for missed deadlines, queues or busy groups."""
 
 from __future__ import annotations
 
@@ -7,257 +7,227 @@ from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
-from app.figures.drawing import MOST_LABELLED, colour_bar, escape, hover_name, label_ends, line_of, new_figure
+from app.figures.drawing import colour_bar, escape, new_figure
 from app.look import words
-from app.look.theme import AXIS_SIZE, LIGHT, Theme, colour_scale, placement_style, see_through, tints
+from app.look.theme import AXIS_SIZE, LIGHT, Theme, colour_scale, placement_style
 from simulator import Timeline
 
-MOST_LINES = 6
-MOST_SHARES = 80
-ROWS = ("arrivals", "attainment", "rejected", "queue", "utilization")
-_HEIGHT = {"arrivals": 110, "attainment": 130, "rejected": 110, "queue": 130, "utilization": 130}
-_GAP = 34
-_AXIS = {"queue": "requests<br>waiting", "utilization": "busy (%)"}
-_UNIT = {"queue": "waiting", "utilization": "% busy"}
+KINDS = ("missed", "queue", "busy")
+# Of a row, and of the gap above it in which its name stands; the page aligns what stands beside the rows by them.
+ROW_PX, GAP_PX = 54, 30
+# Of the axis beneath the rows.
+AXIS_PX = 44
+_STEP = 1 + GAP_PX / ROW_PX
+_SCALES = {"queue": "requests<br>waiting", "busy": "busy (%)"}
+_NAME_CHARACTERS = 40
+# How dark the column of a moment is that was clicked.
+_PICKED = 0.22
 
 
 class _Row(NamedTuple):
-    """One row of queues or utilisation.
+    """One row: what it shows of which placement, and where it stands; rows are one unit of the y axis high."""
 
-    number and axis: of the subplot, from 1, and its axes' suffix. highest: where the ramp ends, the same for all
-    heatmaps, so that colours can be compared.
-    """
-
-    number: int
-    axis: str
     kind: str
     name: str
     timeline: Timeline
     hue: int
-    as_lines: bool
-    highest: float
+    base: float
 
 
 def build_over_time_figure(
     names: Sequence[str],
     timelines: Sequence[Timeline],
     theme: Theme = LIGHT,
-    rows: Sequence[str] = ("arrivals", "attainment", "queue"),
+    rows: Sequence[str] = ("missed", "queue"),
     hues: Sequence[int] | None = None,
     title: str | None = None,
-    heatmaps: bool = False,
 ) -> go.Figure:
-    """Everything over one time axis, so that one zoom moves all.
+    """Every placement in rows of one height, one scale and one encoding, over one time axis.
+
+    "missed": arrivals a second, and those of them that missed their deadline. "queue", "busy": a line a group, the
+    most that waited in each bin or how busy its stages were; groups of a schedule's placements share lines
+    (Timeline.lane). All rows are drawn on one pair of axes, so that one cursor, with the numbers of every placement,
+    and one zoom go through all of them.
 
     Args:
-        names, timelines: of the placements to draw, all with the same edges. rows: kinds of rows from ROWS, in order;
-            "queue" and "utilization" give one row a placement: lines up to MOST_LINES groups, else a heatmap.
+        names, timelines: of the placements to draw, all with the same edges. rows: kinds of rows, in order.
         hues: numbers of the hues, if not all is drawn. title: a sentence; found from the data if not given.
-        heatmaps: whether few groups are a heatmap too.
     """
     hues = range(len(names)) if hues is None else hues
-    kinds = [(kind, i) for kind in rows for i in (range(len(names)) if kind in ("queue", "utilization") else (0,))]
-    heights = [_HEIGHT[kind] for kind, _ in kinds]
-    total = sum(heights) + _GAP * (len(kinds) - 1)
-    figure = make_subplots(
-        len(kinds), 1, shared_xaxes=True, row_heights=heights, vertical_spacing=_GAP / total if len(kinds) > 1 else 0
+    count = len(rows) * len(names)
+    drawn = [
+        _Row(kind, name, timeline, hue, (count - 1 - k * len(names) - i) * _STEP)
+        for k, kind in enumerate(rows)
+        for i, (name, timeline, hue) in enumerate(zip(names, timelines, hues, strict=True))
+    ]
+    figure = new_figure(
+        theme, title or _title(names, timelines, rows[0]), count * (ROW_PX + GAP_PX) + AXIS_PX, "over-time"
     )
-    new_figure(theme, title or _title(names, timelines, rows), total + 46, "over-time", figure)
-    lined = [0 < t.mean_queue.shape[0] <= MOST_LINES and not heatmaps for t in timelines]
-    mapped = [t.max_queue for t, is_lined in zip(timelines, lined, strict=True) if not is_lined]
-    longest = max([1.0, *(float(queue.max()) for queue in mapped if queue.size)])
-    for row, (kind, i) in enumerate(kinds, start=1):
-        axis = "" if row == 1 else str(row)
-        if kind == "arrivals":
-            _draw_arrivals(figure, row, timelines[0], theme)
-        elif kind == "attainment":
-            _draw_attainment(figure, row, axis, names, timelines, hues, theme)
-        elif kind == "rejected":
-            _draw_rejected(figure, row, axis, names, timelines, hues, theme)
-        else:
-            highest = 100.0 if kind == "utilization" else longest
-            _draw_groups(figure, _Row(row, axis, kind, names[i], timelines[i], hues[i], lined[i], highest), theme)
-    figure.update_xaxes(range=[timelines[0].edges_s[0], timelines[0].edges_s[-1]], tickformat=",~r")
-    figure.update_xaxes(title_text="time (s)", row=len(kinds), col=1)
-    return figure
+    missed = [row for row in drawn if row.kind == "missed"]
+    if missed:
+        _draw_missed(figure, missed, theme)
+    for kind in _SCALES:
+        of_kind = [row for row in drawn if row.kind == kind and row.timeline.lane.size]
+        if of_kind:
+            _draw_groups(figure, of_kind, kind, (of_kind[0].base + 1 + of_kind[-1].base) / 2 / (count * _STEP), theme)
+    _name_rows(figure, drawn, theme)
+    _draw_columns(figure, drawn, theme)
+    edges_s = timelines[0].edges_s
+    figure.update_xaxes(
+        title_text="time (s)", range=[edges_s[0], edges_s[-1]], tickformat=",~r", hoverformat=",.1f",
+        showspikes=True, spikemode="across", spikesnap="hovered data", spikethickness=1, spikedash="solid",
+        spikecolor=theme.muted,
+    )  # fmt: skip
+    figure.update_yaxes(range=[0, count * _STEP], fixedrange=True)
+    return figure.update_layout(
+        hovermode="x", clickmode="event+select", dragmode="zoom", bargap=0,
+    )  # fmt: skip
+
+
+def mark_moment(figure: go.Figure, at_s: float, theme: Theme = LIGHT) -> None:
+    """A dotted line at a moment, through all rows of a figure over time."""
+    line = {"color": theme.text, "width": 1.5, "dash": "dot"}
+    figure.add_shape(type="line", x0=at_s, x1=at_s, xref="x", y0=0, y1=1, yref="paper", line=line)
 
 
 def describe_over_time(names: Sequence[str], timelines: Sequence[Timeline]) -> str:
-    """The alt text: the busiest moment, and the worst moment and longest queue of every placement."""
+    """The alt text: the busiest moment, and of every placement when it misses most and its longest queue."""
     first = timelines[0]
-    rate = first.arrivals / np.diff(first.edges_s)
-    busiest = int(np.argmax(rate))
-    sentences = [f"Arrivals peak at {words.rate(float(rate[busiest]))} at {_at(first, busiest)}."]
+    rate = _per_second(first.arrivals, first)
+    sentences = [f"Arrivals peak at {words.rate(float(rate.max()))} at {_at(first, int(np.argmax(rate)))}."]
     for name, timeline in zip(names, timelines, strict=True):
-        edges_s, percent = _coarse_attainment(timeline)
-        if np.isnan(percent).all():
-            continue
-        worst = int(np.nanargmin(percent))
-        sentence = (
-            f"{words.shorten(name)} is worst from {_seconds(edges_s[worst])} on, with "
-            f"{words.share(percent[worst] / 100)} met"
-        )
-        if timeline.max_queue.size:
-            group, at = np.unravel_index(int(np.argmax(timeline.max_queue)), timeline.max_queue.shape)
-            longest = words.count(timeline.max_queue[group, at])
-            where = words.numbered("group", group)
-            sentence += f"; its longest queue, {longest}, is at {where} at {_at(timeline, at)}"
+        sentence = f"{words.shorten(name)} misses {words.count(timeline.missed.sum())}"
+        if timeline.missed.any():
+            sentence += f", most {_most_missed(timeline)}"
+        if timeline.max_queue.any():
+            sentence += f"; its longest queue, {_longest_queue(timeline)}"
         sentences.append(sentence + ".")
     return " ".join(sentences)
 
 
-def _title(names: Sequence[str], timelines: Sequence[Timeline], rows: Sequence[str]) -> str:
-    if "queue" in rows and any(t.max_queue.any() for t in timelines):
-        worst = max(range(len(names)), key=lambda i: t.max() if (t := timelines[i].max_queue).size else -1)
-        timeline = timelines[worst]
-        group, at = np.unravel_index(int(np.argmax(timeline.max_queue)), timeline.max_queue.shape)
-        longest = words.count(timeline.max_queue[group, at])
+def _title(names: Sequence[str], timelines: Sequence[Timeline], kind: str) -> str:
+    if kind == "missed" and any(t.missed.any() for t in timelines):
+        worst = max(range(len(names)), key=lambda i: timelines[i].missed.max())
+        return f"{words.shorten(names[worst], 30)} misses most {_most_missed(timelines[worst])}"
+    if kind == "queue" and any(t.max_queue.any() for t in timelines):
+        worst = max(range(len(names)), key=lambda i: timelines[i].max_queue.max(initial=-1))
         where = f" of {words.shorten(names[worst], 30)}" if len(names) > 1 else ""
-        return f"The queue at {words.numbered('group', group)}{where} reaches {longest} at {_at(timeline, at)}"
-    first = timelines[0]
-    rate = first.arrivals / np.diff(first.edges_s)
-    return f"Arrivals peak at {words.rate(float(rate.max()))} at {_at(first, int(np.argmax(rate)))}"
+        return f"The longest queue{where}, {_longest_queue(timelines[worst])}"
+    rate = _per_second(timelines[0].arrivals, timelines[0])
+    return f"Arrivals peak at {words.rate(float(rate.max()))} at {_at(timelines[0], int(np.argmax(rate)))}"
+
+
+def _most_missed(timeline: Timeline) -> str:
+    rate = _per_second(timeline.missed, timeline)
+    return f"at {_at(timeline, int(np.argmax(rate)))}, {words.rate(float(rate.max()))}"
+
+
+def _longest_queue(timeline: Timeline) -> str:
+    group, at = np.unravel_index(int(np.argmax(timeline.max_queue)), timeline.max_queue.shape)
+    where = words.numbered("group", int(group))
+    return f"{words.count(timeline.max_queue[group, at])}, is at {where} at {_at(timeline, int(at))}"
 
 
 def _at(timeline: Timeline, position: int) -> str:
-    return _seconds(timeline.edges_s[position])
+    return f"{words.count(timeline.edges_s[position])}{words.SPACE}s"
 
 
-def _seconds(moment_s: float) -> str:
-    return f"{words.count(moment_s)}{words.SPACE}s"
+def _per_second(counts: np.ndarray, timeline: Timeline) -> np.ndarray:
+    return counts / np.diff(timeline.edges_s)
 
 
-def _steps(timeline: Timeline, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bins as a step line: the last value is repeated at the last edge."""
-    return timeline.edges_s, np.append(values, values[-1])
-
-
-def _coarse_attainment(timeline: Timeline) -> tuple[np.ndarray, np.ndarray]:
-    """Edges and attainment in per cent of at most MOST_SHARES bins: shares of few requests only flicker."""
-    starts = np.arange(0, timeline.arrivals.size, -(-timeline.arrivals.size // MOST_SHARES))
-    arrivals = np.add.reduceat(timeline.arrivals, starts)
-    percent = np.full(starts.size, np.nan)
-    np.divide(100.0 * np.add.reduceat(timeline.in_time, starts), arrivals, out=percent, where=arrivals > 0)
-    return np.append(timeline.edges_s[starts], timeline.edges_s[-1]), percent
-
-
-def _draw_arrivals(figure: go.Figure, row: int, timeline: Timeline, theme: Theme) -> None:
-    x, y = _steps(timeline, timeline.arrivals / np.diff(timeline.edges_s))
-    figure.add_scatter(
-        x=x, y=y, mode="lines", line={"color": theme.muted, "width": 1.5, "shape": "hv"}, fill="tozeroy",
-        fillcolor=theme.grid, name="arrivals", hovertemplate="%{x:,.1f} s: %{y:,.1f} req/s<extra>arrivals</extra>",
-        showlegend=False, row=row, col=1,
-    )  # fmt: skip
-    figure.update_yaxes(title_text="arrivals<br>(req/s)", rangemode="tozero", nticks=4, row=row, col=1)
-
-
-def _draw_attainment(figure, row, axis, names, timelines, hues, theme) -> None:
-    ends = []
-    for name, timeline, hue in zip(names, timelines, hues, strict=True):
-        x, percent = _coarse_attainment(timeline)
-        y = np.append(percent, percent[-1])
+def _draw_missed(figure: go.Figure, rows: Sequence[_Row], theme: Theme) -> None:
+    """Arrivals as grey areas and those that missed as red ones in front, all of each in one trace."""
+    highest = _highest_rate(rows)
+    for name, values, colour in (
+        ("arrivals", [row.timeline.arrivals for row in rows], theme.grid),
+        ("missed", [row.timeline.missed for row in rows], theme.missed),
+    ):
+        outlines = [
+            _outline(row.timeline.edges_s, row.base, _per_second(counts, row.timeline) / highest)
+            for row, counts in zip(rows, values, strict=True)
+        ]
+        x, y = (np.concatenate([outline[k] for outline in outlines]) for k in (0, 1))
         figure.add_scatter(
-            x=x, y=y, mode="lines", line=line_of(hue, theme) | {"shape": "hv"}, name=escape(words.shorten(name, 30)),
-            connectgaps=True, hovertemplate=f"%{{x:,.1f}} s: %{{y:.1f}} % met<extra>{hover_name(name)}</extra>",
-            row=row, col=1,
+            x=x, y=y, mode="lines", line={"width": 0}, fill="toself", fillcolor=colour, hoverinfo="skip", name=name
         )  # fmt: skip
-        known = percent[np.isfinite(percent)]
-        ends.append(known[-1] if known.size else 0.0)
-    figure.update_yaxes(title_text="deadlines<br>met (%)", range=[-3, 104], tickvals=[0, 50, 100], row=row, col=1)
-    if len(names) > 1:
-        colours = [placement_style(hue, theme).colour for hue in hues]
-        label_ends(figure, names, colours, ends, (0, 100), _HEIGHT["attainment"], f"y{axis}")
 
 
-def _draw_rejected(figure, row, axis, names, timelines, hues, theme) -> None:
-    ends, highest = [], 1e-9
-    for name, timeline, hue in zip(names, timelines, hues, strict=True):
-        x, y = _steps(timeline, timeline.rejected.sum(axis=0) / np.diff(timeline.edges_s))
-        figure.add_scatter(
-            x=x, y=y, mode="lines", line=line_of(hue, theme, 1.6) | {"shape": "hv"}, meta="rejected",
-            name=escape(words.shorten(name, 30)), showlegend=False, row=row, col=1,
-            hovertemplate=f"%{{x:,.1f}} s: %{{y:,.1f}} rejected/s<extra>{hover_name(name)}</extra>",
+def _highest_rate(rows: Sequence[_Row]) -> float:
+    return max(1e-9, *(float(_per_second(row.timeline.arrivals, row.timeline).max()) for row in rows))
+
+
+def _outline(edges_s: np.ndarray, base: float, heights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The outline of columns as a closed line, with a gap behind it."""
+    x = np.concatenate((edges_s[:1], np.repeat(edges_s, 2)[1:-1], edges_s[[-1, 0]], [np.nan]))
+    y = np.concatenate(([base], base + np.repeat(heights, 2), [base, base, np.nan]))
+    return x, y
+
+
+def _draw_groups(figure: go.Figure, rows: Sequence[_Row], kind: str, middle: float, theme: Theme) -> None:
+    """A line a group in every row, on one ramp; middle: of all the rows, as a share of the height."""
+    lines = [_lanes(row.timeline, kind) for row in rows]
+    axis = f"coloraxis{2 if kind == 'busy' else ''}"
+    for row, values in zip(rows, lines, strict=True):
+        figure.add_heatmap(
+            x=row.timeline.edges_s, y=np.linspace(row.base + 1, row.base, values.shape[0] + 1), z=values,
+            coloraxis=axis, hoverinfo="skip", name=escape(words.shorten(row.name)), meta=kind,
         )  # fmt: skip
-        ends.append(float(y[-1]))
-        highest = max(highest, float(y.max()))
-    figure.update_yaxes(title_text="rejected<br>(req/s)", rangemode="tozero", nticks=4, row=row, col=1)
-    if len(names) > 1:
-        colours = [placement_style(hue, theme).colour for hue in hues]
-        # Beside more names than fit the attainment has the legend already.
-        if len(names) <= MOST_LABELLED:
-            label_ends(figure, names, colours, ends, (0, highest), _HEIGHT["rejected"], f"y{axis}")
+    highest = 100 if kind == "busy" else max(1, *(int(values.max()) for values in lines))
+    bar = colour_bar(theme, _SCALES[kind], middle) | {"lenmode": "pixels", "len": max(ROW_PX * len(rows), 90)}
+    figure.update_layout({axis: {"colorscale": colour_scale(theme), "cmin": 0, "cmax": highest, "colorbar": bar}})
 
 
-def _draw_groups(figure: go.Figure, row: _Row, theme: Theme) -> None:
-    """One placement's queues or utilisation; nothing but its name where it has no groups."""
-    groups = row.timeline.mean_queue.shape[0]
-    if groups and row.as_lines:
-        _draw_group_lines(figure, row, theme)
-    elif groups:
-        _draw_group_heatmap(figure, row, theme)
-    figure.add_annotation(
-        x=0, xref="paper", y=1, yref=f"y{row.axis} domain", yanchor="bottom", xanchor="left", yshift=2,
-        text=_row_name(row, theme), showarrow=False, font_size=AXIS_SIZE,
+def _lanes(timeline: Timeline, kind: str) -> np.ndarray:
+    """Lines by bins: most that waited, or busy in per cent, in whole numbers, which are sent quickly."""
+    if kind == "queue":
+        return np.minimum(timeline.by_lane(timeline.max_queue), np.iinfo(np.uint16).max).astype(np.uint16)
+    return np.rint(100 * timeline.by_lane(timeline.utilization)).astype(np.uint8)
+
+
+def _name_rows(figure: go.Figure, rows: Sequence[_Row], theme: Theme) -> None:
+    """Names above the rows in their hues, and on the axis what their height stands for."""
+    ticks = []
+    for before, row in zip((None, *rows), rows, strict=False):
+        colour = placement_style(row.hue, theme).colour
+        text = f"<span style='color:{colour}'>{escape(words.shorten(row.name, _NAME_CHARACTERS))}</span>"
+        if before is None or before.kind != row.kind:
+            text += {"missed": " (grey: arrivals, red: missed)", "queue": " (a line a group: most that waited)",
+                     "busy": " (a line a group: stages that compute)"}[row.kind]  # fmt: skip
+        figure.add_annotation(
+            x=0, xref="paper", y=row.base + 1, yanchor="bottom", xanchor="left", yshift=1, text=text, showarrow=False,
+            font_size=AXIS_SIZE,
+        )  # fmt: skip
+        if row.kind == "missed":
+            highest = _highest_rate([other for other in rows if other.kind == "missed"])
+            ticks += [(row.base, "0"), (row.base + 1, words.rate(highest))]
+        else:
+            ticks.append((row.base + 0.5, words.plural(int(row.timeline.lane.max(initial=-1)) + 1, "group")))
+    figure.update_yaxes(tickvals=[at for at, _ in ticks], ticktext=[text for _, text in ticks], ticksuffix=" ")
+
+
+def _draw_columns(figure: go.Figure, rows: Sequence[_Row], theme: Theme) -> None:
+    """A column a bin through all rows, seen only once it is clicked: it says what every row shows there."""
+    edges_s = rows[0].timeline.edges_s
+    columns, lines = [_per_second(rows[0].timeline.arrivals, rows[0].timeline)], []
+    for row in rows:
+        dot = f"<span style='color:{placement_style(row.hue, theme).colour}'>●</span> "
+        k, name = len(columns), escape(words.shorten(row.name, 24))
+        if row.kind == "missed":
+            columns += [row.timeline.missed, row.timeline.arrivals]
+            lines.append(f"{dot}{name}: %{{customdata[{k}]:,}} of %{{customdata[{k + 1}]:,}} missed")
+        elif not row.timeline.lane.size:
+            lines.append(f"{dot}{name}: no groups")
+        elif row.kind == "queue":
+            columns.append(row.timeline.max_queue.max(axis=0))
+            lines.append(f"{dot}{name}: at most %{{customdata[{k}]:,}} wait at one group")
+        else:
+            columns.append(100 * row.timeline.by_lane(row.timeline.utilization).mean(axis=0))
+            lines.append(f"{dot}{name}: groups are %{{customdata[{k}]:.0f}} % busy on average")
+    figure.add_bar(
+        x=(edges_s[:-1] + edges_s[1:]) / 2, y=np.full(edges_s.size - 1, len(rows) * _STEP), width=np.diff(edges_s),
+        customdata=np.column_stack(columns), marker={"color": theme.text, "opacity": 0, "line": {"width": 0}},
+        selected={"marker": {"opacity": _PICKED}}, unselected={"marker": {"opacity": 0}}, name="columns",
+        hovertemplate="<br>".join(["%{x:,.1f} s: %{customdata[0]:,.1f} req/s arrive", *lines]) + "<extra></extra>",
     )  # fmt: skip
-
-
-def _draw_group_lines(figure: go.Figure, row: _Row, theme: Theme) -> None:
-    """A line a group, the mean of each bin; for queues a band from there to the most that waited in the bin."""
-    means = row.timeline.mean_queue if row.kind == "queue" else 100 * row.timeline.utilization
-    groups = means.shape[0]
-    colours = tints(placement_style(row.hue, theme).colour, groups, theme)
-    for group in range(groups):
-        x, y = _steps(row.timeline, means[group])
-        name = words.numbered("group", group)
-        line = {"color": colours[group], "shape": "hv"}
-        figure.add_scatter(
-            x=x, y=y, mode="lines", line=line | {"width": 1.6}, showlegend=False, name=name, meta=row.kind,
-            hovertemplate=f"%{{x:,.1f}} s: %{{y:,.1f}} {_UNIT[row.kind]}"
-            f"<extra>{hover_name(row.name)}, {name}</extra>", row=row.number, col=1,
-        )  # fmt: skip
-        if row.kind == "queue":
-            x, most = _steps(row.timeline, row.timeline.max_queue[group])
-            figure.add_scatter(
-                x=x, y=most, mode="lines", line=line | {"width": 0.8, "dash": "dot"}, showlegend=False,
-                fill="tonexty", fillcolor=see_through(colours[group], 0.12), name=f"{name}, most", meta="most",
-                hovertemplate=f"%{{x:,.1f}} s: at most %{{y:,}} waiting"
-                f"<extra>{hover_name(row.name)}, {name}</extra>", row=row.number, col=1,
-            )  # fmt: skip
-    figure.update_yaxes(title_text=_AXIS[row.kind], rangemode="tozero", nticks=4, row=row.number, col=1)
-    if groups <= MOST_LABELLED:
-        drawn = row.timeline.max_queue if row.kind == "queue" else means
-        names = [words.numbered("group", group) for group in range(groups)]
-        span = (0, max(float(drawn.max()), 1e-9))
-        label_ends(figure, names, colours, means[:, -1], span, _HEIGHT[row.kind], f"y{row.axis}")
-
-
-def _draw_group_heatmap(figure: go.Figure, row: _Row, theme: Theme) -> None:
-    """A cell a group and bin: how busy it was, or the most that waited; the mean of those is in the hover."""
-    low, high = figure.layout[f"yaxis{row.axis}"].domain
-    edges_s, timeline = row.timeline.edges_s, row.timeline
-    is_queue = row.kind == "queue"
-    values = timeline.max_queue if is_queue else 100 * timeline.utilization
-    tells = "at most %{z:,} waiting, %{customdata:,.1f} on average" if is_queue else f"%{{z:,.1f}} {_UNIT[row.kind]}"
-    figure.add_heatmap(
-        x=(edges_s[:-1] + edges_s[1:]) / 2, y=np.arange(values.shape[0]) + words.FIRST_NUMBER["group"],
-        z=values, colorscale=colour_scale(theme),
-        customdata=timeline.mean_queue if is_queue else None, zmin=0, zmax=row.highest, meta=row.kind,
-        name=hover_name(row.name), colorbar=colour_bar(theme, _AXIS[row.kind], (low + high) / 2, high - low),
-        hovertemplate=f"%{{x:,.1f}} s, group %{{y}}: {tells}<extra>{hover_name(row.name)}</extra>",
-        row=row.number, col=1,
-    )  # fmt: skip
-    figure.update_yaxes(
-        title_text="group", showgrid=False, autorange="reversed", tickformat="d", nticks=5, row=row.number, col=1
-    )
-    if values.shape[0] <= 8:
-        figure.update_yaxes(dtick=1, row=row.number, col=1)
-
-
-def _row_name(row: _Row, theme: Theme) -> str:
-    what = "How busy each group is"
-    if row.kind == "queue":
-        what = "Waiting at each group (line: mean, band: to the most)" if row.as_lines else "Most waiting at each group"
-    colour = placement_style(row.hue, theme).colour
-    return f"{what}, <span style='color:{colour}'>{escape(words.shorten(row.name, 40))}</span>"

@@ -97,7 +97,7 @@ def build_latency_figure(
     if not any(latency_s.size for latency_s in latencies):
         return empty_figure(theme, "No request was answered, so there is no latency to show.")
     height = 260
-    figure = new_figure(theme, describe_latency(results, warmup_s, model), height, "latency")
+    figure = new_figure(theme, _latency_title(results, warmup_s, model), height, "latency")
     longest = max(float(latency_s[-1]) for latency_s in latencies if latency_s.size)
     models = results[0].models if model is None else results[0].models[model : model + 1]
     mark_deadline(figure, [m.slo_s for m in models], theme, max(longest, max(m.slo_s for m in models)))
@@ -116,6 +116,15 @@ def build_latency_figure(
     heights[np.argsort(medians)] = 100 - 9 * np.arange(len(results))
     label_ends(figure, [r.name for r in results], colours, heights, (0, 100), height)
     return figure
+
+
+def _latency_title(results: Sequence[SimulationResult], warmup_s: float, model: int | None) -> str:
+    """Of many placements only the quickest and the slowest, so that it is one line."""
+    if len(results) <= 2:
+        return describe_latency(results, warmup_s, model)
+    answered = [result for result in results if _answered_s(result, warmup_s, model).size]
+    ranked = sorted(answered, key=lambda r: float(np.percentile(_answered_s(r, warmup_s, model), 99)))
+    return describe_latency([ranked[0], ranked[-1]], warmup_s, model)
 
 
 def describe_latency(results: Sequence[SimulationResult], warmup_s: float = 0.0, model: int | None = None) -> str:

@@ -103,11 +103,6 @@ def model_colours(count: int, theme: Theme) -> list[str]:
     return [mix(*theme.models, i / max(count - 1, 1)) for i in range(count)]
 
 
-def tints(colour: str, count: int, theme: Theme) -> list[str]:
-    """`count` tints of one hue, the full colour first, for the groups of one placement."""
-    return [mix(colour, theme.background, 0.5 * i / max(count - 1, 1)) for i in range(count)]
-
-
 def colour_scale(theme: Theme) -> list[list]:
     """The sequential ramp as Plotly wants it: [share, colour] pairs."""
     last = len(theme.ramp) - 1

@@ -1,86 +1,83 @@
-"""When it happened: one time axis for every placement, and what every group was doing at one moment of it."""
+"""When it happened: one row a placement on one time axis, and beside it what every placement was doing at a moment."""
 
 from __future__ import annotations
-
-from collections import Counter
 
 import pandas as pd
 import streamlit as st
 
 from app.controls.views import kept as kept_choice
-from app.figures.compare import build_moment_figure, describe_group_moment, describe_moment
-from app.figures.over_time import build_over_time_figure, describe_over_time
-from app.figures.overview import add_click_columns, build_overview_figure, describe_overview, mark_moment
+from app.figures.over_time import build_over_time_figure, describe_over_time, mark_moment
 from app.look import words
 from app.look.style import plain_text
-from app.panels.compare_draw import clicked_points, dragged_stretch, draw_kept
+from app.panels.compare_draw import clicked_points, draw_kept
+from app.panels.compare_moment import moment_html, moment_rows
 from app.panels.compare_view import View, change_view, shown_window, spans_of, timeline_in_view
 from app.panels.keep import draw_table
-from app.state.answer import Answer, Answered
 from app.state.session import Session
 from simulator import InputError
-from simulator.moment import Moment, moment
+from simulator.moment import moment
 
-_OVERVIEW, _OVER_TIME = "compare-overview", "compare-over-time"
-_GROUP_ROWS = {
-    "waiting and busy": ("queue", "utilization"), "only waiting": ("queue",), "only busy": ("utilization",),
-}  # fmt: skip
-# Sentences about single groups stand for the busiest ones only; the table has all.
-MOST_SENTENCES = 6
-MOST_WITH_ALL_ROWS = 3
+_OVER_TIME = "compare-over-time"
+# Stretches below this are not made shorter.
+LEAST_S = 0.1
+_KINDS = {"missed deadlines": "missed", "waiting requests": "queue", "busy devices": "busy"}
 
 
-def draw_window(session: Session, view: View) -> None:
-    """The whole run, to drag over; and the stretch in numbers."""
-    whole = timeline_in_view(view.first, view, view.run_s)
+def draw_time(session: Session, view: View) -> None:
+    """What is shown of which stretch, the rows over time, and the moment docked beside them."""
+    chosen = _draw_window(session, view)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        _draw_rows(session, view, _KINDS[chosen])
+        low_s, high_s = view.window_s
+        key = "compare.at"
+        st.session_state[key] = float(min(max(view.at_s, low_s), high_s))
+        st.slider("Moment (s)", low_s, high_s, key=key, step=max((high_s - low_s) / 1000, 1e-4), format="%.2f",
+                  on_change=_take_moment, args=(session,),
+                  help="Or click into the chart. Dragging zooms the chart, a double click goes back.")  # fmt: skip
+    moments = [(entry, moment(entry.outcome.result, view.at_s, spans_of(entry))) for entry in view.shown]
+    with right:
+        st.html(f'<div class="chart-title">What happened at {words.clock(view.at_s, 2)}?</div>{moment_html(moments)}')
+    with st.expander("Every group at this moment, as a table"):
+        table = pd.DataFrame([row for entry, now in moments for row in moment_rows(entry, now)])
+        draw_table(table, "compare-moment-table", "What every group computes and who waits at the moment")
 
-    def choose() -> None:
-        stretch = dragged_stretch(_OVERVIEW)
-        if stretch and stretch[1] > stretch[0]:
-            low, high = max(stretch[0], view.run_s[0]), min(stretch[1], view.run_s[1])
-            if high > low:
-                change_view(session, **shown_window(low, high, view.run_s))
 
-    identity = (view.first.outcome_key, view.filter_key, view.window_s, view.at_s)
-    draw_kept(_OVERVIEW, identity, lambda theme: (
-        build_overview_figure(whole, view.window_s, theme, view.at_s), describe_overview(whole, view.window_s)
-    ), on_select=choose, selection_mode=["box"])  # fmt: skip
-    left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
-    for column, label, key, value in (
-        (left, "From (s)", "compare.from", view.window_s[0]), (middle, "to (s)", "compare.to", view.window_s[1])
-    ):  # fmt: skip
-        st.session_state[key] = round(value, 3)
-        column.number_input(label, min_value=0.0, step=1.0, format="%.3f", key=key, on_change=_take_window,
+def _draw_window(session: Session, view: View) -> str:
+    """What the rows show, and the stretch in numbers; gives the former."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = kept_choice(session, st.segmented_control, "Over time show", session.views.compare.group_rows,
+                             next(iter(_KINDS)),
+                             options=list(_KINDS), required=True)  # fmt: skip
+        for label, key, value in (
+            ("From (s)", "compare.from", view.window_s[0]),
+            ("to (s)", "compare.to", view.window_s[1]),
+        ):
+            st.session_state[key] = round(value, 3)
+            st.number_input(label, min_value=0.0, step=1.0, format="%.3f", key=key, on_change=_take_window, width=150,
                             args=(session, view))  # fmt: skip
-    right.button(
-        "Whole run",
-        key="compare.whole",
-        icon=":material/zoom_out_map:",
-        on_click=change_view,
-        args=(session,),
-        kwargs={"from_": None, "to": None},
-        disabled=view.window_s == view.run_s,
-    )
+        length_s = view.window_s[1] - view.window_s[0]
+        closer = shown_window(
+            max(view.at_s - length_s / 8, view.run_s[0]), min(view.at_s + length_s / 8, view.run_s[1]), view.run_s
+        )
+        st.button("Closer", key="compare.closer", icon=":material/zoom_in:", on_click=change_view, args=(session,),
+                  kwargs=closer | {"at": view.at_s}, disabled=length_s < LEAST_S,
+                  help="A quarter of the stretch, around the moment, counted more finely.")  # fmt: skip
+        st.button("Whole run", key="compare.whole", icon=":material/zoom_out_map:", on_click=change_view,
+                  args=(session,), kwargs={"from_": None, "to": None},
+                  disabled=view.window_s == view.run_s)  # fmt: skip
     if "compare.window" in session.complaints:
         st.error(plain_text(session.complaints["compare.window"]))
+    return chosen
 
 
-def _first_rows(view: View) -> str:
-    """Of many placements only the queues, so that the picture is not too long to be looked at."""
-    return "waiting and busy" if len(view.shown) <= MOST_WITH_ALL_ROWS else "only waiting"
-
-
-def draw_over_time(session: Session, view: View) -> None:
-    """Arrivals, deadlines met, rejections, queues and utilisation on one axis; a click chooses the moment."""
-    chosen = kept_choice(session, st.segmented_control, "Of every group show", session.views.compare.group_rows,
-                         _first_rows(view), options=list(_GROUP_ROWS), required=True)  # fmt: skip
-    rows = ("arrivals", "attainment", "rejected", *_GROUP_ROWS[chosen])
+def _draw_rows(session: Session, view: View, kind: str) -> None:
+    """The rows; a click chooses the moment, dragging zooms all of them."""
     names, hues = [e.section.name for e in view.shown], [e.hue for e in view.shown]
     timelines = [timeline_in_view(entry, view, view.window_s) for entry in view.shown]
 
     def make(theme):
-        figure = build_over_time_figure(names, timelines, theme, rows=rows, hues=hues)
-        add_click_columns(figure, names, timelines, rows, theme)
+        figure = build_over_time_figure(names, timelines, theme, (kind,), hues)
         if view.mark_s is not None:
             mark_moment(figure, view.mark_s, theme)
         return figure, describe_over_time(names, timelines)
@@ -91,66 +88,7 @@ def draw_over_time(session: Session, view: View) -> None:
             change_view(session, at=float(points[0]["x"]), clicked="yes")
 
     identity = (tuple((e.outcome_key, e.hue, e.section.name) for e in view.shown), view.filter_key, view.window_s)
-    draw_kept(_OVER_TIME, (identity, rows, view.mark_s), make, on_select=choose, selection_mode="points")
-    st.caption(
-        "Drag over a part to zoom; all rows move together, a double click goes back. "
-        "Click anywhere to see what every group was doing then."
-    )
-
-
-def draw_moment(session: Session, view: View, answer: Answer) -> None:
-    """What every group of every placement was doing at the moment."""
-    st.markdown(f"##### What was every group doing at {words.clock(view.at_s, 2)}?")
-    low_s, high_s = view.window_s
-    key = "compare.at"
-    st.session_state[key] = float(min(max(view.at_s, low_s), high_s))
-    st.slider("Moment (s)", low_s, high_s, key=key, step=max((high_s - low_s) / 1000, 1e-4), format="%.2f",
-              on_change=_take_moment, args=(session,),
-              help="Or click into the chart above. Requests of all models are shown here.")  # fmt: skip
-    moments = [(entry, moment(entry.outcome.result, view.at_s, spans_of(entry))) for entry in view.shown]
-    for pair in (moments[i : i + 2] for i in range(0, len(moments), 2)):
-        for column, (entry, now) in zip(st.columns(2, gap="large"), pair, strict=False):
-            with column:
-                _draw_one_moment(entry, now)
-    with st.expander("Every group at this moment, as a table"):
-        table = pd.DataFrame([row for entry, now in moments for row in _moment_rows(entry, now)])
-        draw_table(table, "compare-moment-table", "What every group computes and who waits at the moment")
-
-
-def _draw_one_moment(entry: Answered, now: Moment) -> None:
-    result = entry.outcome.result
-    draw_kept(f"compare-moment-{entry.hue}", (entry.outcome_key, entry.hue, now.at_s), lambda theme: (
-        build_moment_figure(result, now, theme, entry.hue), describe_moment(result, now)
-    ))  # fmt: skip
-    busiest = sorted(now.groups, key=lambda group: -(len(group.queue) + group.busy))[:MOST_SENTENCES]
-    lines = [f"- {plain_text(describe_group_moment(result, group))}" for group in busiest]
-    rest = len(now.groups) - len(busiest)
-    if rest > 0:
-        lines.append(f"- {words.plural(rest, 'more group', 'more groups')}, none with more to do: see the table below.")
-    st.markdown("\n".join(lines))
-
-
-def _moment_rows(entry: Answered, now: Moment) -> list[dict]:
-    result = entry.outcome.result
-
-    def models(requests) -> str:
-        counted = Counter(result.workload.model[list(requests)].tolist()).most_common()
-        return ", ".join(f"{n} x {result.models[m].name}" for m, n in counted)
-
-    return [
-        {
-            "placement": entry.section.name,
-            "group": group.index,
-            "stages that compute": group.busy,
-            "stages": len(group.stages),
-            "computes": models([r for stage in group.stages for r in stage]),
-            "waiting": len(group.queue),
-            "before stage 1": len(group.waiting),
-            "between stages": len(group.between_stages),
-            "waits for": models(group.queue),
-        }
-        for group in now.groups
-    ]
+    draw_kept(_OVER_TIME, (identity, kind, view.mark_s), make, on_select=choose, selection_mode="points")
 
 
 def _take_window(session: Session, view: View) -> None:

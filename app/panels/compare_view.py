@@ -31,13 +31,14 @@ class View:
     """What is looked at.
 
     Attributes:
-        shown: the placements side by side, in the order of the basket.
+        shown: the placements side by side, the one that meets most deadlines first.
         first, second: the pair; gains and losses are those of the second against the first.
         model: index of the one model that everything is filtered to.
         group: the placement and the number of the group whose requests everything is filtered to.
         run_s, window_s: first and last arrival of the run, and the stretch that is looked at.
-        at_s: the moment. mark_s: where the chart over time marks it; None where it was clicked, because the browser
-            then shows it itself and the zoom would be lost with another picture, and where nobody chose it.
+        at_s: the moment; the worst one of the first of the pair where nobody chose one. mark_s: where the chart over
+            time marks it; None where it was clicked, because the browser then shows it itself and the zoom would be
+            lost with another picture, and where nobody chose it.
     """
 
     shown: tuple[Answered, ...]
@@ -71,13 +72,14 @@ class View:
 def current_view(session: Session, answer: Answer) -> View:
     """The view of this session, as far as it fits the answer, which shows at least two placements."""
     given = _ADDRESS.given(session)
-    shown = tuple(answer.shown[:MOST_SHOWN])
+    shown = tuple(sorted(
+        answer.shown[:MOST_SHOWN], key=lambda e: -np.nan_to_num(e.outcome.figures.total.slo_attainment)
+    ))  # fmt: skip
     by_name = {entry.section.name: entry for entry in shown}
-    ranked = sorted(shown, key=lambda e: -np.nan_to_num(e.outcome.figures.total.slo_attainment))
-    second = by_name.get(given.get("second"), ranked[0])
+    second = by_name.get(given.get("second"), shown[0])
     first = by_name.get(given.get("first"))
     if first is None or first is second:
-        first = next(entry for entry in ranked if entry is not second)
+        first = next(entry for entry in shown if entry is not second)
     names = [model.name for model in answer.inputs.problem.models]
     holder, number = by_name.get(given.get("in")), finite(given.get("group"))
     groups = len(holder.outcome.result.groups) if holder else 0

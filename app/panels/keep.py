@@ -40,6 +40,11 @@ def draw_chart(figure: go.Figure, key: str, alt: str) -> None:
 def draw_table(table: pd.DataFrame, key: str, alt: str, **options: Any) -> None:
     """A table, and beneath it a button for it as CSV. options: of st.dataframe."""
     st.dataframe(table, hide_index=True, key=key, alt=alt, placeholder=words.NOTHING, **options)
+    draw_download(table, key)
+
+
+def draw_download(table: pd.DataFrame, key: str) -> None:
+    """A button for a table as CSV."""
     st.download_button(
         "Table (CSV)", lambda: table.to_csv(index=False), f"{key}.csv", "text/csv", key=f"csv:{key}",
         on_click="ignore", type="tertiary", icon=":material/download:", help="This table as a file.",

@@ -20,6 +20,7 @@ from app.state.results import trial
 from app.state.session import Session
 from app.state.views import PlacementView
 from planner.by_hand.editing import EditContext, placement_problems
+from planner.explain import model_differences
 from simulator import Group, InputError, Placement, Schedule
 from simulator.schema import MAX_NAME
 
@@ -136,11 +137,12 @@ def draw_differences(answer: Answer, draft: Draft, tried: Answered | None) -> No
     if not draft.is_changed or tried is None:
         return
     start, models = answer.entry(draft.start_name), answer.inputs.problem.models
-    before, after = start.outcome.figures, tried.outcome.figures
+    differences = model_differences(start.outcome.result, tried.outcome.result, answer.inputs.warmup_s)
+    names = start.section.name, tried.section.name
     left, right = st.columns([1, 1], gap="large")
     with left:
-        figure = build_differences_figure(before, after, current_theme(), (start.hue, tried.hue))
-        draw_chart(figure, "draft-differences", describe_differences(before, after))
+        figure = build_differences_figure(differences, names, current_theme(), (start.hue, tried.hue))
+        draw_chart(figure, "draft-differences", describe_differences(differences, names))
     if all(_known(draft.start, models)):
         figure = build_change_figure(draft.start, draft.now, models, current_theme(), tried.hue)
         with right:

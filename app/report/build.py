@@ -32,6 +32,7 @@ from app.report import parts
 from app.report.look import CSP, CSS, SCRIPT
 from app.report.parts import dot, text
 from planner import Comparison, PlacementOutcome, Scenario, dump_scenario, parse_scenario
+from planner.explain import model_differences
 from planner.scenario.link import repeatable
 from simulator import InputError, Schedule, build_timeline
 from simulator.metrics import counted_arrivals_s
@@ -165,15 +166,17 @@ def _one_against_another(comparison: Comparison, best: PlacementOutcome) -> list
     rival = max(others, key=lambda o: parts.attainment(o.figures))
     hues = outcomes.index(rival), outcomes.index(best)
     names = rival.name, best.name
-    paired = pair_outcomes(rival.result, best.result, comparison.inputs.warmup_s)
+    warmup_s = comparison.inputs.warmup_s
+    paired = pair_outcomes(rival.result, best.result, warmup_s)
+    differences = model_differences(rival.result, best.result, warmup_s)
     return [
         f"<h2>{dot(hues[1])}{text(words.shorten(best.name))} against "
         f"{dot(hues[0])}{text(words.shorten(rival.name))}</h2>",
         _figure("paired", build_paired_figure(paired, names, hues=hues), describe_paired(paired, names)),
         _figure(
             "differences",
-            build_differences_figure(rival.figures, best.figures, hues=hues),
-            describe_differences(rival.figures, best.figures),
+            build_differences_figure(differences, names, hues=hues),
+            describe_differences(differences, names),
         ),
     ]
 

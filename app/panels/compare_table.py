@@ -1,0 +1,225 @@
+"""Every placement in one ranked table: what it meets, misses, takes and costs, and by how much the rival differs."""
+
+from __future__ import annotations
+
+import html
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from app.look import words
+from app.look.style import current_theme, dot
+from app.look.theme import placement_style
+from app.panels.compare_view import View, change_view, figures_in_view, result_in_view
+from app.panels.keep import draw_download
+from app.panels.verdict import missed
+from app.state.answer import Answer, Answered
+from app.state.results import kept
+from app.state.session import Session
+from planner.explain import PairedDifference, paired_difference
+from simulator import Figures
+
+_CSS = """
+<style>
+  .ranked { width: 100%; border-collapse: collapse; font-size: 15px; line-height: 1.3; }
+  .ranked :is(th, td) { padding: 7px 8px; text-align: right; vertical-align: top; border: 0;
+    border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
+  .ranked th { font-weight: 400; }
+  .ranked thead th { font-size: 13px; vertical-align: bottom;
+    color: color-mix(in srgb, currentColor 65%, transparent); }
+  .ranked :is(th, td):first-child { text-align: left; overflow-wrap: anywhere; min-width: 8em; }
+  .ranked tbody th { font-weight: 600; }
+  .ranked small { display: block; font-size: 12px; color: color-mix(in srgb, currentColor 65%, transparent); }
+  .ranked td { white-space: nowrap; }
+  .ranked :is(th, td):nth-child(2) { width: 26%; }
+  .ranked .range { position: relative; display: block; height: 10px; min-width: 80px; margin-top: 3px; }
+  .ranked .range i { position: absolute; top: 3px; height: 4px; border-radius: 2px; min-width: 2px; }
+  .ranked .range b { position: absolute; top: 0; height: 10px; width: 3px; margin-left: -1px; border-radius: 1px; }
+  .st-key-ranked { container-type: inline-size; }
+  @container (max-width: 700px) {
+    .ranked { font-size: 13px; }
+    .ranked :is(th, td) { padding: 6px 4px; }
+    .ranked :is(th, td):first-child { min-width: 6em; }
+    .ranked td small { white-space: normal; }
+    .ranked .range { min-width: 44px; }
+  }
+</style>
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One placement in the table: its figures for what is in view, and how it differs from the rival."""
+
+    entry: Answered
+    figures: Figures
+    difference: PairedDifference
+    usd_per_hour: float
+
+    @property
+    def name(self) -> str:
+        return self.entry.section.name
+
+
+def draw_choices(session: Session, view: View, answer: Answer) -> None:
+    """Which placement is looked at, which one all others are set against, and what alone is counted."""
+    names = [entry.section.name for entry in view.shown]
+    models = [model.name for model in answer.inputs.problem.models]
+    left, middle, right = st.columns([3, 3, 2])
+    for column, label, key, entry in (
+        (left, "Gains and losses of", "second", view.second), (middle, "against", "first", view.first)
+    ):  # fmt: skip
+        st.session_state[f"compare.{key}"] = entry.section.name
+        column.selectbox(label, names, key=f"compare.{key}", on_change=_choose_pair, args=(session, key, view),
+                         format_func=lambda name: words.shorten(name, 48))  # fmt: skip
+    key = "compare.model"
+    st.session_state[key] = None if view.model is None else models[view.model]
+    right.selectbox("Look at one model", models, key=key, placeholder="all models", on_change=_choose_model,
+                    args=(session,), format_func=lambda name: words.shorten(name, 48),
+                    help="Everything then counts only the requests of this model. A click on a model or a group in a "
+                    "picture or table below does the same.")  # fmt: skip
+    sentence = view.filter_in_words(answer)
+    if sentence:
+        st.button(f"{sentence}: count all again", key="compare.clear", icon=":material/close:", on_click=_clear,
+                  args=(session,))  # fmt: skip
+
+
+def draw_table(view: View, answer: Answer) -> None:
+    """The table, and a button for it as a file."""
+    rows = ranked_rows(view, answer)
+    with st.container(key="ranked", gap="small"):
+        st.html(_CSS + table_html(rows, view))
+        draw_download(as_frame(rows, view), "compare-table")
+    if len(answer.shown) > len(view.shown):
+        st.caption(
+            f"The first {len(view.shown)} of {len(answer.shown)} placements are compared; take some out on the left "
+            "to see the others."
+        )
+
+
+def ranked_rows(view: View, answer: Answer) -> list[Row]:
+    """One row a placement, the one that meets most deadlines in view first."""
+    against = result_in_view(view.first, view, answer)
+    cluster = answer.inputs.problem.cluster
+
+    def row(entry: Answered) -> Row:
+        key = ("paired difference", view.first.outcome_key, entry.outcome_key, view.filter_key, answer.inputs.warmup_s)
+        gap = kept(key, lambda: paired_difference(against, result_in_view(entry, view, answer)))
+        price = cluster.usd_per_hour * entry.outcome.placement.devices / cluster.devices
+        return Row(entry, figures_in_view(entry, view, answer), gap, price)
+
+    rows = [row(entry) for entry in view.shown]
+    return sorted(rows, key=lambda r: -r.figures.total.slo_attainment if r.figures.total.requests else 1.0)
+
+
+def difference_cell(row: Row, view: View) -> tuple[str, str]:
+    """The difference to the rival, and how sure it is: ("+32.8 points", "±0.4")."""
+    if row.entry is view.first:
+        return "–", "compared against"
+    gap = row.difference
+    if not math.isfinite(gap.difference):
+        return words.NOTHING, "no request"
+    width = words.half_width(gap.half_width)
+    if not gap.difference:
+        return "same", ""
+    sure = "" if gap.is_clear else ", within noise" if width else "too few requests to tell"
+    return words.points_difference(gap.difference, 0.0), width + sure
+
+
+def table_html(rows: list[Row], view: View) -> str:
+    """The rows as an HTML table; every name is escaped."""
+    priced = any(row.usd_per_hour > 0 for row in rows)
+    low = _lowest(rows)
+    rival = dot(view.first.hue) + html.escape(words.shorten(view.first.section.name, 24))
+    heads = [
+        "Placement", f"Deadlines met<small>line: 95 % interval, {words.share(low)} to 100 %</small>",
+        "Missed<small>requests</small>", "p99<small>latency</small>", "Busy<small>devices</small>",
+        *(["Cost<small>devices used</small>"] if priced else []), f"Against {rival}<small>95 % interval</small>",
+    ]  # fmt: skip
+    body = "".join(_row_html(row, view, low, priced) for row in rows)
+    head = "".join(f'<th scope="col">{head}</th>' for head in heads)
+    return f'<table class="ranked"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def as_frame(rows: list[Row], view: View) -> pd.DataFrame:
+    """The table as plain numbers, shares in per cent."""
+    return pd.DataFrame(
+        {
+            "placement": row.name,
+            "met": 100 * row.figures.total.slo_attainment,
+            "met_from": 100 * row.figures.interval[0],
+            "met_to": 100 * row.figures.interval[1],
+            "missed": missed(row.figures),
+            "requests": row.figures.total.requests,
+            "p99_s": row.figures.total.latency_s.p99,
+            "busy": 100 * row.figures.utilization,
+            "usd_per_hour": row.usd_per_hour,
+            "against": view.first.section.name,
+            "difference_points": 100 * row.difference.difference,
+            "half_width_points": 100 * row.difference.half_width,
+            "remark": row.entry.outcome.remark or "",
+        }
+        for row in rows
+    )
+
+
+def _row_html(row: Row, view: View, low: float, priced: bool) -> str:
+    total, figures = row.figures.total, row.figures
+    style = placement_style(row.entry.hue, current_theme())
+    width = words.uncertainty(total.slo_attainment, figures.half_width)
+    difference, sure = difference_cell(row, view)
+    devices = words.plural(row.entry.outcome.placement.devices, "device")
+    cells = [
+        f"{words.share(total.slo_attainment)} <small>{width}</small>{_range_html(figures, low, style.colour)}",
+        f"{words.count(missed(figures))}<small>of {words.count(total.requests)}</small>",
+        words.duration(total.latency_s.p99),
+        words.share(figures.utilization),
+        *([f"{words.usd_per_hour(row.usd_per_hour)}<small>{devices}</small>"] if priced else []),
+        f"{difference}<small>{sure}</small>",
+    ]
+    name = html.escape(words.shorten(row.name))
+    return f'<tr><th scope="row">{dot(row.entry.hue)}{name}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+
+
+def _lowest(rows: list[Row]) -> float:
+    """Where the scale of all intervals begins, 0..1: a round number below all of them."""
+    ends = [end for row in rows for end in (row.figures.interval[0], row.figures.total.slo_attainment)]
+    lowest = min((end for end in ends if math.isfinite(end)), default=0.0)
+    step = 0.05 if lowest < 0.9 else 0.01 if lowest < 0.99 else 0.001
+    return max(math.floor(lowest / step) * step, 0.0)
+
+
+def _range_html(figures: Figures, low: float, colour: str) -> str:
+    """The interval as a line and the value as a mark, on the scale from `low` to 1."""
+    value = figures.total.slo_attainment
+    if not math.isfinite(value):
+        return ""
+
+    def place(share: float) -> float:
+        return 100 * (share - low) / max(1 - low, 1e-9)
+
+    start, end = (place(end) for end in figures.interval)
+    line = ""
+    if math.isfinite(start):
+        line = f'<i style="left:{start:.2f}%;width:{end - start:.2f}%;background:{colour};opacity:0.4"></i>'
+    return f'<span class="range">{line}<b style="left:{place(value):.2f}%;background:{colour}"></b></span>'
+
+
+def _choose_pair(session: Session, key: str, view: View) -> None:
+    chosen = st.session_state[f"compare.{key}"]
+    other_key, other = ("first", view.first) if key == "second" else ("second", view.second)
+    values = {key: chosen, other_key: other.section.name}
+    if chosen == other.section.name:
+        # Choosing the other one turns the pair round.
+        values[other_key] = (view.second if key == "second" else view.first).section.name
+    change_view(session, **values)
+
+
+def _choose_model(session: Session) -> None:
+    change_view(session, model=st.session_state["compare.model"], in_=None, group=None)
+
+
+def _clear(session: Session) -> None:
+    change_view(session, model=None, in_=None, group=None)
