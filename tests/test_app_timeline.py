@@ -102,10 +102,12 @@ def test_moving_and_zooming_change_the_stretch_by_its_own_length(shown):
     assert stretch(shown)[1] - stretch(shown)[0] == pytest.approx((end_s - start_s) / 2, abs=2e-3)
 
 
-def test_the_other_placement_has_its_own_execution(shown):
+def test_the_other_placement_has_its_own_execution_of_the_same_moment_and_request(shown):
+    before, chosen = stretch(shown), shown.number_input(key="timeline.request").value
     shown.segmented_control(key="looked_at").set_value("Single-device replication").run()
+    assert stretch(shown) == before
     request = shown.number_input(key="timeline.request").value
-    assert describe_request(result_of(shown, 1), request) in written(shown)
+    assert request == chosen and describe_request(result_of(shown, 1), request) in written(shown)
     assert len(shown.multiselect(key="timeline.groups").options) == 16
 
 

@@ -36,6 +36,7 @@ from simulator import (
     stage_spans,
 )
 from simulator.arrivals import gamma_arrivals
+from simulator.loads import list_waits
 from simulator.pairs import PairedOutcomes, pair_outcomes
 from simulator.timeline import run_span_s
 from simulator.traces.bursts import Burst
@@ -114,6 +115,48 @@ def test_the_gantt_chart_has_a_bar_for_every_execution_in_the_window():
     marks = [trace for trace in figure.data if trace.name == "rejected"]
     assert sum(trace.x.size for trace in marks) == rejected.sum()
     assert all(trace.marker.color == LIGHT.missed for trace in marks)
+
+
+def test_one_request_is_highlighted_in_the_hue_on_all_its_stages_and_models_are_grey():
+    case = compared()
+    result, spans = case.results[1], case.spans[1]
+    request = int(spans.request[np.flatnonzero(spans.begin_s[:, 0] > 15.0)[0]])
+    figure = gantt.build_gantt_figure(result, spans, 10.0, 60.0, LIGHT, 2, request=request)
+    mine = named(figure, f"request {request}")
+    assert mine.x.size == 4 and mine.marker.color == LIGHT.hues[2]
+    others = next(bars for bars in traces_of(figure, "bar") if bars is not mine)
+    assert [colour for _, colour in others.marker.colorscale] == list(LIGHT.models)
+    requests = case.workload.requests_per_model()
+    model = case.workload.model[others.customdata[:, 0].astype(int)]
+    darkest = model[np.argmin(others.marker.color)]
+    assert requests[darkest] == requests[np.unique(model)].max()
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_lanes_show_how_many_wait_before_the_first_stage_and_between_stages(index):
+    case = compared()
+    result, spans = case.results[index], case.spans[index]
+    waits = list_waits(result)
+    bounds = {"before": (0, waits.before_first), "between": (waits.before_first, waits.group.size)}
+    for g in range(len(result.groups)):
+        for kind in gantt.lane_kinds(result.groups[g].group.pp):
+            at_s, level = gantt._level(waits, gantt._Lane(g, kind, 0), 5.0, 30.0)
+            low, high = bounds[kind]
+            assert at_s[0] == 5.0 and at_s[-1] < 30.0
+            mine = [w for w in range(low, high) if waits.group[w] == g]
+            for moment_s, count in zip(at_s, level, strict=True):
+                assert count == sum(waits.from_s[w] <= moment_s < waits.to_s[w] for w in mine)
+    figure = gantt.build_gantt_figure(result, spans, 5.0, 30.0, LIGHT, waits=waits)
+    lanes = sum(len(gantt.lane_kinds(placed.group.pp)) for placed in result.groups)
+    assert sum("waiting" in text for text in figure.layout.yaxis.ticktext) == lanes
+
+
+def test_late_requests_are_marked_in_red_at_the_end_of_their_last_stage():
+    case = compared()
+    result, spans = next((r, s) for r, s in zip(case.results, case.spans, strict=True) if (r.status == 1).any())
+    marks = named(gantt.build_gantt_figure(result, spans, 0.0, 100.0), "late")
+    assert sorted(marks.customdata[:, 0]) == np.flatnonzero(result.status == 1).tolist()
+    assert marks.marker.color == LIGHT.missed
 
 
 def test_a_window_with_too_many_bars_is_refused_with_one_that_fits(monkeypatch):
@@ -319,7 +362,7 @@ def figures_of_a_run(models, placed, workload, theme):
         over_time.build_over_time_figure([result.name], timelines, theme, over_time.KINDS),
         compare.build_differences_figure(model_differences(result, result), ("a", "b"), theme),
         compare.build_paired_figure(pair_outcomes(result, result), ("a", "b"), theme),
-        gantt.build_gantt_figure(result, spans, start_s, end_s + 1, theme),
+        gantt.build_gantt_figure(result, spans, start_s, end_s + 1, theme, waits=list_waits(result), request=0),
         placement.build_change_figure(first, first, models, theme),
         trace.build_gaps_figure(workload.arrival_s, theme), trace.build_skew_figure(sources, theme),
         trace.build_share_curve_figure(sources, theme),

@@ -158,6 +158,13 @@ def thin(x: np.ndarray, y: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndar
     return x[keep], y[keep]
 
 
+def step_outline(edges_s: np.ndarray, base: float, heights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The outline of columns as a closed line, with a gap behind it."""
+    x = np.concatenate((edges_s[:1], np.repeat(edges_s, 2)[1:-1], edges_s[[-1, 0]], [np.nan]))
+    y = np.concatenate(([base], base + np.repeat(heights, 2), [base, base, np.nan]))
+    return x, y
+
+
 def colour_bar(theme: Theme, title: str, y: float = 0.5, length: float = 1.0) -> dict:
     """The scale beside a heatmap."""
     return {

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.drawing import empty_figure, hover_name, new_figure, reserve_left, show_legend
+from app.figures.drawing import empty_figure, hover_name, new_figure, reserve_left, show_legend, step_outline
 from app.look import words
-from app.look.theme import LIGHT, Theme, placement_style
+from app.look.theme import LIGHT, Theme, mix, placement_style
 from simulator import STATUS, InputError, SimulationResult
-from simulator.loads import StageSpans
+from simulator.loads import StageSpans, Waits
 
 MOST_BARS = 5_000
 MOST_REJECTED = 2_000
-MOST_NAMED_STAGES = 70
+MOST_NAMED_ROWS = 70
+
+
+class _Lane(NamedTuple):
+    """Where those are drawn who wait at a group, before its first stage or between stages."""
+
+    group: int
+    kind: str
+    row: int
 
 
 def build_gantt_figure(
@@ -26,13 +35,18 @@ def build_gantt_figure(
     theme: Theme = LIGHT,
     hue: int = 0,
     groups: Sequence[int] | None = None,
+    waits: Waits | None = None,
+    request: int | None = None,
 ) -> go.Figure:
-    """What every stage computed from start_s to end_s, one bar an execution; rejected requests at their arrival.
+    """What every stage computed from start_s to end_s, one bar an execution; who missed the deadline is marked in red.
 
+    Bars are grey by model, the more requests it has the darker; those of one request have the placement's hue. A lane
+    above the stages of a group shows how many waited for its first stage, one below how many between stages.
     A window with more than MOST_BARS bars is not drawn: the figure says so and names a window that fits.
 
     Args:
         spans: stage_spans(result). hue: the number of the placement's hue. groups: numbers of those to draw.
+        waits: list_waits(result), for the lanes. request: the number of the one to highlight.
     """
     groups = list(range(len(result.groups))) if groups is None else list(groups)
     if not groups:
@@ -45,21 +59,29 @@ def build_gantt_figure(
             f"This window holds {words.count(row.size)} executions of stages; at most {words.count(MOST_BARS)} can be "
             f"drawn. Choose a window of about {words.span(0.8 * fits)} or fewer groups.",
         )
-    depths = np.array([result.groups[g].group.pp for g in groups])
-    first_row = dict(zip(groups, np.cumsum(np.concatenate(([0], depths[:-1] + 1))).tolist(), strict=True))
-    rows = int(depths.sum() + len(groups) - 1)
+    first_row: dict[int, int] = {}
+    rows, lanes, ticks = 0, [], []
+    for g in groups:
+        pp, name, kinds = result.groups[g].group.pp, words.numbered("group", g), ()
+        if waits is not None:
+            kinds = lane_kinds(result.groups[g].group.pp)
+        first_row[g] = rows + bool(kinds)
+        lanes += [_Lane(g, kind, rows if kind == "before" else first_row[g] + pp) for kind in kinds]
+        texts = [*(["waiting"] if kinds else []), *(words.numbered("stage", k) for k in range(pp)),
+                 *(["waiting between stages"] if len(kinds) > 1 else [])]  # fmt: skip
+        ticks += [(rows + i, f"{name}, {text}" if not i else text, "" if i else name) for i, text in enumerate(texts)]
+        rows += len(texts) + 1
+    rows -= 1
+    named = rows <= MOST_NAMED_ROWS
+    ticks = [(at, long if named else short) for at, long, short in ticks if named or short]
     height = int(np.clip(16 * rows, 120, 1100)) + 50
-    title = describe_gantt(result, spans, start_s, end_s, groups)
-    figure = new_figure(theme, title, height, "gantt")
-    _draw_executions(figure, result, spans, row, stage, first_row, theme, hue)
+    figure = new_figure(theme, describe_gantt(result, spans, start_s, end_s, groups), height, "gantt")
+    if waits is not None:
+        _draw_waits(figure, waits, lanes, start_s, end_s, theme)
+    _draw_executions(figure, result, spans, row, stage, first_row, theme, hue, request)
+    _draw_late(figure, result, spans, row, first_row, theme)
     _draw_rejected(figure, result, start_s, end_s, first_row, theme)
     figure.update_xaxes(title_text="time (s)", range=[start_s, end_s], tickformat=",~r")
-    ticks = [(first_row[g], words.numbered("group", g)) for g in groups]
-    if rows <= MOST_NAMED_STAGES:
-        ticks = [(at, f"{text}, {words.numbered('stage', 0)}") for at, text in ticks]
-        ticks += [
-            (first_row[g] + k, words.numbered("stage", k)) for g in groups for k in range(1, result.groups[g].group.pp)
-        ]
     figure.update_yaxes(
         tickvals=[at for at, _ in ticks], ticktext=[text for _, text in ticks], range=[rows - 0.3, -1.0],
         showgrid=False, ticksuffix=" ",
@@ -68,6 +90,11 @@ def build_gantt_figure(
     show_legend(figure)
     reserve_left(figure, [text for _, text in ticks])
     return figure
+
+
+def lane_kinds(pp: int) -> tuple[str, ...]:
+    """The lanes for those who wait at a group of so many stages."""
+    return ("before", "between") if pp > 1 else ("before",)
 
 
 def describe_gantt(
@@ -142,29 +169,77 @@ def _rejected(result, start_s, end_s, groups) -> np.ndarray:
     return inside[np.isin(result.group[inside], list(groups))]
 
 
-def _draw_executions(figure, result, spans, row, stage, first_row, theme, hue) -> None:
-    style = placement_style(hue, theme)
+def _draw_executions(figure, result, spans, row, stage, first_row, theme, hue, chosen) -> None:
     request = spans.request[row]
-    y = np.array([first_row[g] for g in result.group[request].tolist()], dtype=np.int64) + stage
+    group, model = result.group[request], result.workload.model[request]
+    y = np.array([first_row[g] for g in group.tolist()], dtype=np.int64) + stage
     names = np.array([hover_name(model.name) for model in result.models], dtype=object)
-    for fate, colour in (("served", style.colour), ("late", style.tint)):
-        mine = result.status[request] == STATUS.index(fate)
-        if not mine.any():
-            continue
-        begin_s, end_s = spans.begin_s[row[mine], stage[mine]], spans.end_s[row[mine], stage[mine]]
-        where = [
-            f"{words.numbered('group', g)}, {words.numbered('stage', k)}"
-            for g, k in zip(result.group[request[mine]].tolist(), stage[mine].tolist(), strict=True)
-        ]
-        data = np.column_stack(
-            (request[mine], names[result.workload.model[request[mine]]], where, 1000 * (end_s - begin_s))
-        )
-        figure.add_bar(
-            x=end_s - begin_s, y=y[mine], base=begin_s, orientation="h", width=0.86, name=fate, customdata=data,
-            marker={"color": colour, "line": {"color": theme.background, "width": 1}},
-            hovertemplate="request %{customdata[0]:,}, %{customdata[1]}<br>%{customdata[2]}: from %{base:.3f} s for "
-            "%{customdata[3]:.1f} ms<extra>" + fate + "</extra>",
-        )  # fmt: skip
+    begin_s, end_s = spans.begin_s[row, stage], spans.end_s[row, stage]
+    where = np.array([
+        f"{words.numbered('group', g)}, {words.numbered('stage', k)}"
+        for g, k in zip(group.tolist(), stage.tolist(), strict=True)
+    ], dtype=object)  # fmt: skip
+    fates = np.array(STATUS, dtype=object)[result.status[request]]
+    data = np.column_stack((request, names[model], where, 1000 * (end_s - begin_s), fates))
+    rank = np.argsort(np.argsort(-result.workload.requests_per_model(), kind="stable"))
+    tint = {"color": rank[model], "cmin": 0, "cmax": max(len(result.models) - 1, 1), "showscale": False,
+            "colorscale": [[0, theme.models[0]], [1, theme.models[1]]]}  # fmt: skip
+    highlighted = {"color": placement_style(hue, theme).colour}
+    others, mine = request != chosen, request == chosen
+    for name, drawn, marker in (
+        ("other requests (darker: model with more)", others, tint | {"color": rank[model[others]]}),
+        (f"request {chosen}", mine, highlighted),
+    ):
+        if drawn.any():
+            figure.add_bar(
+                x=(end_s - begin_s)[drawn], y=y[drawn], base=begin_s[drawn], orientation="h", width=0.86, name=name,
+                customdata=data[drawn], marker=marker | {"line": {"color": theme.background, "width": 1}},
+                hovertemplate="request %{customdata[0]:,}, %{customdata[1]}<br>%{customdata[2]}: from %{base:.3f} s "
+                "for %{customdata[3]:.1f} ms<extra>%{customdata[4]}</extra>",
+            )  # fmt: skip
+
+
+def _draw_late(figure, result, spans, row, first_row, theme) -> None:
+    """A red stroke where a request left its last stage too late for its deadline."""
+    rows = np.unique(row)
+    rows = rows[result.status[spans.request[rows]] == STATUS.index("late")]
+    if not rows.size:
+        return
+    request = spans.request[rows]
+    last = np.array([result.groups[g].group.pp - 1 for g in result.group[request].tolist()])
+    y = np.array([first_row[g] for g in result.group[request].tolist()]) + last
+    figure.add_scatter(
+        x=spans.end_s[rows, last], y=y, mode="markers", name="late", customdata=request[:, None],
+        marker={"color": theme.missed, "symbol": "line-ns", "size": 13, "line": {"color": theme.missed, "width": 2}},
+        hovertemplate="request %{customdata[0]:,} is late<extra></extra>",
+    )  # fmt: skip
+
+
+def _draw_waits(figure, waits, lanes, start_s, end_s, theme) -> None:
+    """How many wait, as an area above the foot of each lane, all lanes on one scale."""
+    levels = [_level(waits, lane, start_s, end_s) for lane in lanes]
+    most = max([1, *(int(level.max()) for _, level in levels)])
+    outlines = [
+        step_outline(np.append(at_s, end_s), lane.row + 0.43, -0.86 * level / most)
+        for lane, (at_s, level) in zip(lanes, levels, strict=True)
+    ]
+    x, y = (np.concatenate([outline[k] for outline in outlines]) for k in (0, 1))
+    figure.add_scatter(
+        x=x, y=y, mode="lines", line={"width": 0}, fill="toself", fillcolor=mix(theme.background, theme.text, 0.35),
+        name=f"waiting (full lane: {words.count(most)})", hoverinfo="skip",
+    )  # fmt: skip
+
+
+def _level(waits, lane, start_s, end_s) -> tuple[np.ndarray, np.ndarray]:
+    """Moments from start_s on at which the number of those who wait in a lane changes, and the number from then on."""
+    part = slice(None, waits.before_first) if lane.kind == "before" else slice(waits.before_first, None)
+    mine = waits.group[part] == lane.group
+    from_s, to_s = waits.from_s[part][mine], waits.to_s[part][mine]
+    inside = (from_s < end_s) & (to_s > start_s)
+    from_s, to_s = from_s[inside], to_s[inside]
+    at_s = np.unique(np.concatenate(([start_s], from_s[from_s > start_s], to_s[to_s < end_s])))
+    level = np.searchsorted(np.sort(from_s), at_s, side="right") - np.searchsorted(np.sort(to_s), at_s, side="right")
+    return at_s, level
 
 
 def _draw_rejected(figure, result, start_s, end_s, first_row, theme) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.drawing import colour_bar, escape, new_figure
+from app.figures.drawing import colour_bar, escape, new_figure, step_outline
 from app.look import words
 from app.look.theme import AXIS_SIZE, LIGHT, Theme, colour_scale, placement_style
 from simulator import Timeline
@@ -145,7 +145,7 @@ def _draw_missed(figure: go.Figure, rows: Sequence[_Row], theme: Theme) -> None:
         ("missed", [row.timeline.missed for row in rows], theme.missed),
     ):
         outlines = [
-            _outline(row.timeline.edges_s, row.base, _per_second(counts, row.timeline) / highest)
+            step_outline(row.timeline.edges_s, row.base, _per_second(counts, row.timeline) / highest)
             for row, counts in zip(rows, values, strict=True)
         ]
         x, y = (np.concatenate([outline[k] for outline in outlines]) for k in (0, 1))
@@ -156,13 +156,6 @@ def _draw_missed(figure: go.Figure, rows: Sequence[_Row], theme: Theme) -> None:
 
 def _highest_rate(rows: Sequence[_Row]) -> float:
     return max(1e-9, *(float(_per_second(row.timeline.arrivals, row.timeline).max()) for row in rows))
-
-
-def _outline(edges_s: np.ndarray, base: float, heights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The outline of columns as a closed line, with a gap behind it."""
-    x = np.concatenate((edges_s[:1], np.repeat(edges_s, 2)[1:-1], edges_s[[-1, 0]], [np.nan]))
-    y = np.concatenate(([base], base + np.repeat(heights, 2), [base, base, np.nan]))
-    return x, y
 
 
 def _draw_groups(figure: go.Figure, rows: Sequence[_Row], kind: str, middle: float, theme: Theme) -> None:

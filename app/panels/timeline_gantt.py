@@ -16,9 +16,10 @@ from app.panels.compare_view import spans_of
 from app.panels.keep import draw_table
 from app.panels.timeline_view import COMFORTABLE, GanttView, busiest, change_gantt_view, most_that_fits, next_of
 from app.state.answer import Answer
-from app.state.results import timeline
+from app.state.results import kept, timeline
 from app.state.session import Session
 from simulator import STATUS
+from simulator.loads import list_waits
 
 _OVERVIEW, _GANTT = "timeline-overview", "timeline-gantt"
 _AREA = "timeline.window"
@@ -103,8 +104,11 @@ def draw_gantt(session: Session, view: GanttView) -> None:
         return
 
     def make(theme):
-        figure = build_gantt_figure(view.result, spans, *view.window_s, theme, view.entry.hue, view.groups)
-        figure.update_traces(selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0.4}})
+        waits = kept(("waits", view.entry.outcome_key), lambda: list_waits(view.result))
+        figure = build_gantt_figure(
+            view.result, spans, *view.window_s, theme, view.entry.hue, view.groups, waits, view.request
+        )
+        figure.update_traces(selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}})
         figure.update_layout(clickmode="event+select", dragmode="zoom")
         return figure, describe_gantt(view.result, spans, *view.window_s, view.groups)
 
@@ -113,9 +117,12 @@ def draw_gantt(session: Session, view: GanttView) -> None:
         if points and "customdata" in points[0]:
             change_gantt_view(session, request=int(_first(points[0]["customdata"])))
 
-    identity = (view.entry.outcome_key, view.entry.hue, view.window_s, view.groups)
+    identity = (view.entry.outcome_key, view.entry.hue, view.window_s, view.groups, view.request)
     draw_kept(_GANTT, identity, make, on_select=choose, selection_mode="points")
-    st.caption("One bar is one stage computing one request. Click a bar or a red cross, and its life is told below.")
+    st.caption(
+        "One bar is one stage computing one request; areas are requests that wait. Click a bar or a red mark, and "
+        "that request is coloured and its life told below."
+    )
 
 
 def draw_request(session: Session, view: GanttView) -> None:

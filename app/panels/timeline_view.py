@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.figures.gantt import MOST_BARS, MOST_NAMED_STAGES
+from app.figures.gantt import MOST_BARS, MOST_NAMED_ROWS, lane_kinds
 from app.panels.address import Address, finite
 from app.panels.compare_view import spans_of
 from app.state.answer import Answer, Answered
@@ -42,24 +42,37 @@ class GanttView:
 
 
 def current_gantt_view(session: Session, answer: Answer, entry: Answered) -> GanttView:
-    """The view of this session as far as it fits the placement, else its busiest moments and a missed request."""
+    """The view of this session as far as it fits the placement, else its busiest moments and a missed request.
+
+    What it begins with stays when another placement is looked at, so that the same moment and request are compared.
+    """
     given, result = _ADDRESS.given(session), entry.outcome.result
     run_s = counted_arrivals_s(answer.inputs.problem.workload, answer.inputs.warmup_s)
-    numbers = [finite(part) for part in given.get("groups", "").split(",")]
+    numbers = [finite(part) for part in given.get("groups", "").split(",") if part]
     groups = tuple(sorted({int(g) for g in numbers if g is not None and 0 <= g < len(result.groups)}))
     groups = groups or kept(("groups to draw", entry.outcome_key), lambda: _busiest_groups(result))
+    if given.get("pinned", answer.inputs_key) != answer.inputs_key:
+        # It was found for other traffic, and nobody chose it.
+        for key in ("start", "end", "request", "pinned"):
+            given.pop(key, None)
     start_s, end_s = finite(given.get("start")), finite(given.get("end"))
     if start_s is None or end_s is None or not end_s > start_s or start_s > run_s[1] or end_s < run_s[0]:
         start_s, end_s = _around_full_queues(entry, groups, run_s)
+        given |= {"start": str(start_s), "end": str(end_s), "pinned": answer.inputs_key}
     request = finite(given.get("request"))
     if request is None or not 0 <= request < len(result.workload):
         key = ("first missed", entry.outcome_key, start_s, end_s)
         request = kept(key, lambda: first_missed(result, start_s, end_s))
+        given["request"] = str(request)
+    holder = int(result.group[int(request)])
+    if not numbers and holder >= 0:
+        groups = tuple(sorted({*groups, holder}))
     return GanttView(entry, run_s, (start_s, end_s), groups, int(request))
 
 
 def change_gantt_view(session: Session, **values: str | float | None) -> None:
-    """Look at something else, see Address.change."""
+    """Look at something else, see Address.change; the visitor's choice outlasts other traffic."""
+    _ADDRESS.given(session).pop("pinned", None)
     _ADDRESS.change(session, **values)
 
 
@@ -114,10 +127,10 @@ def _around_full_queues(entry: Answered, groups: tuple[int, ...], run_s: tuple[f
 def _busiest_groups(result: SimulationResult) -> tuple[int, ...]:
     """All groups, or as many of those with most requests as can have their stages named."""
     sent = np.bincount(result.group[result.group >= 0], minlength=len(result.groups))
-    chosen, stages = [], 0
+    chosen, rows = [], 0
     for g in np.argsort(-sent, kind="stable"):
-        stages += result.groups[g].group.pp + 1
-        if chosen and stages > MOST_NAMED_STAGES:
+        rows += result.groups[g].group.pp + len(lane_kinds(result.groups[g].group.pp)) + 1
+        if chosen and rows > MOST_NAMED_ROWS:
             break
         chosen.append(int(g))
     return tuple(sorted(chosen))
