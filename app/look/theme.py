@@ -98,9 +98,9 @@ def neutral_style(hue: int, theme: Theme, count: int = 3) -> PlacementStyle:
     )
 
 
-def model_colours(count: int, theme: Theme) -> list[str]:
-    """Tints of the neutral ramp for `count` models, the most loaded first."""
-    return [mix(*theme.models, i / max(count - 1, 1)) for i in range(count)]
+def tints(colour: str, count: int, theme: Theme) -> list[str]:
+    """`count` tints of one hue, the full colour first, for the groups of one placement."""
+    return [mix(colour, theme.background, 0.5 * i / max(count - 1, 1)) for i in range(count)]
 
 
 def colour_scale(theme: Theme) -> list[list]:
