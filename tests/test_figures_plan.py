@@ -16,7 +16,7 @@ from app.figures.plan import (
     describe_missers,
 )
 from app.look import words
-from app.look.theme import DARK, DASHES, LIGHT, SYMBOLS, THEMES, mix, model_colours, placement_style, plotly_template
+from app.look.theme import DARK, DASHES, LIGHT, SYMBOLS, THEMES, mix, placement_style, plotly_template, tints
 from simulator import Cluster, Group, Placement, Serving, build_timeline, simulate
 from tests.cases import random_case
 from tests.figure_cases import compared, named, traces_of
@@ -58,7 +58,7 @@ def test_six_placements_differ_in_hue_dash_and_shape():
 def test_mixing_goes_from_one_colour_to_the_other():
     assert mix("#000000", "#FFFFFF", 0) == "#000000"
     assert mix("#000000", "#FFFFFF", 1) == "#FFFFFF"
-    assert model_colours(1, LIGHT) == [LIGHT.models[0]]
+    assert tints("#000000", 1, LIGHT) == ["#000000"]
 
 
 def test_the_template_is_made_once_a_theme():
