@@ -151,7 +151,7 @@ def test_a_sweep_on_the_page_is_that_of_the_command():
     at = opened(EXAMPLE)
     at.switch_page("views/capacity.py").run()
     at.multiselect(key="token_algorithms").set_value(["shared"]).run()
-    at.number_input(key="token_points").set_value(2).run()
+    at.number_input(key="token_count").set_value(2).run()
     at.button(key="token_sweep.go").click().run()
     slot = session(at).slots[SWEEP]
     slot.job.wait(60)

@@ -63,18 +63,19 @@ def draw(session: Session, answer: Answer) -> None:
 
 
 def _draw_question(session: Session) -> tuple[float, list[PlacementSection]]:
+    asked, view = session.views.capacity, session.views.generation
     left, middle, right = st.columns([2, 5, 2])
     with left:
-        target = kept(session, st.number_input, "Deadlines to meet (%)", "target", 99.0, min_value=1.0, max_value=100.0,
-                      step=0.5, format="%g", help="The share of requests that meet all their deadlines.")  # fmt: skip
+        target = kept(session, st.number_input, "Deadlines to meet (%)", asked.target, 99.0, min_value=1.0,
+                      max_value=100.0, step=0.5, format="%g", help="Of all requests.")  # fmt: skip
     with middle:
         # As the command: the searches of the scenario, or all where it has none.
         mine = [s.search.algorithm for s in session.scenario.placements if s.search is not None]
         first = [name for name in TITLES if name in mine] or list(TITLES)
-        algorithms = kept(session, st.multiselect, "Placed by", "token_algorithms", first, options=list(TITLES),
+        algorithms = kept(session, st.multiselect, "Placed by", view.algorithms, first, options=list(TITLES),
                           format_func=TITLES.get, help="Each finds engines for every number of devices.")  # fmt: skip
     with right:
-        limit_s = kept(session, st.number_input, "Seconds a search", "token_limit", 5.0, min_value=0.5,
+        limit_s = kept(session, st.number_input, "Seconds a search", view.limit_s, 5.0, min_value=0.5,
                        max_value=600.0, step=1.0, format="%g", help="The best found by then counts.")  # fmt: skip
     if not algorithms:
         st.error("No algorithm is chosen; choose at least one under Placed by.")
@@ -83,14 +84,15 @@ def _draw_question(session: Session) -> tuple[float, list[PlacementSection]]:
 
 
 def _draw_capacity(session: Session, target: float, sections: Sequence[PlacementSection]) -> None:
-    scenario = session.scenario
+    scenario, asked = session.scenario, session.views.capacity
     left, right = st.columns(2)
     with left:
-        lowest = kept(session, st.number_input, "Devices from", "from", 1, min_value=1, max_value=MAX_DEVICES, step=1,
-                      help="The fewest that are tried.")  # fmt: skip
+        lowest = kept(session, st.number_input, "Devices from", asked.lowest, 1, min_value=1, max_value=MAX_DEVICES,
+                      step=1, help="The fewest that are tried.")  # fmt: skip
     with right:
-        highest = kept(session, st.number_input, "Devices to", "to", min(4 * scenario.cluster.devices, MAX_DEVICES),
-                       min_value=1, max_value=MAX_DEVICES, step=1, help="The most that are tried.")  # fmt: skip
+        highest = kept(session, st.number_input, "Devices to", asked.highest,
+                       min(4 * scenario.cluster.devices, MAX_DEVICES), min_value=1, max_value=MAX_DEVICES,
+                       step=1, help="The most that are tried.")  # fmt: skip
     if lowest > highest:
         st.error(f"Devices from {lowest} to {highest} leave nothing to try; turn them round.")
         return
@@ -160,18 +162,43 @@ def capacity_table(found: Sequence[TokenCapacity]) -> pd.DataFrame:
 
 def _draw_sweep(session: Session, target: float, sections: Sequence[PlacementSection], requests: int) -> None:
     st.markdown("##### What if it changes?")
-    scenario = session.scenario
+    scenario, view = session.scenario, session.views.generation
     first, second, third, fourth = st.columns(4)
     with first:
-        axis = kept(session, st.selectbox, "What varies", "token_axis", "rate_scale", options=list(AXES),
+        axis = kept(session, st.selectbox, "What varies", view.axis, "rate_scale", options=list(AXES),
                     format_func=lambda name: AXES[name][0])  # fmt: skip
     label, low, high = AXES[axis]
     with second:
-        start = kept(session, st.number_input, "From", f"token_from_{axis}", low, min_value=0.01, max_value=512.0)
+        start = kept(
+            session,
+            st.number_input,
+            "From",
+            view.axis_low[axis],
+            low,
+            min_value=0.01,
+            max_value=512.0,
+        )
     with third:
-        end = kept(session, st.number_input, "To", f"token_to_{axis}", high, min_value=0.01, max_value=512.0)
+        end = kept(
+            session,
+            st.number_input,
+            "To",
+            view.axis_high[axis],
+            high,
+            min_value=0.01,
+            max_value=512.0,
+        )
     with fourth:
-        count = kept(session, st.number_input, "Points", "token_points", 6, min_value=2, max_value=20, step=1)
+        count = kept(
+            session,
+            st.number_input,
+            "Points",
+            view.axis_points,
+            6,
+            min_value=2,
+            max_value=20,
+            step=1,
+        )
     values = np.linspace(start, end, count)
     values = np.unique(np.rint(values)) if axis == "devices" else np.round(values, 3)
     if requests * len(values) * len(sections) > MOST_SWEPT:

@@ -23,12 +23,13 @@ def draw(session: Session) -> None:
     """One shipped profile in pictures, all of them in a table, and the comparison with measured runs."""
     st.markdown("#### Models that generate token by token")
     names = {title_of(profile): profile for profile in shipped_profiles()}
+    view = session.views.generation
     left, right = st.columns([3, 1])
     with left:
-        title = kept(session, st.selectbox, "Profile", "token_profile", next(iter(names)), options=list(names))
+        title = kept(session, st.selectbox, "Profile", view.profile, next(iter(names)), options=list(names))
     profile = names[title]
     with right:
-        memory_gib = kept(session, st.number_input, "GiB of a device", f"token_memory_{profile.device}",
+        memory_gib = kept(session, st.number_input, "GiB of a device", view.memory_gib[profile.device],
                           DEVICE_MEMORY_GIB.get(profile.device, 80.0), min_value=1.0, max_value=10_000.0, format="%g",
                           help="What weights and cache may take.")  # fmt: skip
     draw_chart(build_iterations_figure(profile, current_theme()), "iterations", describe_iterations(profile))

@@ -65,12 +65,14 @@ def draw_share_bar(session: Session) -> None:
             _show_link(session)
         answer = session.answer
         ready = answer is not None and bool(answer.shown) and answer.is_current and answer.scenario == session.scenario
-        # A report of generating models is not written yet.
-        ready = ready and not answer.generates
+        about = "The whole comparison as one HTML file with the scenario in it; it needs no network."
+        if answer is not None and answer.generates:
+            ready = False
+            about = "There is no report for models that generate token by token yet; Plan has their figures as files."
         st.download_button(
             "Report", lambda: report_of(session, answer), "report.html", "text/html", key="report", type="tertiary",
             icon=":material/article:", on_click="ignore", disabled=not ready,
-            help="The whole comparison as one HTML file with the scenario in it; it needs no network.",
+            help=about,
         )  # fmt: skip
 
 

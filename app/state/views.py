@@ -89,6 +89,20 @@ class CapacityView:
 
 
 @dataclass
+class GenerationView:
+    """Models that generate: the searches of page Capacity, its sweep by axis, the profile that is looked at."""
+
+    algorithms: Choice[list[str]] = _one("token_algorithms", list)
+    limit_s: Choice[float] = _one("token_limit", float)
+    axis: Choice[str] = _one("token_axis", str)
+    axis_low: Choices[float] = _by_name("token_from:{}", float)
+    axis_high: Choices[float] = _by_name("token_to:{}", float)
+    axis_points: Choice[int] = _one("token_count", int)
+    profile: Choice[str] = _one("token_profile", str)
+    memory_gib: Choices[float] = _by_name("token_memory:{}", float)
+
+
+@dataclass
 class CompareView:
     """Page Compare: what every group shows over time, and the part of the address that is this page's."""
 
@@ -209,6 +223,7 @@ class Views:
     """The pages. `written`: the scenario as the visitor wrote it; None while he has not."""
 
     capacity: CapacityView = field(default_factory=CapacityView)
+    generation: GenerationView = field(default_factory=GenerationView)
     compare: CompareView = field(default_factory=CompareView)
     timeline: TimelineView = field(default_factory=TimelineView)
     placement: PlacementView = field(default_factory=PlacementView)
