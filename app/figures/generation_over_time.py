@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 
 from app.figures.drawing import MOST_LABELLED, colour_bar, escape, hover_name, label_ends, new_figure
 from app.look import words
-from app.look.theme import AXIS_SIZE, LIGHT, Theme, colour_scale, mix, placement_style
+from app.look.theme import AXIS_SIZE, LIGHT, Theme, colour_scale, placement_style, tints
 from planner.generation.figures import EngineFigures
 from simulator.generation import EngineBins
 
@@ -127,8 +127,7 @@ def _draw_met(figure, name, edges_s, arrivals_s, met, theme, hue) -> None:
 
 
 def _draw_lines(figure, number, row, values, labels, edges_s, theme, hue) -> None:
-    full, last = placement_style(hue, theme).colour, max(len(labels) - 1, 1)
-    colours = [mix(full, theme.background, 0.5 * i / last) for i in range(len(labels))]
+    colours = tints(placement_style(hue, theme).colour, len(labels), theme)
     for label, colour, line in zip(labels, colours, values, strict=True):
         figure.add_scatter(
             x=edges_s, y=np.append(line, line[-1]), mode="lines", name=hover_name(label), meta=row.values,
