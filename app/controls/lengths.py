@@ -81,11 +81,13 @@ def _draw_side(session: Session, side: str, title: str, section: LengthSection) 
         bound(session, _AREA, st.number_input, label, f"tokens.{side}.{key}", value,
               lambda s, v: with_values(s, "workload.tokens", **{side: change(v)}), **options)  # fmt: skip
 
-    if section.fixed is not None:
-        field(f"{title} (tokens)", "fixed", section.fixed, lambda v: {"fixed": v}, min_value=1, max_value=MAX_TOKENS,
+    drawn = section.given
+    if isinstance(drawn, int):
+        field(f"{title} (tokens)", "fixed", drawn, lambda v: {"fixed": v}, min_value=1, max_value=MAX_TOKENS,
               step=50)  # fmt: skip
         return
-    drawn = section.lognormal
+    if isinstance(drawn, list):
+        return
     field(f"{title}, median (tokens)", "median", float(drawn.median),
           lambda v: {"lognormal": {"median": v, "sigma": drawn.sigma}}, min_value=1.0, max_value=float(MAX_TOKENS),
           step=50.0, format="%g")  # fmt: skip
@@ -97,12 +99,11 @@ def _draw_side(session: Session, side: str, title: str, section: LengthSection) 
 def _kind(tokens: TokensSection | None) -> str:
     if tokens is None:
         return FROM_TRACE
-    if tokens.trace is not None:
-        return SAMPLE if tokens.trace == _WITH_TOKENS else OTHER
-    sides = (tokens.input, tokens.output)
-    if all(side.lognormal is not None for side in sides):
+    if isinstance(tokens.given, str):
+        return SAMPLE if tokens.given == _WITH_TOKENS else OTHER
+    if all(side.lognormal is not None for side in tokens.given):
         return LOGNORMAL
-    return FIXED if all(side.fixed is not None for side in sides) else OTHER
+    return FIXED if all(side.fixed is not None for side in tokens.given) else OTHER
 
 
 def _brings_lengths(session: Session) -> bool:

@@ -15,7 +15,7 @@ from app.state.session import with_values
 from planner import Problem, dump_scenario, parse_scenario
 from planner.compare import placement_section
 from planner.generation import search as generation
-from planner.scenario.schema import PlacementSection, Scenario
+from planner.scenario.schema import PlacementSection, Scenario, SearchSection
 from planner.search import ALGORITHMS
 from simulator import InputError
 
@@ -48,7 +48,7 @@ def kind_title(kind: str, generates: bool = False) -> str:
 
 def is_uniform(section: PlacementSection) -> bool:
     """Whether the placement has one group size for all that may be chosen."""
-    algorithm = ALGORITHMS.get(section.search.algorithm)
+    algorithm = ALGORITHMS.get(section.searched.algorithm)
     names = {option.name for option in algorithm.options} if algorithm else set()
     return {"pp", "tp"} <= names
 
@@ -75,7 +75,9 @@ def added(scenario: Scenario, kind: str, problem: Problem | None, start: Answere
         section = uniform_section(*_unused_size(scenario, problem))
     else:
         limit = {} if kind in QUICK_ALGORITHMS else {"time_limit_s": SEARCH_LIMIT_S}
-        section = PlacementSection(name=kind_title(kind, scenario.generates), search={"algorithm": kind, **limit})
+        section = PlacementSection(
+            name=kind_title(kind, scenario.generates), search=SearchSection.model_validate({"algorithm": kind, **limit})
+        )
     return added_section(scenario, section)
 
 
@@ -97,16 +99,16 @@ def with_name(scenario: Scenario, index: int, name: str) -> Scenario:
 
 def with_option(scenario: Scenario, index: int, name: str, value: Any) -> Scenario:
     """A search with an option changed; None takes it out."""
-    search = scenario.placements[index].search.model_dump() | {name: value}
+    search = scenario.placements[index].searched.model_dump() | {name: value}
     return _with_one(scenario, index, search={k: v for k, v in search.items() if v is not None})
 
 
 def with_group_size(scenario: Scenario, index: int, size: tuple[int, int] | None) -> Scenario:
     """Another group size for all; a placement that is called after its size gets the new name."""
     section = scenario.placements[index]
-    given = section.search.options
+    given = section.searched.options
     sized = {"pp": size[0], "tp": size[1]} if size else {}
-    kept = {k: v for k, v in section.search.model_dump(exclude_none=True).items() if k not in ("pp", "tp")}
+    kept = {k: v for k, v in section.searched.model_dump(exclude_none=True).items() if k not in ("pp", "tp")}
     name = section.name
     if size and name == group_size_name(given.get("pp", 4), given.get("tp", 1)):
         others = [s for i, s in enumerate(scenario.placements) if i != index]
@@ -117,7 +119,7 @@ def with_group_size(scenario: Scenario, index: int, size: tuple[int, int] | None
 def groups_text(section: PlacementSection) -> str:
     """The groups of a placement as YAML, one line a group."""
     in_one_line = {"default_flow_style": True, "sort_keys": False, "width": 10**9}
-    return "".join("- " + yaml.safe_dump(group.model_dump(), **in_one_line) for group in section.groups)
+    return "".join("- " + yaml.safe_dump(group.model_dump(), **in_one_line) for group in section.groups or [])
 
 
 def with_groups_text(scenario: Scenario, index: int, text: str) -> Scenario:

@@ -92,11 +92,11 @@ def _draw_details(session: Session, index: int, section: PlacementSection, area:
 
 def _draw_group_size(session: Session, answer: Answer, index: int, section: PlacementSection, area: str) -> None:
     sizes = group_sizes(answer.inputs.problem)
-    options = section.search.options
+    options = section.searched.options
     mine = (options.get("pp"), options.get("tp"))
     if None in mine:
-        mine = (options.get("pp") or 4, options.get("tp") or 1) if section.search.algorithm != "dedicated" else None
-    choices = [*([None] if section.search.algorithm == "dedicated" else []), *sizes]
+        mine = (options.get("pp") or 4, options.get("tp") or 1) if section.searched.algorithm != "dedicated" else None
+    choices = [*([None] if section.searched.algorithm == "dedicated" else []), *sizes]
     if mine not in choices:
         choices.append(mine)
 
@@ -115,13 +115,13 @@ def _draw_group_size(session: Session, answer: Answer, index: int, section: Plac
 
 def _draw_time_limit(session: Session, index: int, section: PlacementSection, area: str) -> None:
     bound(session, area, st.number_input, "Time limit (s)", f"placement.{index}.time_limit_s",
-          section.search.time_limit_s, lambda s, v: with_option(s, index, "time_limit_s", v), min_value=1.0,
+          section.searched.time_limit_s, lambda s, v: with_option(s, index, "time_limit_s", v), min_value=1.0,
           max_value=3600.0, step=5.0, format="%g", help="The best placement found by then counts.")  # fmt: skip
 
 
 def _draw_options(session: Session, index: int, section: PlacementSection, area: str) -> None:
-    algorithm = ALGORITHMS[section.search.algorithm]
-    given = section.search.options
+    algorithm = ALGORITHMS[section.searched.algorithm]
+    given = section.searched.options
     options = [o for o in algorithm.options if o.kind in _WIDGETS and o.name not in ("pp", "tp")]
     _draw_time_limit(session, index, section, area)
     for option in options:

@@ -31,7 +31,7 @@ _CV = {"min_value": 0.01, "max_value": 1000.0, "step": 0.5, "format": "%g"}
 
 def draw_trace_options(session: Session) -> None:
     """Rate and burstiness of a trace, and behind a fold its window, mapping and resampling."""
-    section = session.scenario.workload.trace
+    section = session.scenario.workload.replayed
     left, right = st.columns(2)
     with left:
         help_ = "2 makes twice as many requests in the same time; bursts stay where they are."
@@ -50,6 +50,8 @@ def draw_trace_options(session: Session) -> None:
 def draw_gamma_options(session: Session) -> None:
     """Rate, burstiness and split of arrivals made here."""
     section = session.scenario.workload.gamma
+    if section is None:
+        return
 
     def field(widget: Any, label: str, name: str, **options: Any) -> None:
         def edit(scenario: Scenario, value: Any) -> Scenario:
@@ -83,7 +85,7 @@ def _field(
 
 
 def _draw_part(session: Session) -> None:
-    section = session.scenario.workload.trace
+    section = session.scenario.workload.replayed
     help_ = "Where in the trace the replay begins."
     _field(session, st.number_input, "From (s)", "start_s", section.start_s, **_SECONDS, help=help_)
     _field(
@@ -100,7 +102,7 @@ def _draw_part(session: Session) -> None:
 
 
 def _draw_arrivals(session: Session) -> None:
-    section = session.scenario.workload.trace
+    section = session.scenario.workload.replayed
     _field(
         session, st.selectbox, "Arrivals are", "resample", section.resample, _with_resampling,
         options=list(RESAMPLINGS), format_func=_RESAMPLINGS.get,
@@ -108,7 +110,7 @@ def _draw_arrivals(session: Session) -> None:
     )  # fmt: skip
     _field(
         session, st.number_input, "Window of the drawing (s)", "window_s", section.window_s,
-        **_SECONDS | {"min_value": 1.0}, disabled=section.resample != "gamma",
+        **(_SECONDS | {"min_value": 1.0}), disabled=section.resample != "gamma",
         help="Rate and burstiness are taken from windows of this length.",
     )  # fmt: skip
     help_ = "0.5 replays everything twice as fast."

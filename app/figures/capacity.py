@@ -78,12 +78,9 @@ def curves_of_sweep(swept: Sweep, target: float) -> list[Curve]:
             row = (at[axis], result.slo_attainment, result.half_width)
             found.setdefault(result.point.section.name, []).append(row)
     return [
-        Curve(
-            name,
-            *np.array(sorted(rows, key=lambda row: row[0]), dtype=np.float64).T,
-            swept.crossing(name, target, fixed),
-        )
+        Curve(name, value, attainment, half_width, swept.crossing(name, target, fixed))
         for name, rows in found.items()
+        for value, attainment, half_width in [np.array(sorted(rows, key=lambda row: row[0]), dtype=np.float64).T]
     ]
 
 
@@ -137,22 +134,25 @@ def build_capacity_figure(
         for curve, hue, end in zip(curves, hues, ends, strict=True)
         if math.isfinite(end)
     ]
-    label_ends(figure, *zip(*drawn, strict=True), (bottom, 101.5), _HEIGHT)
+    label_ends(
+        figure, [name for name, _, _ in drawn], [colour for _, colour, _ in drawn], [end for *_, end in drawn],
+        (bottom, 101.5), _HEIGHT,
+    )  # fmt: skip
     return figure
 
 
 def describe_capacity(curves: Sequence[Curve], target: float, axis: str = "devices") -> str:
     """The alt text: who reaches the target with what."""
-    reached = [curve for curve in curves if curve.crossing is not None]
+    reached = [(curve.crossing, curve.name) for curve in curves if curve.crossing is not None]
     goal = f"{words.number(100 * target)}{words.SPACE}%"
     if not reached:
         return f"None reaches {goal} in this range"
     least = not VARIATIONS[axis][1]
-    reached.sort(key=lambda curve: curve.crossing if least else -curve.crossing)
+    reached.sort(key=lambda pair: pair[0] if least else -pair[0])
     if axis == "devices":
-        parts = [f"{words.plural(round(c.crossing), 'device')} with {words.shorten(c.name, 24)}" for c in reached[:4]]
+        parts = [f"{words.plural(round(at), 'device')} with {words.shorten(name, 24)}" for at, name in reached[:4]]
     else:
-        parts = [f"{words.number(c.crossing)} with {words.shorten(c.name, 24)}" for c in reached[:4]]
+        parts = [f"{words.number(at)} with {words.shorten(name, 24)}" for at, name in reached[:4]]
     many = len(curves) - len(reached)
     rest = f"; {words.plural(many, 'other')} {'does' if many == 1 else 'do'} not reach it" if many else ""
     what = "" if axis == "devices" else f" ({AXIS_TITLES[axis]})"
@@ -201,7 +201,10 @@ def describe_rate_map(devices: np.ndarray, rate: np.ndarray, attainment: np.ndar
     goal = f"{words.number(100 * target)}{words.SPACE}%"
     if not known.size:
         return f"{goal} is nowhere reached"
-    ends = [f"{words.plural(int(devices[d]), 'device')} {words.number(most[d])}" for d in sorted({known[0], known[-1]})]
+    ends = [
+        f"{words.plural(int(devices[d]), 'device')} {words.number(float(most[d]))}"
+        for d in sorted({known[0], known[-1]})
+    ]
     return f"Most traffic at {goal}: {words.join(ends)}"
 
 
@@ -230,11 +233,11 @@ def build_cost_figure(
 def describe_cost(curves: Sequence[Curve], usd_per_device_hour: float, target: float) -> str:
     """The alt text: the cheapest and the dearest way to the target."""
     goal = f"{words.number(100 * target)}{words.SPACE}%"
-    reached = sorted((c for c in curves if c.crossing is not None), key=lambda c: c.crossing)
+    reached = sorted(((c.crossing, c.name) for c in curves if c.crossing is not None), key=lambda pair: pair[0])
     if not reached:
         return f"No algorithm reaches {goal}, so there is no price to show."
     ends = reached[:1] if len(reached) == 1 else [reached[0], reached[-1]]
-    parts = [f"{words.usd_per_hour(c.crossing * usd_per_device_hour)} with {words.shorten(c.name, 24)}" for c in ends]
+    parts = [f"{words.usd_per_hour(at * usd_per_device_hour)} with {words.shorten(name, 24)}" for at, name in ends]
     return f"{goal} costs {words.join(parts)}"
 
 

@@ -48,7 +48,7 @@ def build_cluster_figure(
     cluster: Cluster,
     theme: Theme = LIGHT,
     hue: int = 0,
-    requests: Sequence[float] | None = None,
+    requests: Sequence[float] | np.ndarray | None = None,
 ) -> go.Figure:
     """Every device as a bar, filled with the weights of its models up to memory_gib; groups framed in the hue.
 
@@ -134,7 +134,7 @@ def _draw_weights(figure, columns, base_y, placement, models, cluster, theme, re
     most = max(MOST_BARS // columns.x.size, 1)
     x, y, base, ranks, text, held = [], [], [], [], [], []
     pieces: dict[tuple[int, int], list[tuple[str, float, int]]] = {}
-    for column in np.flatnonzero(columns.group >= 0):
+    for column in np.flatnonzero(columns.group >= 0).tolist():
         g = int(columns.group[column])
         group = placement.groups[g]
         stage = int(columns.stage[column])
@@ -234,7 +234,7 @@ def _write(figure: go.Figure, names: list[tuple[float, float, str]], what: str, 
         )  # fmt: skip
 
 
-def _by_load(models: Sequence[Model], requests: Sequence[float] | None) -> np.ndarray:
+def _by_load(models: Sequence[Model], requests: Sequence[float] | np.ndarray | None) -> np.ndarray:
     if requests is None:
         return np.arange(len(models))
     return np.argsort(-np.asarray(requests, dtype=np.float64), kind="stable")

@@ -120,7 +120,7 @@ def reserve_left(figure: go.Figure, texts: Sequence[str]) -> None:
 
 
 def label_ends(
-    figure: go.Figure, names: Sequence[str], colours: Sequence[str], values: Sequence[float],
+    figure: go.Figure, names: Sequence[str], colours: Sequence[str], values: Sequence[float] | np.ndarray,
     limits: tuple[float, float], height: int, yref: str = "y",
 ) -> None:  # fmt: skip
     """Write the names of lines at the right end of the plot, in their colours; a legend above with more than four.

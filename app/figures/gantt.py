@@ -158,7 +158,8 @@ def _executions(result, spans, start_s, end_s, groups) -> tuple[np.ndarray, np.n
     wanted = np.zeros(len(result.groups) + 1, dtype=bool)
     wanted[list(groups)] = True
     touches = (spans.begin_s < end_s) & (spans.end_s > start_s) & wanted[result.group[spans.request]][:, None]
-    return np.nonzero(touches)
+    rows, stages = np.nonzero(touches)
+    return rows, stages
 
 
 def _rejected(result, start_s, end_s, groups) -> np.ndarray:

@@ -86,13 +86,13 @@ def describe_engines(name: str, engines: Sequence[EngineFigures], bins: EngineBi
         return f"{words.shorten(name, 30)} has no engines"
     waiting = bins.most_waiting
     if waiting.any():
-        engine, at = np.unravel_index(int(np.argmax(waiting)), waiting.shape)
+        engine, at = divmod(int(np.argmax(waiting)), waiting.shape[1])
         return (
             f"Up to {words.plural(int(waiting[engine, at]), 'request')} wait for admission at engine "
             f"{engine_name(engines[engine])} of {words.shorten(name, 30)}, most at {_seconds(bins.edges_s[at])}"
         )
     running = np.nan_to_num(bins.running)
-    engine, at = np.unravel_index(int(np.argmax(running)), running.shape)
+    engine, at = divmod(int(np.argmax(running)), running.shape[1])
     return (
         f"No request waits for admission; engine {engine_name(engines[engine])} runs most, "
         f"{words.number(float(running[engine, at]))} on average at {_seconds(bins.edges_s[at])}"

@@ -89,7 +89,7 @@ def describe_deadlines(names: Sequence[str], figures: Sequence[PlacementFigures]
     met = {name: share for name, share in figures[best].total.attainment.items() if name != "all"}
     if not met:
         return "No request arrives"
-    worst = min(met, key=met.get)
+    worst = min(met, key=lambda name: met[name])
     name = words.shorten(names[best], 30)
     if met[worst] == 1:
         return f"{name} meets every deadline"

@@ -40,7 +40,7 @@ def build_change_figure(
     figure = new_figure(theme, describe_change(before, after), 70 + 16 * rows.size, "change")
     style = placement_style(hue, theme)
     what = np.array(["not there", "kept", "dropped", "added"], dtype=object)
-    names = np.array([hover_name(models[m].name) for m in rows], dtype=object)
+    names = np.array([hover_name(models[m].name) for m in rows.tolist()], dtype=object)
     colours = (theme.background, theme.models[1], style.tint, style.colour)
     scale = [[(k + edge) / 4, colour] for k, colour in enumerate(colours) for edge in (0, 1)]
     figure.add_heatmap(
@@ -55,7 +55,7 @@ def build_change_figure(
                            marker={"color": colour, "symbol": "square", "size": 10})  # fmt: skip
     show_legend(figure)
     figure.update_xaxes(title_text="group", dtick=-(-groups // 16), tick0=0, range=[-0.6, groups - 0.4])
-    name_rows(figure, [models[m].name for m in rows])
+    name_rows(figure, [models[m].name for m in rows.tolist()])
     return figure
 
 
@@ -68,7 +68,7 @@ def describe_change(before: Placement, after: Placement) -> str:
         new = after.groups[g] if g < len(after.groups) else None
         had, has = set(old.models if old else ()), set(new.models if new else ())
         added, dropped = added + len(has - had), dropped + len(had - has)
-        reshaped += None not in (old, new) and (old.pp, old.tp) != (new.pp, new.tp)
+        reshaped += old is not None and new is not None and (old.pp, old.tp) != (new.pp, new.tp)
     sentence = f"{words.plural(added, 'replica')} added, {words.count(dropped)} dropped"
     if reshaped:
         sentence += f", {words.plural(reshaped, 'group')} reshaped"

@@ -96,7 +96,7 @@ def draw_file(session: Session, answer: Answer) -> None:
         ("peak to mean", words.peak(summary.peak_to_mean, summary.peak_bin_s)),
         ("sources", words.count(len(summary.sources))),
     ]))  # fmt: skip
-    section = answer.scenario.workload.trace
+    section = answer.scenario.workload.replayed
     end_s = trace.end_s if section.duration_s is None else min(section.start_s + section.duration_s, trace.end_s)
     figure = build_rate_figure(
         edges_s, rate_per_s, current_theme(), bursts_of(session, trace), (section.start_s, end_s)

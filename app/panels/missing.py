@@ -25,7 +25,7 @@ def draw_missing(session: Session) -> None:
         return
     with st.container(border=True):
         if trace:
-            sha256 = session.scenario.workload.trace.sha256
+            sha256 = session.scenario.workload.replayed.sha256
             check = f" It is checked: its SHA-256 begins {sha256[:12]}." if sha256 else ""
             st.markdown(
                 f"**This scenario was made with {plain_text(words.join(trace))}**, which is not part of it.{check}"
@@ -63,7 +63,7 @@ def missing_profiles(session: Session) -> str | None:
 def _take_trace(session: Session) -> None:
     given = st.session_state[_TRACE]
     files = [] if given is None else given if isinstance(given, list) else [given]
-    section = session.scenario.workload.trace
+    section = session.scenario.workload.replayed
     session.complaints.pop(_AREA, None)
     if not files:
         return
@@ -91,9 +91,10 @@ def _take_trace(session: Session) -> None:
 def _take_profiles(session: Session) -> None:
     file = st.session_state[_PROFILES]
     session.complaints.pop(_AREA, None)
-    if file is None:
+    name = session.scenario.profiles
+    if file is None or name is None:
         return
     try:
-        session.uploads.add_profiles(session.scenario.profiles, file.getvalue())
+        session.uploads.add_profiles(name, file.getvalue())
     except InputError as error:
         session.complaints[_AREA] = str(error)

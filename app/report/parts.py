@@ -197,9 +197,11 @@ def sources(comparison: Comparison) -> str:
         ("mean rate", words.rate(len(workload) / workload.span_s if workload.span_s > 0 else math.nan)),
         ("burstiness (CV)", words.number(cv)),
     ]
-    section = comparison.scenario.workload.trace
     if trace is not None:
-        facts += [("trace", ", ".join(section.paths)), ("SHA-256", f"{trace.digest[:16]}…")]
+        facts += [
+            ("trace", ", ".join(comparison.scenario.workload.replayed.paths)),
+            ("SHA-256", f"{trace.digest[:16]}…"),
+        ]
     if comparison.inputs.warmup_s > 0:
         facts.append(("left out at both ends", words.span(comparison.inputs.warmup_s)))
     notices = "".join(f'<p class="quiet">{text(notice)}</p>' for notice in comparison.notices)

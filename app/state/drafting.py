@@ -94,7 +94,7 @@ def draft_of(session: Session, answer: Answer) -> Draft:
 def edit_draft(session: Session, sentence: str, edit: Callable[[Placement], Placement]) -> None:
     """Apply an edit to the draft; if it cannot be, the draft stays and the sentence is noted."""
     session.complaints.pop(AREA, None)
-    draft = session.drafts[session.drafting]
+    draft = session.drafts[session.drafting or ""]
     try:
         replace_draft(session, draft.then(sentence, edit(draft.now)))
     except InputError as error:

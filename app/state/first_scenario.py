@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from planner.scenario.schema import PlacementSection, Scenario
+from planner.scenario.schema import PlacementSection, Scenario, SearchSection
 from sample_traces import SAMPLES, Sample
 
-SINGLE_DEVICES = PlacementSection(name="Single-device replication", search={"algorithm": "selective_replication"})
+SINGLE_DEVICES = PlacementSection(
+    name="Single-device replication", search=SearchSection(algorithm="selective_replication")
+)
 
 
 def group_size_name(pp: int, tp: int) -> str:
@@ -20,7 +22,8 @@ def group_size_name(pp: int, tp: int) -> str:
 
 def uniform_section(pp: int, tp: int, name: str | None = None) -> PlacementSection:
     """One model-parallel group size for all devices."""
-    return PlacementSection(name=name or group_size_name(pp, tp), search={"algorithm": "uniform", "pp": pp, "tp": tp})
+    search = SearchSection.model_validate({"algorithm": "uniform", "pp": pp, "tp": tp})
+    return PlacementSection(name=name or group_size_name(pp, tp), search=search)
 
 
 def sample_section(sample: Sample) -> dict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from app.look import words
-from planner.scenario.schema import Scenario
+from planner.scenario.schema import Scenario, TraceSection, WindowsSection
 from simulator import InputError
 from simulator.traces import Counts, Events, Trace, TraceLimits
 
@@ -51,15 +51,17 @@ def expected_requests(scenario: Scenario, trace: Trace | None) -> float:
     """About how many requests the workload of a scenario will have."""
     workload = scenario.workload
     if trace is not None:
-        return _requests_in_window(scenario, trace) * workload.trace.rate_scale
-    if workload.windows is not None:
-        return sum(window.duration_s * window.total_rate_per_s for window in workload.windows.windows)
-    made = workload.gamma or workload.poisson or workload.deterministic or workload.markov_modulated
+        return _requests_in_window(scenario, trace) * workload.replayed.rate_scale
+    made = workload.arrivals
+    if isinstance(made, TraceSection):
+        raise LookupError("the trace was not read")
+    if isinstance(made, WindowsSection):
+        return sum(window.duration_s * window.total_rate_per_s for window in made.windows)
     return made.total_rate_per_s * made.duration_s
 
 
 def _requests_in_window(scenario: Scenario, trace: Trace) -> float:
-    section, content = scenario.workload.trace, trace.content
+    section, content = scenario.workload.replayed, trace.content
     end_s = trace.end_s + 1.0 if section.duration_s is None else section.start_s + section.duration_s
     if isinstance(content, Events):
         low, high = np.searchsorted(content.arrival_s, (section.start_s, end_s))

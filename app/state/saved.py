@@ -168,7 +168,7 @@ def _upload(session: Session, key: tuple[str, ...], rows: list[dict]) -> dict:
 
 
 def _stored(file: UploadedFile, bring: Callable[[bytes], str]) -> dict:
-    if file.sha256 is None:
+    if file.sha256 is None and file.content is not None:
         file.sha256 = bring(file.content)
     return {"name": file.name, "sha256": file.sha256}
 
@@ -181,7 +181,7 @@ def _best_by_now(job: Job, algorithm: str) -> SearchResult | None:
     if job.result is not None:
         return job.result.search
     now = job.progress
-    if now is None or now.placement is None:
+    if now is None or now.placement is None or now.best_score is None:
         return None
     return SearchResult(
         algorithm, now.placement, now.best_score, now.seconds, now.evaluations, "cancelled", now.steps
@@ -219,14 +219,15 @@ def _take_undo(session: Session, content: Any, _fetch: Any) -> None:
 def _take_uploads(session: Session, content: Any, fetch: Callable[[str], bytes]) -> None:
     had, session.uploads.files = session.uploads.files, {}
     for row in content:
-        key, files = tuple(row["key"]), tuple(UploadedFile(f["name"], None, f["sha256"]) for f in row["files"])
+        stored = [(str(file["name"]), str(file["sha256"])) for file in row["files"]]
+        key, files = tuple(row["key"]), tuple(UploadedFile(name, None, sha256) for name, sha256 in stored)
         # Another tab of the workspace may have read the same files already.
         is_read = key in session.uploads.traces and had.get(key) == files
         if key[0] == PROFILES:
-            session.uploads.add_profiles(key[1], fetch(files[0].sha256))
+            session.uploads.add_profiles(key[1], fetch(stored[0][1]))
         elif not is_read:
             columns = None if row["columns"] is None else _COLUMNS.validate_python(row["columns"])
-            contents = [(file.name, fetch(file.sha256)) for file in files]
+            contents = [(name, fetch(sha256)) for name, sha256 in stored]
             session.uploads.add_trace(contents, key, columns)
             if columns is not None:
                 session.uploads.table = TableImport(contents, columns)

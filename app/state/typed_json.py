@@ -58,7 +58,7 @@ def _read(kind: Any, document: Any) -> Any:
         return {key: _read(arguments[1], item) for key, item in document.items()}
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return kind.model_validate(document)
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         return _read_dataclass(kind, document)
     return _read_plain(kind, document)
 
@@ -67,7 +67,7 @@ def _read_union(kinds: tuple, document: Any) -> Any:
     if document is None and NoneType in kinds:
         return None
     left = [kind for kind in kinds if kind is not NoneType]
-    if len(left) > 1 and all(is_dataclass(kind) for kind in left):
+    if isinstance(document, Mapping) and len(left) > 1 and all(is_dataclass(kind) for kind in left):
         left = [kind for kind in left if {field.name for field in fields(kind)} == set(document)]
     if not left:
         raise ValueError(f"{document!r:.60} is none of what is allowed")

@@ -104,7 +104,7 @@ class Uploads:
 
         Raises InputError if it was not uploaded, or another file has its name.
         """
-        section = scenario.workload.trace
+        section = scenario.workload.replayed
         if not _is_sample(scenario):
             return self._uploaded(scenario)
         if cache is None:
@@ -143,7 +143,7 @@ class Uploads:
         self.files = {key: files for key, files in self.files.items() if key in kept}
 
     def _uploaded(self, scenario: Scenario) -> Trace:
-        section = scenario.workload.trace
+        section = scenario.workload.replayed
         names = tuple(section.paths)
         if section.sha256 is not None and (names not in self.traces or self.traces[names].digest != section.sha256):
             same = [kept for kept, trace in self.traces.items() if trace.digest == section.sha256]

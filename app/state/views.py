@@ -33,8 +33,11 @@ class Choice(Generic[T]):
 
     def take(self, saved: object) -> None:
         """A value of a workspace; one of another kind is passed over."""
-        taken: object = float(saved) if self.kind is float and type(saved) is int else saved
-        if isinstance(taken, self.kind) and (self.kind is bool or type(taken) is not bool):
+        wanted: object = self.kind
+        taken: object = float(saved) if wanted is float and type(saved) is int else saved
+        # A truth value is a whole number to Python.
+        is_alike = (type(taken) is bool) == (wanted is bool)
+        if is_alike and isinstance(taken, self.kind):
             self.value = taken
 
 

@@ -75,7 +75,7 @@ class SqlStore(WorkspaceStore):
             for key, text in texts.items():
                 _forget(connection, row.id, PARTS.c.key == key, f"part:{key}")
                 connection.execute(insert(PARTS).values(workspace_id=row.id, key=key, revision=revision, document=text))
-                _need(connection, row.id, f"part:{key}", parts[key].blobs if parts[key] else ())
+                _need(connection, row.id, f"part:{key}", part.blobs if (part := parts[key]) else ())
             self._check_room(connection, row.id)
             changed = {"revision": revision, "changed_at": _now()}
             connection.execute(update(WORKSPACES).where(WORKSPACES.c.id == row.id).values(changed))
@@ -110,7 +110,7 @@ class SqlStore(WorkspaceStore):
         with self.database.writing() as connection:
             row = _writable(connection, workspace)
             mine = VERSIONS.c.workspace_id == row.id
-            check_new_version(connection.execute(select(func.count()).select_from(VERSIONS).where(mine)).scalar())
+            check_new_version(connection.execute(select(func.count()).select_from(VERSIONS).where(mine)).scalar_one())
             number = (connection.execute(select(func.max(VERSIONS.c.number)).where(mine)).scalar() or 0) + 1
             parts = _parts(connection, row.id)
             digest, aside, stored_bytes = self.blobs.write_aside(pack_parts(parts))
@@ -169,7 +169,7 @@ class SqlStore(WorkspaceStore):
             needed = select(NEEDS.c.digest).where(NEEDS.c.digest == BLOBS.c.digest).exists()
             garbage = select(BLOBS.c.digest).where(BLOBS.c.touched_at < stale, ~needed)
             digests = connection.execute(garbage).scalars().all()
-            for some in _in_portions(digests):
+            for some in _in_portions(list(digests)):
                 connection.execute(delete(BLOBS).where(BLOBS.c.digest.in_(some)))
             # Within the transaction, because nobody else can take the same file in meanwhile. Should the transaction
             # fail after this, a row stays without its file: nobody needs it, and taking it in again writes it anew.
@@ -197,9 +197,9 @@ class SqlStore(WorkspaceStore):
         mine = select(NEEDS.c.digest).where(NEEDS.c.workspace_id == workspace_id)
         files = select(func.coalesce(func.sum(BLOBS.c.stored_bytes), 0)).where(BLOBS.c.digest.in_(mine))
         texts = select(func.coalesce(func.sum(func.length(PARTS.c.document)), 0))
-        mine_bytes = connection.execute(files).scalar() + connection.execute(
+        mine_bytes = connection.execute(files).scalar_one() + connection.execute(
             texts.where(PARTS.c.workspace_id == workspace_id)
-        ).scalar()  # fmt: skip
+        ).scalar_one()  # fmt: skip
         return Usage(mine_bytes, _total(connection), self.limits)
 
     def _check_room(self, connection: Connection, workspace_id: int) -> None:
@@ -267,8 +267,8 @@ def _check_there(connection: Connection, digests: set[str]) -> None:
 
 
 def _total(connection: Connection) -> int:
-    files = connection.execute(select(func.coalesce(func.sum(BLOBS.c.stored_bytes), 0))).scalar()
-    texts = connection.execute(select(func.coalesce(func.sum(func.length(PARTS.c.document)), 0))).scalar()
+    files = connection.execute(select(func.coalesce(func.sum(BLOBS.c.stored_bytes), 0))).scalar_one()
+    texts = connection.execute(select(func.coalesce(func.sum(func.length(PARTS.c.document)), 0))).scalar_one()
     return files + texts
 
 

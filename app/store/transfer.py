@@ -7,6 +7,7 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -87,7 +88,13 @@ def import_file(store: WorkspaceStore, content: bytes, name: str) -> str:
                 raise StoreError(f"'{name:.100}' has no member {where}, which its manifest names.")
             parts: dict[str, Part | None] = dict(unpack_parts(data, f"'{name:.100}', {where}"))
             # The store may have a file that this one only names: it belongs to somebody else.
-            missing = {blob for part in parts.values() for blob in part.blobs if f"files/{blob}" not in members}
+            missing = {
+                blob
+                for part in parts.values()
+                if part is not None
+                for blob in part.blobs
+                if f"files/{blob}" not in members
+            }
             if missing:
                 raise StoreError(f"'{name:.100}' does not hold the file with the SHA-256 {min(missing)[:12]}.")
             seen = store.save(workspace, dict.fromkeys(keys - parts.keys()) | parts, seen).revision
@@ -120,7 +127,7 @@ def _members(content: bytes, where: str) -> dict[str, bytes]:
             return _read(archive, members, where)
     except StoreError:
         raise
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OSError, zipfile.zlib.error):
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OSError, zlib.error):
         raise StoreError(f"{where} is no whole zip file; a file from Export on the page Library is allowed.") from None
 
 

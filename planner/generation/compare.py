@@ -172,8 +172,7 @@ def place(
             "search with models of one kind."
         )
     _prepare(section.name, on_progress)
-    wanted = section.search
-    assert wanted is not None, "the schema wants one of groups, schedule and search"
+    wanted = section.searched
     if wanted.options:
         raise InputError(
             f"Placement '{section.name}': '{next(iter(wanted.options))}' is no option of a search for generating "

@@ -1,7 +1,6 @@
 """A scenario: which models, on what cluster, under which traffic, with which deadlines, and which placements.
 
-The classes mirror the YAML of a scenario file key by key. They are frozen and check themselves; what spans several
-keys (names that must be known, placements that must fit) is checked where the objects are built, in `inputs`.
+The classes mirror a scenario file key by key, frozen and checked; what spans several keys is checked in `inputs`.
 """
 
 from __future__ import annotations
@@ -248,8 +247,6 @@ class WindowsSection(_Split):
 
 
 ARRIVALS = ("trace", "gamma", "poisson", "markov_modulated", "deterministic", "windows")
-
-
 Arrivals = TraceSection | GammaSection | PoissonSection | MarkovSection | DeterministicSection | WindowsSection
 
 
@@ -276,6 +273,12 @@ class WorkloadSection(_Section):
     def arrivals(self) -> Arrivals:
         """The one of ARRIVALS that is given; its class says which."""
         return next(section for name in ARRIVALS if (section := getattr(self, name)) is not None)
+
+    @property
+    def replayed(self) -> TraceSection:
+        """The trace; only where there is one."""
+        assert self.trace is not None, "whoever asks has looked"
+        return self.trace
 
 
 class ServingSection(_Section):
@@ -345,6 +348,12 @@ class PlacementSection(_Section):
         if sum(part is not None for part in (self.groups, self.schedule, self.search)) != 1:
             raise ValueError("give exactly one of groups, schedule and search")
         return self
+
+    @property
+    def searched(self) -> SearchSection:
+        """The search; only where the placement is not given by hand."""
+        assert self.search is not None, "whoever asks has looked"
+        return self.search
 
 
 class Scenario(_Section):
