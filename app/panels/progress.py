@@ -90,11 +90,16 @@ def _draw_jobs(session: Session, answer: Answer) -> None:
         bars.append((left.empty(), job))
         with right:
             draw_stop(job, key=f"stop:{job.key}")
-    st.fragment(_watch, run_every=POLL_S if is_prepared() else PREPARING_POLL_S)(answer, bars)
+    watch(answer, bars)
+
+
+def watch(answer: Answer, bars: Sequence[tuple[DeltaGenerator, Job]] = ()) -> None:
+    """Draw the page anew when one of the jobs that the answer waits for ends; until then the progress in the bars."""
+    st.fragment(_look, run_every=POLL_S if is_prepared() else PREPARING_POLL_S)(answer, bars)
 
 
 @guarded
-def _watch(answer: Answer, bars: Sequence[tuple[DeltaGenerator, Job]]) -> None:
+def _look(answer: Answer, bars: Sequence[tuple[DeltaGenerator, Job]]) -> None:
     awaited = [answer.building, *(entry.job for entry in answer.waiting if entry.problem is None)]
     # A job may have ended since the answer was made: then there is a new answer.
     if any(job is None or job.is_done for job in awaited[answer.building is None :]):

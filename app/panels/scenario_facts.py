@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.look import words
 from app.look.style import facts_html, plain_text
+from app.panels.progress import watch
 from app.state.answer import Answer
 from app.state.session import Session
 from planner.scenario.schema import ARRIVALS, Scenario
@@ -19,6 +20,7 @@ def draw_state(session: Session, answer: Answer) -> None:
         st.caption("Until this is mended the pages show the last scenario that could be simulated.")
     elif answer.is_under_way:
         st.info("This scenario is in force; it is being worked on, see Plan for the progress.")
+        watch(answer)
     elif answer.waiting:
         st.info("This scenario is in force; the work on it was stopped, see Plan to take it up again.")
     elif answer.shown:
