@@ -58,12 +58,15 @@ def current_gantt_view(session: Session, answer: Answer, entry: Answered) -> Gan
     start_s, end_s = finite(given.get("start")), finite(given.get("end"))
     if start_s is None or end_s is None or not end_s > start_s or start_s > run_s[1] or end_s < run_s[0]:
         start_s, end_s = _around_full_queues(entry, groups, run_s)
-        given |= {"start": str(start_s), "end": str(end_s), "pinned": answer.inputs_key}
+        if answer.is_current:
+            # Until then a better placement may come, of which another moment is worth a look.
+            given |= {"start": str(start_s), "end": str(end_s), "pinned": answer.inputs_key}
     request = finite(given.get("request"))
     if request is None or not 0 <= request < len(result.workload):
         key = ("first missed", entry.outcome_key, start_s, end_s)
         request = kept(key, lambda: first_missed(result, start_s, end_s))
-        given["request"] = str(request)
+        if answer.is_current:
+            given["request"] = str(request)
     holder = int(result.group[int(request)])
     if not numbers and holder >= 0:
         groups = tuple(sorted({*groups, holder}))
