@@ -6,6 +6,7 @@ Traces are lookalikes of the published ones, always; slices of the real ones too
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -24,6 +25,8 @@ WORKSPACES = tempfile.mkdtemp(prefix="planner-tests-")
 atexit.register(shutil.rmtree, WORKSPACES, ignore_errors=True)
 os.environ["PLANNER_DATA"] = WORKSPACES
 os.environ.pop("DATABASE_URL", None)
+# Whoever runs the tests in the background of a shell ignores Ctrl-C, and so would every process they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REAL_TRACES = Path(__file__).resolve().parents[2] / "shared" / "traces"
 

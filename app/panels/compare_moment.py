@@ -18,11 +18,11 @@ _CSS = f"""
 <style>
   .moment {{ min-height: {ROW_PX + GAP_PX}px; font-size: 13px; line-height: 1.35; margin: 0; }}
   .moment b {{ overflow-wrap: anywhere; }}
-  .moment .groups {{ display: flex; height: 34px; gap: 1px; margin-top: 2px;
+  .moment .lanes {{ display: flex; height: 34px; gap: 1px; margin-top: 2px;
     border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }}
-  .moment .groups span {{ flex: 1 1 0; position: relative;
+  .moment .lanes span {{ flex: 1 1 0; position: relative;
     background: color-mix(in srgb, currentColor 4%, transparent); }}
-  .moment .groups i {{ position: absolute; left: 0; right: 0; bottom: 0; }}
+  .moment .lanes i {{ position: absolute; left: 0; right: 0; bottom: 0; }}
 </style>
 """
 # Of a group's picture the lower half is what computes, the upper half who waits.
@@ -81,7 +81,7 @@ def _block(entry: Answered, now: Moment, longest: int) -> str:
     name = html.escape(words.shorten(entry.section.name, 40))
     return (
         f'<div class="moment">{dot(entry.hue)}<b>{name}</b> {sentence}'
-        f'<div class="groups" role="img" aria-label="{sentence}">{groups}</div></div>'
+        f'<div class="lanes" role="img" aria-label="{sentence}">{groups}</div></div>'
     )
 
 
@@ -91,9 +91,9 @@ def _column(entry: Answered, group: GroupMoment, longest: int) -> str:
     waits = _HALF * len(group.queue) / max(longest, 1)
     computes = f"{group.busy} of {len(group.stages)} stages compute"
     tip = f"{words.numbered('group', group.index)}: {computes}, {len(group.queue)} wait"
-    bars = f'<i style="height:{busy:.0f}%;background:{placement_style(entry.hue, theme).colour}"></i>'
+    bars = f'<i style="height:{round(busy)}%;background:{placement_style(entry.hue, theme).colour}"></i>'
     if group.queue:
-        bars += f'<i style="bottom:{_HALF}%;height:{waits:.0f}%;background:{theme.muted}"></i>'
+        bars += f'<i style="bottom:{_HALF}%;height:{round(waits)}%;background:{theme.muted}"></i>'
     return f'<span title="{tip}">{bars}</span>'
 
 

@@ -203,8 +203,8 @@ def _range_html(figures: Figures, low: float, colour: str) -> str:
     start, end = (place(end) for end in figures.interval)
     line = ""
     if math.isfinite(start):
-        line = f'<i style="left:{start:.2f}%;width:{end - start:.2f}%;background:{colour};opacity:0.4"></i>'
-    return f'<span class="range">{line}<b style="left:{place(value):.2f}%;background:{colour}"></b></span>'
+        line = f'<i style="left:{round(start, 2)}%;width:{round(end - start, 2)}%;background:{colour};opacity:0.4"></i>'
+    return f'<span class="range">{line}<b style="left:{round(place(value), 2)}%;background:{colour}"></b></span>'
 
 
 def _choose_pair(session: Session, key: str, view: View) -> None:

@@ -32,7 +32,8 @@ def run(args: argparse.Namespace) -> int:
     """Find the plan and print it."""
     target = positive_number("--target", args.target, 1)
     time_limit_s = positive_number("--time-limit", args.time_limit, MAX_TIME_LIMIT_S)
-    highest = whole_number("--most-devices", args.most_devices, 1, MAX_DEVICES)
+    most = args.most_devices
+    highest = None if most is None else whole_number("--most-devices", most, 1, MAX_DEVICES)
     check_output("--out", args.out)
     scenario = load_scenario(args.scenario)
     with Interrupt() as interrupt:

@@ -55,7 +55,7 @@ def test_a_group_size_changes_a_real_traces_attainment_to_what_the_command_line_
     plan.get_by_label("Rate, times", exact=True).fill("6")
     plan.get_by_label("Rate, times", exact=True).press("Enter")
     wait_until_still(plan)
-    look = plan.get_by_test_id("stButtonGroup").first
+    look = plan.get_by_test_id("stMain").get_by_test_id("stButtonGroup").first
     look.get_by_text("8-stage groups").click()
     wait_until_still(plan)
     before = attainment(plan)

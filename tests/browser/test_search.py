@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from tests.browser.test_capacity import open_page
+from tools.screenshots import wait_until_still
 
 
 def step_said(page):
@@ -19,6 +20,7 @@ def test_the_search_plays_by_itself_and_pauses(page, address):
     page.get_by_text(re.compile(r"Step ([3-9]|[12]\d) of 37")).wait_for(timeout=30_000)
     page.get_by_role("button", name="Pause").click()
     page.get_by_role("button", name="Play").wait_for(timeout=20_000)
+    wait_until_still(page)
     said = step_said(page)
     # That nothing happens shows only in time that passes.
     page.wait_for_timeout(1500)
