@@ -44,7 +44,11 @@ def command_line(page, folder, *traces):
 
 
 def choose(page, label, option):
-    page.get_by_label(label, exact=True).first.click()
+    control = page.get_by_label(label, exact=True).first
+    # A list that has just opened closes when what it hangs on is still being scrolled.
+    control.scroll_into_view_if_needed()
+    wait_until_still(page)
+    control.click()
     page.get_by_role("option", name=option).click()
 
 
