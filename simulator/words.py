@@ -124,6 +124,11 @@ def plain(value: float) -> str:
     return count(value) if abs(value) < 1e10 and value == round(value) else f"{value:.7g}"
 
 
+def goal(target: float) -> str:
+    """A share 0..1 that is asked for, in per cent and just as it was set: "99 %", "99.95 %"."""
+    return f"{plain(100 * target)}{SPACE}%"
+
+
 def rate(per_s: float) -> str:
     """Requests per second: "40 req/s"."""
     return f"{number(per_s)}{SPACE}req/s"

@@ -73,11 +73,11 @@ def test_a_cut_with_more_overhead_is_not_called_a_saving(ours, theirs, says):
     assert says in profile_figures.describe_cut_comparison({4: plan(ours)}, {4: plan(theirs)}).replace("\u00a0", " ")
 
 
-@pytest.mark.parametrize("best_after_s", [0.02, None])
-def test_what_a_search_took_is_told_apart_from_when_it_found_the_best(best_after_s):
-    text = words.search_took(11.0, 300, best_after_s).replace("\u00a0", " ")
+@pytest.mark.parametrize("answer_after_s", [0.02, None])
+def test_what_a_search_took_is_told_apart_from_when_it_found_its_answer(answer_after_s):
+    text = words.search_took(11.0, 300, answer_after_s).replace("\u00a0", " ")
     assert text.startswith("searched for 11.0 s, 300 placements tried")
-    assert ("the best after" in text) == (best_after_s is not None)
+    assert ("the answer after" in text) == (answer_after_s is not None)
 
 
 def test_no_end_of_a_search_says_that_all_was_tried():

@@ -27,6 +27,7 @@ from planner.what_if.sweep import Sweep
 from planner.what_if.variation import VARIATIONS
 
 MOST_FAULTS = 40
+MOST_NAMED = 4
 _HEIGHT = 280
 AXIS_TITLES = {
     "devices": "devices",
@@ -34,6 +35,13 @@ AXIS_TITLES = {
     "rate_scale": "traffic, times the trace",
     "cv_scale": "burstiness, times the trace's CV",
     "slo_scale": "deadline, times the latency alone",
+}
+_EASY_ENDS = {
+    "devices": "the most devices",
+    "memory_gib": "the most memory",
+    "rate_scale": "the least traffic",
+    "cv_scale": "the calmest traffic",
+    "slo_scale": "the loosest deadlines",
 }
 
 
@@ -122,7 +130,7 @@ def build_capacity_figure(
             )  # fmt: skip
     figure.add_hline(y=100 * target, line={"color": theme.text, "width": 1, "dash": "dot"})
     figure.add_annotation(
-        x=0, xref="paper", y=100 * target, text=f"target {words.number(100 * target)}{words.SPACE}%",
+        x=0, xref="paper", y=100 * target, text=f"target {words.goal(target)}",
         xanchor="left", yanchor="top", xshift=6,
     )  # fmt: skip
     low = float(np.nanmin(np.concatenate([curve.attainment for curve in curves])))
@@ -142,21 +150,50 @@ def build_capacity_figure(
 
 
 def describe_capacity(curves: Sequence[Curve], target: float, axis: str = "devices") -> str:
-    """The alt text: who reaches the target with what."""
-    reached = [(curve.crossing, curve.name) for curve in curves if curve.crossing is not None]
-    goal = f"{words.number(100 * target)}{words.SPACE}%"
+    """The alt text: who keeps the target, from the easy end of the axis on, down or up to what."""
+    reached = [curve for curve in curves if curve.crossing is not None]
+    missing = [curve for curve in curves if curve.crossing is None]
+    goal = words.goal(target)
     if not reached:
-        return f"None reaches {goal} in this range"
+        return f"None reaches {goal}{_how_missed(missing, target, axis)}"
     least = not VARIATIONS[axis][1]
-    reached.sort(key=lambda pair: pair[0] if least else -pair[0])
-    if axis == "devices":
-        parts = [f"{words.plural(round(at), 'device')} with {words.shorten(name, 24)}" for at, name in reached[:4]]
-    else:
-        parts = [f"{words.number(at)} with {words.shorten(name, 24)}" for at, name in reached[:4]]
-    many = len(curves) - len(reached)
-    rest = f"; {words.plural(many, 'other')} {'does' if many == 1 else 'do'} not reach it" if many else ""
+    reached.sort(key=lambda curve: curve.crossing if least else -curve.crossing)
+    named, more = reached[:MOST_NAMED], len(reached[MOST_NAMED:])
+    kept = f"kept {'down' if least else 'up'} to"
+    verb = "reached with" if any(_reaches_beyond(curve, target, least) for curve in named) else kept
+    parts = [
+        f"{words.plural(round(curve.crossing), 'device') if axis == 'devices' else words.number(curve.crossing)} "
+        f"with {words.shorten(curve.name, 24)}"
+        for curve in named
+    ]
     what = "" if axis == "devices" else f" ({AXIS_TITLES[axis]})"
-    return f"{goal} {'needs' if least else 'is kept up to'} {words.join(parts)}{what}{rest}"
+    rest = f"; {more} more {'reaches' if more == 1 else 'reach'} it" if more else ""
+    if missing:
+        how = _how_missed(missing, target, axis) if _any_reaches(missing, target) else ""
+        rest += f"; {words.plural(len(missing), 'other')} {'does' if len(missing) == 1 else 'do'} not reach it{how}"
+    return f"{goal} is {verb} {words.join(parts)}{what}{rest}"
+
+
+def _how_missed(curves: Sequence[Curve], target: float, axis: str) -> str:
+    """In what sense none of these curves, all without a crossing, reaches the target: single points still may."""
+    if not _any_reaches(curves, target):
+        known = all(np.isfinite(curve.attainment).all() for curve in curves)
+        return " in this range" if known else " where it could be computed"
+    easy = 0 if VARIATIONS[axis][1] else -1
+    if any(curve.attainment[easy] >= target for curve in curves if curve.value.size):
+        return " with its whole interval"
+    return f" from {_EASY_ENDS[axis]} on"
+
+
+def _any_reaches(curves: Sequence[Curve], target: float) -> bool:
+    return any((curve.attainment >= target).any() for curve in curves)
+
+
+def _reaches_beyond(curve: Curve, target: float, least: bool) -> bool:
+    """Whether a point beyond the crossing, towards the hard end, reaches the target as well: its interval does not, or
+    a point between does not."""
+    beyond = curve.value < curve.crossing if least else curve.value > curve.crossing
+    return bool((curve.attainment[beyond] >= target).any())
 
 
 def build_rate_map_figure(
@@ -172,7 +209,7 @@ def build_rate_map_figure(
     if not np.isfinite(attainment).any():
         return empty_figure(theme, "No point could be computed, so there is nothing to draw.")
     most = _most_rate(rate, attainment, target)
-    goal = f"{words.number(100 * target)}{words.SPACE}%"
+    goal = words.goal(target)
     title = f"How much traffic {words.shorten(name, 30)} bears at {goal}, by number of devices"
     figure = new_figure(theme, title, 300, "rate-map")
     figure.add_heatmap(
@@ -195,12 +232,13 @@ def build_rate_map_figure(
 
 
 def describe_rate_map(devices: np.ndarray, rate: np.ndarray, attainment: np.ndarray, target: float) -> str:
-    """The alt text: the most traffic at the fewest and at the most devices."""
+    """The alt text: the most traffic at the fewest and at the most devices that bear any."""
     most = _most_rate(rate, attainment, target)
     known = np.flatnonzero(np.isfinite(most))
-    goal = f"{words.number(100 * target)}{words.SPACE}%"
+    goal = words.goal(target)
     if not known.size:
-        return f"{goal} is nowhere reached"
+        single = (attainment >= target).any()
+        return f"{goal} is {'reached, but not from the least traffic on' if single else 'nowhere reached'}"
     ends = [
         f"{words.plural(int(devices[d]), 'device')} {words.number(float(most[d]))}"
         for d in sorted({known[0], known[-1]})
@@ -232,7 +270,7 @@ def build_cost_figure(
 
 def describe_cost(curves: Sequence[Curve], usd_per_device_hour: float, target: float) -> str:
     """The alt text: the cheapest and the dearest way to the target."""
-    goal = f"{words.number(100 * target)}{words.SPACE}%"
+    goal = words.goal(target)
     reached = sorted(((c.crossing, c.name) for c in curves if c.crossing is not None), key=lambda pair: pair[0])
     if not reached:
         return f"No algorithm reaches {goal}, so there is no price to show."
@@ -249,7 +287,7 @@ def build_faults_figure(faults: Sequence[Fault], healthy: float, theme: Theme = 
     """
     if not faults:
         return empty_figure(theme, "No device is in use, so none can be missed.")
-    rows = sorted(faults, key=lambda fault: fault.slo_attainment)[:MOST_FAULTS]
+    rows = _drawn_faults(faults)
     figure = new_figure(theme, describe_faults(faults, healthy), 60 + 20 * len(rows), "faults")
     style = placement_style(hue, theme)
     percent = 100 * np.array([fault.slo_attainment for fault in rows])
@@ -269,12 +307,21 @@ def build_faults_figure(faults: Sequence[Fault], healthy: float, theme: Theme = 
 
 def describe_faults(faults: Sequence[Fault], healthy: float) -> str:
     """The alt text: the worst device and the worst node."""
-    parts = []
-    for what in ("device", "node"):
-        worst = min((f for f in faults if f.what == what), key=lambda f: f.slo_attainment, default=None)
-        if worst is not None:
-            parts.append(f"{words.share(worst.slo_attainment)} without the worst {what}")
-    return f"{words.share(healthy)} of deadlines are met with all alive, {words.join(parts)}"
+    parts = [f"{words.share(fault.slo_attainment)} without the worst {fault.what}" for fault in _worst_of_each(faults)]
+    return f"{words.share(healthy)} of deadlines are met with all alive" + (f", {words.join(parts)}" if parts else "")
+
+
+def _worst_of_each(faults: Sequence[Fault]) -> list[Fault]:
+    """The worst device and the worst node, where there are such."""
+    kinds = ([fault for fault in faults if fault.what == what] for what in ("device", "node"))
+    return [min(kind, key=lambda fault: fault.slo_attainment) for kind in kinds if kind]
+
+
+def _drawn_faults(faults: Sequence[Fault]) -> list[Fault]:
+    """At most MOST_FAULTS, worst first, the worst device and node always among them, because the title names both."""
+    named = _worst_of_each(faults)
+    others = sorted((f for f in faults if f not in named), key=lambda fault: fault.slo_attainment)
+    return sorted([*named, *others[: MOST_FAULTS - len(named)]], key=lambda fault: fault.slo_attainment)
 
 
 def _fault_name(fault: Fault) -> str:

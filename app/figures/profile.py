@@ -17,6 +17,7 @@ from planner.parallelise.plans import Plan
 from simulator import Profile
 
 WAYS = ("cut into stages (inter-operator)", "operators shared (intra-operator)", "replicas")
+_NO_SINGLE_WAY = "There is no configuration that only cuts or only shares operators."
 _PARTS = ("computing", "communication", "waiting for the slowest stage")
 
 
@@ -69,15 +70,14 @@ def build_scaling_figure(profile: Profile, theme: Theme = LIGHT) -> go.Figure:
 
 
 def describe_scaling(profile: Profile) -> str:
-    """The alt text: what the most devices bring."""
-    inter, intra, _ = scaling(profile).values()
-    alone = words.duration(profile.single_device_latency_s)
-    parts = []
-    for way, rows in (("stages", inter), ("shared operators", intra)):
-        if rows.shape[0] > 1:
+    """The alt text: what one device takes, where the model fits one, and what the most devices bring."""
+    inter, intra, copies = scaling(profile).values()
+    parts = [f"{words.duration(copies[0, 1])} on one device"] if copies.size else []
+    for way, rows in (("stages", inter), ("devices that share operators", intra)):
+        if rows.size and rows[-1, 0] > 1:
             parts.append(f"{words.duration(rows[-1, 1])} and {words.rate(rows[-1, 2])} with {rows[-1, 0]:.0f} {way}")
     name = words.shorten(profile.name, 24)
-    return f"{name} alone takes {alone}" + (f"; {words.join(parts)}" if parts else "")
+    return f"{name} takes {words.join(parts)}" if parts else f"{name} fits no group that only cuts or only shares"
 
 
 def build_overhead_figure(plans: Mapping[tuple[int, int], Plan], theme: Theme = LIGHT) -> go.Figure:
@@ -88,7 +88,7 @@ def build_overhead_figure(plans: Mapping[tuple[int, int], Plan], theme: Theme = 
     inter = sorted(pp for pp, tp in plans if tp == 1)
     intra = sorted(tp for pp, tp in plans if pp == 1)
     if not inter and not intra:
-        return empty_figure(theme, "There is no configuration that only cuts or only shares operators.")
+        return empty_figure(theme, _NO_SINGLE_WAY)
     figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.06)
     new_figure(theme, describe_overhead(plans), 250, "overhead", figure)
     columns = [("stages (pp), tp 1", inter, [plans[pp, 1] for pp in inter]),
@@ -122,7 +122,9 @@ def describe_overhead(plans: Mapping[tuple[int, int], Plan]) -> str:
             compute_s, communication_s, waiting_s = _parts_s(plans[key])
             overhead = (communication_s + waiting_s) / (compute_s + communication_s + waiting_s)
             parts.append(f"{words.share(overhead)} of the time with {key[0] * key[1]} {what}")
-    return f"Communication and uneven stages take {words.join(parts)}" if parts else "One device has no overhead"
+    if parts:
+        return f"Communication and uneven stages take {words.join(parts)}"
+    return "One device has no overhead" if (1, 1) in plans else _NO_SINGLE_WAY
 
 
 def build_cut_comparison_figure(

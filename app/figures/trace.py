@@ -103,9 +103,13 @@ def describe_gaps(arrival_s: np.ndarray) -> str:
         return "Fewer than three requests, so there are no gaps"
     shape, _ = _fit(gaps_s)
     cv = float(gaps_s.std() / gaps_s.mean())
-    kind = "steadier than Poisson's" if cv < 0.9 else "much like Poisson's" if cv <= 1.1 else "burstier than Poisson's"
     fitted = words.number(1 / np.sqrt(shape))
-    return f"Gaps are {kind} (CV 1): they have CV {words.number(cv)}, the gamma fit {fitted}"
+    return f"Gaps are {describe_cv(cv)} (CV 1): they have CV {words.number(cv)}, the gamma fit {fitted}"
+
+
+def describe_cv(cv: float) -> str:
+    """Gaps of this coefficient of variation against those of a Poisson process, whose CV is 1."""
+    return "steadier than Poisson's" if cv < 0.9 else "much like Poisson's" if cv <= 1.1 else "burstier than Poisson's"
 
 
 def build_skew_figure(sources: Sequence[tuple[str, float]], theme: Theme = LIGHT) -> go.Figure:
@@ -162,6 +166,8 @@ def describe_skew(sources: Sequence[tuple[str, float]]) -> str:
     requests = -np.sort(-np.array([n for _, n in sources], dtype=np.float64))
     if not requests.sum() > 0:
         return "There are no requests"
+    if requests.size == 1:
+        return "The only source makes all requests"
     tenth = max(round(requests.size / 10), 1)
     part = words.share(float(requests[:tenth].sum() / requests.sum()))
     busiest = "The busiest" if tenth == 1 else f"The busiest {words.count(tenth)}"

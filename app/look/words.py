@@ -18,6 +18,7 @@ from simulator.words import (
     duration_difference,
     fixed,
     gib,
+    goal,
     half_width,
     interval,
     join,
@@ -48,6 +49,7 @@ __all__ = [
     "duration_difference",
     "fixed",
     "gib",
+    "goal",
     "group_size",
     "half_width",
     "interval",
@@ -90,10 +92,10 @@ STOP_REASONS = {
 }
 
 
-def search_took(seconds: float, evaluations: int, best_after_s: float | None) -> str:
-    """What a search took, and when it had what it found: "searched for 11 s, 300 placements tried, ..."."""
+def search_took(seconds: float, evaluations: int, answer_after_s: float | None) -> str:
+    """What a search took, and when it had what it answers with: "searched for 11 s, 300 placements tried, ..."."""
     first = f"searched for {span(seconds)}, {plural(evaluations, 'placement')} tried"
-    return first if best_after_s is None else f"{first}, the best after {span(best_after_s)}"
+    return first if answer_after_s is None else f"{first}, the answer after {span(answer_after_s)}"
 
 
 def group_size(pp: int, tp: int) -> str:
@@ -135,7 +137,7 @@ def verdict(
         sentences.append(join([_other(shorten(n), a, d, devices[0]) for n, a, d in others]) + ".")
     if target is not None and devices_for_target is not None:
         reached = "is reached with" if attainments[0] >= target else "needs"
-        sentences.append(f"{number(100 * target)}{SPACE}% {reached} {plural(devices_for_target, 'device')}.")
+        sentences.append(f"{goal(target)} {reached} {plural(devices_for_target, 'device')}.")
     return " ".join(sentences)
 
 

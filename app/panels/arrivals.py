@@ -10,10 +10,12 @@ import streamlit as st
 
 from app.controls.views import kept
 from app.figures.trace import (
+    MOST_MARKED_BURSTS,
     build_gaps_figure,
     build_rate_figure,
     build_share_curve_figure,
     build_skew_figure,
+    describe_cv,
     describe_gaps,
     describe_rate,
     describe_skew,
@@ -47,19 +49,26 @@ def draw_summary(answer: Answer) -> None:
     """One sentence: what arrives, how fast, how bursty."""
     if answer.problems:
         st.warning("These settings cannot be replayed, see the message on the left. Shown is the last good traffic.")
-    workload = answer.inputs.problem.workload
-    facts = dict(workload_numbers(workload))
-    kind = "as regular as clockwork" if facts["cv"] < 0.5 else "about Poisson" if facts["cv"] < 1.5 else "bursty"
     skew = describe_skew(_by_model(answer)).replace("source", "model")
-    st.html(verdict_html(
-        _NEUTRAL_PLACE,
-        f"{words.count(facts['requests'])} requests are replayed in {words.span(facts['span_s'])}: "
-        f"{words.rate(facts['rate_per_s'])} on average, {kind} (CV {words.number(facts['cv'])}), with "
-        f"{words.number(facts['peak_to_mean'])} times the mean in the busiest "
-        f"{words.span(PEAK_BIN_S)}. {skew}.",
-    ))  # fmt: skip
+    st.html(verdict_html(_NEUTRAL_PLACE, f"{replayed_sentence(answer.inputs.problem.workload)} {skew}."))
     for notice in answer.inputs.notices:
         st.caption(f":material/info: {plain_text(notice)}")
+
+
+def replayed_sentence(workload: Workload) -> str:
+    """How much arrives, how fast, how bursty; without what so few requests, or such a short time, do not tell."""
+    facts = dict(workload_numbers(workload))
+    many = f"{words.plural(len(workload), 'request')} {'is' if len(workload) == 1 else 'are'} replayed"
+    if not facts["span_s"]:
+        return f"{many}." if len(workload) == 1 else f"{many}, all at once."
+    parts = [f"{words.rate(facts['rate_per_s'])} on average"]
+    if len(workload) > 2:
+        parts.append(f"gaps {describe_cv(facts['cv'])} (CV {words.number(facts['cv'])})")
+    bins = int(facts["span_s"] // PEAK_BIN_S) + 1
+    if bins > 1:
+        parts.append(f"{words.number(facts['peak_to_mean'])} times the mean bin in the busiest of "
+                     f"{words.count(bins)} bins of {words.span(PEAK_BIN_S)}")  # fmt: skip
+    return f"{many} in {words.span(facts['span_s'])}: {', '.join(parts)}."
 
 
 def workload_numbers(workload: Workload) -> tuple[tuple[str, float], ...]:
@@ -102,7 +111,7 @@ def draw_file(session: Session, answer: Answer) -> None:
         edges_s, rate_per_s, current_theme(), bursts_of(session, trace), (section.start_s, end_s)
     )
     draw_chart(figure, "file-rate", describe_rate(edges_s, rate_per_s))
-    st.caption("The frame is the part that is replayed, shaded are bursts.")
+    st.caption(frame_caption(len(bursts_of(session, trace))))
     if isinstance(trace.content, Events):
         draw_chart(build_gaps_figure(trace.content.arrival_s, current_theme()), "file-gaps",
                    describe_gaps(trace.content.arrival_s))  # fmt: skip
@@ -110,6 +119,12 @@ def draw_file(session: Session, answer: Answer) -> None:
         st.info("This trace only says how many requests came in each interval, so it has no gaps; they are drawn from "
                 "a gamma distribution when it is replayed.")  # fmt: skip
     _draw_skew(summary.sources, "file-skew", as_curve(answer))
+
+
+def frame_caption(bursts: int) -> str:
+    """What the frame and the shades over the rate mean, where there are so many bursts."""
+    shaded = f"the {MOST_MARKED_BURSTS} bursts with the most requests" if bursts > MOST_MARKED_BURSTS else "bursts"
+    return "The frame is the part that is replayed" + (f", shaded are {shaded}." if bursts else ".")
 
 
 def draw_replayed(answer: Answer) -> None:
@@ -169,19 +184,23 @@ def draw_bursts(session: Session, answer: Answer) -> None:
     st.subheader("When did it burst?", anchor=False)
     kept(session, st.slider, "A burst has at least so many times the mean rate", session.views.traffic.burst_times,
          2.0, min_value=1.25, max_value=10.0, step=0.25,
-         help="Neighbouring intervals above this rate make one burst.")  # fmt: skip
+         help="Neighbouring intervals of at least this rate make one burst.")  # fmt: skip
     bursts = bursts_of(session, trace)
     if not bursts:
-        st.info("No interval is that far above the mean; a lower height finds more.")
+        st.info("No interval is that far above the mean.")
         return
-    together = sum(b.requests for b in bursts)
-    total = max(trace_facts(trace)[0].requests, 1)
-    seconds = sum(b.length_s for b in bursts)
-    st.markdown(plain_text(
-        f"{words.plural(len(bursts), 'burst')} hold {words.share(together / total)} of the requests in "
-        f"{words.share(min(seconds / max(trace.end_s, 1e-9), 1.0))} of the time."
-    ))  # fmt: skip
+    st.markdown(plain_text(burst_sentence(bursts, trace_facts(trace)[0].requests, trace.end_s)))
     draw_table(burst_table(bursts), "bursts", "Start, length, requests and height of every burst", height=250)
+
+
+def burst_sentence(bursts: Sequence[Burst], requests: int, length_s: float) -> str:
+    """The share of a trace's requests and of its time, from 0 to its end, that lies in bursts (at least one)."""
+    hold = f"{words.plural(len(bursts), 'burst')} {'holds' if len(bursts) == 1 else 'hold'}"
+    # Rounded numbers of requests may add up to one more than there are.
+    inside = words.share(min(sum(b.requests for b in bursts) / max(requests, 1), 1.0))
+    if not length_s:
+        return f"{hold} {inside} of the requests."
+    return f"{hold} {inside} of the requests in {words.share(sum(b.length_s for b in bursts) / length_s)} of the time."
 
 
 def burst_table(bursts: Sequence[Burst]) -> pd.DataFrame:

@@ -197,7 +197,7 @@ def _draw_capacity(session: Session, capacity: Capacity, scenario: Scenario) -> 
 
 def sentence_of(plans: list[CapacityPlan]) -> str:
     """The answer in words: the best plan, and the next best ones."""
-    best, goal = plans[0], f"{words.number(100 * plans[0].target)}{words.SPACE}%"
+    best, goal = plans[0], words.goal(plans[0].target)
     if best.devices is None:
         return f"No algorithm reaches {goal} in this range. " + why_not(best)
     price = f" for {words.usd_per_hour(best.usd_per_hour)}" if best.usd_per_hour else ""
@@ -210,7 +210,7 @@ def sentence_of(plans: list[CapacityPlan]) -> str:
 
 def why_not(plan: CapacityPlan) -> str:
     """Why a plan does not reach the target, or why its number is not settled: the constraint, or how near it came."""
-    goal = f"{words.number(100 * plan.target)}{words.SPACE}%"
+    goal = words.goal(plan.target)
     if plan.devices is not None:
         return f"{plan.name}: {plan.reasons['devices']}"
     if plan.best is None:

@@ -138,8 +138,8 @@ def _draw_swept(session: Session, swept: Sweep, target: float) -> None:
     draw_chart(build_capacity_figure(curves, target, current_theme(), axis, hues), "sweep",
                describe_capacity(curves, target, axis))  # fmt: skip
     st.caption("Rings mark the last value, from the easy end on, at which the target is still reached: the paper's "
-               "figures count in this way. Gaps could not be computed. A searched placement is never worse than that "
-               "of a smaller cluster, and is held against that of every harder point.")  # fmt: skip
+               "figures count in this way. Gaps could not be computed, or not before Stop. A searched placement is "
+               "never worse than that of a smaller cluster, and is held against those of harder points.")  # fmt: skip
     for reason in dict.fromkeys(r.reason or r.remark for r in swept.results if r.reason or r.remark):
         st.warning(plain_text(reason))
     draw_table(sweep_table(swept), "sweep-table", "Deadlines met at every value")

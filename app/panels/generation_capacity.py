@@ -132,7 +132,7 @@ def _draw_capacity(session: Session, target: float, sections: Sequence[Placement
 
 def sentence_of(found: Sequence[TokenCapacity]) -> str:
     """The fewest devices in words, and those of the other algorithms."""
-    goal = f"{words.number(100 * found[0].target)}{words.SPACE}%"
+    goal = words.goal(found[0].target)
     reached = sorted((one for one in found if one.devices is not None), key=lambda one: one.devices)
     if not reached:
         return f"No algorithm reaches {goal} of deadlines in this range."

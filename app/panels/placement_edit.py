@@ -113,6 +113,9 @@ def _draw_merge(session: Session, placement: Placement, index: int, bench: EditC
                              format_func=lambda g: _title(placement.groups[g], g, bench, {}))  # fmt: skip
         devices = placement.groups[index].devices + placement.groups[other].devices
         shapes = [shape for shape in bench.shapes() if shape[0] * shape[1] <= devices]
+        if not shapes:
+            st.caption(f"No model can run on {words.plural(devices, 'device')}.")
+            return
         shape = st.selectbox("Into", shapes[::-1], key="draft.merge.shape", format_func=lambda s: words.group_size(*s))
         st.button("Merge", key="draft.merge", type="primary", on_click=_merge,
                   args=(session, index, other, shape, bench), help="Models of both come together.")  # fmt: skip
@@ -128,13 +131,24 @@ def _draw_new_group(session: Session, placement: Placement, bench: EditContext) 
     spare = bench.spare_devices(placement)
     shapes = [shape for shape in bench.shapes() if shape[0] * shape[1] <= spare]
     if not shapes:
-        st.caption(f"No device is spare: all {bench.cluster.devices} are in groups.")
+        st.caption(why_no_group(spare, bench.cluster.devices))
         return
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     shape = left.selectbox(f"New group on {words.plural(spare, 'spare device')}", shapes, key="draft.new.shape",
                            format_func=lambda s: words.group_size(*s))  # fmt: skip
     right.button("Add group", icon=":material/add:", key="draft.new", on_click=_add, width="stretch",
                  args=(session, placement, shape, bench))  # fmt: skip
+
+
+def why_no_group(spare: int, devices: int) -> str:
+    """Why no group can be added where so many of the cluster's devices are spare, negative if too few."""
+    if spare > 0:
+        return f"No model can run on {words.plural(spare, 'spare device')}, so no group can be added."
+    if spare < 0:
+        return (
+            f"No device is spare: the groups take {words.count(-spare)} more than the {words.count(devices)} there are."
+        )
+    return f"No device is spare: {f'all {words.count(devices)} are' if devices > 1 else 'the only one is'} in groups."
 
 
 def _add(session: Session, placement: Placement, shape: tuple[int, int], bench: EditContext) -> None:
@@ -146,7 +160,7 @@ def _title(group: Group, index: int, bench: EditContext, busy: dict[int, float])
     size = "1 device" if group.devices == 1 else f"{group.pp} × {group.tp}"
     parts = [f"{words.numbered('group', index).capitalize()}: {size}", words.plural(len(group.models), "model")]
     if bench.group_problem(group, index) is None:
-        parts.append(f"{words.gib(bench.spare_gib(group))} free")
+        parts.append(f"{words.gib(max(bench.spare_gib(group), 0.0))} free")
     if index in busy:
         parts.append(f"busy {words.share(busy[index])}")
     return ", ".join(parts)

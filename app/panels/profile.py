@@ -27,6 +27,7 @@ from app.panels.keep import draw_chart, draw_table
 from app.panels.profile_inputs import Question
 from app.state.session import Session, with_values
 from planner.parallelise import CalibrationResult, ModelledProfile, Plan, calibrate, configuration_row, profile_model
+from planner.parallelise.cost import Calibration
 from planner.parallelise.operators import GIB, total_weight_bytes
 from planner.scenario.schema import Scenario
 from simulator import InputError
@@ -86,20 +87,10 @@ def _profile(question: Question, job: Job) -> Made:
 
 def draw_verdict(made: Made) -> None:
     """What the model takes alone, and what a group of devices brings."""
-    modelled, name = made.modelled, made.question.architecture.name
-    weights_gib = total_weight_bytes(modelled.operators) / GIB
+    modelled, (best, fast) = made.modelled, best_plans(made.modelled)
     alone, fits = modelled.profile.single_device_latency_s, (1, 1) in modelled.plans
-    where = f"one {made.question.device.name}"
-    sentence = (
-        f"{name} takes {words.duration(alone)} for {words.count(made.question.sequence)} tokens on {where}."
-        if fits
-        else f"{name} does not fit {where}: its {words.gib(weights_gib)} of weights need "
-        f"{words.plural(min(p.pp * p.tp for p in modelled.plans.values()), 'device')} at least."
-    )
-    best = max(modelled.plans.values(), key=lambda plan: plan.throughput_per_s() / (plan.pp * plan.tp))
-    fast = min(modelled.plans.values(), key=lambda plan: plan.latency_s())
-    st.html(verdict_html(_NEUTRAL_PLACE, f"{sentence} Fastest for one request: {words.duration(fast.latency_s())} with "
-                                         f"{words.group_size(fast.pp, fast.tp)}."))  # fmt: skip
+    weights_gib = total_weight_bytes(modelled.operators) / GIB
+    st.html(verdict_html(_NEUTRAL_PLACE, verdict_sentence(modelled, made.question.sequence)))
     tiles = [
         tile_html("weights", words.gib(weights_gib)),
         tile_html("alone on one device", words.duration(alone), "" if fits else "if it fitted"),
@@ -111,12 +102,37 @@ def draw_verdict(made: Made) -> None:
         _draw_calibration(made.calibrated)
 
 
+def best_plans(modelled: ModelledProfile) -> tuple[Plan, Plan]:
+    """The plan with most requests per second a device, and the fastest for one request; of equals the smallest."""
+    plans = sorted(modelled.plans.values(), key=lambda plan: plan.pp * plan.tp)
+    best = max(plans, key=lambda plan: plan.throughput_per_s() / (plan.pp * plan.tp))
+    return best, min(plans, key=lambda plan: plan.latency_s())
+
+
+def verdict_sentence(modelled: ModelledProfile, tokens: int) -> str:
+    """What one request takes on one device, or on how many the model fits, and where it is fastest."""
+    name, where = modelled.architecture.name, f"one {modelled.device.name}"
+    _, fast = best_plans(modelled)
+    if (1, 1) in modelled.plans:
+        alone = words.duration(modelled.plans[1, 1].latency_s())
+        sentence = f"{name} takes {alone} for {words.plural(tokens, 'token')} on {where}."
+    else:
+        # Degrees are powers of two, so a number in between might hold it as well.
+        fewest = min(plan.pp * plan.tp for plan in modelled.plans.values())
+        reason = modelled.left_out[1, 1]
+        sentence = f"{name} does not fit {where}: {reason}. Of the groups below the smallest has {fewest} devices."
+    quickest = f"{words.duration(fast.latency_s())} with {words.group_size(fast.pp, fast.tp)}"
+    return f"{sentence} Fastest for one request: {quickest}."
+
+
+def calibration_sentence(factors: Calibration) -> str:
+    """What the measurements scale; a factor of 1 on communication where they do not tell it."""
+    scaled = f"Scaled to your measurements: computation × {words.number(factors.compute)}, communication "
+    return scaled + ("as modelled." if factors.communication == 1 else f"× {words.number(factors.communication)}.")
+
+
 def _draw_calibration(calibrated: CalibrationResult) -> None:
-    factors = calibrated.calibration
-    st.markdown(plain_text(
-        f"Scaled to your measurements: computation × {words.number(factors.compute)}, communication × "
-        f"{words.number(factors.communication)}."
-    ))  # fmt: skip
+    st.markdown(plain_text(calibration_sentence(calibrated.calibration)))
     rows = pd.DataFrame(
         {
             "pp": c.measurement.pp, "tp": c.measurement.tp, "batch": c.measurement.batch,
@@ -132,8 +148,8 @@ def draw_scaling(made: Made) -> None:
     """Latency, throughput and memory against devices."""
     profile = made.modelled.profile
     draw_chart(build_scaling_figure(profile, current_theme()), "scaling", describe_scaling(profile))
-    st.caption("Stages keep the weights once and add throughput, shared operators answer faster, replicas hold all the "
-               "weights again (the paper's figure 9).")  # fmt: skip
+    st.caption("In the paper's figure 9 stages keep the weights once and add throughput, shared operators answer "
+               "faster, and replicas hold all the weights again.")  # fmt: skip
 
 
 def draw_overhead(made: Made) -> None:
@@ -148,7 +164,8 @@ def draw_cuts(made: Made) -> None:
     dynamic = {pp: plan for (pp, tp), plan in made.modelled.plans.items() if tp == 1 and pp > 1}
     equal = {pp: plan for (pp, _), plan in made.equal.items() if pp > 1}
     if not set(dynamic) & set(equal):
-        st.info("Allow two stages or more to compare the ways of cutting.")
+        st.info("Allow two stages or more to compare the ways of cutting." if made.question.max_pp < 2
+                else "No number of stages fits this device cut both ways, so there is nothing to compare.")  # fmt: skip
         return
     draw_chart(build_cut_comparison_figure(dynamic, equal, current_theme()), "cut-comparison",
                describe_cut_comparison(dynamic, equal))  # fmt: skip
@@ -168,7 +185,8 @@ def draw_stages(session: Session, made: Made) -> None:
     if (pp, tp) in made.equal and pp > 1:
         rows.append((_WAY_TITLES[False], made.equal[pp, tp]))
     draw_chart(build_cut_figure(made.modelled.operators, rows, current_theme()), "cut", describe_cut(rows))
-    st.caption("One bar an operator, as high as its work; the darkest stage is the slowest.")
+    st.caption("One bar an operator, as high as its work; the stage in the strongest shade is the slowest, the "
+               "first of equally slow ones.")  # fmt: skip
     draw_table(stage_table(made.modelled, pp, tp), "stages", "Every stage: operators, time, weights and sharding")
 
 
@@ -250,4 +268,5 @@ def use_profile(session: Session, made: Made, name: str) -> None:
 
     if session.edit(AREA, change):
         session.edition += 1
-        st.toast(f"{name} is a model of the scenario now; set its traffic and deadline on the Plan page.")
+        used = next(section.name for section in session.scenario.models if section.profile == name)
+        st.toast(plain_text(f"{used} is a model of the scenario now; set its traffic and deadline on the Plan page."))

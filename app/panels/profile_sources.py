@@ -44,8 +44,7 @@ def draw_evidence(session: Session, made: Made | None) -> None:
     if slot.result is None:
         return
     for title, rows in slot.result.items():
-        mean, largest = evidence.summary(rows)
-        st.markdown(f"Against {title}: off by {words.share(mean)} on average, by {words.share(largest)} at most.")
+        st.markdown(comparison_sentence(title, rows))
         with st.expander(f"All {len(rows)} numbers"):
             draw_table(comparison_table(rows), f"evidence-{len(rows)}", title)
 
@@ -56,6 +55,12 @@ def _compare(job: Job) -> dict[str, list[evidence.Check]]:
         job.report(done, len(_TABLES), title)
         found[title] = compare()
     return found
+
+
+def comparison_sentence(title: str, rows: list[evidence.Check]) -> str:
+    """How far the model is off on average and at most, either way, in per cent of the known numbers."""
+    mean, largest = (f"{words.number(100 * error)}{words.SPACE}%" for error in evidence.summary(rows))
+    return f"Against {title}: off by {mean} on average, by {largest} at most."
 
 
 def comparison_table(rows: list[evidence.Check]) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -25,6 +26,7 @@ from app.state import results
 from app.state.answer import Answer
 from app.state.session import Session
 from app.state.views import Choice, ReplayView
+from planner.problem import Problem
 from planner.search import ALGORITHMS, SearchResult
 from planner.search.bound import upper_bound
 from planner.search.history import MAX_BYTES, history_document, read_history
@@ -70,17 +72,19 @@ def draw_result(chosen: Chosen) -> None:
     """What came out, in a sentence and a few facts."""
     found = chosen.found
     title = ALGORITHMS[found.algorithm].title if found.algorithm in ALGORITHMS else found.algorithm
-    sentence = (
-        f"{words.shorten(chosen.name)} meets {words.share(found.score)} of the deadlines it was planned for: "
-        f"{words.search_took(found.seconds, found.evaluations, found.steps[-1].seconds)}."
-    )
-    st.html(verdict_html(chosen.hue, sentence))
+    st.html(verdict_html(chosen.hue, result_sentence(chosen.name, found)))
     st.html(facts_html([("algorithm", title), ("steps", words.count(len(found.steps))),
                         ("ended because", words.STOP_REASONS.get(found.stop_reason, found.stop_reason))]))  # fmt: skip
     if title != found.algorithm:
         st.caption(plain_text(ALGORITHMS[found.algorithm].description))
     for note in found.notes:
         st.caption(f":material/info: {plain_text(note)}")
+
+
+def result_sentence(name: str, found: SearchResult) -> str:
+    """What the answer of a search meets on the planning traffic, and what it took; the last step is the answer."""
+    took = words.search_took(found.seconds, found.evaluations, found.steps[-1].seconds)
+    return f"{words.shorten(name)} meets {words.share(found.score)} of the deadlines it was planned for: {took}."
 
 
 def draw_replay(session: Session, answer: Answer, chosen: Chosen) -> None:
@@ -119,7 +123,7 @@ def _draw_steps(session: Session, answer: Answer, chosen: Chosen) -> None:
                         format_func=OVER.get)  # fmt: skip
     else:
         axis = "evaluations"
-        st.caption("This algorithm decides in one step, so there is nothing to play.")
+        st.caption("The search has one step only, so there is nothing to play.")
     write_key("step", None if playing or at == len(steps) - 1 else at + 1)
     step = steps[at]
     _draw_step(answer, chosen, step, at, axis)
@@ -127,11 +131,7 @@ def _draw_steps(session: Session, answer: Answer, chosen: Chosen) -> None:
 
 def _draw_step(answer: Answer, chosen: Chosen, step: Step, at: int, axis: str) -> None:
     theme = current_theme()
-    before = chosen.found.steps[at - 1].score if at else None
-    gain = f" ({words.points_difference(step.score, before)})" if before is not None else ""
-    st.html(f'<p class="verdict-more">Step {at + 1} of {len(chosen.found.steps)}, {_html(step.phase)}: '
-            f"{_html(words.shorten(step.what, 160))}. Deadlines met when planning: "
-            f"{words.share(step.score)}{gain}.</p>")  # fmt: skip
+    st.html(f'<p class="verdict-more">{_html(step_sentence(chosen.found.steps, at))}</p>')
     bound = _bound(answer) if chosen.is_mine else None
     score, others = st.columns([3, 2], gap="large") if step.alternatives else (st.container(), None)
     with score:
@@ -149,21 +149,43 @@ def _draw_step(answer: Answer, chosen: Chosen, step: Step, at: int, axis: str) -
     _draw_placement(answer, chosen, step.placement)
 
 
+def step_sentence(steps: Sequence[Step], at: int) -> str:
+    """What a step did and what its placement meets, against that of the step before."""
+    step, gain = steps[at], ""
+    if at:
+        difference = words.points_difference(step.score, steps[at - 1].score)
+        same = "the same as" if step.score == steps[at - 1].score else "hardly different from"
+        gain = f" ({same} before)" if difference == "same" else f" ({difference})"
+    what = f"Step {at + 1} of {len(steps)}, {step.phase}: {words.shorten(step.what, 160)}"
+    return f"{what}. Deadlines met when planning: {words.share(step.score)}{gain}."
+
+
 def _draw_placement(answer: Answer, chosen: Chosen, placement: Placement) -> None:
     problem = answer.inputs.problem if answer.built else None
-    known = {model.name for model in problem.models} if problem else set()
-    if problem is None or not placement.groups or not {m for g in placement.groups for m in g.models} <= known:
-        st.info("The placement of this step has no groups, or models that the scenario does not know, so it is not "
-                "drawn.")  # fmt: skip
-        return
-    try:
-        placement.check(problem.models, problem.cluster)
-    except InputError as error:
-        st.info(plain_text(f"The placement of this step is not drawn: {error}"))
+    if problem is None or (reason := why_not_drawn(placement, problem)) is not None:
+        reason = "There is no scenario to draw it on." if problem is None else reason
+        st.info(plain_text(f"The placement of this step is not drawn. {reason}"))
         return
     figure = build_cluster_figure(placement, problem.models, problem.cluster, current_theme(), chosen.hue,
                                   problem.workload.requests_per_model())  # fmt: skip
     draw_chart(figure, "search-cluster", describe_cluster(placement, problem.cluster))
+
+
+def why_not_drawn(placement: Placement, problem: Problem) -> str | None:
+    """Why the placement of a step cannot be drawn on the scenario's cluster, a sentence; None if it can."""
+    if not placement.groups:
+        return "It has no groups."
+    unknown = {name for group in placement.groups for name in group.models} - {model.name for model in problem.models}
+    if unknown:
+        many = words.plural(len(unknown), "model")
+        return f"It holds {many} that the scenario does not have: {words.join([*sorted(unknown)[:3]])}" + (
+            "." if len(unknown) <= 3 else " among them."
+        )
+    try:
+        placement.check(problem.models, problem.cluster)
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def _bound(answer: Answer) -> tuple[float, str] | None:

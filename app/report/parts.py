@@ -141,9 +141,9 @@ def how_found(outcome: PlacementOutcome) -> str:
     found = outcome.search
     if found is None:
         return '<p class="quiet">Given by hand.</p>'
-    best_after_s = found.steps[-1].seconds if found.steps else None
+    answer_after_s = found.steps[-1].seconds if found.steps else None
     sentence = (
-        f"Found by {found.algorithm}: {words.search_took(found.seconds, found.evaluations, best_after_s)}; "
+        f"Found by {found.algorithm}: {words.search_took(found.seconds, found.evaluations, answer_after_s)}; "
         f"{words.STOP_REASONS.get(found.stop_reason, found.stop_reason)}."
     )
     return f'<p class="quiet">{text(" ".join([sentence, *found.notes]))}</p>'

@@ -146,7 +146,7 @@ def limit_sentence(plan: Recommendation) -> str:
 
 
 def _goal(plan: Recommendation) -> str:
-    return f"{words.number(100 * plan.target)}{words.SPACE}%"
+    return words.goal(plan.target)
 
 
 def _or_reason(topic: str, said: str, plan: Recommendation, part: str) -> Sentences:
