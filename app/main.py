@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.background.warm_up import start_warm_up
+from app.controls.views import drop_hidden_keys
 from app.look.style import draw_style, guarded
 from app.panels.share import draw_share_bar, open_link
 from app.panels.workspace import draw_workspace_notices
@@ -52,7 +53,9 @@ guarded(open_workspace)(session, st.query_params)
 bar = st.container()
 guarded(draw_workspace_notices)(session)
 open_link(session)
+session.drawn += 1
 guarded(page.run)()
+guarded(drop_hidden_keys)(session)
 guarded(keep_workspace)(session)
 with bar:
     draw_share_bar(session)

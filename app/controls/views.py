@@ -16,30 +16,46 @@ T = TypeVar("T")
 def kept(session: Session, widget: Callable[..., Any], label: str, choice: Choice[T], default: T, **options: Any) -> T:
     """A widget that begins with what was chosen last in this session, else with the address (?key=...), else `default`.
 
-    A choice other than the default stands in the address, so that a link shows the same view.
+    A choice other than the default stands in the address, so that a link shows the same view; a list as its values with
+    commas between them.
 
     Args:
         widget: such as st.number_input. choice: of `session.views`. options: of the widget.
     """
-    value: T = _from_address(choice.key, default, options) if choice.value is None else choice.value
-    if not _is_offered(value, options):
-        value = default
+    value = chosen(choice, default, **options)
     choice.value = value
     name = session.control_key(choice.key, value)
     st.session_state[name] = value
     if widget is st.number_input:
         options["value"] = None
-    write_key(choice.key, value if value != default and isinstance(value, (str, int, float)) else None)
+    said = ",".join(map(str, value)) if isinstance(value, list) else value
+    write_key(session, choice.key, said if value != default and isinstance(said, (str, int, float)) else None)
     widget(label, key=name, on_change=_keep, args=(session, choice, name, label), **options)
     return value
 
 
-def write_key(key: str, value: str | float | None) -> None:
+def chosen(choice: Choice[T], default: T, **options: Any) -> T:
+    """What `kept` shows, for what is drawn before its widget."""
+    value: T = _from_address(choice.key, default, options) if choice.value is None else choice.value
+    return value if _is_offered(value, options) else default
+
+
+def write_key(session: Session, key: str, value: str | float | None) -> None:
     """Put a value into the address, None takes its key out: the address always says what is shown."""
     if value is None:
+        session.addressed.pop(key, None)
         st.query_params.pop(key, None)
-    elif st.query_params.get(key) != str(value):
+        return
+    session.addressed[key] = session.drawn
+    if st.query_params.get(key) != str(value):
         st.query_params[key] = str(value)
+
+
+def drop_hidden_keys(session: Session) -> None:
+    """At the end of a page: take out of the address what the page no longer shows. `kept` writes it when it does."""
+    for key, drawn in list(session.addressed.items()):
+        if drawn != session.drawn:
+            write_key(session, key, None)
 
 
 def _keep(session: Session, choice: Choice[Any], name: str, label: str) -> None:
@@ -58,8 +74,11 @@ def _is_offered(value: object, options: Mapping[str, Any]) -> bool:
 
 def _from_address(key: str, default: Any, options: dict[str, Any]) -> Any:
     given = st.query_params.get(key)
-    if given is None or not isinstance(default, (str, int, float)):
+    if given is None or not isinstance(default, (str, int, float, list)):
         return default
+    if isinstance(default, list):
+        values = given.split(",") if given else []
+        return values if len({*values}) == len(values) and {*values} <= {*options["options"]} else default
     if isinstance(default, bool):
         return given == "True"
     try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from app.controls.views import write_key
 from app.state.session import Session
 from app.state.views import Choice, Views
 
@@ -43,10 +44,7 @@ class Address:
         """Put the view into the address."""
         given = self.given(session)
         for key in self.keys:
-            if key not in given:
-                st.query_params.pop(key, None)
-            elif st.query_params.get(key) != given[key]:
-                st.query_params[key] = given[key]
+            write_key(session, key, given.get(key))
 
 
 def finite(text: str | None) -> float | None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.controls.views import kept
+from app.controls.views import chosen, kept
 from app.figures.trace import (
     MOST_MARKED_BURSTS,
     build_gaps_figure,
@@ -35,6 +35,8 @@ from simulator.traces.summary import PEAK_BIN_S
 RATE_BINS = 200
 # More sources are shown as a curve.
 MOST_BARS = 24
+# So many times the mean rate make a burst at first, and what may be chosen.
+_TIMES, _TIMES_RANGE = 2.0, {"min_value": 1.25, "max_value": 10.0, "step": 0.25}
 _NEUTRAL_PLACE = 5
 
 
@@ -172,7 +174,7 @@ def changes(answer: Answer) -> list[str]:
 
 def bursts_of(session: Session, trace: Trace) -> tuple[Burst, ...]:
     """The bursts of a trace at the chosen height."""
-    times = session.views.traffic.burst_times.value or 2.0
+    times = chosen(session.views.traffic.burst_times, _TIMES, **_TIMES_RANGE)
     return results.kept(("bursts", trace.digest, trace.columns, times), lambda: find_bursts(trace, times))
 
 
@@ -183,7 +185,7 @@ def draw_bursts(session: Session, answer: Answer) -> None:
         return
     st.subheader("When did it burst?", anchor=False)
     kept(session, st.slider, "A burst has at least so many times the mean rate", session.views.traffic.burst_times,
-         2.0, min_value=1.25, max_value=10.0, step=0.25,
+         _TIMES, **_TIMES_RANGE,
          help="Neighbouring intervals of at least this rate make one burst.")  # fmt: skip
     bursts = bursts_of(session, trace)
     if not bursts:

@@ -124,7 +124,7 @@ def _draw_steps(session: Session, answer: Answer, chosen: Chosen) -> None:
     else:
         axis = "evaluations"
         st.caption("The search has one step only, so there is nothing to play.")
-    write_key("step", None if playing or at == len(steps) - 1 else at + 1)
+    write_key(session, "step", None if playing or at == len(steps) - 1 else at + 1)
     step = steps[at]
     _draw_step(answer, chosen, step, at, axis)
 

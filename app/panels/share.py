@@ -47,8 +47,8 @@ def open_link(session: Session) -> None:
     """Take the link that the page was opened with, and ask for the files that it needs."""
     take_link(session, st.query_params)
     if is_link_stale(session):
-        write_key(TOKEN, None)
-        write_key(LOOKED_AT, None)
+        write_key(session, TOKEN, None)
+        write_key(session, LOOKED_AT, None)
     if session.complaints.get(AREA):
         st.error(plain_text(session.complaints[AREA]))
     guarded(draw_missing)(session)

@@ -49,6 +49,8 @@ class Session:
         presence: whether his tab is open; his jobs end with it.
         drafts: placements that he edits by hand, by the name they began as; drafting: the one he looks at.
         controls: how often a control was replaced and what it shows, see control_key.
+        drawn: counts how often a page was drawn as a whole; addressed: the count when each key of the address was
+            written last.
         edition: counts changes that did not come from a control, so that tables start afresh.
         refused: counts refused uploads, so that an uploader does not keep a wrong file beside the next one.
     """
@@ -63,6 +65,8 @@ class Session:
     looked_at: str | None = None
     slots: dict[str, JobSlot] = field(default_factory=dict)
     views: Views = field(default_factory=Views)
+    drawn: int = 0
+    addressed: dict[str, int] = field(default_factory=dict)
     edition: int = 0
     refused: int = 0
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
