@@ -16,6 +16,7 @@ from planner import compare
 from planner.explain import PairedDifference, model_differences, paired_difference
 from simulator.moment import moment
 from simulator.pairs import pair_outcomes
+from tests.cases import shown_key
 
 MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
 
@@ -59,7 +60,7 @@ def test_the_difference_and_the_pairs_are_those_of_the_comparison(shown):
 
 
 def test_a_model_filters_every_number(shown):
-    shown.selectbox(key="compare.model").set_value("model-16").run()
+    shown.selectbox(key=shown_key(shown, "compare.model")).set_value("model-16").run()
     result = compare(session(shown).scenario).results[0]
     mine = result.workload.model == 16
     assert f"<td>{words.share(float(result.in_slo[mine].mean()))} <small>" in written(shown)
@@ -78,8 +79,8 @@ def test_a_group_in_the_address_filters_to_the_requests_it_was_sent():
 
 
 def test_a_stretch_given_as_numbers_stands_in_the_address_and_ends_with_the_whole_run(shown):
-    shown.number_input(key="compare.from").set_value(100.0).run()
-    shown.number_input(key="compare.to").set_value(200.0).run()
+    shown.number_input(key=shown_key(shown, "compare.from")).set_value(100.0).run()
+    shown.number_input(key=shown_key(shown, "compare.to")).set_value(200.0).run()
     assert shown.query_params["from"] == "100.0" and shown.query_params["to"] == "200.0"
     assert view(shown).window_s == (100.0, 200.0)
     shown.button(key="compare.whole").click().run()
@@ -87,15 +88,15 @@ def test_a_stretch_given_as_numbers_stands_in_the_address_and_ends_with_the_whol
 
 
 def test_a_stretch_that_ends_before_it_begins_is_refused_in_words_and_the_picture_stays(shown):
-    shown.number_input(key="compare.to").set_value(200.0).run()
-    shown.number_input(key="compare.from").set_value(300.0).run()
+    shown.number_input(key=shown_key(shown, "compare.to")).set_value(200.0).run()
+    shown.number_input(key=shown_key(shown, "compare.from")).set_value(300.0).run()
     (error,) = shown.error
     assert "the end must lie behind the start" in error.value
     assert view(shown).window_s[1] == 200.0
 
 
 def test_a_moment_of_the_slider_is_described(shown):
-    shown.slider(key="compare.at").set_value(1500.0).run()
+    shown.slider(key=shown_key(shown, "compare.at")).set_value(1500.0).run()
     assert float(shown.query_params["at"]) == pytest.approx(1500, abs=1)
     at_s = view(shown).at_s
     assert f"What happened at {words.clock(at_s, 2)}?" in written(shown)
@@ -115,15 +116,15 @@ def test_views_that_do_not_fit_the_answer_are_ignored():
 def test_a_copy_joins_the_basket_and_its_pair_does_not_differ(shown):
     shown.button(key="placement.0.copy").click().run()
     assert [s.name for s in session(shown).scenario.placements][-1] == "8-stage groups (2)"
-    shown.selectbox(key="compare.first").set_value("8-stage groups").run()
-    shown.selectbox(key="compare.second").set_value("8-stage groups (2)").run()
+    shown.selectbox(key=shown_key(shown, "compare.first")).set_value("8-stage groups").run()
+    shown.selectbox(key=shown_key(shown, "compare.second")).set_value("8-stage groups (2)").run()
     assert "8-stage groups (2) meets as many deadlines as 8-stage groups" in written(shown)
 
 
 def test_choosing_the_other_of_the_pair_turns_it_round(shown):
     shown.button(key="placement.0.copy").click().run()
     before = view(shown)
-    shown.selectbox(key="compare.second").set_value(before.first.section.name).run()
+    shown.selectbox(key=shown_key(shown, "compare.second")).set_value(before.first.section.name).run()
     assert (view(shown).first.section.name, view(shown).second.section.name) == (
         before.second.section.name, before.first.section.name
     )  # fmt: skip

@@ -52,8 +52,8 @@ def test_the_page_begins_with_the_best_placement_and_what_it_meets(page):
 
 def test_dropping_models_changes_the_attainment_to_what_the_planner_says(page):
     before = tile(page)
-    held = page.multiselect(key="draft.models").value
-    page.multiselect(key="draft.models").set_value(held[:9]).run()
+    held = page.multiselect(key=shown_key(page, "draft.models")).value
+    page.multiselect(key=shown_key(page, "draft.models")).set_value(held[:9]).run()
     assert "As edited it meets" in verdict(page) and "against 8-stage groups" in verdict(page)
     page.button(key="draft.save").click().run()
     outcomes = {o.name: o.figures.total.slo_attainment for o in compare(session(page).scenario).outcomes}
@@ -81,19 +81,19 @@ def test_undo_and_redo_go_through_every_edit(page):
 
 def test_an_edit_that_does_not_fit_is_said_and_nothing_changes(page):
     before = draft(page).now
-    held = page.multiselect(key="draft.models").value
-    others = [name for name in page.multiselect(key="draft.models").options if name not in held]
-    page.multiselect(key="draft.models").set_value([*held, *others]).run()
+    held = page.multiselect(key=shown_key(page, "draft.models")).value
+    others = [name for name in page.multiselect(key=shown_key(page, "draft.models")).options if name not in held]
+    page.multiselect(key=shown_key(page, "draft.models")).set_value([*held, *others]).run()
     assert any("Group 0 would hold" in sentence and "13 GiB are allowed" in sentence for sentence in errors(page))
     assert draft(page).now == before
-    assert page.multiselect(key="draft.models").value == held
+    assert page.multiselect(key=shown_key(page, "draft.models")).value == held
 
 
 def test_a_shape_is_refused_unless_misfits_may_be_left_out(page):
-    page.selectbox(key="draft.shape").set_value((4, 1)).run()
+    page.selectbox(key=shown_key(page, "draft.shape")).set_value((4, 1)).run()
     assert any("Group 0 would hold" in sentence for sentence in errors(page))
     page.checkbox(key="draft.misfits").check().run()
-    page.selectbox(key="draft.shape").set_value((4, 1)).run()
+    page.selectbox(key=shown_key(page, "draft.shape")).set_value((4, 1)).run()
     assert (draft(page).now.groups[0].pp, len(draft(page).now.groups[0].models)) == (4, 9)
     page.selectbox(key="draft.new.shape").set_value((2, 1)).run()
     page.button(key="draft.new").click().run()
@@ -104,9 +104,9 @@ def test_a_shape_is_refused_unless_misfits_may_be_left_out(page):
 def test_a_model_moves_and_groups_merge(page):
     page.button(key="draft.split").click().run()
     name = draft(page).now.groups[0].models[0]
-    page.multiselect(key="draft.models").set_value([name]).run()
+    page.multiselect(key=shown_key(page, "draft.models")).set_value([name]).run()
     page.selectbox(key=shown_key(page, "edit_group")).set_value(1).run()
-    page.multiselect(key="draft.models").set_value(draft(page).now.groups[1].models[:2]).run()
+    page.multiselect(key=shown_key(page, "draft.models")).set_value(draft(page).now.groups[1].models[:2]).run()
     moved = draft(page).now.groups[1].models[0]
     page.selectbox(key=shown_key(page, "edit_model")).set_value(moved).run()
     page.selectbox(key="draft.move.target").set_value(0).run()
@@ -129,7 +129,7 @@ def test_overwriting_keeps_name_and_place(page):
 
 
 def test_a_draft_that_no_longer_fits_says_everything_that_is_wrong_and_can_be_mended(page):
-    page.multiselect(key="draft.models").set_value(["model-0"]).run()
+    page.multiselect(key=shown_key(page, "draft.models")).set_value(["model-0"]).run()
     page.number_input(key="cluster.devices").set_value(8).run()
     assert any("need 16 devices, 8 more than the 8" in sentence for sentence in errors(page))
     page.button(key="draft.remove").click().run()
@@ -137,7 +137,7 @@ def test_a_draft_that_no_longer_fits_says_everything_that_is_wrong_and_can_be_me
 
 
 def test_suggestions_are_applied_by_a_click(page):
-    page.segmented_control(key="draft.start").set_value("Single-device replication").run()
+    page.segmented_control(key=shown_key(page, "draft.start")).set_value("Single-device replication").run()
     page.button(key="draft.suggest").click().run()
     session(page).slots["draft.suggestions"].job.wait(60)
     page.run()

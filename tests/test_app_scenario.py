@@ -16,6 +16,7 @@ from planner.generation.inputs import build_token_inputs
 from planner.scenario.examples import examples
 from planner.scenario.inputs import build_inputs
 from planner.scenario.link import MAX_TOKEN_CHARACTERS, encode_scenario
+from tests.cases import shown_key
 
 MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
 TRACE = b"arrival_s,model\n" + b"".join(f"{0.05 * i:.2f},m{i % 3}\n".encode() for i in range(2000))
@@ -56,7 +57,7 @@ def errors(at):
 
 
 def text(at):
-    return at.text_area(key="scenario.editor")
+    return at.text_area(key=shown_key(at, "scenario.text"))
 
 
 def attainments(at):

@@ -95,9 +95,9 @@ def test_edits_are_kept_while_one_begins_with_another_placement(plan):
     page.button(key="draft.remove").click().run()
     edited = session(page).drafts[first]
     other = next(s.name for s in session(page).scenario.placements if s.name != first)
-    page.segmented_control(key="draft.start").set_value(other).run()
+    page.segmented_control(key=shown_key(page, "draft.start")).set_value(other).run()
     assert session(page).drafting == other and not session(page).drafts[other].is_changed
-    page.segmented_control(key="draft.start").set_value(first).run()
+    page.segmented_control(key=shown_key(page, "draft.start")).set_value(first).run()
     assert session(page).drafts[first] == edited and edited.is_changed
 
 

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.figures.gantt import MOST_BARS, describe_request
 from planner import compare
+from tests.cases import shown_key
 
 MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
 
@@ -37,12 +38,12 @@ def written(at):
 
 
 def stretch(at):
-    start_s = at.number_input(key="timeline.start").value
-    return start_s, start_s + at.number_input(key="timeline.length").value
+    start_s = at.number_input(key=shown_key(at, "timeline.start")).value
+    return start_s, start_s + at.number_input(key=shown_key(at, "timeline.length")).value
 
 
 def test_it_begins_where_most_requests_wait_and_tells_of_one_that_missed(shown):
-    request = shown.number_input(key="timeline.request").value
+    request = shown.number_input(key=shown_key(shown, "timeline.request")).value
     result = result_of(shown)
     assert not result.in_slo[request]
     start_s, end_s = stretch(shown)
@@ -51,7 +52,7 @@ def test_it_begins_where_most_requests_wait_and_tells_of_one_that_missed(shown):
 
 
 def test_a_stretch_with_too_many_executions_is_refused_and_one_that_fits_is_offered(shown):
-    shown.number_input(key="timeline.length").set_value(600.0).run()
+    shown.number_input(key=shown_key(shown, "timeline.length")).set_value(600.0).run()
     assert f"at most {MOST_BARS // 1000}\u202f000 can be drawn" in written(shown)
     shown.button(key="timeline.fit").click().run()
     assert "can be drawn" not in written(shown)
@@ -60,7 +61,7 @@ def test_a_stretch_with_too_many_executions_is_refused_and_one_that_fits_is_offe
 
 def test_a_stretch_of_no_length_is_refused_in_words(shown):
     before = stretch(shown)
-    shown.number_input(key="timeline.length").set_value(0.0).run()
+    shown.number_input(key=shown_key(shown, "timeline.length")).set_value(0.0).run()
     (error,) = shown.error
     assert "more than 0 s are allowed" in error.value
     assert stretch(shown) == before
@@ -68,9 +69,9 @@ def test_a_stretch_of_no_length_is_refused_in_words(shown):
 
 @pytest.mark.parametrize("fate", ["served", "late", "rejected"])
 def test_the_next_request_of_a_fate_is_found_and_shown(shown, fate):
-    before = shown.number_input(key="timeline.request").value
+    before = shown.number_input(key=shown_key(shown, "timeline.request")).value
     shown.button(key=f"timeline.next.{fate}").click().run()
-    request = shown.number_input(key="timeline.request").value
+    request = shown.number_input(key=shown_key(shown, "timeline.request")).value
     result = result_of(shown)
     status = ("served", "late", "rejected", "unplaced").index(fate)
     assert result.status[request] == status
@@ -83,14 +84,14 @@ def test_the_next_request_of_a_fate_is_found_and_shown(shown, fate):
 def test_a_link_shows_its_stretch_its_groups_and_its_request():
     shown = opened(start="100.0", end="101.0", groups="1", request="7")
     assert stretch(shown) == pytest.approx((100.0, 101.0))
-    assert shown.multiselect(key="timeline.groups").value == [1]
+    assert shown.multiselect(key=shown_key(shown, "timeline.groups")).value == [1]
     assert describe_request(result_of(shown), 7) in written(shown)
 
 
 def test_a_link_that_fits_nothing_is_ignored():
     shown = opened(start="-5", end="x", groups="99,?", request="1e99")
-    assert shown.multiselect(key="timeline.groups").value == [0, 1]
-    assert shown.number_input(key="timeline.request").value < len(result_of(shown).workload)
+    assert shown.multiselect(key=shown_key(shown, "timeline.groups")).value == [0, 1]
+    assert shown.number_input(key=shown_key(shown, "timeline.request")).value < len(result_of(shown).workload)
 
 
 def test_moving_and_zooming_change_the_stretch_by_its_own_length(shown):
@@ -103,12 +104,12 @@ def test_moving_and_zooming_change_the_stretch_by_its_own_length(shown):
 
 
 def test_the_other_placement_has_its_own_execution_of_the_same_moment_and_request(shown):
-    before, chosen = stretch(shown), shown.number_input(key="timeline.request").value
-    shown.segmented_control(key="looked_at").set_value("Single-device replication").run()
+    before, chosen = stretch(shown), shown.number_input(key=shown_key(shown, "timeline.request")).value
+    shown.segmented_control(key=shown_key(shown, "looked_at")).set_value("Single-device replication").run()
     assert stretch(shown) == before
-    request = shown.number_input(key="timeline.request").value
+    request = shown.number_input(key=shown_key(shown, "timeline.request")).value
     assert request == chosen and describe_request(result_of(shown, 1), request) in written(shown)
-    assert len(shown.multiselect(key="timeline.groups").options) == 16
+    assert len(shown.multiselect(key=shown_key(shown, "timeline.groups")).options) == 16
 
 
 def test_the_table_holds_the_requests_that_arrived_in_the_stretch(shown):

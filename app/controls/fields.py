@@ -39,11 +39,40 @@ def bound(
     widget(label, key=name, on_change=_apply, args=(session, area, key, name, label, edit), **options)
 
 
+def shown(
+    session: Session,
+    widget: Callable[..., Any],
+    label: str,
+    key: str,
+    value: Any,
+    take: Callable[[Any], None],
+    same: Callable[[Any], Any] = lambda value: value,
+    **options: Any,
+) -> None:
+    """A widget that shows a value kept elsewhere, and tells `take` the one that the visitor chose.
+
+    Args:
+        key: of the widget. same: what of a value tells it from another one, such as a rounded number.
+        options: of the widget.
+    """
+    name = session.control_key(key, same(value))
+    # Only another value is handed over, so that nothing typed in the meantime is lost.
+    if name not in st.session_state or st.session_state[name] != value:
+        st.session_state[name] = value
+    widget(label, key=name, on_change=_tell, args=(session, key, name, take, same), **options)
+
+
 def draw_complaint(session: Session, area: str, *more: str | None) -> None:
     """What was wrong with the last edit at a area, and what is wrong with the scenario there."""
     for sentence in dict.fromkeys((session.complaints.get(area), *more)):
         if sentence:
             st.error(plain_text(sentence))
+
+
+def _tell(session: Session, key: str, name: str, take: Callable[[Any], None], same: Callable[[Any], Any]) -> None:
+    value = st.session_state[name]
+    if session.brought(key, name, same(value)):
+        take(value)
 
 
 def _apply(session: Session, area: str, key: str, name: str, label: str, edit: Edit) -> None:

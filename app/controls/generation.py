@@ -182,6 +182,9 @@ def _draw_table(session: Session) -> None:
 
 
 def _take_table(session: Session, key: str, rows: list[dict]) -> None:
+    if key != f"models.generating.{session.edition}":
+        # The browser may still send the edits of a table that has been replaced, see Session.brought.
+        return
     changed = edited_rows(rows, st.session_state[key], _FIELDS)
     session.edit(_AREA, lambda scenario: with_values(scenario, "", models=changed))
     session.edition += 1

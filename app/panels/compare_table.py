@@ -5,10 +5,12 @@ from __future__ import annotations
 import html
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
+from app.controls.fields import shown
 from app.look import words
 from app.look.style import current_theme, dot
 from app.look.theme import placement_style
@@ -71,15 +73,15 @@ def draw_choices(session: Session, view: View, answer: Answer) -> None:
     for column, label, key, entry in (
         (left, "Gains and losses of", "second", view.second), (middle, "against", "first", view.first)
     ):  # fmt: skip
-        st.session_state[f"compare.{key}"] = entry.section.name
-        column.selectbox(label, names, key=f"compare.{key}", on_change=_choose_pair, args=(session, key, view),
-                         format_func=lambda name: words.shorten(name, 48))  # fmt: skip
-    key = "compare.model"
-    st.session_state[key] = None if view.model is None else models[view.model]
-    right.selectbox("Look at one model", models, key=key, placeholder="all models", on_change=_choose_model,
-                    args=(session,), format_func=lambda name: words.shorten(name, 48),
-                    help="Everything then counts only the requests of this model. A click on a model or a group in a "
-                    "picture or table below does the same.")  # fmt: skip
+        shown(session, column.selectbox, label, f"compare.{key}", entry.section.name,
+              partial(_choose_pair, session, key, view), options=names,
+              format_func=lambda name: words.shorten(name, 48))  # fmt: skip
+    shown(session, right.selectbox, "Look at one model", "compare.model",
+          None if view.model is None else models[view.model],
+          lambda model: change_view(session, model=model, in_=None, group=None), options=models,
+          placeholder="all models", format_func=lambda name: words.shorten(name, 48),
+          help="Everything then counts only the requests of this model. A click on a model or a group in a picture or "
+          "table below does the same.")  # fmt: skip
     sentence = view.filter_in_words(answer)
     if sentence:
         st.button(f"{sentence}: count all again", key="compare.clear", icon=":material/close:", on_click=_clear,
@@ -207,18 +209,13 @@ def _range_html(figures: Figures, low: float, colour: str) -> str:
     return f'<span class="range">{line}<b style="left:{round(place(value), 2)}%;background:{colour}"></b></span>'
 
 
-def _choose_pair(session: Session, key: str, view: View) -> None:
-    chosen = st.session_state[f"compare.{key}"]
+def _choose_pair(session: Session, key: str, view: View, chosen: str) -> None:
     other_key, other = ("first", view.first) if key == "second" else ("second", view.second)
     values = {key: chosen, other_key: other.section.name}
     if chosen == other.section.name:
         # Choosing the other one turns the pair round.
         values[other_key] = (view.second if key == "second" else view.first).section.name
     change_view(session, **values)
-
-
-def _choose_model(session: Session) -> None:
-    change_view(session, model=st.session_state["compare.model"], in_=None, group=None)
 
 
 def _clear(session: Session) -> None:

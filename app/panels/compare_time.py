@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from app.controls.fields import shown
 from app.controls.views import kept as kept_choice
 from app.figures.over_time import build_over_time_figure, describe_over_time, mark_moment
 from app.look import words
@@ -30,11 +31,10 @@ def draw_time(session: Session, view: View) -> None:
     with left:
         _draw_rows(session, view, _KINDS[chosen])
         low_s, high_s = view.window_s
-        key = "compare.at"
-        st.session_state[key] = float(min(max(view.at_s, low_s), high_s))
-        st.slider("Moment (s)", low_s, high_s, key=key, step=max((high_s - low_s) / 1000, 1e-4), format="%.2f",
-                  on_change=_take_moment, args=(session,),
-                  help="Or click into the chart. Dragging zooms the chart, a double click goes back.")  # fmt: skip
+        shown(session, st.slider, "Moment (s)", "compare.at", float(min(max(view.at_s, low_s), high_s)),
+              lambda at_s: change_view(session, at=float(at_s)), lambda at_s: round(at_s, 3), min_value=low_s,
+              max_value=high_s, step=max((high_s - low_s) / 1000, 1e-4), format="%.2f",
+              help="Or click into the chart. Dragging zooms the chart, a double click goes back.")  # fmt: skip
     moments = [(entry, moment(entry.outcome.result, view.at_s, spans_of(entry))) for entry in view.shown]
     with right:
         st.html(f'<div class="chart-title">What happened at {words.clock(view.at_s, 2)}?</div>{moment_html(moments)}')
@@ -49,13 +49,13 @@ def _draw_window(session: Session, view: View) -> str:
         chosen = kept_choice(session, st.segmented_control, "Over time show", session.views.compare.group_rows,
                              next(iter(_KINDS)),
                              options=list(_KINDS), required=True)  # fmt: skip
-        for label, key, value in (
-            ("From (s)", "compare.from", view.window_s[0]),
-            ("to (s)", "compare.to", view.window_s[1]),
+        start_s, end_s = view.window_s
+        for label, key, value, take in (
+            ("From (s)", "compare.from", start_s, lambda s: _take_window(session, view, s, end_s)),
+            ("to (s)", "compare.to", end_s, lambda s: _take_window(session, view, start_s, s)),
         ):
-            st.session_state[key] = round(value, 3)
-            st.number_input(label, min_value=0.0, step=1.0, format="%.3f", key=key, on_change=_take_window, width=150,
-                            args=(session, view))  # fmt: skip
+            shown(session, st.number_input, label, key, round(value, 3), take, lambda s: round(s, 3), min_value=0.0,
+                  step=1.0, format="%.3f", width=150)  # fmt: skip
         length_s = view.window_s[1] - view.window_s[0]
         closer = shown_window(
             max(view.at_s - length_s / 8, view.run_s[0]), min(view.at_s + length_s / 8, view.run_s[1]), view.run_s
@@ -91,15 +91,9 @@ def _draw_rows(session: Session, view: View, kind: str) -> None:
     draw_kept(_OVER_TIME, (identity, kind, view.mark_s), make, on_select=choose, selection_mode="points")
 
 
-def _take_window(session: Session, view: View) -> None:
+def _take_window(session: Session, view: View, start_s: float, end_s: float) -> None:
     session.complaints.pop("compare.window", None)
     try:
-        change_view(
-            session, **shown_window(st.session_state["compare.from"], st.session_state["compare.to"], view.run_s)
-        )
+        change_view(session, **shown_window(start_s, end_s, view.run_s))
     except InputError as error:
         session.complaints["compare.window"] = str(error)
-
-
-def _take_moment(session: Session) -> None:
-    change_view(session, at=float(st.session_state["compare.at"]))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
+from app.controls.fields import shown
 from app.figures.cluster import build_cluster_figure, describe_cluster
 from app.figures.compare import build_differences_figure, describe_differences
 from app.figures.placement import build_change_figure, describe_change
@@ -35,10 +36,10 @@ def bench_of(answer: Answer) -> EditContext:
 def draw_start(session: Session, answer: Answer) -> None:
     """The choice of the placement of the basket that the draft begins as."""
     draft = draft_of(session, answer)
-    st.session_state[_START] = draft.start_name
-    st.segmented_control(
-        "Begin with", [entry.section.name for entry in answer.shown], key=_START, required=True,
-        format_func=lambda name: words.shorten(name, 40), on_change=_begin, args=(session,),
+    shown(
+        session, st.segmented_control, "Begin with", _START, draft.start_name, lambda name: _begin(session, name),
+        options=[entry.section.name for entry in answer.shown], required=True,
+        format_func=lambda name: words.shorten(name, 40),
         help="The placement whose copy is edited here. Edits of the others are kept meanwhile.",
     )  # fmt: skip
     if isinstance(answer.entry(draft.start_name).outcome.placement, Schedule):
@@ -201,9 +202,9 @@ def _save(session: Session, draft: Draft, name: str) -> None:
     st.rerun()
 
 
-def _begin(session: Session) -> None:
+def _begin(session: Session, name: str) -> None:
     session.complaints.pop(AREA, None)
-    session.drafting = st.session_state[_START]
+    session.drafting = name
 
 
 def _picked(view: PlacementView) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.controls.fields import shown
 from app.controls.views import kept
 from app.look import words
 from app.state.answer import Answered
@@ -48,15 +49,13 @@ def draw_edits(session: Session, draft: Draft, bench: EditContext, tried: Answer
 def _draw_models(session: Session, placement: Placement, index: int, bench: EditContext) -> None:
     held = placement.groups[index].models
     names = [model.name for model in bench.models]
-    st.session_state[_MODELS] = list(held)
 
-    def apply() -> None:
-        wanted = st.session_state[_MODELS]
+    def apply(wanted: list[str]) -> None:
         edit_draft(session, _change_of_models(held, wanted, index), lambda p: set_models(p, index, wanted, bench))
 
     options = [*names, *(name for name in held if name not in names)]
-    st.multiselect(
-        "Models in it", options, key=_MODELS, on_change=apply, wrap=True,
+    shown(
+        session, st.multiselect, "Models in it", _MODELS, list(held), apply, sorted, options=options, wrap=True,
         help="Take one out with its cross; type a name to add a replica. A model may sit in several groups.",
     )  # fmt: skip
 
@@ -68,16 +67,15 @@ def _draw_shape(session: Session, placement: Placement, index: int, bench: EditC
                           help="Otherwise a shape that cannot hold all its models is refused.")  # fmt: skip
     shapes = bench.shapes() if drop else bench.shapes([name for name in group.models if name in _names(bench)])
     mine = (group.pp, group.tp)
-    st.session_state[_SHAPE] = mine
 
-    def apply() -> None:
-        pp, tp = st.session_state[_SHAPE]
+    def apply(shape: tuple[int, int]) -> None:
+        pp, tp = shape
         sentence = f"cut {words.numbered('group', index)} into {pp} × {tp}"
         edit_draft(session, sentence, lambda p: reshape_group(p, index, pp, tp, bench, drop_misfits=drop))
 
-    left.selectbox("Cut into", shapes if mine in shapes else [mine, *shapes], key=_SHAPE, on_change=apply,
-                   format_func=lambda shape: words.group_size(*shape),
-                   help="How many devices work together: pp stages in a row, tp devices at once.")  # fmt: skip
+    shown(session, left.selectbox, "Cut into", _SHAPE, mine, apply,
+          options=shapes if mine in shapes else [mine, *shapes], format_func=lambda shape: words.group_size(*shape),
+          help="How many devices work together: pp stages in a row, tp devices at once.")  # fmt: skip
 
 
 def _draw_move(session: Session, placement: Placement, index: int, bench: EditContext) -> None:

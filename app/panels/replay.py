@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
+from app.controls.fields import shown
 from app.controls.views import kept, write_key
 from app.figures.cluster import build_cluster_figure, describe_cluster
 from app.figures.search import (
@@ -96,14 +97,14 @@ def draw_replay(session: Session, answer: Answer, chosen: Chosen) -> None:
 @guarded
 def _draw_steps(session: Session, answer: Answer, chosen: Chosen) -> None:
     steps, view = chosen.found.steps, session.views.replay
-    shown, playing = view.steps[chosen.name], view.playing.value == chosen.name
+    step, playing = view.steps[chosen.name], view.playing.value == chosen.name
     if view.opened.value is None:
         view.opened.value = True
         if (given := finite(st.query_params.get("step"))) is not None:
-            shown.value = max(int(given) - 1, 0)
-    at = min(len(steps) - 1 if shown.value is None else shown.value, len(steps) - 1)
+            step.value = max(int(given) - 1, 0)
+    at = min(len(steps) - 1 if step.value is None else step.value, len(steps) - 1)
     if playing:
-        at = shown.value = min(at + 1, len(steps) - 1)
+        at = step.value = min(at + 1, len(steps) - 1)
         if at == len(steps) - 1:
             view.playing.value = None
             st.rerun()
@@ -116,8 +117,14 @@ def _draw_steps(session: Session, answer: Answer, chosen: Chosen) -> None:
                 _toggle(view, chosen.name, at == len(steps) - 1)
                 st.rerun()
         with slider:
-            st.session_state[shown.key] = at + 1
-            st.slider("Step", 1, len(steps), key=shown.key, on_change=_moved, args=(shown,), disabled=playing)
+            if playing:
+                # One widget for all its steps; what it shows is nobody's choice.
+                key = f"{step.key}:playing"
+                st.session_state[key] = at + 1
+                st.slider("Step", 1, len(steps), key=key, disabled=True)
+            else:
+                shown(session, st.slider, "Step", step.key, at + 1, lambda number: _go_to(step, number), min_value=1,
+                      max_value=len(steps))  # fmt: skip
         with over:
             axis = kept(session, st.selectbox, "Drawn over", view.axis, "evaluations", options=list(OVER),
                         format_func=OVER.get)  # fmt: skip
@@ -125,8 +132,7 @@ def _draw_steps(session: Session, answer: Answer, chosen: Chosen) -> None:
         axis = "evaluations"
         st.caption("The search has one step only, so there is nothing to play.")
     write_key(session, "step", None if playing or at == len(steps) - 1 else at + 1)
-    step = steps[at]
-    _draw_step(answer, chosen, step, at, axis)
+    _draw_step(answer, chosen, steps[at], at, axis)
 
 
 def _draw_step(answer: Answer, chosen: Chosen, step: Step, at: int, axis: str) -> None:
@@ -261,8 +267,8 @@ def _toggle(view: ReplayView, name: str, at_end: bool) -> None:
         view.steps[name].value = -1
 
 
-def _moved(shown: Choice[int]) -> None:
-    shown.value = st.session_state[shown.key] - 1
+def _go_to(step: Choice[int], number: int) -> None:
+    step.value = number - 1
 
 
 def _html(text: str) -> str:

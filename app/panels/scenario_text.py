@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import streamlit as st
 
+from app.controls.fields import shown
 from app.look import words
 from app.look.style import plain_text
 from app.report.build import MAX_REPORT_BYTES, scenario_of_report
@@ -15,7 +17,7 @@ from planner.scenario.examples import examples
 from planner.scenario.file import MAX_SCENARIO_BYTES, dump_scenario
 from simulator import InputError
 
-_TEXT, _UPLOAD, _EXAMPLE = "scenario.editor", "upload:scenario", "scenario.example"
+_TEXT, _UPLOAD, _EXAMPLE = "scenario.text", "upload:scenario", "scenario.example"
 _HEIGHT_PX = 620
 _EDITOR = st.components.v2.component(
     "scenario_editor", js=Path(__file__).with_name("scenario_editor.js").read_text(encoding="utf-8")
@@ -45,15 +47,15 @@ def draw_beginnings(session: Session) -> None:
 def draw_editor(session: Session) -> None:
     """The text; the wrong line is marked in it."""
     now = written(session)
-    # Only another text is handed over, so that nothing typed in the meantime is lost.
-    if st.session_state.get(_TEXT) != now.text:
-        st.session_state[_TEXT] = now.text
-    st.text_area(
-        "Scenario (YAML)", key=_TEXT, height=_HEIGHT_PX, on_change=_take_text, args=(session,),
-        help="Models, cluster, traffic, serving rules and placements. Read as you type; every other page then answers "
-        "this scenario.",
-    )  # fmt: skip
-    _EDITOR(key="scenario.as-typed", data={"key": _TEXT.replace(".", "-"), "line": now.line}, height=1)
+    with st.container(key="scenario-editor"):
+        shown(
+            session, st.text_area, "Scenario (YAML)", _TEXT, now.text, lambda text: write(session, text),
+            height=_HEIGHT_PX,
+            help="Models, cluster, traffic, serving rules and placements. Read as you type; every other page then "
+            "answers this scenario.",
+        )  # fmt: skip
+    name = re.sub(r"\W", "-", session.control_key(_TEXT, now.text))
+    _EDITOR(key="scenario.as-typed", data={"key": name, "line": now.line}, height=1)
     with st.container(horizontal=True):
         st.button("Undo", icon=":material/undo:", key="scenario.undo", on_click=_step_back, args=(session,),
                   disabled=not session.undo, help="Back to the scenario before the last change.")  # fmt: skip
@@ -70,10 +72,6 @@ def draw_complaint(session: Session) -> bool:
     st.caption("The last good scenario stays in force until this is mended.")
     st.button("Back to the scenario in force", key="scenario.forget", on_click=forget, args=(session,))
     return False
-
-
-def _take_text(session: Session) -> None:
-    write(session, st.session_state[_TEXT])
 
 
 def _step_back(session: Session) -> None:

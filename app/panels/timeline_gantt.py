@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.controls.fields import shown
 from app.figures.gantt import MOST_BARS, build_gantt_figure, describe_gantt, describe_request
 from app.figures.life import build_life_figure
 from app.figures.overview import build_overview_figure, describe_overview
@@ -43,12 +44,12 @@ def draw_window(session: Session, view: GanttView, answer: Answer) -> None:
     start_s, end_s = view.window_s
     length_s = end_s - start_s
     left, middle, right = st.columns([2, 2, 5], vertical_alignment="bottom")
-    for column, label, key, value in (
-        (left, "From (s)", "timeline.start", start_s), (middle, "for (s)", "timeline.length", length_s)
-    ):  # fmt: skip
-        st.session_state[key] = round(value, 4)
-        column.number_input(label, min_value=0.0, step=max(round(length_s / 2, 3), 0.001), format="%.3f", key=key,
-                            on_change=_take_numbers, args=(session,))  # fmt: skip
+    for column, label, key, value, take in (
+        (left, "From (s)", "timeline.start", start_s, lambda s: _show(session, s, s + length_s)),
+        (middle, "for (s)", "timeline.length", length_s, lambda s: _take_length(session, start_s, s)),
+    ):
+        shown(session, column.number_input, label, key, round(value, 4), take, _rounded, min_value=0.0,
+              step=max(round(length_s / 2, 3), 0.001), format="%.3f")  # fmt: skip
     with right, st.container(horizontal=True, gap="small"):
         moves = (
             ("Earlier", ":material/chevron_left:", start_s - length_s / 2, end_s - length_s / 2),
@@ -75,14 +76,15 @@ def draw_groups(session: Session, view: GanttView) -> None:
     groups = list(range(len(view.result.groups)))
     if len(groups) < 2:
         return
-    key = "timeline.groups"
-    st.session_state[key] = list(view.groups)
-    st.multiselect(
+    shown(
+        session,
+        st.multiselect,
         "Groups",
-        groups,
-        key=key,
-        on_change=_take_groups,
-        args=(session,),
+        "timeline.groups",
+        list(view.groups),
+        lambda chosen: change_gantt_view(session, groups=",".join(map(str, sorted(chosen))) or None),
+        sorted,
+        options=groups,
         format_func=lambda g: words.numbered("group", g),
         help="A group is devices that work together. Empty shows the busiest ones again.",
     )
@@ -128,11 +130,11 @@ def draw_gantt(session: Session, view: GanttView) -> None:
 def draw_request(session: Session, view: GanttView) -> None:
     """The life of one request in words and as a picture."""
     st.markdown("##### What happened to one request?")
-    key, total = "timeline.request", len(view.result.workload)
+    total = len(view.result.workload)
     left, right = st.columns([2, 5], vertical_alignment="bottom")
-    st.session_state[key] = view.request
-    left.number_input("Request", min_value=0, max_value=total - 1, step=1, key=key, on_change=_take_request,
-                      args=(session,), help=f"Numbers from 0 to {total - 1}, in order of arrival.")  # fmt: skip
+    shown(session, left.number_input, "Request", "timeline.request", view.request,
+          lambda request: change_gantt_view(session, request=int(request)), min_value=0, max_value=total - 1, step=1,
+          help=f"Numbers from 0 to {total - 1}, in order of arrival.")  # fmt: skip
     with right, st.container(horizontal=True, gap="small"):
         for fate in STATUS:
             following = next_of(view.result, view.request, fate)
@@ -211,18 +213,12 @@ def _show_request(session: Session, view: GanttView, request: int) -> None:
         _show(session, arrival_s - length_s / 4, arrival_s + 3 * length_s / 4)
 
 
-def _take_numbers(session: Session) -> None:
-    start_s, length_s = st.session_state["timeline.start"], st.session_state["timeline.length"]
+def _take_length(session: Session, start_s: float, length_s: float) -> None:
     if length_s <= 0:
         session.complaints[_AREA] = f"A stretch of {length_s:g} s has nothing in it; more than 0 s are allowed."
     else:
         _show(session, start_s, start_s + length_s)
 
 
-def _take_groups(session: Session) -> None:
-    chosen = st.session_state["timeline.groups"]
-    change_gantt_view(session, groups=",".join(map(str, sorted(chosen))) or None)
-
-
-def _take_request(session: Session) -> None:
-    change_gantt_view(session, request=int(st.session_state["timeline.request"]))
+def _rounded(number_s: float) -> float:
+    return round(number_s, 4)
