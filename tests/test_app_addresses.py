@@ -26,7 +26,16 @@ PAGES = (
     "scenario",
     "library",
 )
-KINDS = ("number_input", "slider", "selectbox", "segmented_control", "checkbox", "multiselect", "text_input")
+KINDS = (
+    "number_input",
+    "slider",
+    "selectbox",
+    "segmented_control",
+    "checkbox",
+    "multiselect",
+    "text_input",
+    "text_area",
+)
 # Options that are shown in other words than they are kept in.
 OTHERS = {"axis": "devices", "token_axis": "devices", "replay_over": "seconds", "edit_group": 1}
 # What the pages show that stands in the address beside the choices of their widgets.
@@ -124,6 +133,8 @@ def test_every_choice_stands_in_the_address_and_leaves_it_with_its_default(name,
     shown, address = values(at), dict(at.query_params)
     moved = {key for key, value in shown.items() if value != first[key]}
     assert bool(moved) == bool(shown) and moved <= {*address} <= moved | ALWAYS
+    if not shown:
+        return
     again = opened(name, **{key: value for key, value in address.items() if key != "w"})
     assert values(again) == shown
     move_back(at, first)
