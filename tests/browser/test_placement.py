@@ -85,10 +85,13 @@ def test_a_click_on_a_model_in_the_picture_chooses_its_group(placement):
 def test_suggestions_run_in_the_background_and_outlast_a_change_of_page(placement):
     click(placement, "draft-split")
     placement.locator(".st-key-draft-suggest button").first.click()
+    first = placement.locator(".st-key-draft-apply-0 button")
+    # What is clicked in the moment of leaving a page is lost with it.
+    stop = placement.get_by_test_id("stMain").get_by_role("button", name="Stop", exact=True)
+    expect(stop.or_(first).first).to_be_visible(timeout=LATER_MS)
     placement.get_by_role("link", name="Scenario").click()
     expect(placement.get_by_text("What exactly was asked?")).to_be_visible(timeout=LATER_MS)
     placement.get_by_role("link", name="Placement").click()
-    first = placement.locator(".st-key-draft-apply-0 button")
     expect(first).to_be_visible(timeout=4 * LATER_MS)
     promised = re.split("[;,]", first.inner_text().rpartition("then ")[2])[0].strip()
     first.click()
