@@ -10,15 +10,6 @@ import numpy as np
 
 from simulator import kernels
 from simulator.errors import Cancelled
-from simulator.generation import (
-    Engine,
-    EngineGroup,
-    EngineLimits,
-    GenerationProfile,
-    TokenWorkload,
-    simulate_generation,
-)
-from simulator.generation.serve_kernels import drain
 from simulator.kernel_stamps import is_compiled
 from simulator.placement import Group, Placement
 from simulator.profiles import Model, Profile, ProfileEntry
@@ -133,17 +124,8 @@ def _batch_once() -> None:
     simulate(models, Placement((Group(1, 1, ("m0", "m1")),)), workload, Serving(max_batch_size=2))
 
 
-def _generate_once() -> None:
-    SIMULATING.wait()
-    profile = GenerationProfile("m", "", 1, 1e-2, 1e-4, 1.5, 0.0, 0.0, 0.0, 1.0)
-    group = EngineGroup((Engine("m", profile, EngineLimits(kv_blocks=100)),))
-    ones = np.ones(2, np.int64)
-    simulate_generation([group], TokenWorkload(np.zeros(2), 0 * ones, ones, ones, ("m",)))
-
-
 SIMULATING = Preparation(_simulate_once, 5, is_compiled(kernels.serve))
 BATCHING = Preparation(_batch_once, 8, is_compiled(kernels.serve_batches))
-GENERATING = Preparation(_generate_once, 8, is_compiled(drain))  # pyright: ignore[reportArgumentType] (its decorator is untyped)
 
 
 def preparation_for(serving: Serving) -> Preparation:

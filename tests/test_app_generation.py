@@ -9,14 +9,14 @@ from app.panels.generation_capacity import CAPACITY, SWEEP, sentence_of
 from app.state.first_scenario import first_scenario
 from app.state.session import with_values
 from planner.generation.compare import compare
-from planner.generation.evidence import NOT_MODELLED
+from planner.generation.known_errors import NOT_MODELLED
 from planner.generation.paired import half_width, met_requests, paired_token_difference
 from planner.generation.what_if import find_token_capacity, sweep_tokens
 from planner.scenario.examples import FOLDER
 from planner.scenario.file import parse_scenario
 from planner.scenario.schema import PlacementSection
+from simulator.generation.preparation import GENERATING
 from simulator.intervals import batch_means_half_width
-from simulator.preparation import GENERATING
 from tests.cases import shown_key
 from tests.test_app_plan import MAIN, errors, session, upload, verdict
 

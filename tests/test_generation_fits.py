@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from planner.generation.evidence import generation_errors, known_generation_errors
+from planner.generation.evidence import generation_errors
 from planner.generation.fit_layers import LayerTimes, fit_layers
 from planner.generation.fit_points import TpotPoints, fit_points, predict_tpot_s
+from planner.generation.known_errors import known_generation_errors
 from planner.generation.measured import fit_all
 from planner.generation.profiles import shipped_profiles
 from planner.generation.vllm_runs import MeasuredRun, calibrate, read_request_log, simulate_run

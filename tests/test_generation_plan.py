@@ -12,8 +12,8 @@ from planner import load_scenario, parse_scenario
 from planner.__main__ import main
 from planner.compare import compare as compare_fixed
 from planner.generation.compare import compare
-from planner.generation.evidence import NOT_MODELLED
 from planner.generation.inputs import build_token_inputs
+from planner.generation.known_errors import NOT_MODELLED
 from planner.generation.search import search_engines
 from planner.generation.what_if import find_token_capacity
 from planner.scenario.schema import PlacementSection

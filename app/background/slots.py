@@ -40,15 +40,15 @@ class JobSlot:
 
 
 def slot_of(session: Any, area: str) -> JobSlot:
-    """The slot at a area, up to date."""
-    slot = session.slots.setdefault(area, JobSlot())
+    """The slot at a area, up to date; an empty one, which the session does not keep, before work was asked for."""
+    slot = session.slots.get(area) or JobSlot()
     slot.refresh()
     return slot
 
 
 def start_job(session: Any, area: str, key: str, work: Callable[[Job], Any], lane: Lane = Lane.SEARCH) -> JobSlot:
     """Put new work on a slot; what was worked on there is stopped, its last result stays until there is a new one."""
-    slot = slot_of(session, area)
+    slot = session.slots[area] = slot_of(session, area)
     if slot.job is not None:
         slot.job.stop()
     slot.job = Job(key, work, lane=lane)
@@ -58,15 +58,19 @@ def start_job(session: Any, area: str, key: str, work: Callable[[Job], Any], lan
     return slot
 
 
-def draw_job(session: Any, area: str, doing: str) -> None:
-    """Progress with Stop while there is work, and the sentence if it could not be done. doing: a few words."""
+def draw_job(session: Any, area: str, doing: str, draw_partial: Callable[[Any], None] | None = None) -> None:
+    """Progress with Stop while there is work, and the sentence if it could not be done.
+
+    Args:
+        doing: a few words. draw_partial: draws what is known by now, of work that gets better in place.
+    """
     slot = slot_of(session, area)
     if slot.job is not None and slot.is_working:
         left, right = st.columns([5, 1], vertical_alignment="center")
         with right:
             draw_stop(slot.job, key=f"stop-job:{area}")
         with left:
-            _watch(slot.job, doing)
+            _watch(slot.job, doing, draw_partial)
     elif slot.job is not None and slot.job.problem:
         st.error(plain_text(slot.job.problem))
 
@@ -79,7 +83,7 @@ def draw_stop(job: Job, key: str) -> None:
 
 @st.fragment(run_every=POLL_S)
 @guarded
-def _watch(job: Job, doing: str) -> None:
+def _watch(job: Job, doing: str, draw_partial: Callable[[Any], None] | None) -> None:
     if job.is_done:
         st.rerun()
     count = f"{job.done} of {job.total}, " if job.total else ""
@@ -87,3 +91,5 @@ def _watch(job: Job, doing: str) -> None:
     state = "stopping" if job.is_stopped else f"{count}{job.what}{best}"
     share = min(job.done / job.total, 1.0) if job.total else 0.0
     st.progress(share, text=plain_text(f"{doing}: {state}"))
+    if draw_partial is not None and job.partial is not None:
+        draw_partial(job.partial)

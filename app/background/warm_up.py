@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from planner.search import SEARCHING
-from simulator.preparation import BATCHING, GENERATING, LOADING, SIMULATING
+from simulator.generation.preparation import GENERATING
+from simulator.preparation import BATCHING, LOADING, SIMULATING
 
 ALL = (SIMULATING, SEARCHING, BATCHING, GENERATING)
 

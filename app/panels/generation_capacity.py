@@ -24,7 +24,7 @@ from app.state.limits import MAX_DEVICES
 from app.state.results import shared_cache
 from app.state.session import Session, with_values
 from planner.compare import placement_section
-from planner.generation.evidence import NOT_MODELLED
+from planner.generation.known_errors import NOT_MODELLED
 from planner.generation.search import TITLES
 from planner.generation.what_if import TokenCapacity, TokenPoint, find_token_capacity, sweep_tokens
 from planner.scenario.schema import PlacementSection, Scenario
@@ -168,37 +168,13 @@ def _draw_sweep(session: Session, target: float, sections: Sequence[PlacementSec
         axis = kept(session, st.selectbox, "What varies", view.axis, "rate_scale", options=list(AXES),
                     format_func=lambda name: AXES[name][0])  # fmt: skip
     label, low, high = AXES[axis]
+    ends = {"min_value": 0.01, "max_value": 512.0}
     with second:
-        start = kept(
-            session,
-            st.number_input,
-            "From",
-            view.axis_low[axis],
-            low,
-            min_value=0.01,
-            max_value=512.0,
-        )
+        start = kept(session, st.number_input, "From", view.axis_low[axis], low, **ends)
     with third:
-        end = kept(
-            session,
-            st.number_input,
-            "To",
-            view.axis_high[axis],
-            high,
-            min_value=0.01,
-            max_value=512.0,
-        )
+        end = kept(session, st.number_input, "To", view.axis_high[axis], high, **ends)
     with fourth:
-        count = kept(
-            session,
-            st.number_input,
-            "Points",
-            view.axis_points,
-            6,
-            min_value=2,
-            max_value=20,
-            step=1,
-        )
+        count = kept(session, st.number_input, "Points", view.axis_points, 6, min_value=2, max_value=20, step=1)
     values = np.linspace(start, end, count)
     values = np.unique(np.rint(values)) if axis == "devices" else np.round(values, 3)
     if requests * len(values) * len(sections) > MOST_SWEPT:

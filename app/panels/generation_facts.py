@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,11 @@ import streamlit as st
 
 from app.look import words
 from app.look.style import facts_html, plain_text
+from app.panels.files import draw_files
 from app.state.answer import Answer
 from app.state.session import Session
-from planner import dump_scenario
-from planner.compare import placement_section
 from planner.generation.compare import TokenComparison
-from planner.generation.evidence import NOT_MODELLED, known_generation_errors
+from planner.generation.known_errors import NOT_MODELLED, known_generation_errors
 from simulator.generation import GenerationProfile, TokenWorkload
 
 
@@ -90,21 +89,7 @@ def error_table() -> pd.DataFrame:
 
 def draw_downloads(session: Session, answer: Answer) -> None:
     """The scenario, the figures and every request as files."""
-    st.markdown("##### Take it with you")
-    st.caption(
-        "`python -m planner simulate scenario.yaml --json` prints the same figures; put an uploaded trace beside it."
-    )
-    files = [("Scenario (YAML)", "scenario.yaml", "text/yaml", lambda: dump_scenario(session.scenario))]
-    if answer.shown and answer.is_current:
-        files += [
-            ("Scenario with found placements", "scenario-found.yaml", "text/yaml", lambda: _found_yaml(answer)),
-            ("Figures (JSON)", "figures.json", "application/json", lambda: _figures_json(answer)),
-            ("Requests (CSV)", "requests.csv", "text/csv", lambda: _requests(answer).to_csv(index=False)),
-            ("Requests (Parquet)", "requests.parquet", "application/octet-stream", lambda: _parquet(answer)),
-        ]
-    with st.container(horizontal=True):
-        for label, name, mime, make in files:
-            st.download_button(label, make, name, mime, key=f"download:{name}", on_click="ignore")
+    draw_files(session, answer, _figures_json, [], _frames)
 
 
 def _figures_json(answer: Answer) -> str:
@@ -112,18 +97,5 @@ def _figures_json(answer: Answer) -> str:
     return json.dumps(TokenComparison(answer.scenario, answer.inputs, outcomes).to_json(), indent=1)
 
 
-def _found_yaml(answer: Answer) -> str:
-    sections = [
-        placement_section(e.outcome.placement).model_copy(update={"name": e.section.name}) for e in answer.shown
-    ]
-    return dump_scenario(answer.scenario.model_copy(update={"placements": sections}))
-
-
-def _requests(answer: Answer) -> pd.DataFrame:
-    return pd.concat((frame for e in answer.shown for frame in e.outcome.request_frames()), ignore_index=True)
-
-
-def _parquet(answer: Answer) -> bytes:
-    out = io.BytesIO()
-    _requests(answer).to_parquet(out, index=False)
-    return out.getvalue()
+def _frames(answer: Answer) -> Iterator[pd.DataFrame]:
+    return (frame for entry in answer.shown for frame in entry.outcome.request_frames())

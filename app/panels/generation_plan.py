@@ -22,8 +22,8 @@ from app.state.answer import Answer, Answered, nothing_last
 from app.state.results import kept
 from planner.explain import PairedDifference
 from planner.generation.causes import missed_by_cause
-from planner.generation.evidence import NOT_MODELLED
 from planner.generation.figures import deadlines_kept
+from planner.generation.known_errors import NOT_MODELLED
 from planner.generation.paired import half_width, paired_token_difference
 from simulator import Workload
 from simulator.metrics import counted_rows

@@ -12,7 +12,7 @@ from app.look.style import current_theme, facts_html, plain_text
 from app.panels.generation_facts import error_table
 from app.panels.keep import draw_chart, draw_table
 from app.state.session import Session
-from planner.generation.evidence import NOT_MODELLED
+from planner.generation.known_errors import NOT_MODELLED
 from planner.generation.profiles import DEVICE_MEMORY_GIB, shipped_profiles
 from simulator.generation import GenerationProfile
 

@@ -9,11 +9,10 @@ import json
 import streamlit as st
 
 from app.background.jobs import Job, Lane
-from app.background.slots import POLL_S, draw_stop, slot_of, start_job
+from app.background.slots import draw_job, slot_of, start_job
 from app.controls.placement_edits import added_section
 from app.controls.views import kept
 from app.look import words
-from app.look.style import guarded, plain_text
 from app.panels.capacity import MOST_REQUESTS, use_plan
 from app.state.answer import Answer
 from app.state.results import shared_cache
@@ -62,16 +61,8 @@ def draw_recommendation(session: Session, answer: Answer) -> None:
         slot = start_job(session, AREA, key, work_of(session, answer, target, key), Lane.ADVICE)
     if too_much is not None:
         st.caption(too_much)
-    if slot.is_working:
-        left, right = st.columns([5, 1])
-        with right:
-            draw_stop(slot.job, key="recommend.stop")
-        with left:
-            _watch(slot.job)
-        return
-    if slot.job is not None and slot.job.problem:
-        st.error(plain_text(slot.job.problem))
-    if slot.result is None:
+    draw_job(session, AREA, "Working on the plan", lambda now: st.html(advice_html(now)))
+    if slot.is_working or slot.result is None:
         return
     if slot.last.key != key:
         st.warning("The scenario or the target has changed since; press the button for a plan of what is asked now.")
@@ -107,7 +98,9 @@ def work_of(session: Session, answer: Answer, target: float, key: str):
             return found
 
         def on_step(now: Recommendation, doing: str, progress: Progress | None) -> bool:
-            job.partial, job.progress, job.what = now, progress, doing
+            job.partial, job.what = now, doing
+            if progress is not None and progress.best_score is not None:
+                job.best = f"{words.share(progress.best_score)} of deadlines"
             return job.goes_on()
 
         plan = recommend(
@@ -128,20 +121,6 @@ def _too_much(answer: Answer) -> str | None:
         f"The traffic has {words.count(requests)} requests; up to {words.count(MOST_REQUESTS)} are allowed for a "
         "recommended plan. Choose a shorter part under Traffic."
     )
-
-
-@st.fragment(run_every=POLL_S)
-@guarded
-def _watch(job: Job) -> None:
-    if job.is_done:
-        st.rerun()
-    progress, said = job.progress, ["stopping" if job.is_stopped else job.what]
-    if progress is not None and progress.best_score is not None:
-        said.append(f"best so far {words.share(progress.best_score)} of deadlines")
-    doing = html.escape(words.shorten(", ".join(said), 120))
-    st.html(f'<div class="quiet" role="status">Working on the plan: {doing}</div>')
-    if job.partial is not None:
-        st.html(advice_html(job.partial))
 
 
 def _draw_use(session: Session, plan: Recommendation) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
+from collections.abc import Iterator
 
 import pandas as pd
 import streamlit as st
 
+from app.panels.files import draw_files
 from app.state.answer import Answer, Answered
 from app.state.session import Session
-from planner import dump_scenario
-from planner.compare import outcome_json, placement_section
+from planner.compare import outcome_json
 
 _COLUMNS = {
     "model": st.column_config.TextColumn("Model", width="medium"),
@@ -61,34 +61,13 @@ def model_table(entry: Answered) -> pd.DataFrame:
 
 def draw_downloads(session: Session, answer: Answer) -> None:
     """The scenario, the figures and every request as files."""
-    st.markdown("##### Take it with you")
-    st.caption(
-        "`python -m planner simulate scenario.yaml --json` prints the same figures; put an uploaded trace beside it."
-    )
-    files = [("Scenario (YAML)", "scenario.yaml", "text/yaml", lambda: dump_scenario(session.scenario))]
-    if answer.shown and answer.is_current:
-        files += [
-            ("Scenario with found placements", "scenario-found.yaml", "text/yaml", lambda: _found_yaml(answer)),
-            ("Figures (JSON)", "figures.json", "application/json", lambda: _figures_json(answer)),
-            ("Models (CSV)", "models.csv", "text/csv", lambda: _models_csv(answer)),
-            ("Requests (CSV)", "requests.csv", "text/csv", lambda: _requests_csv(answer)),
-            ("Requests (Parquet)", "requests.parquet", "application/octet-stream", lambda: _requests_parquet(answer)),
-        ]
-    with st.container(horizontal=True):
-        for label, name, mime, make in files:
-            st.download_button(label, make, name, mime, key=f"download:{name}", on_click="ignore")
+    draw_files(session, answer, _figures_json, [("Models (CSV)", "models.csv", "text/csv", _models_csv)], _frames)
 
 
 def _figures_json(answer: Answer) -> str:
     placements = [outcome_json(entry.outcome) for entry in answer.shown]
     document = {"scenario": answer.scenario.name, "notices": list(answer.notices), "placements": placements}
     return json.dumps(document, indent=1)
-
-
-def _found_yaml(answer: Answer) -> str:
-    sections = [placement_section(entry.outcome.placement) for entry in answer.shown]
-    named = [s.model_copy(update={"name": e.section.name}) for s, e in zip(sections, answer.shown, strict=True)]
-    return dump_scenario(answer.scenario.model_copy(update={"placements": named}))
 
 
 def _models_csv(answer: Answer) -> str:
@@ -99,16 +78,5 @@ def _models_csv(answer: Answer) -> str:
     return pd.concat(tables).to_csv(index=False)
 
 
-def _requests_csv(answer: Answer) -> bytes:
-    out = io.StringIO()
-    frames = (frame for entry in answer.shown for frame in entry.outcome.result.request_frames())
-    for index, frame in enumerate(frames):
-        frame.to_csv(out, index=False, header=index == 0)
-    return out.getvalue().encode()
-
-
-def _requests_parquet(answer: Answer) -> bytes:
-    frames = [frame for entry in answer.shown for frame in entry.outcome.result.request_frames()]
-    out = io.BytesIO()
-    pd.concat(frames).to_parquet(out, index=False)
-    return out.getvalue()
+def _frames(answer: Answer) -> Iterator[pd.DataFrame]:
+    return (frame for entry in answer.shown for frame in entry.outcome.result.request_frames())

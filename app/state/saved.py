@@ -53,9 +53,8 @@ _MOST_VIEW_CHARACTERS = 200_000
 
 def is_worth_keeping(session: Session) -> bool:
     """Whether the visitor has done anything that a new session would not show anyway."""
-    is_asked = any(slot.job is not None for slot in session.slots.values())
-    done = session.undo or session.uploads.files or session.found or session.jobs.all(Lane.SEARCH)
-    return is_asked or bool(done) or session.scenario != first_scenario()
+    done = session.undo or session.uploads.files or session.found or session.jobs.all(Lane.SEARCH) or session.slots
+    return bool(done) or session.scenario != first_scenario()
 
 
 def marks(session: Session) -> list[object]:

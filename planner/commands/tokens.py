@@ -23,9 +23,9 @@ from planner.commands.report import (
     seconds,
 )
 from planner.generation.compare import TokenComparison, TokenOutcome, compare
-from planner.generation.evidence import NOT_MODELLED
 from planner.generation.figures import QUANTITIES
 from planner.generation.inputs import build_token_inputs
+from planner.generation.known_errors import NOT_MODELLED
 from planner.generation.search import TITLES
 from planner.generation.what_if import TokenPoint, find_token_capacity, sweep_tokens
 from planner.scenario.schema import PlacementSection, Scenario

@@ -11,10 +11,10 @@ from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.report import print_json, print_table, say
 from planner.evidence.published import load_published
 from planner.evidence.validate import RunError, summarise_errors, validate, write_known_errors
-from planner.generation.evidence import (
+from planner.generation.evidence import generation_errors
+from planner.generation.known_errors import (
     NOT_MODELLED,
     Error,
-    generation_errors,
     known_generation_errors,
     write_generation_errors,
 )

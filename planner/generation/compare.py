@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.compare import Missing, OnProgress, answer_each, search_json, simulation_reporter
-from planner.generation.evidence import NOT_MODELLED
 from planner.generation.figures import PlacementFigures, simulate_placement
 from planner.generation.inputs import TokenInputs, build_token_inputs
+from planner.generation.known_errors import NOT_MODELLED
 from planner.generation.search import search_engines
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import SearchResult
@@ -26,7 +26,7 @@ from simulator import (
     words,
 )
 from simulator.generation import STATUS, GenerationResult
-from simulator.preparation import GENERATING
+from simulator.generation.preparation import GENERATING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,12 +78,12 @@ class TokenOutcome:
         return "; ".join(f"{count} x {text}" for text, count in same.items())
 
     def request_frames(self) -> Iterator[pd.DataFrame]:
-        """One row a request: of the generating models, then of the others."""
+        """One row a request: of the generating models, then of the others, with the same columns."""
         # Here, because only tables of requests need it.
         import pandas as pd
 
         result, workload = self.result, self.result.workload
-        yield pd.DataFrame({
+        generating = pd.DataFrame({
             "placement": self.name,
             "arrival_s": workload.arrival_s,
             "model": np.array(workload.models)[workload.model],
@@ -96,9 +96,10 @@ class TokenOutcome:
             "preemptions": result.preemptions,
             "status": np.array(STATUS)[result.status],
         })  # fmt: skip
+        yield generating
         if self.fixed_result is not None:
             for frame in self.fixed_result.request_frames():
-                yield frame[["placement", "arrival_s", "model", "status"]].assign(last_token_s=frame["finish_s"])
+                yield frame.rename(columns={"finish_s": "last_token_s"}).reindex(columns=generating.columns)
 
     def to_json(self) -> dict:
         """Figures, the groups, and how they were found."""

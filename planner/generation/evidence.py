@@ -1,54 +1,30 @@
-"""How far the token simulator is off measured systems, misses included."""
+"""Measures how far the token simulator is off measured systems, misses included."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from planner.generation.fit_points import fit_points, predict_tpot_s
+from planner.generation.known_errors import Error
 from planner.generation.measured import layer_profile, point_groups
 from planner.generation.muxserve import SKEWED_ALPHA, median_error, set_switch_s, throughputs
 from planner.generation.vllm_runs import PLENTY_BLOCKS, MeasuredRun, calibrate, read_vllm_run, run_errors, simulate_run
 from simulator import InputError
 from simulator.generation import GenerationProfile
 
-# Written by `python -m planner validate --generation FOLDER --write`.
-ERRORS_FILE = Path(__file__).with_name("evidence.json")
 # Run: the layer times that its profile is fitted to, None where there are none.
 RUNS = {
     "RTX4090-Llama-3.1-8B": "RTX4090-Llama-3.1-8B-tp1",
     "RTXPRO6000-Llama-3.1-8B": "RTXPRO6000-Llama-3.1-8B-tp1",
 }
-NOT_MODELLED = (
-    "Not modelled: prefix cache hits, speculative decoding, swapping of LoRA adapters, pipeline bubbles of "
-    "token-level pipeline parallelism, power."
-)
 # Two engines, and no layer times of their model: the profile of another one on the same device, times a factor.
 MOE_RUN = "RTXPRO6000-Qwen3-30B-A3B-Instruct-2507"
 # How often a request was preempted in the run on the RTX 4090, as reported for it (its log does not say).
 RUN_PREEMPTIONS = 242
 MAX_STEPS = 500
-
-
-@dataclass(frozen=True)
-class Error:
-    """One line of the table.
-
-    Attributes:
-        check: against what. case: which run, deployment or stage. quantity: of what.
-        error: relative, ours over measured less 1; for quantities that end in "|error|" the median of absolute ones.
-    """
-
-    check: str
-    case: str
-    quantity: str
-    error: float
 
 
 def generation_errors(folder: str | Path) -> list[Error]:
@@ -57,17 +33,6 @@ def generation_errors(folder: str | Path) -> list[Error]:
     if not (folder / "vllm_runs").is_dir():
         raise InputError(f"'{folder}' has no folder vllm_runs; the measured data are needed to compare with them.")
     return [*_vllm_errors(folder), *_point_errors(folder), *_stage_errors(folder), *_muxserve_errors(folder)]
-
-
-@cache
-def known_generation_errors() -> tuple[Error, ...]:
-    """The errors as last measured."""
-    return tuple(Error(**row) for row in json.loads(ERRORS_FILE.read_text(encoding="utf-8")))
-
-
-def write_generation_errors(errors: Sequence[Error]) -> None:
-    """Keep errors for `known_generation_errors`."""
-    ERRORS_FILE.write_text(json.dumps([asdict(e) for e in errors], indent=1) + "\n", encoding="utf-8")
 
 
 def _vllm_errors(folder: Path) -> list[Error]:
