@@ -1,14 +1,14 @@
 """The Trace page: what the file holds beside what is replayed of it."""
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.panels.arrivals import burst_table, workload_numbers
-from simulator import Workload
-from simulator.traces import read_trace, summarise
+from app.panels.arrivals import burst_table
+from simulator.traces import count_arrivals, read_trace, summarise
 from simulator.traces.bursts import find_bursts
 from tests.cases import shown_key
 
@@ -64,11 +64,20 @@ def test_a_burst_is_found_higher_or_lower(view):
 
 def test_the_numbers_of_what_is_replayed_are_plain_counting():
     arrival_s = np.array([0.0, 1.0, 3.0, 59.0, 61.0, 119.0])
-    facts = dict(workload_numbers(Workload(arrival_s, np.zeros(6, dtype=int), 1)))
+    facts = count_arrivals(arrival_s)
     gaps = [1, 2, 56, 2, 58]
-    assert facts["requests"] == 6 and facts["span_s"] == 119
-    assert facts["cv"] == pytest.approx(np.std(gaps) / np.mean(gaps))
-    assert facts["peak_to_mean"] == pytest.approx(4 / 3)
+    assert facts.requests == 6 and facts.span_s == 119
+    assert facts.cv == pytest.approx(np.std(gaps) / np.mean(gaps))
+    assert facts.peak_to_mean == pytest.approx(4 / 3)
+
+
+@pytest.mark.parametrize(("arrival_s", "absent"), [
+    ([], {"rate_per_s", "cv", "peak_to_mean"}), ([5.0], {"rate_per_s", "cv"}), ([5.0, 5.0, 5.0], {"rate_per_s", "cv"}),
+    ([1.0, 2.0], {"cv"}), ([1.0, 2.0, 3.0], set()),
+])  # fmt: skip
+def test_what_few_requests_do_not_tell_is_absent(arrival_s, absent):
+    numbers = vars(count_arrivals(np.array(arrival_s)))
+    assert {name for name, value in numbers.items() if math.isnan(value)} == absent
 
 
 def test_arrivals_made_here_have_no_file_to_show(view):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,7 +29,7 @@ from app.state.answer import Answer
 from app.state.results import trace_facts
 from app.state.session import Session
 from simulator import Workload
-from simulator.traces import FORMATS, Events, Trace
+from simulator.traces import FORMATS, Events, Trace, count_arrivals
 from simulator.traces.bursts import Burst, find_bursts
 from simulator.traces.summary import PEAK_BIN_S
 
@@ -59,35 +60,18 @@ def draw_summary(answer: Answer) -> None:
 
 def replayed_sentence(workload: Workload) -> str:
     """How much arrives, how fast, how bursty; without what so few requests, or such a short time, do not tell."""
-    facts = dict(workload_numbers(workload))
+    facts = count_arrivals(workload.arrival_s)
     many = f"{words.plural(len(workload), 'request')} {'is' if len(workload) == 1 else 'are'} replayed"
-    if not facts["span_s"]:
+    if not facts.span_s:
         return f"{many}." if len(workload) == 1 else f"{many}, all at once."
-    parts = [f"{words.rate(facts['rate_per_s'])} on average"]
-    if len(workload) > 2:
-        parts.append(f"gaps {describe_cv(facts['cv'])} (CV {words.number(facts['cv'])})")
-    bins = int(facts["span_s"] // PEAK_BIN_S) + 1
+    parts = [f"{words.rate(facts.rate_per_s)} on average"]
+    if not math.isnan(facts.cv):
+        parts.append(f"gaps {describe_cv(facts.cv)} (CV {words.number(facts.cv)})")
+    bins = int(facts.span_s // PEAK_BIN_S) + 1
     if bins > 1:
-        parts.append(f"{words.number(facts['peak_to_mean'])} times the mean bin in the busiest of "
+        parts.append(f"{words.number(facts.peak_to_mean)} times the mean bin in the busiest of "
                      f"{words.count(bins)} bins of {words.span(PEAK_BIN_S)}")  # fmt: skip
-    return f"{many} in {words.span(facts['span_s'])}: {', '.join(parts)}."
-
-
-def workload_numbers(workload: Workload) -> tuple[tuple[str, float], ...]:
-    """Requests, span, rate, CV of the gaps, and busiest to mean minute of what is replayed."""
-    arrival_s = workload.arrival_s
-    span_s = float(arrival_s[-1] - arrival_s[0]) if len(workload) else 0.0
-    gaps_s = np.diff(arrival_s)
-    mean_s = float(gaps_s.mean()) if gaps_s.size else 0.0
-    bins = np.floor((arrival_s - arrival_s[0]) / PEAK_BIN_S).astype(np.int64)
-    _, per_bin = np.unique(bins, return_counts=True)
-    return (
-        ("requests", len(workload)),
-        ("span_s", span_s),
-        ("rate_per_s", len(workload) / span_s if span_s else 0.0),
-        ("cv", float(gaps_s.std() / mean_s) if mean_s else 0.0),
-        ("peak_to_mean", float(per_bin.max() * (bins[-1] + 1) / len(workload))),
-    )
+    return f"{many} in {words.span(facts.span_s)}: {', '.join(parts)}."
 
 
 def draw_file(session: Session, answer: Answer) -> None:
@@ -132,14 +116,14 @@ def frame_caption(bursts: int) -> str:
 def draw_replayed(answer: Answer) -> None:
     """What the models get, after window, mapping, scaling and resampling."""
     workload = answer.inputs.problem.workload
-    facts = dict(workload_numbers(workload))
+    facts = count_arrivals(workload.arrival_s)
     st.subheader(f"Replayed on {words.plural(workload.num_models, 'model')}", anchor=False)
     st.html(facts_html([
-        ("requests", words.count(facts["requests"])),
-        ("over", words.span(facts["span_s"])),
-        ("mean rate", words.rate(facts["rate_per_s"])),
-        ("burstiness (CV)", words.number(facts["cv"])),
-        ("peak to mean", words.peak(facts["peak_to_mean"], PEAK_BIN_S)),
+        ("requests", words.count(facts.requests)),
+        ("over", words.span(facts.span_s)),
+        ("mean rate", words.rate(facts.rate_per_s)),
+        ("burstiness (CV)", words.number(facts.cv)),
+        ("peak to mean", words.peak(facts.peak_to_mean, PEAK_BIN_S)),
         ("models asked for", words.count(int((workload.requests_per_model() > 0).sum()))),
         ("changed", "; ".join(changes(answer)) or "nothing"),
     ]))  # fmt: skip

@@ -13,7 +13,7 @@ from app.state.answer import Answer
 from app.state.results import trace_facts
 from planner.evidence.validate import known_errors
 from simulator import Workload
-from simulator.traces import FORMATS
+from simulator.traces import FORMATS, count_arrivals
 
 MANY_SOURCES = 200
 # How planner.evidence.validate calls the runs on real devices.
@@ -67,14 +67,19 @@ def draw_sources(answer: Answer) -> None:
         st.dataframe(_entries_used(answer), hide_index=True)
 
 
-def _workload_facts(workload: Workload) -> list[tuple[str, str]]:
-    gaps_s = np.diff(workload.arrival_s)
-    rate = len(workload) / workload.span_s if workload.span_s > 0 else 0.0
-    cv = float(gaps_s.std() / gaps_s.mean()) if gaps_s.size and gaps_s.mean() > 0 else 0.0
+def arrival_facts(arrival_s: np.ndarray) -> list[tuple[str, str]]:
+    """How long, how fast, how bursty."""
+    numbers = count_arrivals(arrival_s)
     return [
-        ("over", words.span(workload.span_s)),
-        ("mean rate", words.rate(rate)),
-        ("burstiness (CV)", words.number(cv)),
+        ("over", words.span(numbers.span_s)),
+        ("mean rate", words.rate(numbers.rate_per_s)),
+        ("burstiness (CV)", words.number(numbers.cv)),
+    ]
+
+
+def _workload_facts(workload: Workload) -> list[tuple[str, str]]:
+    return [
+        *arrival_facts(workload.arrival_s),
         ("models asked for", words.count(int((workload.requests_per_model() > 0).sum()))),
     ]
 

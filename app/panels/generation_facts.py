@@ -11,6 +11,7 @@ import streamlit as st
 
 from app.look import words
 from app.look.style import facts_html, plain_text
+from app.panels.facts import arrival_facts
 from app.panels.files import draw_files
 from app.state.answer import Answer
 from app.state.session import Session
@@ -33,15 +34,7 @@ def draw_trace(answer: Answer) -> None:
 
 def workload_facts(workload: TokenWorkload) -> list[tuple[str, str]]:
     """Requests, rate, burstiness and tokens."""
-    span_s = float(workload.arrival_s[-1] - workload.arrival_s[0])
-    gaps_s = np.diff(workload.arrival_s)
-    cv = float(gaps_s.std() / gaps_s.mean()) if gaps_s.size and gaps_s.mean() > 0 else 0.0
-    facts = [
-        ("simulated", words.plural(len(workload), "request")),
-        ("over", words.span(span_s)),
-        ("mean rate", words.rate(len(workload) / span_s if span_s > 0 else 0.0)),
-        ("burstiness (CV)", words.number(cv)),
-    ]
+    facts = [("simulated", words.plural(len(workload), "request")), *arrival_facts(workload.arrival_s)]
     for name, tokens in (("prompt", workload.input_tokens), ("output", workload.output_tokens)):
         middle, most = np.percentile(tokens, (50, 99))
         facts.append((f"{name} tokens", f"{words.count(middle)} in the middle, 99 of 100 up to {words.count(most)}"))

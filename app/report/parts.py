@@ -6,8 +6,6 @@ import html
 import math
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from app.figures.drawing import calm
 from app.look import words
 from app.look.theme import LIGHT, placement_style
@@ -16,6 +14,7 @@ from planner.evidence.validate import known_errors
 from planner.explain import paired_difference
 from simulator import Figures, Group, Schedule, Serving
 from simulator.metrics import Fates
+from simulator.traces import count_arrivals
 
 MOST_ROWS = 200
 MOST_LINES_OPEN = 60
@@ -189,13 +188,12 @@ def sources(comparison: Comparison) -> str:
     """What went in: the traffic, the serving rules, the profiles, and how far off the simulator is known to be."""
     problem, trace = comparison.inputs.problem, comparison.inputs.trace
     workload = problem.workload
-    gaps_s = np.diff(workload.arrival_s)
-    cv = float(gaps_s.std() / gaps_s.mean()) if gaps_s.size and gaps_s.mean() > 0 else math.nan
+    numbers = count_arrivals(workload.arrival_s)
     facts = [
         ("requests", words.count(len(workload))),
-        ("over", words.span(workload.span_s)),
-        ("mean rate", words.rate(len(workload) / workload.span_s if workload.span_s > 0 else math.nan)),
-        ("burstiness (CV)", words.number(cv)),
+        ("over", words.span(numbers.span_s)),
+        ("mean rate", words.rate(numbers.rate_per_s)),
+        ("burstiness (CV)", words.number(numbers.cv)),
     ]
     if trace is not None:
         facts += [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from simulator.traces.columns import Columns, parse_columns
 from simulator.traces.files import TraceInput
 from simulator.traces.options import DEQUANTISATIONS, MAPPINGS, RESAMPLINGS, TraceOptions
-from simulator.traces.summary import TraceSummary, rate_over_time, source_shares, summarise
+from simulator.traces.summary import TraceSummary, count_arrivals, rate_over_time, source_shares, summarise
 from simulator.traces.ticks import find_tick, spread_ticks
 from simulator.traces.trace import FORMATS, MAX_TRACE_BYTES, Counts, Events, Rates, Trace, TraceLimits
 from simulator.traces.transform import build_workload
@@ -44,6 +44,7 @@ __all__ = [
     "TraceOptions",
     "TraceSummary",
     "build_workload",
+    "count_arrivals",
     "find_tick",
     "open_table",
     "parse_columns",

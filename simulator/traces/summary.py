@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,37 @@ class TraceSummary:
             "peak_to_mean": self.peak_to_mean,
             "sources": [{"name": name, "requests": requests} for name, requests in self.sources],
         }
+
+
+@dataclass(frozen=True)
+class ArrivalNumbers:
+    """Figures of arrivals; NaN where so few requests, or such a short time, do not tell.
+
+    Attributes:
+        requests: how many. span_s: from the first to the last.
+        rate_per_s: requests / span_s; NaN where all arrive at once.
+        cv: population standard deviation / mean of the gaps; NaN with fewer than two gaps, or where all arrive at once.
+        peak_to_mean: busiest / mean bin of PEAK_BIN_S, counted from the first arrival; NaN without requests.
+    """
+
+    requests: int
+    span_s: float
+    rate_per_s: float
+    cv: float
+    peak_to_mean: float
+
+
+def count_arrivals(arrival_s: np.ndarray) -> ArrivalNumbers:
+    """The figures of arrivals: seconds, float64, shape (requests,), ascending."""
+    requests = arrival_s.size
+    span_s = float(arrival_s[-1] - arrival_s[0]) if requests else 0.0
+    return ArrivalNumbers(
+        requests,
+        span_s,
+        requests / span_s if span_s else math.nan,
+        _cv(np.diff(arrival_s)) if requests > 2 and span_s else math.nan,
+        _peak_of_events(arrival_s) if requests else math.nan,
+    )
 
 
 def summarise(trace: Trace) -> TraceSummary:
