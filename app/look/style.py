@@ -36,15 +36,16 @@ _CSS = """
   .tiles {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 8px 32px;
             border-top: 1px solid {grid}; border-bottom: 1px solid {grid}; padding: 16px 0; margin: 0 0 8px; }}
   .tile-label {{ font-size: 13px; color: {muted}; line-height: 1.3; }}
-  .tile-value {{ font-size: 28px; font-weight: 600; line-height: 1.3; white-space: nowrap; }}
-  .tile-value small {{ font-size: 15px; font-weight: 400; color: {muted}; }}
+  .tile-value {{ font-size: 28px; font-weight: 600; line-height: 1.3; white-space: nowrap;
+    display: flex; flex-wrap: wrap; align-items: baseline; column-gap: 6px; }}
+  .tile-value small {{ font-size: 15px; font-weight: 400; color: {muted}; white-space: normal; }}
   .tile-more {{ font-size: 13px; line-height: 1.4; }}
   .chart-title {{ font-size: 15px; font-weight: 600; line-height: 1.35; margin: 12px 0 0; }}
   .dot {{ display: inline-block; width: 0.62em; height: 0.62em; border-radius: 50%; margin-right: 0.4em; }}
   .quiet {{ font-size: 13px; color: {muted}; line-height: 1.45; }}
   .facts {{ display: flex; flex-wrap: wrap; gap: 4px 28px; font-size: 15px; margin: 0; }}
-  [data-testid="stMultiSelect"] [data-tag] *, [data-testid="stBaseButton-primary"] *,
-  [data-testid="stBaseButton-primary"] {{ color: {background}; }}
+  [data-testid="stMultiSelect"] [data-tag] *, [data-testid^="stBaseButton-primary"]:enabled,
+  [data-testid^="stBaseButton-primary"]:enabled * {{ color: {background}; }}
   .stApp:has(.is-earlier) .stMainBlockContainer :is(.verdict, .verdict-more, .tiles, .facts, .chart-title,
     [data-testid="stPlotlyChart"], [data-testid="stDataFrame"]) {{ opacity: 0.4; }}
   .facts span {{ color: {muted}; margin-right: 6px; }}

@@ -80,6 +80,8 @@ def test_functions_of_a_real_trace_upload_and_agree_with_the_command_line(plan, 
     printed = command_line(plan, tmp_path, file)
     # Where every deadline is met, the tile says behind it how many at least.
     assert attainment(plan).startswith(words.share(max(p["slo_attainment"] for p in printed.values())))
+    # Such a remark is long; it may not run into the next tile.
+    assert plan.evaluate("[...document.querySelectorAll('.tiles > div')].every(t => t.scrollWidth <= t.clientWidth)")
 
 
 WRONG = {
@@ -98,6 +100,11 @@ def test_a_wrong_file_shows_its_sentence_and_the_earlier_result_stays(plan):
         expect(sentence).to_contain_text(name)
         assert "Traceback" not in plan.content()
         assert attainment(plan) == before
+    # The file cannot be used, and what the button would say can still be read.
+    use = plan.get_by_role("button", name="Use it", exact=True)
+    expect(use).to_be_disabled()
+    assert len({use.evaluate(f"b => getComputedStyle(b).{part}") for part in ("color", "backgroundColor")}) == 2
+    assert use.evaluate("b => getComputedStyle(b).color") not in ("rgb(255, 255, 255)", "rgb(15, 20, 27)")
     upload(plan, ("good.csv", b"arrival_s,model\n" + b"".join(b"%d,m%d\n" % (i, i % 3) for i in range(100))))
     expect(plan.get_by_text("100 requests").first).to_be_visible(timeout=LATER_MS)
     expect(plan.get_by_test_id("stSidebar").get_by_role("alert")).to_have_count(0)
