@@ -16,6 +16,7 @@ EPOCH_S = (631_152_000.0, 4_102_444_800.0)
 _UNITS = (("seconds", 1.0), ("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9))
 # The largest number that a column of times may hold, before its unit is known.
 MAX_CLOCK = EPOCH_S[1] * 1e9
+CLOCK_RULE = "a number from 0 to the year 2100"
 
 
 def epoch_unit(first: float) -> tuple[str, float] | None:

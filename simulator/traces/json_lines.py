@@ -10,7 +10,7 @@ import numpy as np
 
 from simulator import words
 from simulator.errors import InputError
-from simulator.traces.clock import MAX_CLOCK, in_seconds
+from simulator.traces.clock import CLOCK_RULE, MAX_CLOCK, in_seconds
 from simulator.traces.detect import JSON_KEYS, FileLayout
 from simulator.traces.files import TraceFile
 from simulator.traces.parts import EventPart, single_source, unused_columns
@@ -111,7 +111,7 @@ def _timestamp(where: str, row: dict) -> float:
     except (ValueError, OverflowError):
         time = math.nan
     if not 0 <= time <= MAX_CLOCK:
-        raise InputError(f"{where}, key 'timestamp' is {value!r:.60}; a number from 0 to {MAX_CLOCK:.2g} is allowed.")
+        raise InputError(f"{where}, key 'timestamp' is {value!r:.60}; {CLOCK_RULE} is allowed.")
     return time
 
 

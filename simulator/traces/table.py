@@ -15,7 +15,7 @@ import pyarrow.csv as pa_csv
 
 from simulator import words
 from simulator.errors import InputError
-from simulator.traces.clock import MAX_CLOCK
+from simulator.traces.clock import CLOCK_RULE, MAX_CLOCK
 from simulator.traces.detect import FileLayout, split_line
 from simulator.traces.files import TraceFile
 from simulator.traces.trace import MAX_TIME_S, MAX_TOKENS, TraceLimits
@@ -27,7 +27,7 @@ MAX_COUNT = 2**31 - 1
 class Kind(Enum):
     """What a column may hold; the value is the sentence's end."""
 
-    CLOCK = f"a number from 0 to {MAX_CLOCK:.2g}"
+    CLOCK = CLOCK_RULE
     TIME = f"a number from 0 to {MAX_TIME_S:g}"
     NUMBER = "a finite number"
     DEADLINE = "a positive number or nothing"
