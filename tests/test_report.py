@@ -11,8 +11,7 @@ import pytest
 
 from app.look import words
 from app.report import parts
-from app.report.build import build_report, scenario_of_report
-from app.report.look import CSP
+from app.report.build import CSP, build_report, scenario_of_report
 from planner import Scenario, compare, dump_scenario, load_scenario
 from planner.evidence.validate import known_errors
 from planner.explain import paired_difference
@@ -100,7 +99,7 @@ def test_the_verdict_names_those_that_the_run_cannot_tell_from_the_best(comparis
             for o in sorted(others, key=lambda o: -o.figures.total.slo_attainment)
             if not paired_difference(o.result, best.result, comparison.inputs.warmup_s).is_clear
         ]
-        said = html.unescape(parts.verdict(replace(comparison, outcomes=(best, *others))))
+        _, said = parts.verdict(replace(comparison, outcomes=(best, *others)))
         assert ("no difference that this run can tell" in said) == bool(near)
         assert words.undecided(near) in said
     assert near == ["a twin"]
@@ -109,7 +108,7 @@ def test_the_verdict_names_those_that_the_run_cannot_tell_from_the_best(comparis
 def test_verdict_tiles_and_table_say_the_numbers_of_the_comparison(comparison, report):
     page = html.unescape(re.sub(r"<[^>]+>", "|", without_scripts(report)))
     best = max(comparison.outcomes, key=lambda o: o.figures.total.slo_attainment)
-    verdict = html.unescape(re.search(r'<p class="verdict">.*?</p>', report)[0])
+    verdict = html.unescape(re.search(r'<p class="verdict" role="status">.*?</p>', report)[0])
     assert words.share(best.figures.total.slo_attainment) in verdict
     for outcome in comparison.outcomes:
         total = outcome.figures.total
@@ -197,7 +196,7 @@ def test_a_comparison_that_was_stopped_at_once_has_no_report(comparison):
 
 
 def test_the_report_needs_no_streamlit():
-    for name in ("build.py", "parts.py", "look.py"):
+    for name in ("build.py", "parts.py"):
         tree = ast.parse((ROOT / "app" / "report" / name).read_text(encoding="utf-8"))
         imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
         imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}

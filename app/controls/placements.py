@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-
 import streamlit as st
 
 from app.controls.fields import bound, draw_complaint
@@ -23,7 +21,8 @@ from app.controls.placement_edits import (
     with_option,
 )
 from app.look import words
-from app.look.style import dot
+from app.look.markup import piece
+from app.look.style import colour_of
 from app.state.answer import Answer
 from app.state.session import Session
 from planner.generation.search import DESCRIPTIONS
@@ -41,7 +40,7 @@ def draw_placement_controls(session: Session, answer: Answer) -> None:
     for index, section in enumerate(session.scenario.placements):
         area = f"placement:{section.name}"
         name, settings, remove = st.columns([6, 2, 1], vertical_alignment="center")
-        name.html(f"<b>{dot(session.hue_of(section.name))}{html.escape(words.shorten(section.name, 40))}</b>")
+        name.html(piece("named", colour_of(session.hue_of(section.name)), words.shorten(section.name, 40)))
         with settings.popover("", icon=":material/tune:", type="tertiary", key=f"placement.{index}.settings",
                               help=f"Name and settings of placement {index + 1}"):  # fmt: skip
             _draw_details(session, index, section, area)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 import textwrap
 from collections.abc import Sequence
 
@@ -11,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.look import words
+from app.look.markup import calm
 from app.look.theme import AXIS_SIZE, TITLE_SIZE, Theme, placement_style, plotly_template
 from simulator.intervals import share_interval
 
@@ -22,7 +22,6 @@ MOST_LABELLED = 4
 MOST_POINTS = 2_000
 # Names on the axis of a bar chart; the whole name is shown on hover.
 AXIS_CHARACTERS = 26
-_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def error_bars(share: np.ndarray, half_width: np.ndarray, colour: str, thickness: float, width: float) -> dict:
@@ -64,11 +63,6 @@ def new_figure(theme: Theme, title: str, height: int, uirevision: str, subplots:
 def escape(text: str) -> str:
     """Names from outside as Plotly text, which reads a little HTML."""
     return html.escape(calm(text), quote=False)
-
-
-def calm(text: str) -> str:
-    """Text without the signs that turn the direction of all that follows, beyond the name they stand in."""
-    return _TURNS.sub("", text)
 
 
 def hover_name(name: str) -> str:

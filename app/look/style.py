@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import logging
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -10,47 +9,17 @@ from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
+from markupsafe import Markup
 
 from app.background.jobs import OUR_FAULT
 from app.look import words
+from app.look.markup import piece, render
 from app.look.theme import THEMES, Theme, placement_style
 
 log = logging.getLogger(__name__)
 
 # Figures reserve this much for each line of their title.
 _TITLE_LINE_PX = 28
-_CSS = """
-<style>
-  .stApp {{ font-variant-numeric: tabular-nums; }}
-  .stMainBlockContainer {{ padding: 4rem 3rem 3rem; max-width: 1560px; }}
-  [data-testid="stSidebarContent"] [data-testid="stVerticalBlock"] {{ gap: 0.55rem; }}
-  [data-testid="stSidebarContent"] [data-testid="stHorizontalBlock"] {{ gap: 0.6rem; }}
-  [data-testid="stSidebarHeader"] {{ padding-bottom: 0; height: 2.5rem; }}
-  @media (max-width: 1100px) {{
-    .stMainBlockContainer {{ padding: 4rem 1.5rem 2rem; }}
-    .stMainBlockContainer [data-testid="stColumn"]:has(
-      .js-plotly-plot, [data-testid="stDataFrame"], [class*="st-key-wide-"]) {{ min-width: 100%; }}
-  }}
-  .verdict {{ font-size: 25px; line-height: 1.35; font-weight: 600; margin: 8px 0 4px; max-width: 62ch; }}
-  .verdict-more {{ font-size: 17px; line-height: 1.45; color: {muted}; margin: 0 0 16px; max-width: 80ch; }}
-  .tiles {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 8px 32px;
-            border-top: 1px solid {grid}; border-bottom: 1px solid {grid}; padding: 16px 0; margin: 0 0 8px; }}
-  .tile-label {{ font-size: 13px; color: {muted}; line-height: 1.3; }}
-  .tile-value {{ font-size: 28px; font-weight: 600; line-height: 1.3; white-space: nowrap;
-    display: flex; flex-wrap: wrap; align-items: baseline; column-gap: 6px; }}
-  .tile-value small {{ font-size: 15px; font-weight: 400; color: {muted}; white-space: normal; }}
-  .tile-more {{ font-size: 13px; line-height: 1.4; }}
-  .chart-title {{ font-size: 15px; font-weight: 600; line-height: 1.35; margin: 12px 0 0; }}
-  .dot {{ display: inline-block; width: 0.62em; height: 0.62em; border-radius: 50%; margin-right: 0.4em; }}
-  .quiet {{ font-size: 13px; color: {muted}; line-height: 1.45; }}
-  .facts {{ display: flex; flex-wrap: wrap; gap: 4px 28px; font-size: 15px; margin: 0; }}
-  [data-testid="stMultiSelect"] [data-tag] *, [data-testid^="stBaseButton-primary"]:enabled,
-  [data-testid^="stBaseButton-primary"]:enabled * {{ color: {background}; }}
-  .stApp:has(.is-earlier) .stMainBlockContainer :is(.verdict, .verdict-more, .tiles, .facts, .chart-title,
-    [data-testid="stPlotlyChart"], [data-testid="stDataFrame"]) {{ opacity: 0.4; }}
-  .facts span {{ color: {muted}; margin-right: 6px; }}
-</style>
-"""
 
 
 def current_theme() -> Theme:
@@ -60,8 +29,7 @@ def current_theme() -> Theme:
 
 def draw_style() -> None:
     """Put the page's styles in place."""
-    theme = current_theme()
-    st.html(_CSS.format(background=theme.background, muted=theme.muted, grid=theme.grid))
+    st.html(render("look/page.html", theme=current_theme()))
 
 
 def dim_earlier() -> None:
@@ -69,33 +37,24 @@ def dim_earlier() -> None:
     st.html('<span class="is-earlier"></span>')
 
 
-def dot(hue: int) -> str:
-    """A dot in the hue of a placement."""
-    return f'<span class="dot" style="background:{placement_style(hue, current_theme()).colour}"></span>'
+def colour_of(hue: int) -> str:
+    """The colour of a placement on this page."""
+    return placement_style(hue, current_theme()).colour
 
 
-def verdict_html(hue: int, sentences: str) -> str:
+def verdict_html(hue: int, sentences: str) -> Markup:
     """The answer in large type: its first sentence, and the others in smaller type beneath."""
-    first, _, rest = sentences.partition(". ")
-    more = f'<p class="verdict-more">{html.escape(rest)}</p>' if rest else ""
-    first = first if first.endswith(".") else first + "."
-    return f'<p class="verdict" role="status">{dot(hue)}{html.escape(first)}</p>{more}'
+    return piece("verdict", colour_of(hue), sentences)
 
 
-def tile_html(label: str, value: str, side: str = "", differences: Sequence[tuple[int, str]] = ()) -> str:
+def tile_html(label: str, value: str, side: str = "", differences: Sequence[tuple[int, str]] = ()) -> Markup:
     """A headline number: its label, the value with a smaller side remark, and differences with their placements."""
-    lines = "".join(f'<div class="tile-more">{dot(hue)}{html.escape(text)}</div>' for hue, text in differences)
-    small = f" <small>{html.escape(side)}</small>" if side else ""
-    return (
-        f'<div><div class="tile-label">{html.escape(label)}</div>'
-        f'<div class="tile-value">{html.escape(value)}{small}</div>{lines}</div>'
-    )
+    return piece("tile", label, value, side, [(colour_of(hue), text) for hue, text in differences])
 
 
-def facts_html(facts: Sequence[tuple[str, str]]) -> str:
+def facts_html(facts: Sequence[tuple[str, str]]) -> Markup:
     """Small facts in a row: a name and a value each."""
-    cells = "".join(f"<div><span>{html.escape(name)}</span>{html.escape(value)}</div>" for name, value in facts)
-    return f'<div class="facts">{cells}</div>'
+    return piece("facts", facts)
 
 
 def plain(name: str) -> str:

@@ -22,6 +22,7 @@ from app.figures.capacity import (
     describe_cost,
 )
 from app.look import words
+from app.look.markup import piece
 from app.look.style import current_theme, plain, plain_text, tile_html, verdict_html
 from app.panels.keep import draw_chart, draw_table
 from app.state.answer import Answer
@@ -248,7 +249,7 @@ def _draw_tiles(best: CapacityPlan, plans: list[CapacityPlan]) -> None:
                   "today's"),
         tile_html("if the worst device dies", words.share(min(dies)) if dies else words.NOTHING, "met"),
     ]  # fmt: skip
-    st.html(f'<div class="tiles">{"".join(tiles)}</div>')
+    st.html(piece("tiles", tiles))
 
 
 # What the page calls the keys of CapacityPlan.reasons.

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
+
+from markupsafe import Markup
 
 from app.figures.over_time import GAP_PX, ROW_PX
 from app.look import words
-from app.look.style import current_theme, dot
-from app.look.theme import placement_style
+from app.look.markup import render
+from app.look.style import colour_of, current_theme
 from app.state.answer import Answered
 from simulator import SimulationResult
 from simulator.moment import GroupMoment, Moment
 
-_CSS = f"""
-<style>
-  .moment {{ min-height: {ROW_PX + GAP_PX}px; font-size: 13px; line-height: 1.35; margin: 0; }}
-  .moment b {{ overflow-wrap: anywhere; }}
-  .moment .lanes {{ display: flex; height: 34px; gap: 1px; margin-top: 2px;
-    border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }}
-  .moment .lanes span {{ flex: 1 1 0; position: relative;
-    background: color-mix(in srgb, currentColor 4%, transparent); }}
-  .moment .lanes i {{ position: absolute; left: 0; right: 0; bottom: 0; }}
-</style>
-"""
 # Of a group's picture the lower half is what computes, the upper half who waits.
 _HALF = 50
 
 
-def moment_html(moments: Sequence[tuple[Answered, Moment]]) -> str:
+def moment_html(moments: Sequence[tuple[Answered, Moment]]) -> Markup:
     """Every placement at the moment, in the order of the rows beside it, on one scale."""
     longest = max((len(group.queue) for _, now in moments for group in now.groups), default=0)
-    blocks = "".join(_block(entry, now, longest) for entry, now in moments)
-    key = "Each column is a group: below, in colour, its stages that compute; above, in grey, who waits"
-    key += f" (at most {words.count(longest)})." if longest else ": nobody."
-    return f'{_CSS}{blocks}<p class="quiet">{key}</p>'
+    return render(
+        "panels/compare_moment.html",
+        height_px=ROW_PX + GAP_PX,
+        grey=current_theme().muted,
+        blocks=[_block(entry, now, longest) for entry, now in moments],
+        longest=words.count(longest) if longest else "",
+    )
 
 
 def describe_moment(now: Moment) -> str:
@@ -75,26 +69,23 @@ def moment_rows(entry: Answered, now: Moment) -> list[dict]:
     ]
 
 
-def _block(entry: Answered, now: Moment, longest: int) -> str:
-    sentence = html.escape(describe_moment(now))
-    groups = "".join(_column(entry, group, longest) for group in now.groups)
-    name = html.escape(words.shorten(entry.section.name, 40))
-    return (
-        f'<div class="moment">{dot(entry.hue)}<b>{name}</b> {sentence}'
-        f'<div class="lanes" role="img" aria-label="{sentence}">{groups}</div></div>'
-    )
+def _block(entry: Answered, now: Moment, longest: int) -> dict[str, Any]:
+    return {
+        "name": words.shorten(entry.section.name, 40),
+        "colour": colour_of(entry.hue),
+        "sentence": describe_moment(now),
+        "groups": [_column(group, longest) for group in now.groups],
+    }
 
 
-def _column(entry: Answered, group: GroupMoment, longest: int) -> str:
-    theme = current_theme()
-    busy = _HALF * group.busy / len(group.stages)
-    waits = _HALF * len(group.queue) / max(longest, 1)
+def _column(group: GroupMoment, longest: int) -> dict[str, Any]:
     computes = f"{group.busy} of {len(group.stages)} stages compute"
-    tip = f"{words.numbered('group', group.index)}: {computes}, {len(group.queue)} wait"
-    bars = f'<i style="height:{round(busy)}%;background:{placement_style(entry.hue, theme).colour}"></i>'
-    if group.queue:
-        bars += f'<i style="bottom:{_HALF}%;height:{round(waits)}%;background:{theme.muted}"></i>'
-    return f'<span title="{tip}">{bars}</span>'
+    return {
+        "tip": f"{words.numbered('group', group.index)}: {computes}, {len(group.queue)} wait",
+        "busy": round(_HALF * group.busy / len(group.stages)),
+        "waits": round(_HALF * len(group.queue) / max(longest, 1)) if group.queue else None,
+        "above": _HALF,
+    }
 
 
 def _by_model(result: SimulationResult, requests: Sequence[int]) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pandas as pd
 import streamlit as st
+from markupsafe import Markup
 
 from app.controls.fields import shown
 from app.look import words
-from app.look.style import current_theme, dot
-from app.look.theme import placement_style
+from app.look.markup import render
+from app.look.style import colour_of
 from app.panels.compare_view import View, change_view, figures_in_view, result_in_view
 from app.panels.keep import draw_download
 from app.panels.verdict import missed
@@ -22,33 +23,6 @@ from app.state.results import kept
 from app.state.session import Session
 from planner.explain import PairedDifference, paired_difference
 from simulator import Figures
-
-_CSS = """
-<style>
-  .ranked { width: 100%; border-collapse: collapse; font-size: 15px; line-height: 1.3; }
-  .ranked :is(th, td) { padding: 7px 8px; text-align: right; vertical-align: top; border: 0;
-    border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
-  .ranked th { font-weight: 400; }
-  .ranked thead th { font-size: 13px; vertical-align: bottom;
-    color: color-mix(in srgb, currentColor 65%, transparent); }
-  .ranked :is(th, td):first-child { text-align: left; overflow-wrap: anywhere; min-width: 8em; }
-  .ranked tbody th { font-weight: 600; }
-  .ranked small { display: block; font-size: 12px; color: color-mix(in srgb, currentColor 65%, transparent); }
-  .ranked td { white-space: nowrap; }
-  .ranked :is(th, td):nth-child(2) { width: 26%; }
-  .ranked .range { position: relative; display: block; height: 10px; min-width: 80px; margin-top: 3px; }
-  .ranked .range i { position: absolute; top: 3px; height: 4px; border-radius: 2px; min-width: 2px; }
-  .ranked .range b { position: absolute; top: 0; height: 10px; width: 3px; margin-left: -1px; border-radius: 1px; }
-  .st-key-ranked { container-type: inline-size; }
-  @container (max-width: 700px) {
-    .ranked { font-size: 13px; }
-    .ranked :is(th, td) { padding: 6px 4px; }
-    .ranked :is(th, td):first-child { min-width: 6em; }
-    .ranked td small { white-space: normal; }
-    .ranked .range { min-width: 44px; }
-  }
-</style>
-"""
 
 
 @dataclass(frozen=True)
@@ -92,7 +66,7 @@ def draw_table(view: View, answer: Answer) -> None:
     """The table, and a button for it as a file."""
     rows = ranked_rows(view, answer)
     with st.container(key="ranked", gap="small"):
-        st.html(_CSS + table_html(rows, view))
+        st.html(table_html(rows, view))
         draw_download(as_frame(rows, view), "compare-table")
     if len(answer.shown) > len(view.shown):
         st.caption(
@@ -130,19 +104,17 @@ def difference_cell(row: Row, view: View) -> tuple[str, str]:
     return words.points_difference(gap.difference, 0.0), width + sure
 
 
-def table_html(rows: list[Row], view: View) -> str:
-    """The rows as an HTML table; every name is escaped."""
-    priced = any(row.usd_per_hour > 0 for row in rows)
+def table_html(rows: list[Row], view: View) -> Markup:
+    """The rows as an HTML table."""
     low = _lowest(rows)
-    rival = dot(view.first.hue) + html.escape(words.shorten(view.first.section.name, 24))
-    heads = [
-        "Placement", f"Deadlines met<small>line: 95 % interval, {words.share(low)} to 100 %</small>",
-        "Missed<small>requests</small>", "p99<small>latency</small>", "Busy<small>devices</small>",
-        *(["Cost<small>devices used</small>"] if priced else []), f"Against {rival}<small>95 % interval</small>",
-    ]  # fmt: skip
-    body = "".join(_row_html(row, view, low, priced) for row in rows)
-    head = "".join(f'<th scope="col">{head}</th>' for head in heads)
-    return f'<table class="ranked"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return render(
+        "panels/compare_table.html",
+        rows=[_cells(row, view, low) for row in rows],
+        low=words.share(low),
+        priced=any(row.usd_per_hour > 0 for row in rows),
+        rival=words.shorten(view.first.section.name, 24),
+        rival_colour=colour_of(view.first.hue),
+    )
 
 
 def as_frame(rows: list[Row], view: View) -> pd.DataFrame:
@@ -167,22 +139,24 @@ def as_frame(rows: list[Row], view: View) -> pd.DataFrame:
     )
 
 
-def _row_html(row: Row, view: View, low: float, priced: bool) -> str:
+def _cells(row: Row, view: View, low: float) -> dict[str, Any]:
     total, figures = row.figures.total, row.figures
-    style = placement_style(row.entry.hue, current_theme())
-    width = words.uncertainty(total.slo_attainment, figures.half_width)
     difference, sure = difference_cell(row, view)
-    devices = words.plural(row.entry.outcome.placement.devices, "device")
-    cells = [
-        f"{words.share(total.slo_attainment)} <small>{width}</small>{_range_html(figures, low, style.colour)}",
-        f"{words.count(missed(figures))}<small>of {words.count(total.requests)}</small>",
-        words.duration(total.latency_s.p99),
-        words.share(figures.utilization),
-        *([f"{words.usd_per_hour(row.usd_per_hour)}<small>{devices}</small>"] if priced else []),
-        f"{difference}<small>{sure}</small>",
-    ]
-    name = html.escape(words.shorten(row.name))
-    return f'<tr><th scope="row">{dot(row.entry.hue)}{name}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+    return {
+        "name": words.shorten(row.name),
+        "colour": colour_of(row.entry.hue),
+        "met": words.share(total.slo_attainment),
+        "width": words.uncertainty(total.slo_attainment, figures.half_width),
+        "range": _range(figures, low),
+        "missed": words.count(missed(figures)),
+        "requests": words.count(total.requests),
+        "p99": words.duration(total.latency_s.p99),
+        "busy": words.share(figures.utilization),
+        "price": words.usd_per_hour(row.usd_per_hour),
+        "devices": words.plural(row.entry.outcome.placement.devices, "device"),
+        "difference": difference,
+        "sure": sure,
+    }
 
 
 def _lowest(rows: list[Row]) -> float:
@@ -193,20 +167,16 @@ def _lowest(rows: list[Row]) -> float:
     return max(math.floor(lowest / step) * step, 0.0)
 
 
-def _range_html(figures: Figures, low: float, colour: str) -> str:
-    """The interval as a line and the value as a mark, on the scale from `low` to 1."""
-    value = figures.total.slo_attainment
+def _range(figures: Figures, low: float) -> dict[str, float | None] | None:
+    """The value and the ends of its interval in per cent of the scale from `low` to 1; None where nothing counts."""
+    value, (start, end) = figures.total.slo_attainment, figures.interval
     if not math.isfinite(value):
-        return ""
+        return None
 
-    def place(share: float) -> float:
-        return 100 * (share - low) / max(1 - low, 1e-9)
+    def place(share: float) -> float | None:
+        return round(100 * (share - low) / max(1 - low, 1e-9), 2) if math.isfinite(share) else None
 
-    start, end = (place(end) for end in figures.interval)
-    line = ""
-    if math.isfinite(start):
-        line = f'<i style="left:{round(start, 2)}%;width:{round(end - start, 2)}%;background:{colour};opacity:0.4"></i>'
-    return f'<span class="range">{line}<b style="left:{round(place(value), 2)}%;background:{colour}"></b></span>'
+    return {"value": place(value), "start": place(start), "end": place(end)}
 
 
 def _choose_pair(session: Session, key: str, view: View, chosen: str) -> None:

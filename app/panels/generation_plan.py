@@ -16,6 +16,7 @@ from app.figures.generation_plan import (
     describe_token_latency,
 )
 from app.look import words
+from app.look.markup import piece
 from app.look.style import current_theme, draw_figure, plain_text, tile_html, title_apart, verdict_html
 from app.panels.verdict import draw_remarks
 from app.state.answer import Answer, Answered, nothing_last
@@ -122,7 +123,7 @@ def draw_tiles(entry: Answered, answer: Answer) -> None:
     if cost is not None:
         tiles.append(tile_html("price of a million tokens", f"$ {words.fixed(cost, 2)}", f"{mine.devices} devices",
                                against(lambda f: _dearer(cost, f.usd_per_million_tokens))))  # fmt: skip
-    st.html(f'<div class="tiles">{"".join(tiles)}</div>')
+    st.html(piece("tiles", tiles))
 
 
 def _longer(mine, other) -> str:

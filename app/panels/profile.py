@@ -22,6 +22,7 @@ from app.figures.profile import (
     describe_scaling,
 )
 from app.look import words
+from app.look.markup import piece
 from app.look.style import current_theme, plain_text, tile_html, verdict_html
 from app.panels.keep import draw_chart, draw_table
 from app.panels.profile_inputs import Question
@@ -97,7 +98,7 @@ def draw_verdict(made: Made) -> None:
         tile_html("most a device answers", words.rate(best.throughput_per_s() / (best.pp * best.tp)), "each"),
         tile_html("fastest answer", words.duration(fast.latency_s()), f"pp {fast.pp}, tp {fast.tp}"),
     ]
-    st.html(f'<div class="tiles">{"".join(tiles)}</div>')
+    st.html(piece("tiles", tiles))
     if made.calibrated is not None:
         _draw_calibration(made.calibrated)
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import json
 
 import streamlit as st
+from markupsafe import Markup
 
 from app.background.jobs import Job, Lane
 from app.background.slots import draw_job, slot_of, start_job
 from app.controls.placement_edits import added_section
 from app.controls.views import kept
 from app.look import words
+from app.look.markup import render
 from app.panels.capacity import MOST_REQUESTS, use_plan
 from app.state.answer import Answer
 from app.state.results import shared_cache
@@ -23,17 +24,6 @@ from planner.what_if.recommend import FOUND, Recommendation, recommend
 from planner.what_if.recommend_words import sentences
 
 AREA = "recommend"
-_CSS = """
-<style>
-  .advice {{ display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; margin: 0; padding: 0;
-             font-size: 15px; line-height: 1.45; max-width: 110ch; }}
-  .advice dt {{ font-weight: 600; }}
-  .advice dd {{ margin: 0; }}
-  .advice .unknown {{ opacity: 0.65; }}
-  @media (max-width: 1100px) {{ .advice {{ grid-template-columns: 1fr; }} .advice dd {{ margin-bottom: 6px; }} }}
-</style>
-<dl class="advice">{rows}</dl>
-"""
 
 
 def draw_recommendation(session: Session, answer: Answer) -> None:
@@ -78,14 +68,9 @@ def recommendation_key(answer: Answer, target: float) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def advice_html(plan: Recommendation) -> str:
+def advice_html(plan: Recommendation) -> Markup:
     """The sentences of a plan; what is not known is said more quietly."""
-    rows = "".join(
-        f"<dt>{html.escape(part.topic)}</dt><dd{'' if part.is_known else ' class=unknown'}>"
-        f"{html.escape(part.text or 'not known yet')}</dd>"
-        for part in sentences(plan)
-    )
-    return _CSS.format(rows=rows)
+    return render("panels/recommend.html", parts=sentences(plan))
 
 
 def work_of(session: Session, answer: Answer, target: float, key: str):

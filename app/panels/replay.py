@@ -20,6 +20,7 @@ from app.figures.search import (
     describe_score,
 )
 from app.look import words
+from app.look.markup import piece
 from app.look.style import current_theme, facts_html, guarded, plain_text, verdict_html
 from app.panels.address import finite
 from app.panels.keep import draw_chart, draw_table
@@ -137,7 +138,7 @@ def _draw_steps(session: Session, answer: Answer, chosen: Chosen) -> None:
 
 def _draw_step(answer: Answer, chosen: Chosen, step: Step, at: int, axis: str) -> None:
     theme = current_theme()
-    st.html(f'<p class="verdict-more">{_html(step_sentence(chosen.found.steps, at))}</p>')
+    st.html(piece("more", step_sentence(chosen.found.steps, at)))
     bound = _bound(answer) if chosen.is_mine else None
     score, others = st.columns([3, 2], gap="large") if step.alternatives else (st.container(), None)
     with score:
@@ -269,7 +270,3 @@ def _toggle(view: ReplayView, name: str, at_end: bool) -> None:
 
 def _go_to(step: Choice[int], number: int) -> None:
     step.value = number - 1
-
-
-def _html(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

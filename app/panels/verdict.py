@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.look import words
+from app.look.markup import piece
 from app.look.style import plain_text, tile_html, verdict_html
 from app.state.answer import Answer, Answered
 from app.state.results import kept
@@ -77,7 +78,7 @@ def draw_tiles(entry: Answered, answer: Answer) -> None:
     if price > 0:
         devices = words.plural(answer.inputs.problem.cluster.devices, "device")
         tiles.append(tile_html(f"price of {devices}", words.usd_per_hour(price), "", [(e.hue, "same") for e in others]))
-    st.html(f'<div class="tiles">{"".join(tiles)}</div>')
+    st.html(piece("tiles", tiles))
 
 
 def missed(figures: Figures) -> int:

@@ -18,6 +18,7 @@ from app.figures.lesson import (
     describe_latency_curves,
 )
 from app.look import words
+from app.look.markup import piece
 from app.look.style import current_theme, tile_html, verdict_html
 from app.panels.keep import draw_chart, draw_table
 from app.panels.why_words import burst_sentence, kingman_sentence, overload_sentence, traffic_sentence
@@ -161,7 +162,7 @@ def _draw_tiles(settings: Settings, means_s: tuple[float, float]) -> None:
         tile_html("busiest own device", words.share(min(busiest, 1.0)), "of its time"),
         tile_html("pipeline", words.share(min(pipeline, 1.0)), "of its time"),
     ]
-    st.html(f'<div class="tiles">{"".join(tiles)}</div>')
+    st.html(piece("tiles", tiles))
     st.caption(
         f"Simulated: {words.count(settings.rate_per_s * DURATION_S)} requests. One run wanders around its mean, the "
         "more so the burstier it is." + ("" if settings.cv == 1 else " For gaps that are not Poisson there is no exact "

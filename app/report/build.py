@@ -5,10 +5,12 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
+from typing import Any
 
 import plotly.graph_objects as go
+from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
 from app.figures.cluster import build_cluster_figure, describe_cluster
@@ -28,9 +30,9 @@ from app.figures.plan import (
     describe_missers,
 )
 from app.look import words
+from app.look.markup import render
+from app.look.theme import FONT_FAMILY, LIGHT
 from app.report import parts
-from app.report.look import CSP, CSS, SCRIPT
-from app.report.parts import dot, text
 from planner import Comparison, PlacementOutcome, Scenario, dump_scenario, parse_scenario
 from planner.explain import model_differences
 from planner.scenario.link import repeatable
@@ -41,7 +43,13 @@ from simulator.pairs import pair_outcomes
 TIMELINE_BINS = 240
 MOST_IN_FIGURES = 6
 MAX_REPORT_BYTES = 64 * 1024**2
-_SCENARIO_ID, _FIGURES_ID = "scenario", "figures"
+# The script of report.html that holds the scenario.
+_SCENARIO_ID = "scenario"
+# Nothing may be loaded or sent; images that Plotly makes itself are data and blobs.
+CSP = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; "
+    "base-uri 'none'; form-action 'none'"
+)
 _CONFIG = {
     "displaylogo": False,
     "responsive": True,
@@ -65,29 +73,33 @@ def build_report(comparison: Comparison, made_on: str = "") -> str:
     comparison = replace(comparison, scenario=repeatable(comparison))
     yaml = dump_scenario(comparison.scenario)
     best = max(comparison.outcomes, key=lambda o: parts.attainment(o.figures))
-    body = [
-        parts.head(comparison, made_on),
-        parts.verdict(comparison),
-        parts.tiles(comparison, best),
-        parts.comparison_table(comparison),
-        *_overview(comparison, best),
-        *_one_against_another(comparison, best),
-        "<h2>Placement by placement</h2>",
-        *(_placement(comparison, hue) for hue in range(len(comparison.outcomes))),
-        parts.sources(comparison),
-        parts.reopening(yaml),
-        _data(_SCENARIO_ID, "application/yaml", html.escape(yaml, quote=False)),
+    hue, sentences = parts.verdict(comparison)
+    return render(
+        "report/report.html",
+        csp=CSP,
+        theme=LIGHT,
+        font=FONT_FAMILY,
+        plotly=Markup(get_plotlyjs()),
+        title=comparison.scenario.name,
+        about=parts.about(comparison, made_on),
+        best_colour=parts.colour_of(hue),
+        best_name=words.shorten(best.name),
+        sentences=sentences,
+        tiles=parts.tiles(comparison, best),
+        comparison_table=parts.comparison_table(comparison),
+        overview=_overview(comparison, best),
+        pair=_one_against_another(comparison, best),
+        placements=[_placement(comparison, number) for number in range(len(comparison.outcomes))],
+        traffic_facts=parts.traffic_facts(comparison),
+        notices=comparison.notices,
+        serving_facts=parts.serving_facts(comparison.inputs.problem.serving),
+        known_error_table=parts.known_error_table(),
+        profile_table=parts.profile_table(comparison),
+        # Exactly as it will be read again, signs that turn the direction of text included.
+        yaml=escape(yaml),
+        yaml_lines=yaml.count("\n"),
         # JSON may write "<" as an escape, so nothing in it can end the script.
-        _data(_FIGURES_ID, "application/json", json.dumps(comparison.to_json()).replace("<", "\\u003c")),
-    ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{CSP}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{text(comparison.scenario.name)}</title>\n<style>{CSS}</style>\n"
-        f"<script>{get_plotlyjs()}</script>\n</head>\n<body>\n<main>\n"
-        + "\n".join(body)
-        + f"\n</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
+        figures=Markup(json.dumps(comparison.to_json()).replace("<", "\\u003c")),
     )
 
 
@@ -130,86 +142,82 @@ class _ScriptReader(HTMLParser):
             self.pieces.append(data)
 
 
-def _overview(comparison: Comparison, best: PlacementOutcome) -> list[str]:
+@dataclass(frozen=True)
+class _Drawn:
+    """A figure's drawing, and its description for who cannot see it."""
+
+    drawing: Markup
+    alt: str
+
+
+def _overview(comparison: Comparison, best: PlacementOutcome) -> dict[str, _Drawn | None]:
     outcomes = comparison.outcomes
     figures = [o.figures for o in outcomes]
     shown = outcomes[:MOST_IN_FIGURES]
     results, warmup_s = [o.result for o in shown], comparison.inputs.warmup_s
-    drawn = [_figure("attainment", build_attainment_figure(figures), describe_attainment(figures))]
-    drawn.append("<h2>What happens over time</h2>")
-    if len(comparison.inputs.problem.workload):
-        drawn.append(_over_time(shown, warmup_s))
-    drawn.append(
-        _figure("latency", build_latency_figure(results, warmup_s=warmup_s), describe_latency(results, warmup_s))
-    )
-    hue = outcomes.index(best)
-    drawn.append(
-        f"<h2>Who misses with {dot(hue)}{text(words.shorten(best.name))}</h2>"
-        + _figure("missers", build_missers_figure(best.figures, hue=hue), describe_missers(best.figures))
-    )
-    return drawn
+    missers = build_missers_figure(best.figures, hue=outcomes.index(best))
+    return {
+        "attainment": _drawn("attainment", build_attainment_figure(figures), describe_attainment(figures)),
+        "over_time": _over_time(shown, warmup_s) if len(comparison.inputs.problem.workload) else None,
+        "latency": _drawn(
+            "latency", build_latency_figure(results, warmup_s=warmup_s), describe_latency(results, warmup_s)
+        ),
+        "missers": _drawn("missers", missers, describe_missers(best.figures)),
+    }
 
 
-def _over_time(outcomes: Sequence[PlacementOutcome], warmup_s: float) -> str:
+def _over_time(outcomes: Sequence[PlacementOutcome], warmup_s: float) -> _Drawn:
     span_s = counted_arrivals_s(outcomes[0].result.workload, warmup_s)
     timelines = [build_timeline(o.result, TIMELINE_BINS, *span_s) for o in outcomes]
     names = [o.name for o in outcomes]
-    return _figure("over-time", build_over_time_figure(names, timelines), describe_over_time(names, timelines))
+    return _drawn("over-time", build_over_time_figure(names, timelines), describe_over_time(names, timelines))
 
 
-def _one_against_another(comparison: Comparison, best: PlacementOutcome) -> list[str]:
-    """The best placement against the next best, model by model and request by request."""
+def _one_against_another(comparison: Comparison, best: PlacementOutcome) -> dict[str, Any] | None:
+    """The best placement against the next best, model by model and request by request; None where it is alone."""
     outcomes = comparison.outcomes
     others = [o for o in outcomes if o is not best]
     if not others:
-        return []
+        return None
     rival = max(others, key=lambda o: parts.attainment(o.figures))
-    hues = outcomes.index(rival), outcomes.index(best)
-    names = rival.name, best.name
+    hues, names = (outcomes.index(rival), outcomes.index(best)), (rival.name, best.name)
     warmup_s = comparison.inputs.warmup_s
     paired = pair_outcomes(rival.result, best.result, warmup_s)
-    differences = model_differences(rival.result, best.result, warmup_s)
-    return [
-        f"<h2>{dot(hues[1])}{text(words.shorten(best.name))} against "
-        f"{dot(hues[0])}{text(words.shorten(rival.name))}</h2>",
-        _figure("paired", build_paired_figure(paired, names, hues=hues), describe_paired(paired, names)),
-        _figure(
-            "differences",
-            build_differences_figure(differences, names, hues=hues),
-            describe_differences(differences, names),
-        ),
-    ]
+    gaps = model_differences(rival.result, best.result, warmup_s)
+    differences = build_differences_figure(gaps, names, hues=hues)
+    return {
+        "colour": parts.colour_of(hues[0]),
+        "name": words.shorten(rival.name),
+        "paired": _drawn("paired", build_paired_figure(paired, names, hues=hues), describe_paired(paired, names)),
+        "differences": _drawn("differences", differences, describe_differences(gaps, names)),
+    }
 
 
-def _placement(comparison: Comparison, hue: int) -> str:
+def _placement(comparison: Comparison, hue: int) -> dict[str, Any]:
     outcome, problem = comparison.outcomes[hue], comparison.inputs.problem
-    placement, remark = outcome.placement, ""
+    placement, epochs = outcome.placement, 1
     if isinstance(placement, Schedule):
-        remark = f"<p>It changes over time: {len(placement.epochs)} placements, the first is drawn.</p>"
-        placement = placement.epochs[0][1]
-    picture = "<p>It has no groups, so no request is served.</p>"
+        epochs, placement = len(placement.epochs), placement.epochs[0][1]
+    picture = None
     if placement.groups:
         figure = build_cluster_figure(
             placement, problem.models, problem.cluster, hue=hue, requests=problem.workload.requests_per_model()
         )
-        picture = _figure(f"cluster-{hue}", figure, describe_cluster(placement, problem.cluster))
-    return (
-        f"<h3>{dot(hue)}<bdi>{text(outcome.name)}</bdi></h3>"
-        + parts.how_found(outcome)
-        + remark
-        + picture
-        + parts.model_table(outcome)
-        + parts.group_table(outcome)
-    )
+        picture = _drawn(f"cluster-{hue}", figure, describe_cluster(placement, problem.cluster))
+    return {
+        "colour": parts.colour_of(hue),
+        "name": outcome.name,
+        "how_found": parts.how_found(outcome),
+        "epochs": epochs,
+        "picture": picture,
+        "models": parts.model_table(outcome),
+        "groups": parts.group_table(outcome),
+    }
 
 
-def _figure(key: str, figure: go.Figure, alt: str) -> str:
-    """A figure with its description; `key` becomes the id of its drawing."""
+def _drawn(key: str, figure: go.Figure, alt: str) -> _Drawn:
+    """A figure and its description; `key` becomes the id of its drawing."""
     drawing = figure.to_html(
         full_html=False, include_plotlyjs=False, include_mathjax=False, config=_CONFIG, div_id=f"figure-{key}"
     )
-    return f'<figure role="group" aria-label="{text(alt)}">{drawing}</figure>'
-
-
-def _data(script_id: str, kind: str, content: str) -> str:
-    return f'<script type="{kind}" id="{script_id}">{content}</script>'
+    return _Drawn(Markup(drawing), alt)

@@ -9,11 +9,15 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
+import tabulate
+
 from planner.commands.interrupt import Interrupt
 from planner.search import Progress
 from simulator import words
 
 REPORT_EVERY_S = 0.5
+# Two spaces between columns are enough; headers need none of their own.
+tabulate.MIN_PADDING = 0
 
 
 def print_json(document: object) -> None:
@@ -35,10 +39,8 @@ def print_notices(notices: Sequence[str]) -> None:
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table in columns; all but the first are aligned to the right."""
-    widths = [max(len(str(row[c])) for row in (header, *rows)) for c in range(len(header))]
-    for row in (header, *rows):
-        cells = [str(row[0]).ljust(widths[0]), *(str(x).rjust(w) for x, w in zip(row[1:], widths[1:], strict=True))]
-        say("  ".join(cells).rstrip())
+    sides = ["left", *["right"] * (len(header) - 1)]
+    say(tabulate.tabulate(rows, header, "plain", colalign=sides if rows else None, disable_numparse=True))
 
 
 def marked(text: str, remark: str | None) -> str:
