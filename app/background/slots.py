@@ -34,6 +34,11 @@ class JobSlot:
         return self.last.result if self.last else None
 
     @property
+    def result_key(self) -> str | None:
+        """The key of what the last result answers, None before there is one."""
+        return self.last.key if self.last else None
+
+    @property
     def is_working(self) -> bool:
         """Whether a job waits or runs."""
         return self.job is not None and not self.job.is_done
@@ -58,7 +63,7 @@ def start_job(session: Any, area: str, key: str, work: Callable[[Job], Any], lan
     return slot
 
 
-def draw_job(session: Any, area: str, doing: str, draw_partial: Callable[[Any], None] | None = None) -> None:
+def draw_job(session: Any, area: str, doing: str, draw_partial: Callable[[Any], object] | None = None) -> None:
     """Progress with Stop while there is work, and the sentence if it could not be done.
 
     Args:
@@ -83,7 +88,7 @@ def draw_stop(job: Job, key: str) -> None:
 
 @st.fragment(run_every=POLL_S)
 @guarded
-def _watch(job: Job, doing: str, draw_partial: Callable[[Any], None] | None) -> None:
+def _watch(job: Job, doing: str, draw_partial: Callable[[Any], object] | None) -> None:
     if job.is_done:
         st.rerun()
     count = f"{job.done} of {job.total}, " if job.total else ""

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from app.state.answer import Answered
+from app.state.answer import AnyAnswered
 from app.state.compute import QUICK_ALGORITHMS
 from app.state.first_scenario import group_size_name, uniform_section
 from app.state.session import with_values
@@ -63,7 +63,7 @@ def group_sizes(problem: Problem) -> dict[tuple[int, int], int]:
     return {size: held[size] for size in sorted(held, key=lambda size: (size[0] * size[1], -size[0]))}
 
 
-def added(scenario: Scenario, kind: str, problem: Problem | None, start: Answered | None) -> Scenario:
+def added(scenario: Scenario, kind: str, problem: Problem | None, start: AnyAnswered | None) -> Scenario:
     """One placement more, with a name of its own; by hand it begins as `start`."""
     if kind == BY_HAND:
         if start is None:

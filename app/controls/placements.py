@@ -23,7 +23,7 @@ from app.controls.placement_edits import (
 from app.look import words
 from app.look.markup import piece
 from app.look.style import colour_of
-from app.state.answer import Answer
+from app.state.answer import Answer, AnyAnswer
 from app.state.session import Session
 from planner.generation.search import DESCRIPTIONS
 from planner.scenario.schema import MAX_PLACEMENTS, PlacementSection
@@ -34,7 +34,7 @@ _WIDGETS = {"int": st.number_input, "float": st.number_input, "bool": st.checkbo
 _KIND = "placements.kind"
 
 
-def draw_placement_controls(session: Session, answer: Answer) -> None:
+def draw_placement_controls(session: Session, answer: AnyAnswer) -> None:
     """Every placement of the basket with its own settings, and adding one."""
     st.markdown("##### Placements to compare")
     for index, section in enumerate(session.scenario.placements):
@@ -59,7 +59,7 @@ def draw_placement_controls(session: Session, answer: Answer) -> None:
     draw_complaint(session, "placements")
 
 
-def _draw_settings(session: Session, answer: Answer, index: int, section: PlacementSection, area: str) -> None:
+def _draw_settings(session: Session, answer: AnyAnswer, index: int, section: PlacementSection, area: str) -> None:
     if section.groups is not None:
         with st.expander("Groups as text"):
             bound(session, area, st.text_area, "Groups (YAML)", f"placement.{index}.text", groups_text(section),
@@ -68,7 +68,7 @@ def _draw_settings(session: Session, answer: Answer, index: int, section: Placem
     elif (
         section.search is not None
         and not session.scenario.generates
-        and not answer.generates
+        and isinstance(answer, Answer)
         and answer.built
         and is_uniform(section)
     ):
@@ -140,9 +140,9 @@ def _bounds(option: Option) -> dict:
     return {"min_value": kind(low), "max_value": kind(high)}
 
 
-def _add(session: Session, answer: Answer, kind: str) -> None:
+def _add(session: Session, answer: AnyAnswer, kind: str) -> None:
     looked_at = answer.entry(session.looked_at) if answer.shown else None
-    problem = answer.inputs.problem if answer.built else None
+    problem = answer.inputs.problem if isinstance(answer, Answer) and answer.built else None
     session.edit("placements", lambda scenario: added(scenario, kind, problem, looked_at if kind == BY_HAND else None))
 
 

@@ -11,13 +11,13 @@ from app.controls.placements import draw_placement_controls
 from app.controls.serving import draw_serving_controls
 from app.controls.traffic import draw_traffic_controls
 from app.look.style import guarded
-from app.state.answer import Answer
+from app.state.answer import AnyAnswer
 from app.state.limits import BOUNDS_IN_WORDS
 from app.state.session import Session
 
 
 @guarded
-def draw_sidebar(session: Session, answer: Answer) -> None:
+def draw_sidebar(session: Session, answer: AnyAnswer) -> None:
     """Every control with its complaint beside it."""
     problems = answer.problems
     draw_traffic_controls(session, answer, problems.get("traffic"))

@@ -9,7 +9,7 @@ from app.controls.import_table import draw_import
 from app.controls.lengths import draw_length_controls, has_lengths, lengths_for, sample_trace
 from app.controls.trace_options import draw_gamma_options, draw_trace_options
 from app.look import words
-from app.state.answer import Answer
+from app.state.answer import AnyAnswer
 from app.state.first_scenario import sample_section
 from app.state.importing import as_import
 from app.state.limits import MAX_MODELS, MAX_UPLOAD_BYTES
@@ -29,7 +29,7 @@ _GAMMA = {"total_rate_per_s": 40.0, "cv": 4.0, "duration_s": 600.0}
 FIRST_REQUESTS = 200_000
 
 
-def draw_traffic_controls(session: Session, answer: Answer, problem: str | None) -> None:
+def draw_traffic_controls(session: Session, answer: AnyAnswer, problem: str | None) -> None:
     """The choice of the traffic, the upload, and how it is replayed."""
     st.markdown("##### Traffic")
     titles = {f"{SAMPLE_PREFIX}{sample.key}": f"Sample: {sample.title}" for sample in SAMPLES}
@@ -152,7 +152,7 @@ def _take_trace(session: Session, names: tuple[str, ...], trace: Trace) -> None:
     session.edit(_AREA, lambda s: with_values(s, "", workload=workload))
 
 
-def _draw_model_per_source(session: Session, answer: Answer) -> None:
+def _draw_model_per_source(session: Session, answer: AnyAnswer) -> None:
     trace = answer.inputs.trace if answer.built is not None and not answer.problems else None
     if trace is None or len(trace.sources) > MAX_MODELS or list(trace.sources) == _model_names(session.scenario):
         return

@@ -25,7 +25,7 @@ from app.look import words
 from app.look.style import current_theme, facts_html, plain_text, verdict_html
 from app.panels.keep import draw_chart, draw_table
 from app.state import results
-from app.state.answer import Answer
+from app.state.answer import Answer, AnyAnswer
 from app.state.results import trace_facts
 from app.state.session import Session
 from simulator import Workload
@@ -41,7 +41,7 @@ _TIMES, _TIMES_RANGE = 2.0, {"min_value": 1.25, "max_value": 10.0, "step": 0.25}
 _NEUTRAL_PLACE = 5
 
 
-def draw_nothing(answer: Answer) -> None:
+def draw_nothing(answer: AnyAnswer) -> None:
     """What to do while there is no traffic."""
     for sentence in answer.problems.values():
         st.error(plain_text(sentence))

@@ -139,7 +139,7 @@ def draw_plans(session: Session, answer: Answer, question: Question) -> None:
             st.info("Press the button: every algorithm is tried on more and fewer devices until the fewest that reach "
                     "the target are known.")  # fmt: skip
         return
-    if slot.last.key != key:
+    if slot.result_key != key:
         st.warning("The question or the scenario has changed since; press the button to answer it anew.")
     capacity: Capacity = slot.result[0]
     _draw_capacity(session, capacity, slot.result[1])

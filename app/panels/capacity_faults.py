@@ -55,7 +55,7 @@ def _faults(session: Session, answer: Answer, entry: Answered) -> tuple[Fault, .
     if slot.job is None or slot.job.key != key:
         slot = start_job(session, area, key, work)
     draw_job(session, area, f"Failures of {entry.section.name}")
-    return slot.result if slot.last is not None and slot.last.key == key else None
+    return slot.result if slot.last is not None and slot.result_key == key else None
 
 
 def _sentence(known: list[tuple[Answered, tuple[Fault, ...]]]) -> tuple[int, str]:

@@ -174,7 +174,7 @@ def _draw_start(session: Session, answer: Answer, area: str, label: str, axes, s
         else:
             slot = start_job(session, area, key, _work(session, scenario, axes, sections))
     draw_job(session, area, "Simulating points")
-    if slot.last is not None and slot.last.key != key and not slot.is_working:
+    if slot.last is not None and slot.result_key != key and not slot.is_working:
         st.warning("The settings have changed since; press the button to draw it anew.")
     if slot.result is not None and not slot.result[0].complete:
         st.info("This was stopped; the points done by then are shown.")

@@ -6,13 +6,13 @@ import streamlit as st
 
 from app.controls.fields import shown
 from app.look import words
-from app.state.answer import Answer, Answered
+from app.state.answer import AnswerOf, EntryT, InputsT
 from app.state.session import Session
 
 _KEY = "looked_at"
 
 
-def choose_placement(session: Session, answer: Answer) -> Answered:
+def choose_placement(session: Session, answer: AnswerOf[InputsT, EntryT]) -> EntryT:
     """A row of the placements; the one that is chosen, the best one before anything is chosen."""
     entry = answer.entry(session.looked_at)
     if len(answer.shown) > 1:

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import pandas as pd
 import streamlit as st
 
-from app.state.answer import Answer
+from app.state.answer import Answer, AnyAnswer, TokenAnswer
 from app.state.session import Session
 from planner import dump_scenario
 from planner.compare import placement_section
 
+AnswerT = TypeVar("AnswerT", Answer, TokenAnswer)
 # Label, name, MIME type, and what makes the content when it is asked for.
-File = tuple[str, str, str, Callable[[Answer], str | bytes]]
+File = tuple[str, str, str, Callable[[AnswerT], str | bytes]]
 
 
 def draw_files(
     session: Session,
-    answer: Answer,
-    figures: Callable[[Answer], str],
-    more: Sequence[File],
-    frames: Callable[[Answer], Iterable[pd.DataFrame]],
+    answer: AnswerT,
+    figures: Callable[[AnswerT], str],
+    more: Sequence[File[AnswerT]],
+    frames: Callable[[AnswerT], Iterable[pd.DataFrame]],
 ) -> None:
     """Buttons for the scenario, its found placements, the figures and every request.
 
@@ -33,7 +35,9 @@ def draw_files(
     st.caption(
         "`python -m planner simulate scenario.yaml --json` prints the same figures; put an uploaded trace beside it."
     )
-    files: list[File] = [("Scenario (YAML)", "scenario.yaml", "text/yaml", lambda _: dump_scenario(session.scenario))]
+    files: list[File[AnswerT]] = [
+        ("Scenario (YAML)", "scenario.yaml", "text/yaml", lambda _: dump_scenario(session.scenario))
+    ]
     if answer.shown and answer.is_current:
         files += [
             ("Scenario with found placements", "scenario-found.yaml", "text/yaml", _found_yaml),
@@ -48,11 +52,11 @@ def draw_files(
             st.download_button(label, content, name, mime, key=f"download:{name}", on_click="ignore")
 
 
-def _of(make: Callable[[Answer], str | bytes], answer: Answer) -> Callable[[], str | bytes]:
+def _of(make: Callable[[AnswerT], str | bytes], answer: AnswerT) -> Callable[[], str | bytes]:
     return lambda: make(answer)
 
 
-def _found_yaml(answer: Answer) -> str:
+def _found_yaml(answer: AnyAnswer) -> str:
     sections = [
         placement_section(entry.outcome.placement).model_copy(update={"name": entry.section.name})
         for entry in answer.shown

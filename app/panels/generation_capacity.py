@@ -18,7 +18,7 @@ from app.look import words
 from app.look.style import current_theme, plain, plain_text, verdict_html
 from app.panels.capacity import hue_of
 from app.panels.keep import draw_chart, draw_table
-from app.state.answer import Answer
+from app.state.answer import TokenAnswer
 from app.state.compute import inputs_of
 from app.state.limits import MAX_DEVICES
 from app.state.results import shared_cache
@@ -41,7 +41,7 @@ AXES = {
 }
 
 
-def draw(session: Session, answer: Answer) -> None:
+def draw(session: Session, answer: TokenAnswer) -> None:
     """Both questions, each with its answer."""
     if answer.problems or answer.built is None or not session.scenario.generates:
         for sentence in answer.problems.values():
@@ -108,7 +108,7 @@ def _draw_capacity(session: Session, target: float, sections: Sequence[Placement
     draw_job(session, CAPACITY, "Trying numbers of devices")
     if slot.result is None:
         return
-    if slot.last.key != key:
+    if slot.result_key != key:
         st.warning("The question or the scenario has changed since; press the button to answer it anew.")
     found: list[TokenCapacity] = slot.result[0]
     best = min((one for one in found if one.devices is not None), key=lambda one: one.devices, default=found[0])
@@ -193,7 +193,7 @@ def _draw_sweep(session: Session, target: float, sections: Sequence[PlacementSec
     draw_job(session, SWEEP, "Computing points")
     if slot.result is None or not slot.result[0]:
         return
-    if slot.last.key != key:
+    if slot.result_key != key:
         st.warning("The question or the scenario has changed since; press the button to answer it anew.")
     points, drawn = slot.result
     hues = [hue_of(section, session, i) for i, section in enumerate(sections)]

@@ -13,14 +13,14 @@ from app.look import words
 from app.look.style import facts_html, plain_text
 from app.panels.facts import arrival_facts
 from app.panels.files import draw_files
-from app.state.answer import Answer
+from app.state.answer import TokenAnswer
 from app.state.session import Session
 from planner.generation.compare import TokenComparison
 from planner.generation.known_errors import NOT_MODELLED, known_generation_errors
 from simulator.generation import GenerationProfile, TokenWorkload
 
 
-def draw_trace(answer: Answer) -> None:
+def draw_trace(answer: TokenAnswer) -> None:
     """What is replayed, and what was done to it."""
     if answer.built is None:
         return
@@ -41,7 +41,7 @@ def workload_facts(workload: TokenWorkload) -> list[tuple[str, str]]:
     return facts
 
 
-def draw_sources(answer: Answer) -> None:
+def draw_sources(answer: TokenAnswer) -> None:
     """Where the times of iterations come from, and how far off the simulation is."""
     if not answer.shown:
         return
@@ -80,15 +80,15 @@ def error_table() -> pd.DataFrame:
     )
 
 
-def draw_downloads(session: Session, answer: Answer) -> None:
+def draw_downloads(session: Session, answer: TokenAnswer) -> None:
     """The scenario, the figures and every request as files."""
     draw_files(session, answer, _figures_json, [], _frames)
 
 
-def _figures_json(answer: Answer) -> str:
+def _figures_json(answer: TokenAnswer) -> str:
     outcomes = tuple(entry.outcome for entry in answer.shown)
     return json.dumps(TokenComparison(answer.scenario, answer.inputs, outcomes).to_json(), indent=1)
 
 
-def _frames(answer: Answer) -> Iterator[pd.DataFrame]:
+def _frames(answer: TokenAnswer) -> Iterator[pd.DataFrame]:
     return (frame for entry in answer.shown for frame in entry.outcome.request_frames())

@@ -19,7 +19,7 @@ from app.look import words
 from app.look.markup import piece
 from app.look.style import current_theme, draw_figure, plain_text, tile_html, title_apart, verdict_html
 from app.panels.verdict import draw_remarks
-from app.state.answer import Answer, Answered, nothing_last
+from app.state.answer import TokenAnswer, TokenAnswered, nothing_last
 from app.state.results import kept
 from planner.explain import PairedDifference
 from planner.generation.causes import missed_by_cause
@@ -45,7 +45,7 @@ _CAUSES = {
 _ROW_PX = 33
 
 
-def draw_verdict(answer: Answer) -> None:
+def draw_verdict(answer: TokenAnswer) -> None:
     """The best placement in one sentence, the others in the next; and what is not simulated."""
     ranked = sorted(answer.shown, key=lambda entry: -nothing_last(entry.outcome.slo_attainment))
     known = [entry for entry in ranked if entry.outcome.slo_attainment is not None]
@@ -66,7 +66,7 @@ def draw_verdict(answer: Answer) -> None:
     )
 
 
-def undecided(ranked: Sequence[Answered], answer: Answer) -> str:
+def undecided(ranked: Sequence[TokenAnswered], answer: TokenAnswer) -> str:
     """Which of the others this run cannot tell from the best one; empty if there is none."""
     best, *others = ranked
     if not answer.is_current:
@@ -75,13 +75,13 @@ def undecided(ranked: Sequence[Answered], answer: Answer) -> str:
     return f"That is no difference that this run can tell from {words.join(near)}." if near else ""
 
 
-def paired(first: Answered, second: Answered, answer: Answer) -> PairedDifference:
+def paired(first: TokenAnswered, second: TokenAnswered, answer: TokenAnswer) -> PairedDifference:
     """By how much the second meets more than the first, and how sure that is."""
     key = ("paired difference", first.outcome_key, second.outcome_key, answer.inputs.warmup_s)
     return kept(key, lambda: paired_token_difference(first.outcome, second.outcome, answer.inputs))
 
 
-def draw_tiles(entry: Answered, answer: Answer) -> None:
+def draw_tiles(entry: TokenAnswered, answer: TokenAnswer) -> None:
     """Headline numbers of one placement, each with the difference against the others."""
     others = [other for other in answer.shown if other is not entry][:3]
     mine = entry.outcome.figures
@@ -136,7 +136,7 @@ def _dearer(mine: float, other: float | None) -> str:
     return "same" if round(mine - other, 2) == 0 else f"$ {words.signed(mine - other, 2)}"
 
 
-def draw_causes(entry: Answered, answer: Answer) -> None:
+def draw_causes(entry: TokenAnswered, answer: TokenAnswer) -> None:
     """What the requests that miss a deadline spent their time on."""
     if not answer.is_current:
         return
@@ -154,7 +154,7 @@ def causes_in_words(causes: Mapping[str, int]) -> str:
     return f"Of {words.plural(missed, 'request')} that miss a deadline, {words.join(parts)}."
 
 
-def draw_deadlines(answer: Answer) -> None:
+def draw_deadlines(answer: TokenAnswer) -> None:
     """Every deadline apart, all placements."""
     names, figures = [e.section.name for e in answer.shown], [e.outcome.figures for e in answer.shown]
     hues = [e.hue for e in answer.shown]
@@ -163,7 +163,7 @@ def draw_deadlines(answer: Answer) -> None:
     ))  # fmt: skip
 
 
-def draw_latency(answer: Answer) -> None:
+def draw_latency(answer: TokenAnswer) -> None:
     """How long first tokens, later tokens and whole requests take, all placements."""
     names, results = [e.section.name for e in answer.shown], [e.outcome.result for e in answer.shown]
     hues, slos, rows = [e.hue for e in answer.shown], [m.slo for m in answer.inputs.problem.models], counted(answer)
@@ -173,7 +173,7 @@ def draw_latency(answer: Answer) -> None:
     ))  # fmt: skip
 
 
-def draw_over_time(entry: Answered, answer: Answer) -> None:
+def draw_over_time(entry: TokenAnswered, answer: TokenAnswer) -> None:
     """What every engine did over time."""
     outcome = entry.outcome
     name, figures = entry.section.name, outcome.figures
@@ -188,7 +188,7 @@ def draw_over_time(entry: Answered, answer: Answer) -> None:
     _draw("engines", [entry], make)
 
 
-def draw_placements(answer: Answer) -> None:
+def draw_placements(answer: TokenAnswer) -> None:
     """All placements in one table: groups, deadlines, percentiles, speed, cost."""
     st.markdown("##### Dedicated, shared or replicated: the placements side by side")
     table = placement_table(answer.shown)
@@ -196,13 +196,13 @@ def draw_placements(answer: Answer) -> None:
                  alt="Groups, deadlines met, percentiles, tokens a second and cost of every placement")  # fmt: skip
 
 
-def placement_table(entries: Sequence[Answered]) -> pd.DataFrame:
+def placement_table(entries: Sequence[TokenAnswered]) -> pd.DataFrame:
     """One column a placement, one row a figure, in words."""
     columns = {entry.section.name: _figures_in_words(entry) for entry in entries}
     return pd.DataFrame(columns).fillna(words.NOTHING).rename_axis("")
 
 
-def _figures_in_words(entry: Answered) -> dict[str, str]:
+def _figures_in_words(entry: TokenAnswered) -> dict[str, str]:
     figures = entry.outcome.figures
     total = figures.total
     rows = {"groups": entry.outcome.groups_in_words, "devices": words.count(figures.devices)}
@@ -229,7 +229,7 @@ def _figures_in_words(entry: Answered) -> dict[str, str]:
     return rows | {name: words.count(number) for name, number in fates.items()}
 
 
-def draw_models(entry: Answered) -> None:
+def draw_models(entry: TokenAnswered) -> None:
     """One row a model, and one for each with fixed latencies."""
     st.markdown("##### Model by model")
     rows = []
@@ -251,7 +251,7 @@ def draw_models(entry: Answered) -> None:
                  alt="Requests, deadlines met and times of every model")  # fmt: skip
 
 
-def draw_engines(entry: Answered) -> None:
+def draw_engines(entry: TokenAnswered) -> None:
     """One row an engine, over the whole run."""
     st.markdown("##### Engine by engine")
     engines = entry.outcome.figures.engines
@@ -270,13 +270,13 @@ def draw_engines(entry: Answered) -> None:
         st.caption(f"The first {MOST_ENGINE_ROWS} of {words.count(len(engines))}; all are in the figures as JSON.")
 
 
-def counted(answer: Answer) -> slice:
+def counted(answer: TokenAnswer) -> slice:
     """The requests to generating models that count."""
     workload = answer.inputs.problem.workload
     return counted_rows(Workload(workload.arrival_s, workload.model, len(workload.models)), answer.inputs.warmup_s)
 
 
-def _half_width(entry: Answered, answer: Answer) -> float:
+def _half_width(entry: TokenAnswered, answer: TokenAnswer) -> float:
     key = ("half width", entry.outcome_key, answer.inputs.warmup_s)
     return kept(key, lambda: half_width(entry.outcome, answer.inputs))
 
@@ -293,7 +293,7 @@ def _percent(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
 
-def _draw(what: str, entries: Sequence[Answered], make) -> None:
+def _draw(what: str, entries: Sequence[TokenAnswered], make) -> None:
     theme = current_theme()
     identity = tuple((entry.outcome_key, entry.hue, entry.section.name) for entry in entries)
 

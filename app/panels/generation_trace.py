@@ -18,12 +18,12 @@ from app.look import words
 from app.look.style import current_theme, facts_html, plain_text
 from app.panels.generation_facts import workload_facts
 from app.panels.keep import draw_chart, draw_table
-from app.state.answer import Answer
+from app.state.answer import TokenAnswer
 from app.state.results import trace_facts
 from simulator.traces import FORMATS
 
 
-def draw(answer: Answer) -> None:
+def draw(answer: TokenAnswer) -> None:
     """The requests as they are simulated: facts, lengths, tokens over time, and a row a model."""
     workload, trace = answer.inputs.problem.workload, answer.inputs.trace
     st.html(facts_html(workload_facts(workload)))

@@ -28,7 +28,7 @@ def draw_suggestions(session: Session, answer: Answer, draft: Draft) -> None:
     )  # fmt: skip
     draw_job(session, _SLOT, "Trying single changes")
     found: Suggestions | None = slot.result
-    if found is None or slot.last.key != key:
+    if found is None or slot.result_key != key:
         if found is not None and not slot.is_working:
             st.caption("The placement or the scenario has changed since the last look.")
         return

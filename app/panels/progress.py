@@ -12,7 +12,7 @@ from app.background.slots import draw_stop
 from app.background.warm_up import is_prepared, share_prepared
 from app.look import words
 from app.look.style import dim_earlier, guarded, plain
-from app.state.answer import Answer, Answered, Pending
+from app.state.answer import AnyAnswer, AnyAnswered, Pending
 from app.state.results import search_again
 from app.state.session import Session
 from simulator.preparation import SIMULATING
@@ -23,14 +23,14 @@ PREPARING_POLL_S = 3.0
 EARLIER = "Shown is the result of the earlier settings"
 
 
-def draw_progress(session: Session, answer: Answer) -> None:
+def draw_progress(session: Session, answer: AnyAnswer) -> None:
     """Sentences about problems and work under way, above the answer; an earlier answer is dimmed."""
     # One container, so that what stands below keeps its place on the page when they come and go.
     with st.container():
         _draw_state(session, answer)
 
 
-def _draw_state(session: Session, answer: Answer) -> None:
+def _draw_state(session: Session, answer: AnyAnswer) -> None:
     if answer.is_earlier:
         dim_earlier()
         if answer.problems:
@@ -42,9 +42,11 @@ def _draw_state(session: Session, answer: Answer) -> None:
     if answer.is_under_way:
         _draw_jobs(session, answer)
     # Placements that wait for what arrives have one job.
-    stopped = {e.job.key: e for e in answer.waiting if e.job is not None and e.job.is_stopped and e.job.is_done}
-    for entry in stopped.values():
-        if entry.job.lane is Lane.INPUTS:
+    stopped = {
+        e.job.key: (e.job, e) for e in answer.waiting if e.job is not None and e.job.is_stopped and e.job.is_done
+    }
+    for job, entry in stopped.values():
+        if job.lane is Lane.INPUTS:
             st.info(entry.problem)
         _draw_again(session, entry)
     for entry in answer.shown:
@@ -53,7 +55,7 @@ def _draw_state(session: Session, answer: Answer) -> None:
             _draw_again(session, entry)
 
 
-def draw_nothing_yet(answer: Answer) -> None:
+def draw_nothing_yet(answer: AnyAnswer) -> None:
     """What to do where there is no result to show."""
     if answer.problems:
         for sentence in answer.problems.values():
@@ -76,14 +78,14 @@ def _watch_preparation() -> None:
     st.progress(SIMULATING.share_done, text=f"The simulator: {SIMULATING.words}")
 
 
-def _draw_again(session: Session, entry: Answered | Pending) -> None:
+def _draw_again(session: Session, entry: AnyAnswered | Pending) -> None:
     is_inputs = entry.job is not None and entry.job.lane is Lane.INPUTS
     label = "Make what arrives again" if is_inputs else f"Search {plain(entry.section.name)} again"
     st.button(label, key=f"again:{entry.section.name}", icon=":material/refresh:", on_click=search_again,
               args=(session, entry))  # fmt: skip
 
 
-def _draw_jobs(session: Session, answer: Answer) -> None:
+def _draw_jobs(session: Session, answer: AnyAnswer) -> None:
     bars = []
     for job in session.jobs.unfinished():
         left, right = st.columns([5, 1], vertical_alignment="center")
@@ -93,13 +95,13 @@ def _draw_jobs(session: Session, answer: Answer) -> None:
     watch(answer, bars)
 
 
-def watch(answer: Answer, bars: Sequence[tuple[DeltaGenerator, Job]] = ()) -> None:
+def watch(answer: AnyAnswer, bars: Sequence[tuple[DeltaGenerator, Job]] = ()) -> None:
     """Draw the page anew when one of the jobs that the answer waits for ends; until then the progress in the bars."""
     st.fragment(_look, run_every=POLL_S if is_prepared() else PREPARING_POLL_S)(answer, bars)
 
 
 @guarded
-def _look(answer: Answer, bars: Sequence[tuple[DeltaGenerator, Job]]) -> None:
+def _look(answer: AnyAnswer, bars: Sequence[tuple[DeltaGenerator, Job]]) -> None:
     awaited = [answer.building, *(entry.job for entry in answer.waiting if entry.problem is None)]
     # A job may have ended since the answer was made: then there is a new answer.
     if any(job is None or job.is_done for job in awaited[answer.building is None :]):

@@ -54,7 +54,7 @@ def draw_recommendation(session: Session, answer: Answer) -> None:
     draw_job(session, AREA, "Working on the plan", lambda now: st.html(advice_html(now)))
     if slot.is_working or slot.result is None:
         return
-    if slot.last.key != key:
+    if slot.result_key != key:
         st.warning("The scenario or the target has changed since; press the button for a plan of what is asked now.")
     st.html(advice_html(slot.result))
     _draw_use(session, slot.result)

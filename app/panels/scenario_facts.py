@@ -7,12 +7,12 @@ import streamlit as st
 from app.look import words
 from app.look.style import facts_html, plain_text
 from app.panels.progress import watch
-from app.state.answer import Answer
+from app.state.answer import AnyAnswer
 from app.state.session import Session
 from planner.scenario.schema import ARRIVALS, Scenario
 
 
-def draw_state(session: Session, answer: Answer) -> None:
+def draw_state(session: Session, answer: AnyAnswer) -> None:
     """One line: answered, being worked on, or what is in the way."""
     if answer.problems:
         for sentence in answer.problems.values():
@@ -29,7 +29,7 @@ def draw_state(session: Session, answer: Answer) -> None:
         st.info("This scenario is in force, but lists no placements; add one under the key placements.")
 
 
-def draw_summary(session: Session, answer: Answer) -> None:
+def draw_summary(session: Session, answer: AnyAnswer) -> None:
     """The scenario in words: what arrives, for which models, on what, and what each placement meets."""
     scenario = session.scenario
     st.markdown(f"##### {plain_text(words.shorten(scenario.name or 'scenario', 60))}")

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import streamlit as st
+from streamlit.components.v2 import component
 
 from app.controls.fields import shown
 from app.look import words
@@ -19,9 +20,7 @@ from simulator import InputError
 
 _TEXT, _UPLOAD, _EXAMPLE = "scenario.text", "upload:scenario", "scenario.example"
 _HEIGHT_PX = 620
-_EDITOR = st.components.v2.component(
-    "scenario_editor", js=Path(__file__).with_name("scenario_editor.js").read_text(encoding="utf-8")
-)
+_EDITOR = component("scenario_editor", js=Path(__file__).with_name("scenario_editor.js").read_text(encoding="utf-8"))
 
 
 def draw_beginnings(session: Session) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
+from streamlit.components.v2 import component
 
 from app.controls.views import write_key
 from app.look import words
 from app.look.style import guarded, plain_text
 from app.panels.missing import draw_missing
+from app.state.answer import Answer, TokenAnswer
 from app.state.session import Session
 from app.state.sharing import (
     AREA,
@@ -26,7 +29,7 @@ from app.state.sharing import (
 from planner import dump_scenario
 from simulator import InputError
 
-_COPY = st.components.v2.component(
+_COPY = component(
     "copy_button",
     html="<button type='button'></button>",
     css="button { font: inherit; color: var(--st-background-color); background: var(--st-primary-color); border: 0; "
@@ -64,14 +67,15 @@ def draw_share_bar(session: Session) -> None:
                      help="A link that shows others what you see."):  # fmt: skip
             _show_link(session)
         answer = session.answer
-        ready = answer is not None and bool(answer.shown) and answer.is_current and answer.scenario == session.scenario
+        make = None
+        if isinstance(answer, Answer) and answer.shown and answer.is_current and answer.scenario == session.scenario:
+            make = partial(report_of, session, answer)
         about = "The whole comparison as one HTML file with the scenario in it; it needs no network."
-        if answer is not None and answer.generates:
-            ready = False
+        if isinstance(answer, TokenAnswer):
             about = "There is no report for models that generate token by token yet; Plan has their figures as files."
         st.download_button(
-            "Report", lambda: report_of(session, answer), "report.html", "text/html", key="report", type="tertiary",
-            icon=":material/article:", on_click="ignore", disabled=not ready,
+            "Report", make or "", "report.html", "text/html", key="report", type="tertiary",
+            icon=":material/article:", on_click="ignore", disabled=make is None,
             help=about,
         )  # fmt: skip
 
@@ -79,7 +83,7 @@ def draw_share_bar(session: Session) -> None:
 @st.dialog("Share what you see", width="medium")
 def _show_link(session: Session) -> None:
     try:
-        link = make_link(session, st.context.url, st.query_params)
+        link = make_link(session, st.context.url or "", st.query_params)
     except InputError as error:
         st.warning(plain_text(str(error)))
         st.download_button(
@@ -97,12 +101,12 @@ def _show_link(session: Session) -> None:
 def _notes(session: Session) -> list[str]:
     scenario, notes = session.scenario, []
     if has_uploaded_trace(scenario):
-        names = plain_text(words.join(scenario.workload.trace.paths))
+        names = plain_text(words.join(scenario.workload.replayed.paths))
         notes.append(f"Your trace is not in the link: send {names} along. The page asks for it and checks its SHA-256.")
     if scenario.profiles is not None:
         notes.append(f"Your profiles are not in the link: send {plain_text(scenario.profiles)} along.")
     if any(draft.is_changed for draft in session.drafts.values()):
         notes.append("Edits on the page Placement are in the link once they are saved.")
-    if is_local(st.context.url):
+    if is_local(st.context.url or ""):
         notes.append("The address is that of your own machine, so the link opens only there.")
     return notes

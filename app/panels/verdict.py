@@ -10,10 +10,10 @@ import streamlit as st
 from app.look import words
 from app.look.markup import piece
 from app.look.style import plain_text, tile_html, verdict_html
-from app.state.answer import Answer, Answered
+from app.state.answer import Answer, Answered, AnyAnswered
 from app.state.results import kept
 from planner.explain import PairedDifference, paired_difference
-from simulator import Figures, Schedule
+from simulator import Figures, Placement, Schedule
 
 
 def draw_verdict(answer: Answer) -> None:
@@ -30,7 +30,7 @@ def draw_verdict(answer: Answer) -> None:
     draw_remarks(ranked)
 
 
-def draw_remarks(entries: Sequence[Answered]) -> None:
+def draw_remarks(entries: Sequence[AnyAnswered]) -> None:
     """A warning for each placement whose figures are not those of a finished plan."""
     for entry in entries:
         if entry.outcome.remark is not None:
@@ -86,7 +86,7 @@ def missed(figures: Figures) -> int:
     return figures.total.requests - figures.total.served
 
 
-def placement_now(entry: Answered):
+def placement_now(entry: AnyAnswered) -> Placement:
     """The placement to draw: of a schedule its first one."""
     placement = entry.outcome.placement
     return placement.epochs[0][1] if isinstance(placement, Schedule) else placement

@@ -1,10 +1,15 @@
-"""An answer: what has a result, what is still to come, and what is in the way."""
+"""An answer: what has a result, what is still to come, and what is in the way.
+
+Models with fixed latencies have an `Answer` of `Answered`, scenarios with models that generate a `TokenAnswer` of
+`TokenAnswered`; what serves both says `AnyAnswer`, `AnyAnswered`, `AnyInputs` and `AnyOutcome`.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from app.background.jobs import Job
 from planner import Inputs, PlacementOutcome, Scenario
@@ -13,22 +18,26 @@ from planner.generation.compare import TokenOutcome
 from planner.generation.inputs import TokenInputs
 from planner.scenario.schema import PlacementSection
 
+AnyInputs = Inputs | TokenInputs
+AnyOutcome = PlacementOutcome | TokenOutcome
+InputsT = TypeVar("InputsT", Inputs, TokenInputs)
+OutcomeT = TypeVar("OutcomeT", PlacementOutcome, TokenOutcome)
+
 
 @dataclass(frozen=True)
-class Answered:
+class _Answered(Generic[OutcomeT]):
     """A placement of the basket with its result.
 
     Attributes:
         section: as in the scenario; hue: the number of its hue.
-        run_key: of all that its result follows from, its name aside; outcome: its result, a TokenOutcome where the
-            scenario has models that generate.
+        run_key: of all that its result follows from, its name aside; outcome: its result.
         job: that brought it, if this session asked for it; is_earlier: whether the result belongs to earlier settings.
     """
 
     section: PlacementSection
     hue: int
     run_key: str
-    outcome: PlacementOutcome | TokenOutcome
+    outcome: OutcomeT
     job: Job | None = None
     is_earlier: bool = False
 
@@ -45,7 +54,19 @@ class Answered:
         return f"{self.run_key}:{run}:{self.section.name}"
 
 
-def was_stopped(outcome: PlacementOutcome | TokenOutcome) -> bool:
+class Answered(_Answered[PlacementOutcome]):
+    """A placement of models with fixed latencies, with its result."""
+
+
+class TokenAnswered(_Answered[TokenOutcome]):
+    """A placement of a scenario with models that generate, with its result."""
+
+
+AnyAnswered = Answered | TokenAnswered
+EntryT = TypeVar("EntryT", Answered, TokenAnswered)
+
+
+def was_stopped(outcome: AnyOutcome) -> bool:
     """Whether a result is the best of a search that was stopped."""
     return outcome.search is not None and outcome.search.stop_reason == "cancelled"
 
@@ -67,7 +88,7 @@ class Pending:
 
 
 @dataclass(frozen=True)
-class Answer:
+class AnswerOf(Generic[InputsT, EntryT]):
     """The scenario answered as far as it can be.
 
     Attributes:
@@ -81,35 +102,22 @@ class Answer:
     """
 
     scenario: Scenario
-    built: Inputs | TokenInputs | None
+    built: InputsT | None
     inputs_key: str
-    shown: tuple[Answered, ...]
+    shown: tuple[EntryT, ...]
     waiting: tuple[Pending, ...]
     problems: Mapping[str, str]
     building: Job | None = None
 
     @property
-    def inputs(self) -> Inputs | TokenInputs:
+    def inputs(self) -> InputsT:
         """What the results were computed from; only where there is a result, or `built` says that there are inputs."""
         if self.built is None:
             raise LookupError("this answer has no inputs")
         return self.built
 
     @property
-    def generates(self) -> bool:
-        """Whether what is shown has models that generate token by token."""
-        return self.scenario.generates
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """Sentences about what went in, and about the placements that have a result."""
-        if self.generates:
-            return self.built.notices if self.built else ()
-        outcomes = tuple(entry.outcome for entry in self.shown)
-        return Comparison(self.scenario, self.built, outcomes).notices if self.built else ()
-
-    @property
-    def best(self) -> Answered:
+    def best(self) -> EntryT:
         """The placement that meets most deadlines, the first of equals; only where there is a result."""
         return max(self.shown, key=lambda entry: nothing_last(entry.outcome.slo_attainment))
 
@@ -128,9 +136,31 @@ class Answer:
         """Whether a result is still to be expected."""
         return any(entry.problem is None for entry in self.waiting) or self.building is not None
 
-    def entry(self, name: str | None) -> Answered:
+    def entry(self, name: str | None) -> EntryT:
         """The shown placement of this name, else the best one; only where there is a result."""
         return next((entry for entry in self.shown if entry.section.name == name), None) or self.best
+
+
+class Answer(AnswerOf[Inputs, Answered]):
+    """The answer to a scenario of models with fixed latencies."""
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences about what went in, and about the placements that have a result."""
+        outcomes = tuple(entry.outcome for entry in self.shown)
+        return Comparison(self.scenario, self.built, outcomes).notices if self.built else ()
+
+
+class TokenAnswer(AnswerOf[TokenInputs, TokenAnswered]):
+    """The answer to a scenario with models that generate token by token."""
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences about what went in."""
+        return self.built.notices if self.built else ()
+
+
+AnyAnswer = Answer | TokenAnswer
 
 
 def nothing_last(share: float | None) -> float:

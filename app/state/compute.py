@@ -13,7 +13,19 @@ from types import MappingProxyType
 from app.background.jobs import Job, Jobs, Lane
 from app.background.shared import UNDER_WAY
 from app.look import words
-from app.state.answer import Answer, Answered, Pending, was_stopped
+from app.state.answer import (
+    Answer,
+    Answered,
+    AnyAnswer,
+    AnyAnswered,
+    AnyInputs,
+    AnyOutcome,
+    OutcomeT,
+    Pending,
+    TokenAnswer,
+    TokenAnswered,
+    was_stopped,
+)
 from app.state.cache import Cache
 from app.state.limits import MAX_REQUESTS, check_cluster, check_models, check_requests
 from app.state.uploads import Uploads
@@ -25,12 +37,10 @@ from planner.generation.inputs import TokenInputs, build_token_inputs, generatin
 from planner.scenario.inputs import build_cluster, build_inputs, build_models, build_serving, make_workload
 from planner.scenario.schema import PlacementSection
 from planner.search import Progress, SearchResult
-from simulator import Cancelled, InputError, Schedule, Workload
+from simulator import Cancelled, InputError, Placement, Schedule, Workload
 from simulator.catalogue import builtin_catalogue
 from simulator.traces import Trace
 
-AnyInputs = Inputs | TokenInputs
-AnyOutcome = PlacementOutcome | TokenOutcome
 # What one visitor's results may hold, in requests times placements: about 250 MB.
 MAX_RESULTS = 10_000_000
 TOO_MANY = (
@@ -52,9 +62,9 @@ def answer(
     cache: Cache,
     jobs: Jobs,
     hue_of: Callable[[str], int] = lambda name: 0,
-    last: Answer | None = None,
+    last: AnyAnswer | None = None,
     found: Mapping[str, SearchResult] = MappingProxyType({}),
-) -> Answer:
+) -> AnyAnswer:
     """The answer to a scenario as far as it is known by now; never raises InputError, its problems hold the sentences.
 
     Args:
@@ -87,13 +97,17 @@ def answer(
         _entry(section, hue, key, jobs.get(key), known.get(key) or cache.peek(key), i >= most)
         for i, ((section, hue), key) in enumerate(zip(sections, keys.runs, strict=True))
     ]
-    shown = tuple(entry for entry in entries if isinstance(entry, Answered))
+    shown = tuple(entry for entry in entries if isinstance(entry, AnyAnswered))
     waiting = tuple(entry for entry in entries if isinstance(entry, Pending))
     problems = {f"placement:{entry.section.name}": entry.problem for entry in waiting if entry.problem}
     is_soon = any(e.problem is None and e.job is not None and e.job.lane is Lane.QUICK for e in waiting)
     if last and last.shown and entries and (is_soon or not shown):
         return _earlier(last, scenario, problems, waiting)
-    return Answer(scenario, inputs, keys.problem, shown, waiting, problems)
+    if isinstance(inputs, TokenInputs):
+        tokens = tuple(entry for entry in shown if isinstance(entry, TokenAnswered))
+        return TokenAnswer(scenario, inputs, keys.problem, tokens, waiting, problems)
+    fixed = tuple(entry for entry in shown if isinstance(entry, Answered))
+    return Answer(scenario, inputs, keys.problem, fixed, waiting, problems)
 
 
 def run_key(inputs_key: str, section: PlacementSection) -> str:
@@ -103,23 +117,47 @@ def run_key(inputs_key: str, section: PlacementSection) -> str:
 
 def outcome_of(
     section: PlacementSection,
+    inputs: Inputs,
+    on_progress: OnProgress | None = None,
+    searched: SearchResult | None = None,
+) -> PlacementOutcome:
+    """A placement of models with fixed latencies, found and simulated; raises InputError if it does not fit.
+
+    searched: what its search found before; if that does not fit, it is run.
+    """
+    if searched is not None:
+        placement = replace(searched.placement, name=section.name)
+        with suppress(InputError):
+            placement.check(inputs.problem.models, inputs.problem.cluster)
+            return evaluate(placement, searched, inputs, on_progress)
+    placement, found = place(section, inputs, on_progress)
+    return evaluate(placement, found, inputs, on_progress)
+
+
+def _token_outcome_of(
+    section: PlacementSection,
+    inputs: TokenInputs,
+    on_progress: OnProgress | None = None,
+    searched: SearchResult | None = None,
+) -> TokenOutcome:
+    """The same of a scenario with models that generate."""
+    if searched is not None and isinstance(searched.placement, Placement):
+        placement = replace(searched.placement, name=section.name)
+        with suppress(InputError):
+            return generation.evaluate(placement, searched, inputs, on_progress)
+    placement, found = generation.place(section, inputs, on_progress)
+    return generation.evaluate(placement, found, inputs, on_progress)
+
+
+def _any_outcome_of(
+    section: PlacementSection,
     inputs: AnyInputs,
     on_progress: OnProgress | None = None,
     searched: SearchResult | None = None,
 ) -> AnyOutcome:
-    """A placement of the scenario, found and simulated; raises InputError if it does not fit.
-
-    searched: what its search found before; if that does not fit, it is run.
-    """
-    find, measure = (generation.place, generation.evaluate) if isinstance(inputs, TokenInputs) else (place, evaluate)
-    if searched is not None:
-        placement = replace(searched.placement, name=section.name)
-        with suppress(InputError):
-            if isinstance(inputs, Inputs):
-                placement.check(inputs.problem.models, inputs.problem.cluster)
-            return measure(placement, searched, inputs, on_progress)
-    placement, found = find(section, inputs, on_progress)
-    return measure(placement, found, inputs, on_progress)
+    if isinstance(inputs, TokenInputs):
+        return _token_outcome_of(section, inputs, on_progress, searched)
+    return outcome_of(section, inputs, on_progress, searched)
 
 
 def _best_so_far(section: PlacementSection, progress: Progress, inputs: AnyInputs) -> AnyOutcome:
@@ -133,10 +171,10 @@ def _best_so_far(section: PlacementSection, progress: Progress, inputs: AnyInput
         section.search.algorithm, placement, progress.steps[-1].score, progress.seconds, progress.evaluations,
         "cancelled", progress.steps,
     )  # fmt: skip
-    return outcome_of(section, inputs, searched=found)
+    return _any_outcome_of(section, inputs, searched=found)
 
 
-def renamed(outcome: AnyOutcome, name: str) -> AnyOutcome:
+def renamed(outcome: OutcomeT, name: str) -> OutcomeT:
     """The same run under the name that its placement has by now."""
     if outcome.name == name:
         return outcome
@@ -237,12 +275,12 @@ def _start(
         def work(job: Job, section: PlacementSection = section, key: str = key) -> AnyOutcome:
             found = cache.peek(key)
             if found is None:
-                found = outcome_of(section, inputs, job.on_placement, searched.get(key))
+                found = _any_outcome_of(section, inputs, job.on_placement, searched.get(key))
                 if not (job.is_stopped or was_stopped(found)):
                     cache.put(key, found)
             return found
 
-        def best(progress: Progress, section: PlacementSection = section) -> PlacementOutcome:
+        def best(progress: Progress, section: PlacementSection = section) -> AnyOutcome:
             return _best_so_far(section, progress, inputs)
 
         lane = Lane.QUICK if key in searched or _is_quick(section, inputs) else Lane.SEARCH
@@ -252,25 +290,28 @@ def _start(
 
 def _entry(
     section: PlacementSection, hue: int, key: str, job: Job | None, known: AnyOutcome | None, is_too_many: bool
-) -> Answered | Pending:
-    outcome = (job.result if job else None) or known
+) -> AnyAnswered | Pending:
+    outcome: AnyOutcome | None = (job.result if job else None) or known
     if is_too_many:
         return Pending(section, hue, key, None, TOO_MANY)
     if outcome is None:
         return Pending(section, hue, key, job, job.problem if job else None)
+    if isinstance(outcome, TokenOutcome):
+        return TokenAnswered(section, hue, key, renamed(outcome, section.name), job)
     return Answered(section, hue, key, renamed(outcome, section.name), job)
 
 
 def _earlier(
-    last: Answer | None,
+    last: AnyAnswer | None,
     scenario: Scenario,
     problems: dict[str, str],
     waiting: Sequence[Pending] = (),
     building: Job | None = None,
-) -> Answer:
+) -> AnyAnswer:
     # Results of different settings are never shown beside each other: it is the whole earlier answer or none of it.
     if last is None:
-        return Answer(scenario, None, "", (), tuple(waiting), problems, building)
+        kind = TokenAnswer if scenario.generates else Answer
+        return kind(scenario, None, "", (), tuple(waiting), problems, building)
     stale = tuple(replace(entry, is_earlier=True) for entry in last.shown)
     return replace(last, shown=stale, problems=problems, waiting=tuple(waiting), building=building)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from app.panels.verdict import placement_now
-from app.state.answer import Answer, Answered
+from app.state.answer import AnyAnswer, AnyAnswered
 from app.state.session import Session, with_values
 from planner.compare import placement_section
 from planner.scenario.schema import MAX_PLACEMENTS, Scenario
@@ -74,12 +74,12 @@ class Draft:
         return replace(self, at=min(self.at + 1, len(self.sentences)))
 
 
-def draft_from(entry: Answered) -> Draft:
+def draft_from(entry: AnyAnswered) -> Draft:
     """A draft that begins as a placement of the basket; of a schedule its first placement."""
     return Draft(entry.section.name, (replace(placement_now(entry), name=f"{entry.section.name}, edited"),))
 
 
-def draft_of(session: Session, answer: Answer) -> Draft:
+def draft_of(session: Session, answer: AnyAnswer) -> Draft:
     """The draft that the session looks at; a new one where there is none, its start is gone, or nothing was edited."""
     names = [entry.section.name for entry in answer.shown]
     wanted = session.drafting if session.drafting in names else session.looked_at

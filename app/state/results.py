@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.state.answer import Answer, Answered, Pending
+from app.state.answer import Answer, Answered, AnyAnswer, AnyAnswered, Pending
 from app.state.cache import Cache
 from app.state.compute import answer, outcome_of, renamed, run_key
 from app.state.session import Session
@@ -28,7 +28,7 @@ def shared_cache() -> Cache:
     return Cache(CACHE_BYTES)
 
 
-def answer_of(session: Session) -> Answer:
+def answer_of(session: Session) -> AnyAnswer:
     """The answer to the session's scenario as far as it is known by now."""
     session.answer = answer(
         session.scenario,
@@ -42,7 +42,7 @@ def answer_of(session: Session) -> Answer:
     return session.answer
 
 
-def search_again(session: Session, entry: Answered | Pending) -> None:
+def search_again(session: Session, entry: AnyAnswered | Pending) -> None:
     """Forget what was stopped and what it brought, so that the next answer begins it anew."""
     session.jobs.forget(entry.job.key if entry.job else entry.run_key)
     session.found.pop(entry.run_key, None)

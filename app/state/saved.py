@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from app.background.jobs import Job, Lane
 from app.background.slots import JobSlot
-from app.state.answer import Answered
+from app.state.answer import AnyAnswered
 from app.state.drafting import Draft
 from app.state.first_scenario import first_scenario
 from app.state.importing import TableImport
@@ -106,7 +106,7 @@ def found_by_now(session: Session) -> dict[str, SearchResult]:
     for entry in (*answer.shown, *answer.waiting) if answer else ():
         if entry.section.search is not None:
             algorithms[entry.run_key] = entry.section.search.algorithm
-        if isinstance(entry, Answered) and not entry.is_earlier and entry.outcome.search is not None:
+        if isinstance(entry, AnyAnswered) and not entry.is_earlier and entry.outcome.search is not None:
             found.pop(entry.run_key, None)
             found[entry.run_key] = entry.outcome.search
     for key, job in list(session.jobs.by_key.items()):

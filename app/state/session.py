@@ -21,7 +21,7 @@ from simulator.schema import first_problem
 
 if TYPE_CHECKING:
     from app.background.slots import JobSlot
-    from app.state.answer import Answer
+    from app.state.answer import AnyAnswer
     from app.state.drafting import Draft
     from planner.search import SearchResult
 
@@ -61,7 +61,7 @@ class Session:
     keeping: Keeping = field(default_factory=lambda: Keeping(is_opened=False))
     complaints: dict[str, str] = field(default_factory=dict)
     undo: list[Scenario] = field(default_factory=list)
-    answer: Answer | None = None
+    answer: AnyAnswer | None = None
     looked_at: str | None = None
     slots: dict[str, JobSlot] = field(default_factory=dict)
     views: Views = field(default_factory=Views)

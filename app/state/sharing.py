@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
 
 from app.report.build import build_report
-from app.state.answer import Answer, Answered
+from app.state.answer import Answer, AnyAnswered
 from app.state.session import Session
 from planner import Comparison, Scenario
 from planner.compare import placement_section
@@ -96,7 +96,7 @@ def report_of(session: Session, answer: Answer) -> str:
     return kept[1]
 
 
-def _repeatable(section: PlacementSection, entry: Answered | None) -> PlacementSection:
+def _repeatable(section: PlacementSection, entry: AnyAnswered | None) -> PlacementSection:
     if section.search is None or entry is None or entry.is_earlier:
         return section
     found = entry.outcome.search

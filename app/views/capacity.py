@@ -7,6 +7,7 @@ import streamlit as st
 from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
 from app.panels import capacity, capacity_faults, capacity_sweeps, generation_capacity
+from app.state.answer import TokenAnswer
 from app.state.results import answer_of
 from app.state.session import current_session
 
@@ -15,12 +16,9 @@ session = current_session()
 answer = answer_of(session)
 with st.sidebar:
     draw_sidebar(session, answer)
-question = None
-if answer.generates:
+if isinstance(answer, TokenAnswer):
     guarded(generation_capacity.draw)(session, answer)
-else:
-    question = guarded(capacity.draw_question)(session, answer)
-if question is not None:
+elif (question := guarded(capacity.draw_question)(session, answer)) is not None:
     guarded(capacity.draw_plans)(session, answer, question)
     sizing, failures, sweeps = st.tabs(["Traffic and devices", "When something dies", "What if it changes"])
     with sizing:

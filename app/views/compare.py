@@ -8,14 +8,15 @@ from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
 from app.panels import compare_outcomes, compare_table, compare_time, progress
 from app.panels.compare_view import current_view, write_address
-from app.panels.generation_page import refuses
+from app.panels.generation_page import fixed_only
+from app.state.answer import Answer
 from app.state.results import answer_of
-from app.state.session import current_session
+from app.state.session import Session, current_session
 
 
 @st.fragment
 @guarded
-def draw_time(session, answer) -> None:
+def draw_time(session: Session, answer: Answer) -> None:
     """When it happened; a moment or a stretch changes only this part."""
     st.markdown("##### When did it happen?")
     compare_time.draw_time(session, current_view(session, answer))
@@ -23,7 +24,7 @@ def draw_time(session, answer) -> None:
 
 @st.fragment
 @guarded
-def draw_comparison(session, answer) -> None:
+def draw_comparison(session: Session, answer: Answer) -> None:
     """Who gains and who loses, for all requests or those of one model or group."""
     view = current_view(session, answer)
     write_address(session)
@@ -45,11 +46,12 @@ st.title("Who gains, who loses, and why?", anchor=False)
 session = current_session()
 answer = answer_of(session)
 progress.draw_progress(session, answer)
-if refuses(answer, "the comparison"):
+fixed = fixed_only(answer, "the comparison")
+if fixed is None:
     pass
-elif len(answer.shown) >= 2:
-    draw_comparison(session, answer)
-elif answer.shown:
+elif len(fixed.shown) >= 2:
+    draw_comparison(session, fixed)
+elif fixed.shown:
     st.info("One placement alone has nothing to be compared with. Add another one on the left.")
 else:
     progress.draw_nothing_yet(answer)

@@ -7,14 +7,15 @@ import streamlit as st
 from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
 from app.panels import placement, placement_edit, placement_export, placement_suggest, progress
-from app.panels.generation_page import refuses
+from app.panels.generation_page import fixed_only
+from app.state.answer import Answer
 from app.state.results import answer_of
-from app.state.session import current_session
+from app.state.session import Session, current_session
 
 
 @st.fragment
 @guarded
-def draw_bench(session, answer) -> None:
+def draw_bench(session: Session, answer: Answer) -> None:
     """The draft, what can be done with it, and what comes of it."""
     placement.draw_start(session, answer)
     bench = placement.bench_of(answer)
@@ -36,10 +37,11 @@ st.title("Who sits where, and what if I move them?", anchor=False)
 session = current_session()
 answer = answer_of(session)
 progress.draw_progress(session, answer)
-if refuses(answer, "the workbench"):
+fixed = fixed_only(answer, "the workbench")
+if fixed is None:
     pass
-elif answer.shown:
-    draw_bench(session, answer)
+elif fixed.shown:
+    draw_bench(session, fixed)
 else:
     progress.draw_nothing_yet(answer)
 with st.sidebar:

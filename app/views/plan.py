@@ -9,13 +9,14 @@ from app.look.style import guarded
 from app.panels import facts, generation_facts, generation_plan, pictures, progress, recommend, tables, verdict
 from app.panels.choose import choose_placement
 from app.panels.reasons import draw_reasons
+from app.state.answer import Answer, TokenAnswer
 from app.state.results import answer_of
-from app.state.session import current_session
+from app.state.session import Session, current_session
 
 
 @st.fragment
 @guarded
-def draw_answer(session, answer) -> None:
+def draw_answer(session: Session, answer: Answer) -> None:
     """Everything about the placement one looks at."""
     entry = choose_placement(session, answer)
     verdict.draw_tiles(entry, answer)
@@ -39,7 +40,7 @@ def draw_answer(session, answer) -> None:
 
 @st.fragment
 @guarded
-def draw_generation(session, answer) -> None:
+def draw_generation(session: Session, answer: TokenAnswer) -> None:
     """The same for models that generate token by token."""
     generation_plan.draw_verdict(answer)
     entry = choose_placement(session, answer)
@@ -59,14 +60,16 @@ def draw_generation(session, answer) -> None:
 session = current_session()
 answer = answer_of(session)
 progress.draw_progress(session, answer)
-if answer.shown and not answer.generates:
+if answer.shown and isinstance(answer, Answer):
     guarded(verdict.draw_verdict)(answer)
     guarded(recommend.draw_recommendation)(session, answer)
-if answer.shown:
-    (draw_generation if answer.generates else draw_answer)(session, answer)
-else:
+if not answer.shown:
     progress.draw_nothing_yet(answer)
-if answer.generates:
+elif isinstance(answer, TokenAnswer):
+    draw_generation(session, answer)
+else:
+    draw_answer(session, answer)
+if isinstance(answer, TokenAnswer):
     generation_facts.draw_trace(answer)
     generation_facts.draw_sources(answer)
     generation_facts.draw_downloads(session, answer)

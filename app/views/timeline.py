@@ -8,15 +8,16 @@ from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
 from app.panels import progress, timeline_gantt
 from app.panels.choose import choose_placement
-from app.panels.generation_page import refuses
+from app.panels.generation_page import fixed_only
 from app.panels.timeline_view import current_gantt_view, write_gantt_address
+from app.state.answer import Answer
 from app.state.results import answer_of
-from app.state.session import current_session
+from app.state.session import Session, current_session
 
 
 @st.fragment
 @guarded
-def draw_execution(session, answer) -> None:
+def draw_execution(session: Session, answer: Answer) -> None:
     """One placement's execution in a stretch of time, and one request in it."""
     entry = choose_placement(session, answer)
     if not entry.outcome.result.groups:
@@ -35,10 +36,11 @@ st.title("What was every device doing?", anchor=False)
 session = current_session()
 answer = answer_of(session)
 progress.draw_progress(session, answer)
-if refuses(answer, "the execution"):
+fixed = fixed_only(answer, "the execution")
+if fixed is None:
     pass
-elif answer.shown:
-    draw_execution(session, answer)
+elif fixed.shown:
+    draw_execution(session, fixed)
 else:
     progress.draw_nothing_yet(answer)
 with st.sidebar:

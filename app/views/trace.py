@@ -7,6 +7,7 @@ import streamlit as st
 from app.controls.traffic import draw_traffic_controls
 from app.look.style import guarded
 from app.panels import arrivals, generation_trace
+from app.state.answer import TokenAnswer
 from app.state.results import answer_of
 from app.state.session import current_session
 
@@ -19,7 +20,7 @@ with st.sidebar:
               help="Back to the settings before the last change.")  # fmt: skip
 if answer.built is None:
     arrivals.draw_nothing(answer)
-elif answer.generates:
+elif isinstance(answer, TokenAnswer):
     guarded(generation_trace.draw)(answer)
 else:
     guarded(arrivals.draw_summary)(answer)
