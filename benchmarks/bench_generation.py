@@ -128,10 +128,10 @@ def make_workload(mean_batch: float, replicas: int) -> TokenWorkload:
     prefill_share = INPUT_TOKENS * PROFILE.token_s
     step_s = PROFILE.iteration_s(int(mean_batch), int(mean_batch * (INPUT_TOKENS + OUTPUT_TOKENS)))
     rate = replicas * mean_batch / (OUTPUT_TOKENS * (step_s + prefill_share * mean_batch / OUTPUT_TOKENS * 0.6))
-    lengths = [1 + random.exponential(mean, REQUESTS).astype(np.int64).clip(0, 8 * mean)
+    inputs, outputs = [1 + random.exponential(mean, REQUESTS).astype(np.int64).clip(0, 8 * mean)
                for mean in (INPUT_TOKENS, OUTPUT_TOKENS)]  # fmt: skip
     arrival_s = np.cumsum(random.exponential(1 / rate, REQUESTS))
-    return TokenWorkload(arrival_s, np.zeros(REQUESTS, int), *lengths, ("m",))
+    return TokenWorkload(arrival_s, np.zeros(REQUESTS, int), inputs, outputs, ("m",))
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from simulator.traces import read_trace, write_native  # noqa: E402 (the path comes first)
+from simulator.traces import Events, read_trace, write_native  # noqa: E402 (the path comes first)
 from simulator.workload import Workload  # noqa: E402
 
 _SIZES = (1_000_000, 10_000_000)
@@ -43,6 +43,8 @@ def measure(path: Path) -> None:
     streamed = time.perf_counter()
     trace = read_trace(path)
     done = time.perf_counter()
+    if not isinstance(trace.content, Events):
+        raise TypeError("a native trace has single requests")
     rows, seconds = trace.content.arrival_s.size, done - streamed
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(

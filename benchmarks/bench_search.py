@@ -106,7 +106,7 @@ def schedule(cases: tuple[Case, ...], seeds: tuple[int, ...]) -> None:
             for seed in seeds:
                 scores, cells = [], []
                 for limit in limits:
-                    result = search(problem, "alpaserve", seed=seed, **{key: limit})
+                    result, *_ = timed(problem, "alpaserve", seed=seed, **{key: limit})
                     other = simulate(problem.models, result.placement, unseen, problem.serving).slo_attainment
                     scores.append(result.score)
                     cells.append(f"{result.score:.4f}/{other:.4f}")

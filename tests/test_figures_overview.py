@@ -52,4 +52,5 @@ def test_the_life_of_a_request_is_drawn_against_its_deadline():
 def test_a_request_that_never_ran_has_no_picture():
     result, spans = compared().results[0], compared().spans[0]
     rejected = int(np.flatnonzero(~result.ran)[0])
-    assert build_life_figure(result, spans, rejected) is None
+    with pytest.raises(LookupError):
+        build_life_figure(result, spans, rejected)

@@ -45,7 +45,7 @@ def shown(
     label: str,
     key: str,
     value: Any,
-    take: Callable[[Any], None],
+    take: Callable[[Any], object],
     same: Callable[[Any], Any] = lambda value: value,
     **options: Any,
 ) -> None:
@@ -69,7 +69,7 @@ def draw_complaint(session: Session, area: str, *more: str | None) -> None:
             st.error(plain_text(sentence))
 
 
-def _tell(session: Session, key: str, name: str, take: Callable[[Any], None], same: Callable[[Any], Any]) -> None:
+def _tell(session: Session, key: str, name: str, take: Callable[[Any], object], same: Callable[[Any], Any]) -> None:
     value = st.session_state[name]
     if session.brought(key, name, same(value)):
         take(value)

@@ -121,7 +121,8 @@ def _with_kind(session: Session, scenario: Scenario, kind: str | None) -> Scenar
 
 def _draw_profile(session: Session) -> None:
     scenario, pairs = session.scenario, known_pairs()
-    chosen = (scenario.models[0].generation, scenario.cluster.device)
+    named = [section.generation for section in scenario.models if section.generation is not None]
+    chosen = (named[0], scenario.cluster.device)
     alike = [pair for pair in pairs if tuple(map(_plain, pair)) == tuple(map(_plain, chosen))]
     chosen = alike[0] if alike else chosen
     bound(session, _AREA, st.selectbox, "Model on device (profile)", "models.generation", chosen, _with_pair,

@@ -34,11 +34,11 @@ _HEADERS = {"auto": "told by the file", "yes": "names the columns", "no": "is da
 _DECIMALS = {"auto": "told by the file", "point": "point", "comma": "comma"}
 
 
-def draw_import(session: Session, take: Callable[[Trace], None]) -> None:
+def draw_import(session: Session, take: Callable[[tuple[str, ...], Trace], None]) -> None:
     """The button that opens the step, and the step while it is open; nothing where the last upload is no table.
 
     Args:
-        take: puts a trace of the session's uploads into the scenario.
+        take: puts a trace of files with these names, of the session's uploads into the scenario.
     """
     table = session.uploads.table
     if table is None:
@@ -51,7 +51,7 @@ def draw_import(session: Session, take: Callable[[Trace], None]) -> None:
         st.dialog("Which column is what?", width="large", on_dismiss=table.close)(_draw_step)(session, table, take)
 
 
-def _draw_step(session: Session, table: TableImport, take: Callable[[Trace], None]) -> None:
+def _draw_step(session: Session, table: TableImport, take: Callable[[tuple[str, ...], Trace], None]) -> None:
     choose = _Chooser(table)
     layout = _draw_layout(choose)
     head = table.head(layout)
@@ -70,7 +70,7 @@ def _draw_step(session: Session, table: TableImport, take: Callable[[Trace], Non
         table.columns = preview.columns or columns
         trace = session.uploads.add_trace(table.files, table.names, preview.columns)
         table.close()
-        take(trace)
+        take(table.names, trace)
         st.rerun()
 
 
@@ -86,7 +86,7 @@ class _Chooser:
         at = options.index(value) if value in options else 0
         return st.selectbox(
             label, options, at, key=f"import.{self.number}.{key}",
-            format_func=lambda option: (said or {}).get(option, option), **more,
+            format_func=lambda option: said[option] if said and option in said else option, **more,
         )  # fmt: skip
 
     def column(self, label: str, key: str, names: Sequence[str], value: str | None) -> str | None:

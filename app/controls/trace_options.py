@@ -23,8 +23,9 @@ _AS_GIVEN = "as in the scenario"
 _RESAMPLINGS = {"none": "as they came", "gamma": "drawn anew from rate and burstiness"}
 _DEQUANTISATIONS = {"none": "left on the clock's ticks", "even": "spread evenly", "random": "spread at random"}
 _SPLITS = {"uniform": "the same for every model", "power_law": "few models get most (power law)"}
-_FACTOR = {"min_value": 0.0001, "max_value": 1e6, "step": 0.1, "format": "%g"}
-_SECONDS = {"min_value": 0.0, "max_value": 1e9, "step": 60.0, "format": "%g"}
+_FACTOR: dict[str, Any] = {"min_value": 0.0001, "max_value": 1e6, "step": 0.1, "format": "%g"}
+_SECONDS: dict[str, Any] = {"min_value": 0.0, "max_value": 1e9, "step": 60.0, "format": "%g"}
+_WINDOW: dict[str, Any] = _SECONDS | {"min_value": 1.0}
 _SEED = {"min_value": 0, "max_value": 2**31 - 1, "step": 1, "help": "The same seed draws the same arrivals again."}
 _CV = {"min_value": 0.01, "max_value": 1000.0, "step": 0.5, "format": "%g"}
 
@@ -110,7 +111,7 @@ def _draw_arrivals(session: Session) -> None:
     )  # fmt: skip
     _field(
         session, st.number_input, "Window of the drawing (s)", "window_s", section.window_s,
-        **(_SECONDS | {"min_value": 1.0}), disabled=section.resample != "gamma",
+        **_WINDOW, disabled=section.resample != "gamma",
         help="Rate and burstiness are taken from windows of this length.",
     )  # fmt: skip
     help_ = "0.5 replays everything twice as fast."

@@ -49,7 +49,7 @@ def draw_traffic_controls(session: Session, answer: AnyAnswer, problem: str | No
             help="CSV with arrival_s and model, Azure Functions and LLM traces, BurstGPT, Mooncake, Qwen, ServeGen and "
             "others; recognised by content. Several files at once are one model each.",
         )  # fmt: skip
-        draw_import(session, lambda trace: _take_trace(session, session.uploads.table.names, trace))
+        draw_import(session, lambda names, trace: _take_trace(session, names, trace))
         _draw_model_per_source(session, answer)
     draw_complaint(session, _AREA, problem)
     if session.scenario.workload.trace is not None:
@@ -158,9 +158,13 @@ def _draw_model_per_source(session: Session, answer: AnyAnswer) -> None:
         return
     st.button(
         f"Serve one model for each of {words.plural(len(trace.sources), 'source')}", key="traffic.per_source",
-        on_click=lambda: session.edit(_AREA, lambda scenario: _with_model_per_source(scenario, trace)),
+        on_click=_serve_per_source, args=(session, trace),
         help="Makes the models anew: one for each source of the trace, all of the first model's kind and deadline.",
     )  # fmt: skip
+
+
+def _serve_per_source(session: Session, trace: Trace) -> None:
+    session.edit(_AREA, lambda scenario: _with_model_per_source(scenario, trace))
 
 
 def _with_model_per_source(scenario: Scenario, trace: Trace) -> Scenario:

@@ -151,20 +151,20 @@ def build_capacity_figure(
 
 def describe_capacity(curves: Sequence[Curve], target: float, axis: str = "devices") -> str:
     """The alt text: who keeps the target, from the easy end of the axis on, down or up to what."""
-    reached = [curve for curve in curves if curve.crossing is not None]
+    reached = [(curve, curve.crossing) for curve in curves if curve.crossing is not None]
     missing = [curve for curve in curves if curve.crossing is None]
     goal = words.goal(target)
     if not reached:
         return f"None reaches {goal}{_how_missed(missing, target, axis)}"
     least = not VARIATIONS[axis][1]
-    reached.sort(key=lambda curve: curve.crossing if least else -curve.crossing)
+    reached.sort(key=lambda pair: pair[1] if least else -pair[1])
     named, more = reached[:MOST_NAMED], len(reached[MOST_NAMED:])
     kept = f"kept {'down' if least else 'up'} to"
-    verb = "reached with" if any(_reaches_beyond(curve, target, least) for curve in named) else kept
+    verb = "reached with" if any(_reaches_beyond(curve, crossing, target, least) for curve, crossing in named) else kept
     parts = [
-        f"{words.plural(round(curve.crossing), 'device') if axis == 'devices' else words.number(curve.crossing)} "
+        f"{words.plural(round(crossing), 'device') if axis == 'devices' else words.number(crossing)} "
         f"with {words.shorten(curve.name, 24)}"
-        for curve in named
+        for curve, crossing in named
     ]
     what = "" if axis == "devices" else f" ({AXIS_TITLES[axis]})"
     rest = f"; {more} more {'reaches' if more == 1 else 'reach'} it" if more else ""
@@ -189,10 +189,10 @@ def _any_reaches(curves: Sequence[Curve], target: float) -> bool:
     return any((curve.attainment >= target).any() for curve in curves)
 
 
-def _reaches_beyond(curve: Curve, target: float, least: bool) -> bool:
+def _reaches_beyond(curve: Curve, crossing: float, target: float, least: bool) -> bool:
     """Whether a point beyond the crossing, towards the hard end, reaches the target as well: its interval does not, or
     a point between does not."""
-    beyond = curve.value < curve.crossing if least else curve.value > curve.crossing
+    beyond = curve.value < crossing if least else curve.value > crossing
     return bool((curve.attainment[beyond] >= target).any())
 
 

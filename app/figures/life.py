@@ -16,15 +16,15 @@ _ROW_PX = 22
 
 def build_life_figure(
     result: SimulationResult, spans: StageSpans, request: int, theme: Theme = LIGHT, hue: int = 0
-) -> go.Figure | None:
-    """What happened to one request after its arrival, one row a step, against its deadline; None if it never ran.
+) -> go.Figure:
+    """What happened to one request after its arrival, one row a step, against its deadline; only if it ran.
 
     Args:
         spans: stage_spans(result). request: its number in the workload. hue: the number of the placement's hue.
     """
     steps = request_steps(result, spans, request)
     if not steps:
-        return None
+        raise LookupError(f"request {request} never ran")
     deadline_s = deadline_after_s(result, request)
     late = STATUS[result.status[request]] == "late"
     height = 40 + _ROW_PX * len(steps)

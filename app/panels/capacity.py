@@ -29,7 +29,7 @@ from app.state.answer import Answer
 from app.state.limits import MAX_DEVICES
 from app.state.session import Session, with_values
 from planner.compare import placement_section
-from planner.scenario.schema import PlacementSection, Scenario
+from planner.scenario.schema import PlacementSection, Scenario, SearchSection
 from planner.search import ALGORITHMS
 from planner.what_if.capacity import Capacity, find_capacity
 from planner.what_if.plan import CapacityPlan
@@ -97,7 +97,7 @@ def draw_question(session: Session, answer: Answer) -> Question | None:
         confident = kept(session, st.checkbox, "Be sure: with the 95 % interval", view.confident, False,
                          help="The lower end of the interval must reach the target, not only its middle.")  # fmt: skip
     sections = tuple(
-        PlacementSection(name=titles[a], search={"algorithm": a, "time_limit_s": limit_s}) for a in algorithms
+        PlacementSection(name=titles[a], search=SearchSection(algorithm=a, time_limit_s=limit_s)) for a in algorithms
     )
     question = Question(target / 100, lowest, highest, step, confident, sections)
     return question if _can_be_asked(question, answer) else None
@@ -122,7 +122,7 @@ def _can_be_asked(question: Question, answer: Answer) -> bool:
 def hue_of(section: PlacementSection, session: Session, index: int) -> int:
     """The hue: that of the basket's placement with the same algorithm, else one that the basket does not use."""
     for mine in session.scenario.placements:
-        if mine.search is not None and mine.search.algorithm == section.search.algorithm:
+        if mine.search is not None and mine.search.algorithm == section.searched.algorithm:
             return session.hue_of(mine.name)
     return session.hue_of("") + index
 
@@ -217,7 +217,7 @@ def why_not(plan: CapacityPlan) -> str:
     if plan.best is None:
         return f"{plan.name} has no figure: {plan.reasons['devices']}"
     limit = f", and {plan.limiting_model[0]} misses most" if plan.limiting_model else ""
-    near = f"{words.plural(plan.best.devices, 'device')} meet {words.share(plan.best.slo_attainment)}{limit}"
+    near = f"{words.plural(plan.best.devices, 'device')} meet {words.share(plan.best.met)}{limit}"
     if not plan.settled:
         return f"{plan.name} is not known to reach {goal}: {plan.reasons['devices']} The best so far: {near}."
     return f"{plan.name} does not reach {goal}: {near}. Allow more devices, looser deadlines, or less traffic."
@@ -226,7 +226,7 @@ def why_not(plan: CapacityPlan) -> str:
 def _section(plan: CapacityPlan) -> PlacementSection:
     found = plan.outcome.search if plan.outcome else None
     algorithm = found.algorithm if found else next(n for n, t in algorithm_choices().items() if t == plan.name)
-    return PlacementSection(name=plan.name, search={"algorithm": algorithm})
+    return PlacementSection(name=plan.name, search=SearchSection(algorithm=algorithm))
 
 
 def _missing_most(found: tuple[Any, int] | None, name: Callable[[Any], str]) -> str | None:
@@ -234,12 +234,12 @@ def _missing_most(found: tuple[Any, int] | None, name: Callable[[Any], str]) -> 
 
 
 def _draw_tiles(best: CapacityPlan, plans: list[CapacityPlan]) -> None:
-    if best.devices is None:
+    if best.devices is None or best.outcome is None:
         return
     figures = best.outcome.figures
     met = figures.total.slo_attainment
-    rival = next((p for p in plans[1:] if p.devices is not None), None)
-    fewer = f"{words.count_difference(best.devices, rival.devices)} against next best" if rival else ""
+    rivals = [p.devices for p in plans[1:] if p.devices is not None]
+    fewer = f"{words.count_difference(best.devices, rivals[0])} against next best" if rivals else ""
     dies = [fault.slo_attainment for fault in best.faults if fault.what == "device"]
     tiles = [
         tile_html("devices", words.count(best.devices), fewer),
@@ -310,7 +310,7 @@ def _draw_use(session: Session, plans: list[CapacityPlan]) -> None:
 
 def devices_of(plan: CapacityPlan) -> int:
     """How many devices the plan's cluster has: the answer, or as many as the best placement tried uses."""
-    return plan.devices or plan.outcome.placement.devices
+    return plan.devices or plan.placement.devices
 
 
 def use_label(plan: CapacityPlan, scenario: Scenario) -> str:
@@ -332,8 +332,8 @@ def _use_help(plan: CapacityPlan, scenario: Scenario) -> str:
 
 def use_plan(session: Session, plan: CapacityPlan) -> None:
     """Put the plan's placement into the basket, and give the scenario the plan's cluster where it has a smaller one."""
-    used = plan.outcome.placement.devices
-    section = placement_section(plan.outcome.placement)
+    used = plan.placement.devices
+    section = placement_section(plan.placement)
     named = section.model_copy(update={"name": f"{plan.name}, {words.plural(used, 'device')}"})
 
     def change(scenario: Scenario) -> Scenario:

@@ -14,7 +14,7 @@ from app.state import results
 from app.state.answer import Answer, Answered
 from app.state.session import Session
 from planner.what_if.faults import Fault, fault_what_if
-from simulator import Schedule
+from simulator import Placement
 
 # Requests times failures that are simulated while one waits.
 QUICK_WORK = 3_000_000
@@ -22,12 +22,13 @@ QUICK_WORK = 3_000_000
 
 def draw_faults(session: Session, answer: Answer) -> None:
     """The worst failure of every placement in a sentence, and each failure drawn."""
-    entries = [e for e in answer.shown if not isinstance(e.outcome.placement, Schedule)]
-    if not entries:
+    placed = [(entry, entry.outcome.placement) for entry in answer.shown]
+    still = [(entry, placement) for entry, placement in placed if isinstance(placement, Placement)]
+    if not still:
         st.info("There is no simulated placement without replanning in the basket; add one under Placements.")
         return
-    found = {entry.hue: _faults(session, answer, entry) for entry in entries}
-    known = [(entry, found[entry.hue]) for entry in entries if found[entry.hue] is not None]
+    found = [(entry, _faults(session, answer, entry, placement)) for entry, placement in still]
+    known = [(entry, faults) for entry, faults in found if faults is not None]
     in_use = [(entry, faults) for entry, faults in known if faults]
     if in_use:
         st.html(verdict_html(*_sentence(in_use)))
@@ -41,14 +42,14 @@ def draw_faults(session: Session, answer: Answer) -> None:
                "Models without a replica left miss all their deadlines.")  # fmt: skip
 
 
-def _faults(session: Session, answer: Answer, entry: Answered) -> tuple[Fault, ...] | None:
+def _faults(session: Session, answer: Answer, entry: Answered, placement: Placement) -> tuple[Fault, ...] | None:
     """The failures of a placement, or None while they are being simulated in the background."""
     area, key = f"faults:{entry.section.name}", f"faults:{entry.outcome_key}"
 
     def work(job: Job | None = None) -> tuple[Fault, ...]:
-        return fault_what_if(entry.outcome.placement, answer.inputs.problem, answer.inputs.warmup_s)
+        return fault_what_if(placement, answer.inputs.problem, answer.inputs.warmup_s)
 
-    groups = len(entry.outcome.placement.groups)
+    groups = len(placement.groups)
     if len(answer.inputs.problem.workload) * 2 * groups <= QUICK_WORK:
         return results.kept(key, work)
     slot = slot_of(session, area)

@@ -140,7 +140,7 @@ def _draw_swept(session: Session, swept: Sweep, target: float) -> None:
     st.caption("Rings mark the last value, from the easy end on, at which the target is still reached: the paper's "
                "figures count in this way. Gaps could not be computed, or not before Stop. A searched placement is "
                "never worse than that of a smaller cluster, and is held against those of harder points.")  # fmt: skip
-    for reason in dict.fromkeys(r.reason or r.remark for r in swept.results if r.reason or r.remark):
+    for reason in dict.fromkeys(said for r in swept.results if (said := r.reason or r.remark)):
         st.warning(plain_text(reason))
     draw_table(sweep_table(swept), "sweep-table", "Deadlines met at every value")
 
@@ -151,7 +151,7 @@ def sweep_table(swept: Sweep) -> pd.DataFrame:
         {
             "placement": r.point.section.name,
             **dict(r.point.values),
-            "deadlines_met_percent": 100 * r.slo_attainment if r.outcome else None,
+            "deadlines_met_percent": None if r.slo_attainment is None else 100 * r.slo_attainment,
             "met_from_percent": 100 * r.interval[0] if r.interval else None,
             "met_to_percent": 100 * r.interval[1] if r.interval else None,
             "why not": r.reason or "",
@@ -210,7 +210,7 @@ def _work(session: Session, scenario: Scenario, axes, sections):
 
 def _limited(scenario: Scenario, question: Question) -> tuple[PlacementSection, ...]:
     """The basket; searches that may last get the time limit of the question, because each point is a search."""
-    limit_s = question.sections[0].search.time_limit_s
+    limit_s = question.sections[0].searched.time_limit_s
 
     def limited(section: PlacementSection) -> PlacementSection:
         if section.search is None or section.search.algorithm not in ALGORITHMS:

@@ -76,27 +76,27 @@ def current_view(session: Session, answer: Answer) -> View:
         answer.shown[:MOST_SHOWN], key=lambda e: -np.nan_to_num(e.outcome.figures.total.slo_attainment)
     ))  # fmt: skip
     by_name = {entry.section.name: entry for entry in shown}
-    second = by_name.get(given.get("second"), shown[0])
-    first = by_name.get(given.get("first"))
+    second = by_name.get(given.get("second", ""), shown[0])
+    first = by_name.get(given.get("first", ""))
     if first is None or first is second:
         first = next(entry for entry in shown if entry is not second)
     names = [model.name for model in answer.inputs.problem.models]
-    holder, number = by_name.get(given.get("in")), finite(given.get("group"))
+    holder, number = by_name.get(given.get("in", "")), finite(given.get("group"))
     groups = len(holder.outcome.result.groups) if holder else 0
     run_s = counted_arrivals_s(answer.inputs.problem.workload, answer.inputs.warmup_s)
     window_s = _window(finite(given.get("from")), finite(given.get("to")), run_s)
     at_s = finite(given.get("at"))
-    is_inside = at_s is not None and window_s[0] <= at_s <= window_s[1]
+    chosen_s = at_s if at_s is not None and window_s[0] <= at_s <= window_s[1] else None
     return View(
         shown=shown,
         first=first,
         second=second,
         model=names.index(given["model"]) if given.get("model") in names else None,
-        group=(holder, int(number)) if number is not None and 0 <= number < groups else None,
+        group=(holder, int(number)) if holder is not None and number is not None and 0 <= number < groups else None,
         run_s=run_s,
         window_s=window_s,
-        at_s=at_s if is_inside else _worst_moment(first, window_s),
-        mark_s=at_s if is_inside and "clicked" not in given else None,
+        at_s=_worst_moment(first, window_s) if chosen_s is None else chosen_s,
+        mark_s=None if "clicked" in given else chosen_s,
     )
 
 

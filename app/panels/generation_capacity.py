@@ -19,15 +19,15 @@ from app.look.style import current_theme, plain, plain_text, verdict_html
 from app.panels.capacity import hue_of
 from app.panels.keep import draw_chart, draw_table
 from app.state.answer import TokenAnswer
-from app.state.compute import inputs_of
+from app.state.compute import token_inputs_of
 from app.state.limits import MAX_DEVICES
 from app.state.results import shared_cache
 from app.state.session import Session, with_values
 from planner.compare import placement_section
 from planner.generation.known_errors import NOT_MODELLED
 from planner.generation.search import TITLES
-from planner.generation.what_if import TokenCapacity, TokenPoint, find_token_capacity, sweep_tokens
-from planner.scenario.schema import PlacementSection, Scenario
+from planner.generation.what_if import InputBuilder, TokenCapacity, TokenPoint, find_token_capacity, sweep_tokens
+from planner.scenario.schema import PlacementSection, Scenario, SearchSection
 
 CAPACITY, SWEEP = "capacity of generating models", "sweep of generating models"
 # Results of single points are held until the answer is drawn: about 40 bytes a request.
@@ -79,7 +79,9 @@ def _draw_question(session: Session) -> tuple[float, list[PlacementSection]]:
                        max_value=600.0, step=1.0, format="%g", help="The best found by then counts.")  # fmt: skip
     if not algorithms:
         st.error("No algorithm is chosen; choose at least one under Placed by.")
-    sections = [PlacementSection(name=TITLES[a], search={"algorithm": a, "time_limit_s": limit_s}) for a in algorithms]
+    sections = [
+        PlacementSection(name=TITLES[a], search=SearchSection(algorithm=a, time_limit_s=limit_s)) for a in algorithms
+    ]
     return target / 100, sections
 
 
@@ -111,7 +113,7 @@ def _draw_capacity(session: Session, target: float, sections: Sequence[Placement
     if slot.result_key != key:
         st.warning("The question or the scenario has changed since; press the button to answer it anew.")
     found: list[TokenCapacity] = slot.result[0]
-    best = min((one for one in found if one.devices is not None), key=lambda one: one.devices, default=found[0])
+    best = min(_reached(found), key=lambda pair: pair[1], default=(found[0], 0))[0]
     hues = [hue_of(section, session, i) for i, section in enumerate(slot.result[2])]
     st.html(verdict_html(hues[found.index(best)], sentence_of(found)))
     for one in found:
@@ -123,24 +125,28 @@ def _draw_capacity(session: Session, target: float, sections: Sequence[Placement
     st.caption("The numbers of devices are doubled until the target is met, then halved; others are not tried.")
     draw_table(capacity_table(found), "token-capacity-table", "Devices, deadlines met, cost and groups by algorithm")
     with st.container(horizontal=True):
-        for one in found:
-            if one.best is not None:
-                label = f"Add {one.name} on {words.plural(one.devices, 'device')}"
-                st.button(plain(label), key=f"capacity.use:{one.name}", on_click=_use, args=(session, one),
-                          icon=":material/add:", help="Puts this very placement into the basket.")  # fmt: skip
+        for one, devices in _reached(found):
+            label = f"Add {one.name} on {words.plural(devices, 'device')}"
+            st.button(plain(label), key=f"capacity.use:{one.name}", on_click=_use, args=(session, one, devices),
+                      icon=":material/add:", help="Puts this very placement into the basket.")  # fmt: skip
+
+
+def _reached(found: Sequence[TokenCapacity]) -> list[tuple[TokenCapacity, int]]:
+    """The algorithms that reach the target, with the numbers of devices."""
+    return [(one, one.devices) for one in found if one.devices is not None]
 
 
 def sentence_of(found: Sequence[TokenCapacity]) -> str:
     """The fewest devices in words, and those of the other algorithms."""
     goal = words.goal(found[0].target)
-    reached = sorted((one for one in found if one.devices is not None), key=lambda one: one.devices)
+    reached = sorted(_reached(found), key=lambda pair: pair[1])
     if not reached:
         return f"No algorithm reaches {goal} of deadlines in this range."
-    first, *others = reached
-    parts = [f"{words.plural(one.devices, 'device')} by {one.name}" for one in others]
+    (first, fewest), *others = reached
+    parts = [f"{words.plural(devices, 'device')} by {one.name}" for one, devices in others]
     parts += [f"not reached by {one.name}" for one in found if one.devices is None]
     rest = f" Others: {words.join(parts)}." if parts else ""
-    needs = f"{goal} of deadlines need {words.plural(first.devices, 'device')}, placed by {first.name}."
+    needs = f"{goal} of deadlines need {words.plural(fewest, 'device')}, placed by {first.name}."
     return needs + rest
 
 
@@ -148,11 +154,11 @@ def capacity_table(found: Sequence[TokenCapacity]) -> pd.DataFrame:
     """One row an algorithm."""
     rows = []
     for one in found:
-        outcome = one.best.outcome if one.best else None
+        outcome, met = (one.best.outcome, one.best.slo_attainment) if one.best else (None, None)
         interval = outcome.figures.interval() if outcome else None
         rows.append({
             "Placed by": one.name, "Devices": one.devices,
-            "Deadlines met (%)": 100 * outcome.slo_attainment if outcome else None,
+            "Deadlines met (%)": None if met is None else 100 * met,
             "95 % interval": words.interval(*interval) if interval else "",
             "$ per million tokens": outcome.figures.usd_per_million_tokens if outcome else None,
             "Groups": outcome.groups_in_words if outcome else "", "Why not": one.reason or "",
@@ -207,23 +213,22 @@ def _draw_sweep(session: Session, target: float, sections: Sequence[PlacementSec
 
 
 def _swept(points: Sequence[TokenPoint], axis: str, target: float) -> str:
-    known = [point for point in points if point.slo_attainment is not None]
-    if not known:
+    known = [(dict(point.values)[axis], point.slo_attainment, point.name) for point in points]
+    met = [(value, share, name) for value, share, name in known if share is not None]
+    if not met:
         return "No point could be computed"
-    far = max(known, key=lambda point: dict(point.values)[axis])
-    last = [point for point in known if dict(point.values)[axis] == dict(far.values)[axis]]
-    best = max(last, key=lambda point: point.slo_attainment)
-    value = words.number(dict(best.values)[axis])
-    return f"At {AXES[axis][0].lower()} {value} {best.name} meets most, {words.share(best.slo_attainment)}"
+    far = max(value for value, _, _ in met)
+    _, share, name = max((row for row in met if row[0] == far), key=lambda row: row[1])
+    return f"At {AXES[axis][0].lower()} {words.number(far)} {name} meets most, {words.share(share)}"
 
 
 def _title(found: Sequence[TokenCapacity]) -> str:
     return sentence_of(found).split(" Others:")[0].rstrip(".")
 
 
-def _builder(session: Session):
+def _builder(session: Session) -> InputBuilder:
     uploads, cache = session.uploads, shared_cache()
-    return lambda scenario: inputs_of(scenario, uploads, cache)
+    return lambda scenario: token_inputs_of(scenario, uploads, cache)
 
 
 def _reporter(job: Job):
@@ -238,14 +243,12 @@ def _key(scenario: Scenario, *asked) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
-def _use(session: Session, one: TokenCapacity) -> None:
-    section = placement_section(one.best.outcome.placement)
-    named = section.model_copy(update={"name": f"{one.name}, {words.plural(one.devices, 'device')}"})
+def _use(session: Session, one: TokenCapacity, devices: int) -> None:
+    section = placement_section(one.placement)
+    named = section.model_copy(update={"name": f"{one.name}, {words.plural(devices, 'device')}"})
 
     def change(scenario: Scenario) -> Scenario:
-        return added_section(
-            with_values(scenario, "cluster", devices=max(scenario.cluster.devices, one.devices)), named
-        )
+        return added_section(with_values(scenario, "cluster", devices=max(scenario.cluster.devices, devices)), named)
 
     if session.edit(CAPACITY, change):
         session.edition += 1

@@ -48,13 +48,15 @@ _ROW_PX = 33
 def draw_verdict(answer: TokenAnswer) -> None:
     """The best placement in one sentence, the others in the next; and what is not simulated."""
     ranked = sorted(answer.shown, key=lambda entry: -nothing_last(entry.outcome.slo_attainment))
-    known = [entry for entry in ranked if entry.outcome.slo_attainment is not None]
+    shares = [(entry, entry.outcome.slo_attainment) for entry in ranked]
+    met = [(entry, share) for entry, share in shares if share is not None]
+    known = [entry for entry, _ in met]
     if not known:
         st.html(verdict_html(ranked[0].hue, "No request counts, so there is no deadline to meet."))
         return
     sentences = words.verdict(
         [entry.section.name for entry in known],
-        [entry.outcome.slo_attainment for entry in known],
+        [share for _, share in met],
         [_half_width(entry, answer) for entry in known],
         [entry.outcome.placement.devices for entry in known],
     )

@@ -97,7 +97,7 @@ def _draw_split(session: Session, placement: Placement, index: int, bench: EditC
     sentence = f"split {words.numbered('group', index)} in two"
     st.button(
         "Split in two", icon=":material/call_split:", key="draft.split", disabled=half is None, on_click=edit_draft,
-        args=(session, sentence, lambda p: split_group(p, index, half, half, bench)),
+        args=(session, sentence, lambda p: split_group(p, index, half, half, bench) if half else p),
         help="Two groups of half the devices; its models are dealt out to them in turn.",
     )  # fmt: skip
 

@@ -29,7 +29,7 @@ def draw_exports(answer: Answer, draft: Draft) -> None:
     """The choice of the system, what is lost there, and its files to look at and to download."""
     st.markdown("##### Take it to production")
     target = st.segmented_control(
-        "Serving system", TARGETS, key="export.target", format_func=_TITLES.get, default=None,
+        "Serving system", TARGETS, key="export.target", format_func=_TITLES.__getitem__, default=None,
         help="The placement above as files for this system.",
     )  # fmt: skip
     if target is None:

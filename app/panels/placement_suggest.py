@@ -22,8 +22,8 @@ def draw_suggestions(session: Session, answer: Answer, draft: Draft) -> None:
     key = f"{answer.inputs_key}:{[(g.pp, g.tp, g.models) for g in draft.now.groups]}"
     slot = slot_of(session, _SLOT)
     st.button(
-        "Find the best next change", icon=":material/lightbulb:", key="draft.suggest", on_click=start_job,
-        args=(session, _SLOT, key, lambda job: _look(job, draft, answer)), disabled=slot.is_working,
+        "Find the best next change", icon=":material/lightbulb:", key="draft.suggest", on_click=_begin,
+        args=(session, key, draft, answer), disabled=slot.is_working,
         help=f"Tries up to {MOST_CHANGES} single edits, replays all requests on each, and shows the five best.",
     )  # fmt: skip
     draw_job(session, _SLOT, "Trying single changes")
@@ -55,6 +55,10 @@ def suggestion_sentence(suggestion: Suggestion) -> str:
     parts = [f"{words.shorten(name, 30)} {words.points_difference(-fall, 0.0)}" for name, fall in named]
     more = [words.plural(rest, "other model")] if rest > 0 else []
     return f"{sentence}; at the expense of {words.join(parts + more)}"
+
+
+def _begin(session: Session, key: str, draft: Draft, answer: Answer) -> None:
+    start_job(session, _SLOT, key, lambda job: _look(job, draft, answer))
 
 
 def _look(job: Job, draft: Draft, answer: Answer) -> Suggestions:

@@ -67,7 +67,8 @@ def _main_reason(reasons: Reasons, worse: str) -> list[str]:
     if cause.kind == "overhead":
         return [f"Main reason: overhead. Without that of its cut models, {worse} would have met {part} of them."]
     room = _room(reasons, worse)
-    if room and reasons.no_room == dict(reasons.fates)["unplaced"] and 2 * reasons.no_room >= only:
+    unplaced = dict(reasons.fates)["unplaced"]
+    if room and reasons.no_room == unplaced and 2 * unplaced >= only:
         return [f"Main reason: memory. {room} With every model on every group, {part} would have been met."]
     first = f"Main reason: too few replicas. With every model on every group {worse} would have met {part} of them."
     return [first, room] if room else [first]

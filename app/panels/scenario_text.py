@@ -31,7 +31,7 @@ def draw_beginnings(session: Session) -> None:
         row, button = st.columns([4, 1], vertical_alignment="bottom")
         name = row.selectbox("Begin with an example", list(shipped), key=_EXAMPLE)
         example = shipped[name]
-        button.button("Load", key="scenario.load", width="stretch", on_click=write,
+        button.button("Load", key="scenario.load", width="stretch", on_click=_load,
                       args=(session, example.text, example.file_name), help="Replaces the text below.")  # fmt: skip
         st.caption(plain_text(example.about))
     with right:
@@ -41,6 +41,10 @@ def draw_beginnings(session: Session) -> None:
                          "(HTML).")  # fmt: skip
         if session.complaints.get(_UPLOAD):
             st.error(plain_text(session.complaints[_UPLOAD]))
+
+
+def _load(session: Session, text: str, name: str) -> None:
+    write(session, text, name)
 
 
 def draw_editor(session: Session) -> None:

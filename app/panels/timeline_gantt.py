@@ -188,8 +188,8 @@ def executions(view: GanttView) -> int:
     return int(((spans.begin_s < end_s) & (spans.end_s > start_s) & wanted).sum())
 
 
-def _first(customdata) -> object:
-    return customdata[0] if isinstance(customdata, list | tuple) else customdata["0"]
+def _first(customdata: list[int] | tuple[int, ...] | dict[str, int]) -> int:
+    return customdata["0"] if isinstance(customdata, dict) else customdata[0]
 
 
 def _show(session: Session, start_s: float, end_s: float) -> None:

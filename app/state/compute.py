@@ -34,10 +34,18 @@ from planner.compare import OnProgress, evaluate, place
 from planner.generation import compare as generation
 from planner.generation.compare import TokenOutcome
 from planner.generation.inputs import TokenInputs, build_token_inputs, generating_models
-from planner.scenario.inputs import build_cluster, build_inputs, build_models, build_serving, make_workload
+from planner.scenario.inputs import (
+    RequestMaker,
+    TraceReader,
+    build_cluster,
+    build_inputs,
+    build_models,
+    build_serving,
+    make_workload,
+)
 from planner.scenario.schema import PlacementSection
 from planner.search import Progress, SearchResult
-from simulator import Cancelled, InputError, Placement, Schedule, Workload
+from simulator import Cancelled, InputError, Placement, Profile, Schedule, Workload
 from simulator.catalogue import builtin_catalogue
 from simulator.traces import Trace
 
@@ -232,14 +240,22 @@ def _problems(scenario: Scenario, uploads: Uploads) -> dict[str, str]:
     return problems
 
 
-def inputs_of(scenario: Scenario, uploads: Uploads, cache: Cache) -> AnyInputs:
-    """What a scenario names, read, within the bounds of the page; raises InputError."""
+def token_inputs_of(scenario: Scenario, uploads: Uploads, cache: Cache) -> TokenInputs:
+    """What a scenario with models that generate names, read, within the bounds of the page; raises InputError."""
     check_models(scenario)
     check_cluster(scenario)
-    return _build(scenario, uploads, cache, _keys(scenario, uploads).workload)
+    return build_token_inputs(scenario, *_readers(scenario, uploads, cache, _keys(scenario, uploads).workload))
 
 
 def _build(scenario: Scenario, uploads: Uploads, cache: Cache, key: str) -> AnyInputs:
+    build = build_token_inputs if scenario.generates else build_inputs
+    return build(scenario, *_readers(scenario, uploads, cache, key))
+
+
+def _readers(
+    scenario: Scenario, uploads: Uploads, cache: Cache, key: str
+) -> tuple[TraceReader, Mapping[str, Profile], RequestMaker]:
+    """What reads the trace, the visitor's own profiles, and what makes the requests."""
     own = uploads.own_profiles(scenario)
 
     def requests(section, names: Sequence[str], trace: Trace | None) -> tuple[Workload, tuple[str, ...]]:
@@ -253,8 +269,7 @@ def _build(scenario: Scenario, uploads: Uploads, cache: Cache, key: str) -> AnyI
         return made
 
     read = lambda scenario: uploads.read_trace(scenario, cache)  # noqa: E731
-    build = build_token_inputs if scenario.generates else build_inputs
-    return build(scenario, read, own.profiles if own else {}, requests)
+    return read, own.profiles if own else {}, requests
 
 
 def _start(

@@ -55,6 +55,13 @@ class TokenCapacity:
         return None if self.best is None else int(dict(self.best.values)["devices"])
 
     @property
+    def placement(self) -> Placement:
+        """The one that reaches the target; only where there is one."""
+        if self.best is None or self.best.outcome is None:
+            raise LookupError(f"{self.name} has no placement that reaches the target")
+        return self.best.outcome.placement
+
+    @property
     def reason(self) -> str | None:
         """Why there is no number of devices."""
         if self.best is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from planner.compare import MeasuredPlacement, placement_section, search_json
 from planner.what_if.faults import Fault
+from simulator import Placement, Schedule
 from simulator.intervals import known_interval
 
 
@@ -24,6 +25,13 @@ class Tried:
     half_width: float | None
     reason: str | None
     remark: str | None = None
+
+    @property
+    def met(self) -> float:
+        """Its attainment, 0..1; only where it is known."""
+        if self.slo_attainment is None:
+            raise LookupError(f"no figures for {self.devices} devices")
+        return self.slo_attainment
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +72,16 @@ class CapacityPlan:
     reasons: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def placement(self) -> Placement | Schedule:
+        """The placement of the outcome; only where there is one."""
+        if self.outcome is None:
+            raise LookupError(f"{self.name} has no placement")
+        return self.outcome.placement
+
+    @property
     def best(self) -> Tried | None:
         """The number of devices with the highest attainment; None where none has figures."""
-        known = [(tried.slo_attainment, tried) for tried in self.tried if tried.slo_attainment is not None]
-        return max(known, key=lambda pair: pair[0])[1] if known else None
+        return max((t for t in self.tried if t.slo_attainment is not None), key=lambda t: t.met, default=None)
 
     def to_json(self) -> dict:
         """One of the `plans` of `capacity --json`; what is not known is null and has its reason in `reasons`."""
