@@ -1,10 +1,23 @@
-"""The named tuples of arrays that go into the kernels."""
+"""The arrays, and the named tuples of arrays, that go into the kernels."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+I32 = NDArray[np.int32]
+U64 = NDArray[np.uint64]
+Bools = NDArray[np.bool_]
+# A position that a kernel has worked out.
+Index = int | np.int64
+# Arrival, model and own deadline of each request, see `kernels.serve`.
+Requests = tuple[F64, I32, F64]
+# Who follows each request in its queue, and among those outstanding, see `kernels.serve_batches`.
+Queues = tuple[I32, I32]
 
 
 class Instance(NamedTuple):
@@ -21,16 +34,16 @@ class Instance(NamedTuple):
     first_group: the number that a record gives to group 0, so that groups of later placements are numbered on.
     """
 
-    slo_s: np.ndarray
-    candidate_start: np.ndarray
-    candidate_group: np.ndarray
-    candidate_row: np.ndarray
-    latency_s: np.ndarray
-    batch_size: np.ndarray
-    depth: np.ndarray
-    member_start: np.ndarray
-    member_model: np.ndarray
-    member_row: np.ndarray
+    slo_s: F64
+    candidate_start: I64
+    candidate_group: I64
+    candidate_row: I64
+    latency_s: F64
+    batch_size: I64
+    depth: I64
+    member_start: I64
+    member_model: I64
+    member_row: I64
     first_group: int
 
 
@@ -59,20 +72,20 @@ class State(NamedTuple):
     queue_head, queue_tail, queue_length: int64 (M,), batching only: the queue of each model.
     """
 
-    predicted_s: np.ndarray
-    actual_s: np.ndarray
-    last_s: np.ndarray
-    turn: np.ndarray
-    outstanding: np.ndarray
-    accepted_head: np.ndarray
-    accepted_tail: np.ndarray
-    rejected_head: np.ndarray
-    rejected_tail: np.ndarray
-    next_answer_s: np.ndarray
-    idle_pending: np.ndarray
-    queue_head: np.ndarray
-    queue_tail: np.ndarray
-    queue_length: np.ndarray
+    predicted_s: F64
+    actual_s: F64
+    last_s: F64
+    turn: I64
+    outstanding: I64
+    accepted_head: I64
+    accepted_tail: I64
+    rejected_head: I64
+    rejected_tail: I64
+    next_answer_s: F64
+    idle_pending: Bools
+    queue_head: I64
+    queue_tail: I64
+    queue_length: I64
 
 
 class Record(NamedTuple):
@@ -81,16 +94,16 @@ class Record(NamedTuple):
     status: int8. group: int32, NONE if unplaced. start_s: float64, start on the first stage. batch: int16.
     """
 
-    status: np.ndarray
-    group: np.ndarray
-    start_s: np.ndarray
-    batch: np.ndarray
+    status: NDArray[np.int8]
+    group: I32
+    start_s: F64
+    batch: NDArray[np.int16]
 
 
 class Tally(NamedTuple):
     """What a score counts: int64 good (M,) requests in time, dispatched (G,) requests, rejected ones included, and
     float64 latency_s (M,), the sum over the requests that ran one by one (without batching)."""
 
-    good: np.ndarray
-    dispatched: np.ndarray
-    latency_s: np.ndarray
+    good: I64
+    dispatched: I64
+    latency_s: F64

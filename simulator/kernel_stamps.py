@@ -14,6 +14,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from numba import config
 from numba.core.caching import FunctionCache
@@ -46,7 +47,7 @@ def _numba_cache() -> str:
     return getattr(config, _CACHE_DIR)
 
 
-def is_compiled(kernel: Dispatcher) -> bool:
+def is_compiled(kernel: Dispatcher[..., Any]) -> bool:
     """Whether numba keeps a compiled form of a kernel that is as new as its file."""
     file = Path(inspect.getfile(kernel.py_func))
     found = Path(str(kernel.stats.cache_path)).glob(f"{file.stem}.{kernel.py_func.__name__}-*.nbi")
@@ -61,8 +62,7 @@ def go_on_without_saving() -> None:
         with suppress(OSError):
             save(cache, signature, compiled)
 
-    # The parameters are called differently; numba passes them by position.
-    FunctionCache.save_overload = save_if_possible  # pyright: ignore[reportAttributeAccessIssue]
+    FunctionCache.save_overload = save_if_possible
 
 
 choose_cache_place()
@@ -75,5 +75,5 @@ def follow_stamps(file: str, *modules: ModuleType) -> None:
     Where sources cannot be written they cannot have been edited either, and nothing is done.
     """
     with suppress(OSError):
-        if max(os.stat(str(module.__file__)).st_mtime for module in modules) > os.stat(file).st_mtime:
+        if max((os.stat(str(module.__file__)).st_mtime for module in modules), default=0) > os.stat(file).st_mtime:
             os.utime(file)

@@ -15,7 +15,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from simulator import kernel_stamps  # noqa: F401  (chooses where compiled kernels are kept)
+from simulator.arrays import F64, I32, I64, Index, Instance, Queues, Record, Requests, Rules, State, Tally
+from simulator.kernel_stamps import follow_stamps
+
+follow_stamps(__file__)
 
 SHORTEST_QUEUE, EARLIEST_FREE, EARLIEST_FINISH, ROUND_ROBIN = range(4)
 SERVED, LATE, REJECTED, UNPLACED = range(4)
@@ -24,9 +27,9 @@ NONE = -1
 
 @njit(cache=True, nogil=True)
 def _settle(
-    g, now_s, outstanding, accepted_head, rejected_head, next_answer_s, client_delay_s, dispatch_delay_s,
-    arrival_s, ended_s, next_request,
-):  # fmt: skip
+    g: Index, now_s: float, outstanding: I64, accepted_head: I64, rejected_head: I64, next_answer_s: F64,
+    client_delay_s: float, dispatch_delay_s: float, arrival_s: F64, ended_s: F64, next_request: I32,
+) -> None:  # fmt: skip
     """Take what has been answered by now off the group's outstanding requests."""
     while next_answer_s[g] <= now_s:
         first = accepted_head[g]
@@ -42,7 +45,7 @@ def _settle(
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _append(i, g, head, tail, next_request):
+def _append(i: int, g: Index, head: I64, tail: I64, next_request: I32) -> None:
     """Put request i at the end of list g."""
     next_request[i] = NONE
     if head[g] >= 0:
@@ -53,7 +56,7 @@ def _append(i, g, head, tail, next_request):
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _predict(g, row, start_s, depth, predicted_s, latency_s):
+def _predict(g: Index, row: int, start_s: float, depth: I64, predicted_s: F64, latency_s: F64) -> float:
     """When the group would end what reaches it at start_s (docs/semantics.md section 2, step 3). latency_s: (R, S)."""
     t = start_s
     for k in range(depth[g]):
@@ -62,7 +65,10 @@ def _predict(g, row, start_s, depth, predicted_s, latency_s):
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _execute(g, row, start_s, start_delay_s, depth, predicted_s, actual_s, last_s, latency_s):
+def _execute(
+    g: Index, row: int, start_s: float, start_delay_s: float, depth: I64, predicted_s: F64, actual_s: F64, last_s: F64,
+    latency_s: F64,
+) -> tuple[float, float]:  # fmt: skip
     """Let both clocks of the group take the walk; returns (start on the first stage, end of the last)."""
     u = start_s + start_delay_s
     first_s = max(u, actual_s[g, 0])
@@ -83,7 +89,9 @@ def _execute(g, row, start_s, start_delay_s, depth, predicted_s, actual_s, last_
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _earliest_free(first, beyond, only_idle, now_s, group_of, last_s, actual_s):
+def _earliest_free(
+    first: int, beyond: int, only_idle: bool, now_s: float, group_of: I64, last_s: F64, actual_s: F64
+) -> int:
     best, best_s = NONE, np.inf
     for j in range(first, beyond):
         g = group_of[j]
@@ -97,9 +105,10 @@ def _earliest_free(first, beyond, only_idle, now_s, group_of, last_s, actual_s):
 
 @njit(cache=True, nogil=True, inline="always")
 def _shortest_queue(
-    first, beyond, only_idle, now_s, group_of, actual_s, outstanding, accepted_head, rejected_head, next_answer_s,
-    client_delay_s, dispatch_delay_s, arrival_s, ended_s, next_request,
-):  # fmt: skip
+    first: int, beyond: int, only_idle: bool, now_s: float, group_of: I64, actual_s: F64, outstanding: I64,
+    accepted_head: I64, rejected_head: I64, next_answer_s: F64, client_delay_s: float, dispatch_delay_s: float,
+    arrival_s: F64, ended_s: F64, next_request: I32,
+) -> int:  # fmt: skip
     best, fewest = NONE, np.int64(1) << 62
     for j in range(first, beyond):
         g = group_of[j]
@@ -118,8 +127,9 @@ def _shortest_queue(
 
 @njit(cache=True, nogil=True, inline="always")
 def _earliest_finish(
-    first, beyond, only_idle, now_s, reach_s, group_of, row_of, depth, predicted_s, actual_s, latency_s
-):
+    first: int, beyond: int, only_idle: bool, now_s: float, reach_s: float, group_of: I64, row_of: I64, depth: I64,
+    predicted_s: F64, actual_s: F64, latency_s: F64,
+) -> int:  # fmt: skip
     """All candidates face the same deadline, so the earliest finish is admissible if any is."""
     best, best_s = NONE, np.inf
     for j in range(first, beyond):
@@ -134,7 +144,9 @@ def _earliest_finish(
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _round_robin(first, beyond, only_idle, now_s, m, group_of, actual_s, turn):
+def _round_robin(
+    first: int, beyond: int, only_idle: bool, now_s: float, m: Index, group_of: I64, actual_s: F64, turn: I64
+) -> int:
     for step in range(beyond - first):
         position = turn[m] + step
         if position >= beyond - first:
@@ -146,7 +158,10 @@ def _round_robin(first, beyond, only_idle, now_s, m, group_of, actual_s, turn):
 
 
 @njit(cache=True, nogil=True)
-def serve(instance, rules, state, arrival_s, model, slo_s, low, high, ended_s, next_request, record, tally):
+def serve(
+    instance: Instance, rules: Rules, state: State, arrival_s: F64, model: I32, slo_s: F64, low: int, high: int,
+    ended_s: F64, next_request: I32, record: Record | None, tally: Tally,
+) -> None:  # fmt: skip
     """Handle the requests low <= i < high one by one (docs/semantics.md section 2).
 
     Args:
@@ -170,7 +185,7 @@ def serve(instance, rules, state, arrival_s, model, slo_s, low, high, ended_s, n
     counts_queue = dispatch == SHORTEST_QUEUE
     own_deadlines = slo_s.size > 0
     for i in range(low, high):
-        m = model[i]
+        m: int = model[i]
         deadline_s = arrival_s[i] + model_slo_s[m]
         if own_deadlines and slo_s[i] == slo_s[i]:
             deadline_s = arrival_s[i] + slo_s[i]
@@ -225,14 +240,17 @@ def serve(instance, rules, state, arrival_s, model, slo_s, low, high, ended_s, n
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _deadline_of(i, arrival_s, model, slo_s, model_slo_s):
+def _deadline_of(i: int, arrival_s: F64, model: I32, slo_s: F64, model_slo_s: F64) -> float:
     if slo_s.size > 0 and slo_s[i] == slo_s[i]:
         return arrival_s[i] + slo_s[i]
     return arrival_s[i] + model_slo_s[model[i]]
 
 
 @njit(cache=True, nogil=True)
-def _run_queue(m, g, row, now_s, instance, rules, state, workload, ended_s, links, record, tally):
+def _run_queue(
+    m: Index, g: Index, row: int, now_s: float, instance: Instance, rules: Rules, state: State, workload: Requests,
+    ended_s: F64, links: Queues, record: Record, tally: Tally,
+) -> bool:  # fmt: skip
     """Drop the heads of a queue that would miss even alone, then run one batch; False if nothing was left to run.
 
     The batch is the largest profiled one that the queue fills and whose head meets its deadline.
@@ -283,7 +301,10 @@ def _run_queue(m, g, row, now_s, instance, rules, state, workload, ended_s, link
 
 
 @njit(cache=True, nogil=True)
-def _let_idle_groups_act(until_s, from_s, instance, rules, state, workload, ended_s, links, record, tally):
+def _let_idle_groups_act(
+    until_s: float, from_s: float, instance: Instance, rules: Rules, state: State, workload: Requests, ended_s: F64,
+    links: Queues, record: Record, tally: Tally,
+) -> float:  # fmt: skip
     """Every group that becomes idle before until_s acts, in order of time, then index.
 
     It serves the model whose oldest request waits longest, until it is busy again or its queues are empty. Requests
@@ -313,7 +334,10 @@ def _let_idle_groups_act(until_s, from_s, instance, rules, state, workload, ende
 
 
 @njit(cache=True, nogil=True)
-def serve_batches(instance, rules, state, workload, low, high, from_s, until_s, ended_s, links, record, tally):
+def serve_batches(
+    instance: Instance, rules: Rules, state: State, workload: Requests, low: int, high: int, from_s: float,
+    until_s: float, ended_s: F64, links: Queues, record: Record, tally: Tally,
+) -> None:  # fmt: skip
     """Handle the requests low <= i < high with batching (docs/semantics.md section 2, "Batching").
 
     A request waits at the controller in its model's queue until a group that holds the model is idle, that is, its

@@ -5,14 +5,19 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from simulator import kernel_stamps  # noqa: F401  (chooses where compiled kernels are kept)
+from simulator.arrays import F64, I32, I64, Bools
+from simulator.kernel_stamps import follow_stamps
+
+follow_stamps(__file__)
 
 # Ends that are added up in another order differ in the last digits; a shorter wait than this is none.
 ROUNDING_S = 1e-9
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _add_interval(row, begin_s, end_s, first_s, width_s, bins, partial_s, full):
+def _add_interval(
+    row: int, begin_s: float, end_s: float, first_s: float, width_s: float, bins: int, partial_s: F64, full: I64
+) -> None:
     """Add the stretch from begin_s to end_s to a row of bins.
 
     Bins that it touches at its ends get the seconds in `partial_s`; those between are counted in `full`
@@ -33,7 +38,9 @@ def _add_interval(row, begin_s, end_s, first_s, width_s, bins, partial_s, full):
 
 
 @njit(cache=True, nogil=True)
-def add_intervals(row, begin_s, end_s, first_s, width_s, partial_s, full):
+def add_intervals(
+    row: I64, begin_s: F64, end_s: F64, first_s: float, width_s: float, partial_s: F64, full: I64
+) -> None:
     """Overlap of many stretches with bins.
 
     Args:
@@ -50,7 +57,7 @@ def add_intervals(row, begin_s, end_s, first_s, width_s, partial_s, full):
 
 
 @njit(cache=True, nogil=True)
-def max_level(offset, rise_s, fall_s, first_s, width_s, highest):
+def max_level(offset: I64, rise_s: F64, fall_s: F64, first_s: float, width_s: float, highest: I64) -> None:
     """Highest number of stretches that are open at once, in each bin.
 
     Args:
@@ -90,9 +97,11 @@ def max_level(offset, rise_s, fall_s, first_s, width_s, highest):
 
 
 @njit(cache=True, nogil=True)
-def walk_stages(order, group, model, batch_index, batch_size, start_s, counted, row_of, latency_s, depth, first_row,
-                open_s, close_s, first_s, width_s, clock_s, partial_s, full, hold_group, hold_from_s, hold_to_s,
-                span_begin_s, span_end_s):  # fmt: skip
+def walk_stages(
+    order: I64, group: I32, model: I32, batch_index: I64, batch_size: I64, start_s: F64, counted: Bools, row_of: I32,
+    latency_s: F64, depth: I64, first_row: I64, open_s: F64, close_s: F64, first_s: float, width_s: float, clock_s: F64,
+    partial_s: F64, full: I64, hold_group: I64, hold_from_s: F64, hold_to_s: F64, span_begin_s: F64, span_end_s: F64,
+) -> int:  # fmt: skip
     """Walk the executions of each group again, stage by stage: when stages are busy, and who waits between them.
 
     Args:
@@ -114,14 +123,15 @@ def walk_stages(order, group, model, batch_index, batch_size, start_s, counted, 
     position = 0
     holds = 0
     while position < order.size:
-        i = order[position]
-        g = group[i]
-        row = row_of[model[i], g]
+        i: int = order[position]
+        g: int = group[i]
+        row: int = row_of[model[i], g]
         beyond = position + batch_size[i]
         members = 0
         for member in range(position, beyond):
-            members += counted[order[member]]
-        t = start_s[i]
+            other: int = order[member]
+            members += counted[other]
+        t: float = start_s[i]
         for k in range(depth[g]):
             begin_s = max(t, clock_s[g, k])
             from_s, to_s = max(t, open_s[g]), min(begin_s, close_s[g])

@@ -10,19 +10,20 @@ Long calls look at `control[0]` at every cut of the trace; another thread sets i
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from simulator import kernels
-from simulator.arrays import Instance, State, Tally
+from simulator.arrays import F64, I32, I64, Bools, Instance, Rules, State, Tally
 from simulator.kernel_stamps import follow_stamps
 from simulator.kernels import NONE, serve
 
 follow_stamps(__file__, kernels)
-# Called from kernels alone. Numba's stub does not know no_cpython_wrapper.
-inner_kernel = njit(cache=True, nogil=True, no_cpython_wrapper=True)  # pyright: ignore[reportCallIssue]
+# Called from kernels alone.
+inner_kernel = njit(cache=True, nogil=True, no_cpython_wrapper=True)
 
 
 class Catalogue(NamedTuple):
@@ -33,12 +34,12 @@ class Catalogue(NamedTuple):
     is no profile. depth, devices: int64 (C,). memory_gib: what a device may hold, tolerance included.
     """
 
-    slo_s: np.ndarray
-    first_row: np.ndarray
-    latency_s: np.ndarray
-    weight_gib: np.ndarray
-    depth: np.ndarray
-    devices: np.ndarray
+    slo_s: F64
+    first_row: I64
+    latency_s: F64
+    weight_gib: F64
+    depth: I64
+    devices: I64
     memory_gib: float
 
 
@@ -46,14 +47,14 @@ class Traffic(NamedTuple):
     """The requests to plan for. arrival_s float64 (n,), model int32 (n,), slo_s float64 (n,) or empty;
     cuts: int64 (K + 1,), rising from 0 to n, where a run is looked at."""
 
-    arrival_s: np.ndarray
-    model: np.ndarray
-    slo_s: np.ndarray
-    cuts: np.ndarray
+    arrival_s: F64
+    model: I32
+    slo_s: F64
+    cuts: I64
 
 
 @inner_kernel
-def total(row):
+def total(row: NDArray[Any]) -> Any:
     """Sum of a vector."""
     result = 0
     for i in range(row.size):
@@ -62,7 +63,7 @@ def total(row):
 
 
 @inner_kernel
-def build_layout_instance(shape, holds, catalogue):
+def build_layout_instance(shape: I64, holds: Bools, catalogue: Catalogue) -> Instance:
     """The layout as the arrays that `serve` takes."""
     groups, models = holds.shape
     start = np.zeros(models + 1, np.int64)
@@ -90,7 +91,7 @@ def build_layout_instance(shape, holds, catalogue):
 
 
 @inner_kernel
-def _idle(groups, models, stages, rules):
+def _idle(groups: int, models: int, stages: int, rules: Rules) -> State:
     predicted_s = np.zeros((groups, stages))
     actual_s = np.zeros((groups, stages)) if rules.start_delay_s > 0 else predicted_s
     nothing = np.full((4, groups), NONE, np.int64)
@@ -102,10 +103,12 @@ def _idle(groups, models, stages, rules):
 
 
 @inner_kernel
-def _take(affected, low, high, traffic, taken, arrival_s, model, slo_s):
+def _take(
+    affected: Bools, low: int, high: int, traffic: Traffic, taken: int, arrival_s: F64, model: I32, slo_s: F64
+) -> int:
     """Append the requests low <= i < high of the affected models to arrays that hold `taken`; returns how many then."""
     for i in range(low, high):
-        m = traffic.model[i]
+        m: int = traffic.model[i]
         arrival_s[taken] = traffic.arrival_s[i]
         model[taken] = m
         if slo_s.size:
@@ -115,7 +118,10 @@ def _take(affected, low, high, traffic, taken, arrival_s, model, slo_s):
 
 
 @njit(cache=True, nogil=True)
-def score(shape, holds, affected, catalogue, traffic, rules, control, limit, good_at, dispatched, latency_s):
+def score(
+    shape: I64, holds: Bools, affected: Bools, catalogue: Catalogue, traffic: Traffic, rules: Rules, control: I64,
+    limit: F64, good_at: I64, dispatched: I64, latency_s: F64,
+) -> bool:  # fmt: skip
     """Simulate the requests of the affected models on a layout.
 
     Args:
@@ -171,7 +177,7 @@ def score(shape, holds, affected, catalogue, traffic, rules, control, limit, goo
 
 
 @njit(cache=True, nogil=True)
-def reach(holds, affected):
+def reach(holds: Bools, affected: Bools) -> None:
     """Spread `affected` bool (M,) over the connected components that it touches, in place.
 
     Models that no group holds join too: nothing happens to their requests, and where everyone is affected the
@@ -204,7 +210,9 @@ def reach(holds, affected):
 
 
 @njit(cache=True, nogil=True)
-def score_many(shape, holds, least, catalogue, traffic, rules, control):
+def score_many(
+    shape: I64, holds: Bools, least: int, catalogue: Catalogue, traffic: Traffic, rules: Rules, control: I64
+) -> I64:
     """Requests in time of many layouts: shape int64 (B, G), holds bool (B, G, M) -> int64 (B,).
 
     NONE where a layout has fewer than the best so far, `least` at the beginning, or where stopped.

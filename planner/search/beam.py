@@ -90,7 +90,7 @@ def _new_additions(space: Space, layout: Layout, visited: set[bytes]) -> np.ndar
     """int64 (B, 2): the (group, model) that fit and lead to a selection not met before; these count as met now."""
     used_gib = fill_kernels.used_memory(layout.shape, layout.holds, space.catalogue)
     added = []
-    for g, m in zip(*np.nonzero(~layout.holds), strict=True):
+    for g, m in np.argwhere(~layout.holds).tolist():
         if fill_kernels.room_for(m, layout.shape[g], used_gib[g], space.catalogue):
             layout.holds[g, m] = True
             key = layout.key()

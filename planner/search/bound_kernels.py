@@ -8,11 +8,15 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
+from simulator.arrays import F64, I64
+
 _TOLERANCE_S = 1e-9
 
 
 @nb.njit(cache=True, nogil=True)
-def served_alone(arrival_s, window, first, spare_s, total_s, bottleneck_s, served):
+def served_alone(
+    arrival_s: F64, window: I64, first: I64, spare_s: F64, total_s: F64, bottleneck_s: F64, served: F64
+) -> None:
     """Most requests of each window that one replica, idle at the window's start, finishes in time.
 
     Requests of one model take the same time, so taking each that can still be in time, in order, is best. Only the
@@ -42,7 +46,10 @@ def served_alone(arrival_s, window, first, spare_s, total_s, bottleneck_s, serve
 
 
 @nb.njit(cache=True, nogil=True)
-def least_lost(cuts, first_s, before, last_before, class_cost_s, class_spare_s, devices, lengths, best):
+def least_lost(
+    cuts: I64, first_s: F64, before: I64, last_before: F64, class_cost_s: F64, class_spare_s: F64, devices: float,
+    lengths: I64, best: F64,
+) -> None:  # fmt: skip
     """Most requests that disjoint stretches of the traffic must lose, best stretches chosen.
 
     Args:
@@ -79,7 +86,7 @@ def least_lost(cuts, first_s, before, last_before, class_cost_s, class_spare_s, 
 
 
 @nb.njit(cache=True, nogil=True)
-def dual_terms(served, price, kind, skip, width, gain, replica_value):
+def dual_terms(served: F64, price: F64, kind: I64, skip: F64, width: float, gain: F64, replica_value: F64) -> None:
     """The part of the dual that has one term for each model, window and configuration.
 
     The worth of a replica for one request of a window is max(0, 1 - price of its device time - skip), smoothed as
@@ -109,7 +116,7 @@ def dual_terms(served, price, kind, skip, width, gain, replica_value):
 
 
 @nb.njit(cache=True, nogil=True)
-def dual_slopes(gain, replicas, kind, by_skip, by_price):
+def dual_slopes(gain: F64, replicas: F64, kind: I64, by_skip: F64, by_price: F64) -> None:
     """Sums of gain x replicas: by model and window, and by kind, window and configuration.
 
     Args:

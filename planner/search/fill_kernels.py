@@ -9,15 +9,16 @@ import numpy as np
 from numba import njit
 
 from simulator import kernels, score_kernels
+from simulator.arrays import F64, I32, I64, Bools, Rules
 from simulator.kernel_stamps import follow_stamps
 from simulator.kernels import NONE
-from simulator.score_kernels import inner_kernel, reach, score, total
+from simulator.score_kernels import Catalogue, Traffic, inner_kernel, reach, score, total
 
 follow_stamps(__file__, kernels, score_kernels)
 
 
 @njit(cache=True, nogil=True)
-def room_for(m, c, used_gib, catalogue):
+def room_for(m: int, c: int, used_gib: F64, catalogue: Catalogue) -> bool:
     """Whether a group of configuration c with used_gib float64 (S,) on its stages has room for model m."""
     row = catalogue.first_row[m] + c
     fits = True
@@ -27,7 +28,7 @@ def room_for(m, c, used_gib, catalogue):
 
 
 @inner_kernel
-def add_weights(used_gib, m, c, catalogue):
+def add_weights(used_gib: F64, m: int, c: int, catalogue: Catalogue) -> None:
     """Add the weights of model m to used_gib float64 (S,), a group of configuration c."""
     row = catalogue.first_row[m] + c
     for k in range(used_gib.size):
@@ -35,7 +36,7 @@ def add_weights(used_gib, m, c, catalogue):
 
 
 @njit(cache=True, nogil=True)
-def used_memory(shape, holds, catalogue):
+def used_memory(shape: I64, holds: Bools, catalogue: Catalogue) -> F64:
     """Weights on a device of each stage of each group: float64 (G, S), GiB."""
     used_gib = np.zeros((shape.size, catalogue.weight_gib.shape[1]))
     for g in range(shape.size):
@@ -46,7 +47,7 @@ def used_memory(shape, holds, catalogue):
 
 
 @njit(cache=True, nogil=True)
-def comes_before(a, b):
+def comes_before(a: Bools, b: Bools) -> bool:
     """Order of two groups' models, bool (M,) each, as tuples of ascending indices compare."""
     for m in range(a.size):
         if a[m] != b[m]:
@@ -56,7 +57,7 @@ def comes_before(a, b):
 
 
 @njit(cache=True, nogil=True)
-def normalise(shape, holds, moved):
+def normalise(shape: I64, holds: Bools, moved: I64) -> None:
     """Sort the groups by their models, stable, in place; moved int64 (G,) is permuted alongside (insertion sort)."""
     for g in range(1, shape.size):
         at = g
@@ -69,7 +70,10 @@ def normalise(shape, holds, moved):
 
 
 @inner_kernel
-def _next_replica(shape, holds, allowed, requests, good, dispatched, used_gib, catalogue):
+def _next_replica(
+    shape: I64, holds: Bools, allowed: Bools, requests: I64, good: I64, dispatched: I64, used_gib: F64,
+    catalogue: Catalogue,
+) -> tuple[int, int]:  # fmt: skip
     """The least-loaded group with any room and the most under-served model that fits it; (NONE, NONE) if none."""
     groups, models = holds.shape
     seen = np.zeros(groups, np.bool_)
@@ -90,16 +94,20 @@ def _next_replica(shape, holds, allowed, requests, good, dispatched, used_gib, c
 
 
 @njit(cache=True, nogil=True)
-def count_requests(model, models):
+def count_requests(model: I32, models: int) -> I64:
     """Requests of each model: model int32 (n,) -> int64 (models,)."""
     requests = np.zeros(models, np.int64)
     for i in range(model.size):
-        requests[model[i]] += 1
+        m: int = model[i]
+        requests[m] += 1
     return requests
 
 
 @njit(cache=True, nogil=True)
-def fill(shape, holds, allowed, catalogue, traffic, rules, control, good_at, latency_s, chosen, good_after):
+def fill(
+    shape: I64, holds: Bools, allowed: Bools, catalogue: Catalogue, traffic: Traffic, rules: Rules, control: I64,
+    good_at: I64, latency_s: F64, chosen: I64, good_after: I64,
+) -> tuple[int, int]:  # fmt: skip
     """The authors' fast heuristic (OSDI'23 section 4.2): fill the groups of a layout with replicas, in place.
 
     Each step simulates the layout and gives the least-loaded group with any room the most under-served model that
@@ -163,7 +171,10 @@ def fill(shape, holds, allowed, catalogue, traffic, rules, control, good_at, lat
 
 
 @njit(cache=True, nogil=True)
-def score_additions(shape, holds, added, good_at, latency_s, keep, catalogue, traffic, rules, control):
+def score_additions(
+    shape: I64, holds: Bools, added: I64, good_at: I64, latency_s: F64, keep: int, catalogue: Catalogue,
+    traffic: Traffic, rules: Rules, control: I64,
+) -> tuple[I64, F64]:  # fmt: skip
     """Score layouts that differ from one by one replica each; those that cannot be among the best `keep` are given
     up as soon as that is certain.
 

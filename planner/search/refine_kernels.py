@@ -16,9 +16,10 @@ from numba import njit
 from planner.search import fill_kernels
 from planner.search.fill_kernels import add_weights, room_for, used_memory
 from simulator import kernels, score_kernels
+from simulator.arrays import F64, I64, U64, Bools, Rules
 from simulator.kernel_stamps import follow_stamps
 from simulator.kernels import NONE
-from simulator.score_kernels import inner_kernel, reach, score, total
+from simulator.score_kernels import Catalogue, Traffic, inner_kernel, reach, score, total
 
 follow_stamps(__file__, kernels, score_kernels, fill_kernels)
 
@@ -36,9 +37,9 @@ class Moves(NamedTuple):
     cumulated probabilities of the kinds of change. patience: how many standard deviations a trial may lag at a cut.
     """
 
-    shapes: np.ndarray
+    shapes: I64
     devices: int
-    share: np.ndarray
+    share: F64
     patience: float
 
 
@@ -50,18 +51,18 @@ class Walk(NamedTuple):
     random: uint64 (1,), state of the generator. rejected: uint64 (H,), hashes of layouts found worse.
     """
 
-    shape: np.ndarray
-    holds: np.ndarray
-    good_at: np.ndarray
-    best_shape: np.ndarray
-    best_holds: np.ndarray
+    shape: I64
+    holds: Bools
+    good_at: I64
+    best_shape: I64
+    best_holds: Bools
     best_good: int
-    random: np.ndarray
-    rejected: np.ndarray
+    random: U64
+    rejected: U64
 
 
 @inner_kernel
-def _scramble(x):
+def _scramble(x: np.uint64) -> np.uint64:
     """The finaliser of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -69,19 +70,19 @@ def _scramble(x):
 
 
 @inner_kernel
-def _uniform(random):
+def _uniform(random: U64) -> float:
     """The next number in [0, 1)."""
     random[0] += np.uint64(0x9E3779B97F4A7C15)
     return (_scramble(random[0]) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
 @inner_kernel
-def _below(random, n):
+def _below(random: U64, n: int) -> int:
     return int(_uniform(random) * n)
 
 
 @inner_kernel
-def _hash(shape, holds):
+def _hash(shape: I64, holds: Bools) -> np.uint64:
     """The same for layouts that differ only in the order of their groups."""
     total = np.uint64(0)
     for g in range(shape.size):
@@ -94,7 +95,7 @@ def _hash(shape, holds):
 
 
 @inner_kernel
-def _pick(weight, random):
+def _pick(weight: F64, random: U64) -> int:
     """An index with probability in proportion to weight; NONE if all are 0."""
     total = 0.0
     for i in range(weight.size):
@@ -110,7 +111,7 @@ def _pick(weight, random):
 
 
 @inner_kernel
-def _pick_held(row, other, random):
+def _pick_held(row: Bools, other: Bools, random: U64) -> int:
     """One of the models in `row` that are not in `other`, bool (M,) each, all as likely; NONE if there is none."""
     weight = np.empty(row.size)
     for m in range(row.size):
@@ -119,14 +120,14 @@ def _pick_held(row, other, random):
 
 
 @inner_kernel
-def _join(touched, row):
+def _join(touched: Bools, row: Bools) -> None:
     """Add the models in `row`, bool (M,), to those in `touched`."""
     for m in range(row.size):
         touched[m] |= row[m]
 
 
 @inner_kernel
-def _pick_kind(share, random):
+def _pick_kind(share: F64, random: U64) -> int:
     """The first kind whose cumulated probability is above a random number."""
     at, kind = _uniform(random), 0
     while kind < share.size and share[kind] <= at:
@@ -135,7 +136,7 @@ def _pick_kind(share, random):
 
 
 @inner_kernel
-def _pick_model(bad, random):
+def _pick_model(bad: F64, random: U64) -> int:
     """Half of the time any model, otherwise one in proportion to its requests that were not in time."""
     if _uniform(random) < 0.5:
         m = _pick(bad, random)
@@ -145,7 +146,7 @@ def _pick_model(bad, random):
 
 
 @inner_kernel
-def _squeeze_in(m, g, shape, holds, catalogue, random):
+def _squeeze_in(m: int, g: int, shape: I64, holds: Bools, catalogue: Catalogue, random: U64) -> bool:
     """Let model m join group g; random others leave until it fits. False, with nothing changed, if it cannot."""
     if holds[g, m] or not room_for(m, shape[g], np.zeros(catalogue.weight_gib.shape[1]), catalogue):
         return False
@@ -160,7 +161,7 @@ def _squeeze_in(m, g, shape, holds, catalogue, random):
 
 
 @inner_kernel
-def _fill_at_random(g, shape, holds, weight, catalogue, random):
+def _fill_at_random(g: int, shape: I64, holds: Bools, weight: F64, catalogue: Catalogue, random: U64) -> None:
     """Add models to group g, drawn in proportion to weight float64 (M,), until no drawn one fits."""
     used_gib = used_memory(shape[g : g + 1], holds[g : g + 1], catalogue)[0]
     weight = weight.copy()
@@ -178,7 +179,7 @@ def _fill_at_random(g, shape, holds, weight, catalogue, random):
 
 
 @inner_kernel
-def _draw_shapes(free, moves, catalogue, random):
+def _draw_shapes(free: int, moves: Moves, catalogue: Catalogue, random: U64) -> tuple[I64, int]:
     """Random configurations for `free` devices, often several of one kind, as a list of indices with its length."""
     drawn = np.empty(max(free, 1), np.int64)
     count = 0
@@ -198,7 +199,9 @@ def _draw_shapes(free, moves, catalogue, random):
 
 
 @inner_kernel
-def _rebuild(shape, holds, bad, moves, catalogue, random):
+def _rebuild(
+    shape: I64, holds: Bools, bad: F64, moves: Moves, catalogue: Catalogue, random: U64
+) -> tuple[I64, Bools, Bools]:
     """Some groups, and the idle devices, become new groups; their models are dealt out anew.
 
     Returns (shape, holds, models concerned) of the new layout; groups that stay keep their order.
@@ -207,7 +210,8 @@ def _rebuild(shape, holds, bad, moves, catalogue, random):
     gone = np.zeros(groups, np.bool_)
     free = moves.devices
     for g in range(groups):
-        free -= catalogue.devices[shape[g]]
+        c: int = shape[g]
+        free -= catalogue.devices[c]
     for _ in range(min(1 + _below(random, MAX_REBUILT), groups)):
         gone[_below(random, groups)] = True
     touched = np.zeros(models, np.bool_)
@@ -216,7 +220,8 @@ def _rebuild(shape, holds, bad, moves, catalogue, random):
         if gone[g]:
             _join(touched, holds[g])
             stay -= 1
-            free += catalogue.devices[shape[g]]
+            c = shape[g]
+            free += catalogue.devices[c]
     drawn, count = _draw_shapes(free, moves, catalogue, random)
     new_shape = np.empty(stay + count, np.int64)
     new_holds = np.zeros((stay + count, models), np.bool_)
@@ -235,7 +240,7 @@ def _rebuild(shape, holds, bad, moves, catalogue, random):
 
 
 @inner_kernel
-def _deal(first, shape, holds, touched, bad, catalogue, random):
+def _deal(first: int, shape: I64, holds: Bools, touched: Bools, bad: F64, catalogue: Catalogue, random: U64) -> None:
     """Deal the touched models out to the groups from `first` on: each once where it fits, then more of them."""
     count = shape.size - first
     if count == 0:
@@ -268,7 +273,9 @@ def _deal(first, shape, holds, touched, bad, catalogue, random):
 
 
 @inner_kernel
-def _change_replicas(kind, shape, holds, bad, catalogue, random, touched):
+def _change_replicas(
+    kind: int, shape: I64, holds: Bools, bad: F64, catalogue: Catalogue, random: U64, touched: Bools
+) -> bool:
     """Change who is where, in place; touched bool (M,) receives the models concerned. False if
     nothing changed, whatever `touched` says then."""
     groups = shape.size
@@ -308,7 +315,9 @@ def _change_replicas(kind, shape, holds, bad, catalogue, random, touched):
 
 
 @inner_kernel
-def _set_limits(limit, requests_at, good_at, affected, allowed_loss, patience):
+def _set_limits(
+    limit: F64, requests_at: I64, good_at: I64, affected: Bools, allowed_loss: float, patience: float
+) -> None:
     """How many bad requests of the affected models a trial may have at each cut: the current layout's and a margin
     that grows with the spread of the difference, but never more than what is allowed at the end."""
     last = limit.size - 1
@@ -323,7 +332,10 @@ def _set_limits(limit, requests_at, good_at, affected, allowed_loss, patience):
 
 
 @njit(cache=True, nogil=True)
-def improve(walk, moves, catalogue, traffic, requests_at, rules, control, temperature, budget):
+def improve(
+    walk: Walk, moves: Moves, catalogue: Catalogue, traffic: Traffic, requests_at: I64, rules: Rules, control: I64,
+    temperature: float, budget: int,
+) -> tuple[Walk, int]:  # fmt: skip
     """Try random changes of the current layout; accept one that loses no more than a random allowance.
 
     Args:

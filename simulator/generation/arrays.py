@@ -5,9 +5,11 @@ A record keeps what belongs together on one cache line, and a kernel hands on on
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+
+from simulator.arrays import F64, I64
 
 NONE = -1
 
@@ -63,6 +65,20 @@ BIN = np.dtype(
 )
 
 
+class Structured(Protocol):
+    """An array of records: a position gives a record, which kernels take as np.record; a name gives a column."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: Any, /) -> Any: ...
+
+
 class Tables(NamedTuple):
     """Everything that the kernels read and change. G groups, E engines, n requests, R distinct profiles, M models.
 
@@ -76,23 +92,23 @@ class Tables(NamedTuple):
     bins_s: float64 (2,), where the first bin begins, and the length of one.
     """
 
-    groups: np.ndarray
-    engines: np.ndarray
-    requests: np.ndarray
-    ends: np.ndarray
-    phase: np.ndarray
-    roof_s: np.ndarray
-    segments: np.ndarray
-    events: np.ndarray
-    counts: np.ndarray
-    span_s: np.ndarray
-    bins: np.ndarray
-    bins_s: np.ndarray
+    groups: Structured
+    engines: Structured
+    requests: Structured
+    ends: Structured
+    phase: I64
+    roof_s: F64
+    segments: Structured
+    events: Structured
+    counts: I64
+    span_s: F64
+    bins: Structured
+    bins_s: F64
 
 
 class Dispatch(NamedTuple):
     """Which engines hold a model: int64 start (M + 1,), candidate ascending for each model; turn (M,), round robin."""
 
-    start: np.ndarray
-    candidate: np.ndarray
-    turn: np.ndarray
+    start: I64
+    candidate: I64
+    turn: I64

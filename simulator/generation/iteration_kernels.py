@@ -20,8 +20,9 @@ import math
 
 import numpy as np
 
+from simulator.arrays import F64, I64
 from simulator.generation import record_kernels
-from simulator.generation.arrays import NONE
+from simulator.generation.arrays import NONE, Structured, Tables
 from simulator.generation.record_kernels import PREEMPTED, PREFILL, note, note_segment, token_kernel
 from simulator.kernel_stamps import follow_stamps
 
@@ -32,7 +33,7 @@ LONG_RUN = 64
 
 
 @token_kernel
-def _sift_up(ends, i, step, request):
+def _sift_up(ends: Structured, i: int, step: int, request: int) -> int:
     """Put an entry at position i of a heap, or above."""
     while i > 0 and ends[(i - 1) >> 1].step > step:
         ends[i].step = ends[(i - 1) >> 1].step
@@ -44,7 +45,7 @@ def _sift_up(ends, i, step, request):
 
 
 @token_kernel
-def _remove(ends, i, size):
+def _remove(ends: Structured, i: int, size: int) -> None:
     """Take position i out of a heap that holds `size`."""
     last = size - 1
     step, request = ends[last].step, ends[last].request
@@ -66,7 +67,7 @@ def _remove(ends, i, size):
 
 
 @token_kernel
-def _unlink(request, group, requests):
+def _unlink(request: np.record, group: np.record, requests: Structured) -> None:
     """Take a request out of the running list of its group."""
     before, after = request.previous, request.next
     if before >= 0:
@@ -78,7 +79,7 @@ def _unlink(request, group, requests):
 
 
 @token_kernel
-def _preempt(t, group):
+def _preempt(t: Tables, group: np.record) -> None:
     """Preempt the request that was admitted last in a group."""
     r = group.last_admitted
     request = t.requests[r]
@@ -113,7 +114,7 @@ def _preempt(t, group):
 
 
 @token_kernel
-def _admit(t, group, engine, tokens):
+def _admit(t: Tables, group: np.record, engine: np.record, tokens: int) -> tuple[int, int, float]:
     """Admit from the head of the waiting queue; `tokens` are taken. Returns (requests, tokens, pairs of tokens)."""
     admitted, prefill, pairs = 0, 0, 0.0
     while engine.waiting_head >= 0 and engine.running < engine.max_sequences:
@@ -153,7 +154,7 @@ def _admit(t, group, engine, tokens):
 
 
 @token_kernel
-def _roof_s(engine, tokens, roof_s):
+def _roof_s(engine: np.record, tokens: int, roof_s: F64) -> float:
     """What depends on the new tokens of an iteration alone: a soft roofline, and the links of tensor parallelism."""
     if tokens < roof_s.shape[1]:
         return roof_s[engine.row, tokens]
@@ -163,7 +164,7 @@ def _roof_s(engine, tokens, roof_s):
 
 
 @token_kernel
-def _make_room(t, group, engine, e):
+def _make_room(t: Tables, group: np.record, engine: np.record, e: int) -> bool:
     """Give running requests their blocks, preempting where they do not suffice. Returns whether somebody was."""
     block, unit = engine.block, engine.block_units
     preempted = False
@@ -184,7 +185,7 @@ def _make_room(t, group, engine, e):
 
 
 @token_kernel
-def begin(t, group, e, until_s):
+def begin(t: Tables, group: np.record, e: int, until_s: float) -> None:
     """Begin an iteration of engine e at the clock of its group, and go on while nothing but decoding happens.
 
     The iteration under way then ends at the clock of the group. If the engine had nothing to do, there is none.
@@ -227,7 +228,10 @@ def begin(t, group, e, until_s):
 
 
 @token_kernel
-def _decode_on(phase, group, engine, e, last_step, end_s, until_s, fixed_s):
+def _decode_on(
+    phase: I64, group: np.record, engine: np.record, e: int, last_step: int, end_s: float, until_s: float,
+    fixed_s: float,
+) -> tuple[float, int]:  # fmt: skip
     """Go on decoding the same requests while the next iteration begins before until_s, ends nobody and finds blocks.
 
     The iteration under way ends at end_s; the first request ends with the one after `last_step`. Returns (end of the
@@ -267,7 +271,7 @@ def _decode_on(phase, group, engine, e, last_step, end_s, until_s, fixed_s):
 
 
 @token_kernel
-def _complete(request, group, engine, requests):
+def _complete(request: np.record, group: np.record, engine: np.record, requests: Structured) -> None:
     """The last token of a request is out."""
     request.last_token_s = group.clock_s
     held = (request.input_tokens + request.output_tokens - 1 + engine.block - 1) // engine.block
@@ -279,7 +283,7 @@ def _complete(request, group, engine, requests):
 
 
 @token_kernel
-def _prompt_computed(t, r, request, group, engine, e):
+def _prompt_computed(t: Tables, r: int, request: np.record, group: np.record, engine: np.record, e: int) -> None:
     """A prompt is complete at the clock of the group: one more token is out."""
     request.generated += 1
     if math.isnan(request.first_token_s):
@@ -295,7 +299,7 @@ def _prompt_computed(t, r, request, group, engine, e):
 
 
 @token_kernel
-def _end_decoding(t, group, engine, e):
+def _end_decoding(t: Tables, group: np.record, engine: np.record, e: int) -> None:
     """Every decoding request has one token more; some have all."""
     n = engine.decoding
     engine.step += 1
@@ -314,7 +318,7 @@ def _end_decoding(t, group, engine, e):
 
 
 @token_kernel
-def finish(t, group):
+def finish(t: Tables, group: np.record) -> None:
     """The iteration under way ends at the clock of its group."""
     e = group.active
     engine = t.engines[e]

@@ -20,4 +20,4 @@ def _generate_once() -> None:
     simulate_generation([group], TokenWorkload(np.zeros(2), 0 * ones, ones, ones, ("m",)))
 
 
-GENERATING = Preparation(_generate_once, 8, is_compiled(drain))  # pyright: ignore[reportArgumentType] (its decorator is untyped)
+GENERATING = Preparation(_generate_once, 8, is_compiled(drain))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
+
+from simulator.generation.arrays import Tables
 
 PREFILL, PREEMPTED = range(2)
 # Nothing is allocated here, so reference counts, which took four fifths of the time, are left out.
-token_kernel = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)  # pyright: ignore[reportCallIssue] (stub lacks _nrt)
+token_kernel = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 
 
 @token_kernel
-def _bin_of(t, at_s):
+def _bin_of(t: Tables, at_s: float) -> int:
     """The column of the bins at a moment."""
     if at_s < t.bins_s[0]:
         return 0
@@ -20,7 +23,9 @@ def _bin_of(t, at_s):
 
 
 @token_kernel
-def _add_to_bins(t, e, begin_s, end_s, tokens, prompts, used, running, waiting):
+def _add_to_bins(
+    t: Tables, e: int, begin_s: float, end_s: float, tokens: int, prompts: int, used: int, running: int, waiting: int
+) -> None:
     """Add the iterations from begin_s to end_s, all alike, to the bins that they overlap."""
     column, beyond = _bin_of(t, begin_s), t.bins.shape[1] - 1
     while True:
@@ -45,7 +50,7 @@ def _add_to_bins(t, e, begin_s, end_s, tokens, prompts, used, running, waiting):
 
 
 @token_kernel
-def note(t, at_s, r, kind, tokens):
+def note(t: Tables, at_s: float, r: int, kind: int, tokens: int) -> None:
     """Count an event, and write it down if there is room."""
     if kind == PREEMPTED and t.bins.shape[1] > 0:
         t.bins[t.requests[r].engine, _bin_of(t, at_s)].preemptions += 1
@@ -63,7 +68,10 @@ def note(t, at_s, r, kind, tokens):
 
 
 @token_kernel
-def note_segment(t, group, engine, e, end_s, iterations, n, prompts, prefill, context):
+def note_segment(
+    t: Tables, group: np.record, engine: np.record, e: int, end_s: float, iterations: int, n: int, prompts: int,
+    prefill: int, context: int,
+) -> None:  # fmt: skip
     """Count a segment, and write it down if there is room."""
     if t.bins.shape[1] > 0:
         used = group.pool_units - group.free_units

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from simulator.arrays import Index
 from simulator.generation import iteration_kernels, record_kernels
-from simulator.generation.arrays import NONE
+from simulator.generation.arrays import NONE, Dispatch, Tables
 from simulator.generation.iteration_kernels import begin, finish
 from simulator.generation.record_kernels import token_kernel
 from simulator.kernel_stamps import follow_stamps
@@ -20,7 +21,7 @@ ROUND_ROBIN, FEWEST_REQUESTS, FEWEST_TOKENS, LEAST_KV = range(4)
 
 
 @token_kernel
-def _whose_turn(t, group):
+def _whose_turn(t: Tables, group: np.record) -> int:
     """The next engine of a group, after the one that went last, that has something to compute; NONE if none has."""
     e = group.last_active
     for _ in range(group.first_engine, group.beyond_engine):
@@ -39,7 +40,7 @@ def _whose_turn(t, group):
 
 
 @token_kernel
-def _advance(t, group, until_s, max_segments):
+def _advance(t: Tables, group: np.record, until_s: float, max_segments: Index) -> bool:
     """Let a group do all that ends by until_s and begins before it. Returns False if cut by max_segments."""
     while True:
         if group.active >= 0:
@@ -57,19 +58,20 @@ def _advance(t, group, until_s, max_segments):
 
 
 @token_kernel
-def _fits(t, engine, tokens):
+def _fits(t: Tables, engine: np.record, tokens: int) -> bool:
     """Whether a request with so many tokens in its cache at its end fits the whole pool."""
     blocks = (tokens + engine.block - 1) // engine.block
     return blocks * engine.block_units <= t.groups[engine.group].pool_units
 
 
 @token_kernel
-def _pick(t, dispatch, m, tokens, rule):
+def _pick(t: Tables, dispatch: Dispatch, m: int, tokens: int, rule: int) -> int:
     """The engine that takes a request of model m; NONE if no engine holds the model or no pool is large enough."""
     first, beyond = dispatch.start[m], dispatch.start[m + 1]
     if rule == ROUND_ROBIN:
         for _ in range(first, beyond):
-            e = dispatch.candidate[first + dispatch.turn[m]]
+            at: int = first + dispatch.turn[m]
+            e = dispatch.candidate[at]
             dispatch.turn[m] = (dispatch.turn[m] + 1) % (beyond - first)
             if _fits(t, t.engines[e], tokens):
                 return e
@@ -92,7 +94,7 @@ def _pick(t, dispatch, m, tokens, rule):
 
 
 @token_kernel
-def _enqueue(t, r, request, group, engine):
+def _enqueue(t: Tables, r: int, request: np.record, group: np.record, engine: np.record) -> None:
     """A request joins the waiting queue of its engine."""
     if group.active < 0:
         group.clock_s = max(group.clock_s, request.arrival_s)
@@ -109,7 +111,7 @@ def _enqueue(t, r, request, group, engine):
 
 
 @token_kernel
-def serve(t, dispatch, rule, first, beyond):
+def serve(t: Tables, dispatch: Dispatch, rule: int, first: int, beyond: int) -> None:
     """Dispatch the requests first..beyond-1, each at its arrival, and let the groups that it depends on run so far."""
     for r in range(first, beyond):
         request = t.requests[r]
@@ -129,7 +131,7 @@ def serve(t, dispatch, rule, first, beyond):
 
 
 @token_kernel
-def drain(t, max_segments):
+def drain(t: Tables, max_segments: Index) -> bool:
     """Let all groups run until nothing is outstanding. Returns False if cut once so many segments have begun."""
     done = True
     for g in range(t.groups.size):

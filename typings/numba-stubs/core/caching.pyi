@@ -1,0 +1,4 @@
+from collections.abc import Callable
+
+class FunctionCache:
+    save_overload: Callable[[FunctionCache, object, object], None]
