@@ -11,13 +11,13 @@ HEADLESS := $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),
 COMPILED := $(VENV)/.compiled
 KERNELS := $(shell find planner simulator -name '*kernels.py')
 
-.PHONY: run test check browser benchmark profile screenshots clean
+.PHONY: run test check browser postgres benchmark profile screenshots clean
 
 run: $(COMPILED)
 	$(BIN)/python -m streamlit run app/main.py --server.port $(PORT) \
 	  --server.headless $(HEADLESS) --server.showEmailPrompt false
 
-test: $(COMPILED) browser check
+test: $(COMPILED) browser postgres check
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: $(STAMP)
@@ -35,6 +35,16 @@ browser:
 	  echo "No Chromium found: the browser tests will be skipped. Install it with: sudo apt-get install chromium"; \
 	fi
 
+# The tests of the store start a server of the system's PostgreSQL; none of its own is made or started.
+postgres:
+	@if command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  mkdir -p /etc/postgresql-common && echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql >/dev/null; \
+	else \
+	  echo "No PostgreSQL found: its tests will be skipped. Install it with: sudo apt-get install postgresql"; \
+	fi
+
 benchmark: $(STAMP)
 	$(BIN)/python -m benchmarks
 
@@ -49,7 +59,7 @@ screenshots: $(STAMP) browser
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
 
-$(STAMP): requirements.txt
+$(STAMP): requirements.txt $(wildcard requirements-*.txt)
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from simulator.preparation import SIMULATING
 from tests.lookalikes import write_lookalikes
+from tests.postgres_server import make_server, remove, why_not
 
 # A loaded machine is slow, not wrong.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -42,6 +43,25 @@ def lookalikes(tmp_path_factory):
 def traces(request):
     """A folder of traces, laid out like the published ones."""
     return REAL_TRACES if request.param == "real" else request.getfixturevalue("lookalikes")[0]
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server for the tests of one process."""
+    reason = why_not()
+    if reason is not None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    server = make_server()
+    yield server
+    remove(server)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request):
+    """The address of an empty database: None for SQLite in the store's folder, and one of a real server."""
+    return request.getfixturevalue("postgres").new_database() if request.param == "postgres" else None
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,9 @@ from app.store.contract import UNKNOWN, MissingBlob, check_id, check_new_version
 from app.store.sql import SqlStore
 
 
-def sql_store(folder, **options):
-    return SqlStore(f"sqlite:///{folder / 'workspaces.sqlite3'}", folder / "files", **options)
+def sql_store(folder, url=None, **options):
+    """A store over SQLite in a folder, or over another database with its files there."""
+    return SqlStore(url or f"sqlite:///{folder / 'workspaces.sqlite3'}", folder / "files", **options)
 
 
 def begin(store):

@@ -30,6 +30,14 @@ def test_the_packages_that_are_needed_are_those_that_are_pinned():
     assert sorted(needed) == sorted(re.findall(r"^([\w-]+)>=", run, re.MULTILINE))
 
 
+def test_what_an_extra_needs_is_what_its_file_pins():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    files = {path.stem.removeprefix("requirements-"): path for path in ROOT.glob("requirements-*.txt")}
+    assert extras.keys() == files.keys()
+    for name, needed in extras.items():
+        assert sorted(needed) == sorted(re.findall(r"^([\w\[\]-]+)>=", files[name].read_text(), re.MULTILINE))
+
+
 def test_the_package_and_its_command_have_the_name_that_the_readme_says():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     (name,) = re.findall(r"`pip install \.` .*?`([\w-]+)`", (ROOT / "README.md").read_text())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from app.store import Part, StoreError, new_workspace_id
 from app.store.contract import MAX_VERSIONS, MissingBlob, read_only_id
@@ -21,9 +21,15 @@ VALUES = st.recursive(
 )
 
 
-@pytest.fixture(params=["sql", "memory"])
+@pytest.fixture(params=["sqlite", "postgres", "memory"])
 def store(request, tmp_path):
-    return sql_store(tmp_path) if request.param == "sql" else MemoryStore()
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    url = request.getfixturevalue("postgres").new_database() if request.param == "postgres" else None
+    store = sql_store(tmp_path, url)
+    yield store
+    store.database.engine.dispose()
 
 
 @pytest.fixture
@@ -102,7 +108,7 @@ def test_versions_stay_what_they_were(store, workspace):
     assert store.read_version(workspace, second.number) == {"a": Part(2)}
     store.describe_version(workspace, 1, "renamed", "")
     assert store.versions(workspace)[-1].name == "renamed"
-    for name, notes in (("", ""), ("x" * 201, ""), ("x", "n" * 10_001)):
+    for name, notes in (("", ""), ("x" * 201, ""), ("x", "n" * 10_001), ("a\0b", ""), ("x", "\ud800")):
         with pytest.raises(StoreError, match="version"):
             store.describe_version(workspace, 1, name, notes)
 
@@ -168,7 +174,10 @@ class SameAsInMemory(RuleBasedStateMachine):
 
     @initialize()
     def begin(self):
-        self.pair = SqlStore("sqlite://", self.folder()), MemoryStore()
+        self.pair = SqlStore(self.url(), self.folder()), MemoryStore()
+
+    def url(self):
+        return "sqlite://"
 
     def folder(self):
         self.temporary = tempfile.TemporaryDirectory()
@@ -232,3 +241,11 @@ class SameAsInMemory(RuleBasedStateMachine):
 
 TestSameAsInMemory = SameAsInMemory.TestCase
 TestSameAsInMemory.settings = settings(max_examples=60, stateful_step_count=25)
+
+
+def test_whatever_is_done_postgres_answers_as_the_dictionaries_do(postgres):
+    class OnPostgres(SameAsInMemory):
+        def url(self):
+            return postgres.new_database()
+
+    run_state_machine_as_test(OnPostgres, settings=settings(max_examples=8, stateful_step_count=15))

@@ -145,6 +145,8 @@ def check_title(name: str, notes: str) -> tuple[str, str]:
                 f"The {what} of the version has {words.count(len(text))} characters; at most {words.count(most)} are "
                 f"allowed."
             )
+        if re.search(r"[\0\ud800-\udfff]", text):
+            raise StoreError(f"The {what} of the version has a character that is not text; type it anew.")
     if not name:
         raise StoreError("The version needs a name.")
     return name, notes

@@ -7,9 +7,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.store.contract import StoreError
@@ -21,6 +22,8 @@ _POSTGRES_LOCK = 6_023_417
 # What faults are called, by a part of what SQLite or the system says.
 _FAULTS = {
     "locked": "somebody else has been writing to it for seconds",
+    "lock timeout": "somebody else has been writing to it for seconds",
+    "statement timeout": "it does not answer in time",
     "disk is full": "the disk is full",
     "no space": "the disk is full",
     "readonly": "it may only be read",
@@ -29,6 +32,7 @@ _FAULTS = {
     "unable to open": "its file cannot be opened",
     "malformed": "its file is damaged",
     "not a database": "its file is no database",
+    "authentication failed": "the database does not accept the server's name and password",
     "connection": "the database cannot be reached",
 }
 
@@ -37,9 +41,9 @@ class Database:
     """Attributes: engine: SQLAlchemy's. Nothing is opened before the first transaction."""
 
     def __init__(self, url: str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
-        self._url = make_url(url)
+        self._url = _with_driver(make_url(url))
         self._is_sqlite = self._url.get_backend_name() == "sqlite"
-        options = {"connect_args": {"timeout": busy_timeout_s}} if self._is_sqlite else {"pool_pre_ping": True}
+        options = {"connect_args": {"timeout": busy_timeout_s}} if self._is_sqlite else _patience(busy_timeout_s)
         self.engine = create_engine(self._url, **options)
         if self._is_sqlite:
             _use_explicit_transactions(self.engine)
@@ -51,7 +55,9 @@ class Database:
         """A transaction that sees one state; raises StoreError."""
         with in_words():
             self._prepare()
-            with self.engine.connect() as connection, connection.begin():
+            # SQLite's transactions see one state anyhow; PostgreSQL's would see a new one at every statement.
+            one_state = {} if self._is_sqlite else {"isolation_level": "REPEATABLE READ"}
+            with self.engine.connect().execution_options(**one_state) as connection, connection.begin():
                 yield connection
 
     @contextmanager
@@ -90,6 +96,32 @@ class Database:
                 except CommandError:
                     raise StoreError("The store of workspaces was made by a later version of this program.") from None
             self._is_ready = True
+
+
+def _with_driver(url: URL) -> URL:
+    """Addresses of PostgreSQL as hosts hand them out, without a driver, are for the one that is installed."""
+    return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgres", "postgresql") else url
+
+
+def _patience(busy_timeout_s: float) -> dict[str, Any]:
+    """Options of an engine for PostgreSQL: whatever does not answer in time fails, and keeps no page waiting."""
+    wait_ms = max(round(busy_timeout_s * 1000), 1)
+    settings = {
+        "lock_timeout": wait_ms,
+        "statement_timeout": 4 * wait_ms,
+        # A server that froze in a transaction gives the only place at the writing desk back.
+        "idle_in_transaction_session_timeout": 12 * wait_ms,
+    }
+    return {
+        "pool_pre_ping": True,
+        "pool_timeout": busy_timeout_s,
+        "connect_args": {
+            "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
+            # libpq counts whole seconds, at least two.
+            "connect_timeout": max(round(busy_timeout_s), 2),
+            "tcp_user_timeout": 4 * wait_ms,
+        },
+    }
 
 
 def _use_explicit_transactions(engine: Engine) -> None:

@@ -200,7 +200,7 @@ class SqlStore(WorkspaceStore):
         mine_bytes = connection.execute(files).scalar_one() + connection.execute(
             texts.where(PARTS.c.workspace_id == workspace_id)
         ).scalar_one()  # fmt: skip
-        return Usage(mine_bytes, _total(connection), self.limits)
+        return Usage(int(mine_bytes), _total(connection), self.limits)
 
     def _check_room(self, connection: Connection, workspace_id: int) -> None:
         usage = self._usage(connection, workspace_id)
@@ -269,7 +269,8 @@ def _check_there(connection: Connection, digests: set[str]) -> None:
 def _total(connection: Connection) -> int:
     files = connection.execute(select(func.coalesce(func.sum(BLOBS.c.stored_bytes), 0))).scalar_one()
     texts = connection.execute(select(func.coalesce(func.sum(func.length(PARTS.c.document)), 0))).scalar_one()
-    return files + texts
+    # PostgreSQL adds whole numbers up to decimal ones.
+    return int(files + texts)
 
 
 def _version(row: Row) -> Version:
