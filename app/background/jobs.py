@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -27,6 +28,12 @@ GRACE_S = 5.0
 OUR_FAULT = "Something went wrong on our side, not in what you entered; the earlier result is kept. Please try again."
 
 log = logging.getLogger(__name__)
+# A line of JSON for each job, without a word of what was asked or found.
+jobs_log = logging.getLogger("planner.jobs")
+if not jobs_log.handlers:
+    jobs_log.addHandler(logging.StreamHandler())
+    jobs_log.setLevel(logging.INFO)
+    jobs_log.propagate = False
 
 
 class Lane(Enum):
@@ -69,6 +76,7 @@ class Job:
         self._lock = threading.Lock()
         self._has_begun = self._has_searched = False
         self._ended = threading.Event()
+        self._made_s = time.monotonic()
 
     @property
     def is_done(self) -> bool:
@@ -123,20 +131,26 @@ class Job:
             if self.is_done:
                 return
             self._has_begun = True
-        result = problem = None
-        try:
-            result = self._work(self)
-        except InputError as error:
-            problem = str(error)
-        except Cancelled:
-            problem = self._stopped_too_soon()
-        except Exception:
-            log.exception("background work failed")
-            problem = OUR_FAULT
+        began_s = time.monotonic()
+        result, problem, end = self._outcome()
+        line = {"lane": self.lane.value[0], "waited_s": round(began_s - self._made_s, 3)}
+        jobs_log.info(json.dumps(line | {"took_s": round(time.monotonic() - began_s, 3), "end": end}))
         with self._lock:
             if not self.is_done:
                 self.result, self.problem = result, problem
                 self._ended.set()
+
+    def _outcome(self) -> tuple[Any, str | None, str]:
+        """The result or the problem of the work, and the word for its end in the log."""
+        try:
+            return self._work(self), None, "stopped" if self.is_stopped else "done"
+        except InputError as error:
+            return None, str(error), "refused"
+        except Cancelled:
+            return None, self._stopped_too_soon(), "stopped"
+        except Exception:
+            log.exception("background work failed")
+            return None, OUR_FAULT, "failed"
 
     def goes_on(self) -> bool:
         """Whether the work is to go on: it was not stopped, and somebody waits for it."""

@@ -20,6 +20,8 @@ LOOK_S = 0.5
 CHECKPOINT_S = 2.0
 RETRY_S = 10.0
 COLLECT_S = 3600.0
+# How long a server that was asked to end waits for its jobs to give what they have.
+FINISH_S = 5.0
 # Two tabs never agree about these, and nobody minds.
 _UNNOTICED = ("view",)
 
@@ -36,8 +38,8 @@ class Keeper:
         self._collected_s = time.monotonic()
 
     def start(self) -> None:
-        """Look after the sessions from now on."""
-        threading.Thread(target=self._run, name="keeper", daemon=True).start()
+        """Look after the sessions from now on, and once more when the server ends, which waits for that."""
+        threading.Thread(target=self._run, name="keeper", daemon=False).start()
 
     def watch(self, session: Session) -> None:
         """Keep a session while its tab is open."""
@@ -114,13 +116,30 @@ class Keeper:
             with contextlib.suppress(StoreError):
                 self.store.collect_garbage()
 
+    def finish(self) -> None:
+        """Keep the best so far of every running job, stop them all, and keep what they end with."""
+        with self._lock:
+            sessions = list(self._sessions.values())
+        jobs = [job for session in sessions for job in session.jobs.unfinished()]
+        for session in sessions:
+            self.save(session)
+        for job in jobs:
+            job.stop()
+        until_s = time.monotonic() + FINISH_S
+        for job in jobs:
+            job.wait(max(until_s - time.monotonic(), 0.0))
+        for session in sessions if jobs else ():
+            self.save(session)
+
     def _run(self) -> None:
-        while True:
-            time.sleep(LOOK_S)
+        main = threading.main_thread()
+        while main.is_alive():
+            main.join(LOOK_S)
             try:
                 self.look()
             except Exception:
                 log.exception("keeping the sessions failed")
+        self.finish()
 
 
 def _are_same(now: list[object], before: list[object]) -> bool:

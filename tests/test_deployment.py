@@ -1,0 +1,49 @@
+"""The files of a deployment fit each other and the house. No image is built here: that needs a daemon."""
+
+import json
+import re
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+IMAGE = (ROOT / "Containerfile").read_text()
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
+DOCUMENT = (ROOT / "docs" / "deployment.md").read_text()
+
+
+def test_the_image_copies_what_is_there_and_all_that_runs():
+    copied = {word for line in re.findall(r"^COPY (.*)$", IMAGE, re.MULTILINE) for word in line.split()[:-1]}
+    assert all((ROOT / name).exists() for name in copied)
+    assert copied >= {"app", "planner", "simulator", "sample_traces", ".streamlit"}
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    assert not copied & set(ignored)
+
+
+def test_the_image_runs_as_nobody_special_and_compiles_the_kernels_as_the_same_user():
+    user, compiled = IMAGE.index("\nUSER planner"), IMAGE.index("app.background.warm_up")
+    assert user < compiled < IMAGE.index("\nCMD [")
+    for instruction in re.findall(r"^\s*(?:CMD|ENTRYPOINT) (\[.*\])$", IMAGE, re.MULTILINE):
+        assert all(isinstance(word, str) for word in json.loads(instruction))
+    assert not re.search(r"^(FROM|.*image:).*:latest", IMAGE, re.MULTILINE)
+
+
+def test_what_only_tests_need_is_cut_off_where_the_requirements_say_so():
+    run, tests = (ROOT / "requirements.txt").read_text().split("# Tests only")
+    assert "/^# Tests only/,$d" in IMAGE and "streamlit" in run and "pytest" in tests
+
+
+def test_the_services_name_volumes_and_services_that_there_are():
+    services = COMPOSE["services"]
+    assert set(services) == {"app", "database"}
+    named = {volume.split(":")[0] for service in services.values() for volume in service["volumes"]}
+    assert named == set(COMPOSE["volumes"])
+    assert set(services["app"]["depends_on"]) <= set(services) and "healthcheck" in services["database"]
+    assert "@database/planner" in services["app"]["environment"]["DATABASE_URL"]
+    assert "ports" not in services["database"]
+    assert (ROOT / services["app"]["build"]["dockerfile"]).exists()
+
+
+def test_every_file_that_the_document_names_is_there():
+    named = set(re.findall(r"`((?:[\w-]+\.(?:txt|yaml))|Containerfile|Procfile)`", DOCUMENT))
+    assert named and all((ROOT / name).exists() for name in named)
