@@ -253,7 +253,7 @@ def simulation_reporter(name: str, on_progress: OnProgress | None) -> Callable[[
     )
 
 
-def outcome_json(outcome: PlacementOutcome) -> dict:
+def outcome_json(outcome: MeasuredPlacement) -> dict:
     """One placement's figures; for a searched one also how it was found."""
     document = outcome.figures.to_json()
     if outcome.remark is not None:

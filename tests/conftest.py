@@ -26,6 +26,8 @@ WORKSPACES = tempfile.mkdtemp(prefix="planner-tests-")
 atexit.register(shutil.rmtree, WORKSPACES, ignore_errors=True)
 os.environ["PLANNER_DATA"] = WORKSPACES
 os.environ.pop("DATABASE_URL", None)
+# Plans that begin by themselves would keep pages busy; tests that want one say so.
+os.environ["PLANNER_ADVICE"] = "asked"
 # Whoever runs the tests in the background of a shell ignores Ctrl-C, and so would every process they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

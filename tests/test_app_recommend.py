@@ -5,9 +5,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.background.slots import slot_of
+from app.background.slots import JobSlot, slot_of
+from app.state.advice import AREA, VARIABLE, begins_by_itself
 from app.state.first_scenario import first_scenario
-from app.state.session import with_values
+from app.state.kept import Keeping, Kept
+from app.state.results import answer_of, shared_cache
+from app.state.saved import documents, is_worth_keeping, restore
+from app.state.session import Session, with_values
 from planner.what_if.recommend import FOUND, recommend
 from planner.what_if.recommend_words import sentences
 
@@ -68,3 +72,59 @@ def test_another_target_says_that_the_plan_is_of_the_earlier_question(page):
     advised(page)
     page.number_input(key="target").set_value(90.0).run()
     assert any("has changed since" in warning.value for warning in page.warning)
+
+
+@pytest.fixture
+def by_itself(monkeypatch):
+    """Plans begin as on a server that nobody set up otherwise."""
+    monkeypatch.delenv(VARIABLE)
+
+
+def answered(session):
+    while not (answer := answer_of(session)).is_current:
+        for job in session.jobs.unfinished():
+            job.wait(10)
+    return answer
+
+
+def test_a_plan_begins_by_itself_for_the_first_scenario_only_and_only_once(by_itself, scenario, monkeypatch):
+    stranger, other = Session(), Session(scenario=scenario)
+    assert begins_by_itself(stranger, answered(stranger)) and not begins_by_itself(other, answered(other))
+    stranger.slots[AREA] = JobSlot()
+    assert not begins_by_itself(stranger, answered(stranger))
+    monkeypatch.setenv(VARIABLE, "asked")
+    assert not begins_by_itself(Session(), answered(Session()))
+
+
+def test_the_page_begins_without_a_click_and_what_was_stopped_stays_stopped(by_itself):
+    shared_cache.clear()
+    at = AppTest.from_file(PAGE, default_timeout=120).run()
+    session = at.session_state["session"]
+    for _ in range(20):
+        if AREA in session.slots:
+            break
+        answered(session)
+        at.run()
+    job = session.slots[AREA].job
+    assert not is_worth_keeping(session)
+    job.stop()
+    job.wait(60)
+    at.run()
+    assert session.slots[AREA].job is job and job.is_done and is_worth_keeping(session)
+    assert not at.button(key="recommend.go").disabled
+
+
+def test_a_plan_comes_back_with_its_workspace_to_the_digit(page):
+    found, session = advised(page), page.session_state["session"]
+    blobs = {}
+
+    def bring(content):
+        blobs[str(len(blobs))] = content
+        return str(len(blobs) - 1)
+
+    parts, fresh = documents(session, bring, Kept()), Session(keeping=Keeping())
+    assert restore(fresh, parts, blobs.__getitem__) == []
+    back = slot_of(fresh, AREA)
+    assert back.result_key == slot_of(session, AREA).result_key
+    assert sentences(back.result) == sentences(found) and back.result.to_json() == found.to_json()
+    assert not begins_by_itself(fresh, answered(fresh))

@@ -15,6 +15,7 @@ from app.controls.views import kept
 from app.look import words
 from app.look.markup import render
 from app.panels.capacity import MOST_REQUESTS, use_plan
+from app.state.advice import AREA, begins_by_itself
 from app.state.answer import Answer
 from app.state.results import shared_cache
 from app.state.session import Session
@@ -22,8 +23,6 @@ from planner.compare import placement_section
 from planner.search import Progress
 from planner.what_if.recommend import FOUND, Recommendation, recommend
 from planner.what_if.recommend_words import sentences
-
-AREA = "recommend"
 
 
 def draw_recommendation(session: Session, answer: Answer) -> None:
@@ -47,7 +46,7 @@ def draw_recommendation(session: Session, answer: Answer) -> None:
         pressed = st.button("Recommend a plan", type="primary", key="recommend.go",
                             disabled=is_asked or not is_current or too_much is not None,
                             help="Finds the placement, the number of devices and what a lost node costs.")  # fmt: skip
-    if pressed:
+    if pressed or (too_much is None and begins_by_itself(session, answer)):
         slot = start_job(session, AREA, key, work_of(session, answer, target, key), Lane.ADVICE)
     if too_much is not None:
         st.caption(too_much)

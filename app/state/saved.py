@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from app.background.jobs import Job, Lane
 from app.background.slots import JobSlot
+from app.state.advice import AREA as ADVICE
 from app.state.answer import AnyAnswered
 from app.state.drafting import Draft
 from app.state.first_scenario import first_scenario
@@ -24,6 +25,7 @@ from planner.parallelise.architectures import Architecture
 from planner.scenario.schema import Scenario
 from planner.search import SearchResult
 from planner.what_if.capacity import Capacity
+from planner.what_if.recommend import Recommendation
 from planner.what_if.sweep import Sweep
 from simulator import InputError
 from simulator.traces import Columns
@@ -35,7 +37,7 @@ TITLES = {
     "uploads": "the uploads",
     "drafts": "edited placements",
     "found": "found placements",
-    "results": "capacity plans and sweeps",
+    "results": "plans and sweeps",
     "histories": "loaded histories",
     "architectures": "loaded model descriptions",
     "view": "how the pages look",
@@ -45,6 +47,7 @@ _RESULTS = {
     "capacity": tuple[Capacity, Scenario],
     "sweep": tuple[Sweep, Scenario],
     "rate-map": tuple[Sweep, Scenario],
+    ADVICE: Recommendation,
 }
 _COLUMNS = TypeAdapter(Columns)
 MOST_FOUND = 32
@@ -53,8 +56,14 @@ _MOST_VIEW_CHARACTERS = 200_000
 
 def is_worth_keeping(session: Session) -> bool:
     """Whether the visitor has done anything that a new session would not show anyway."""
-    done = session.undo or session.uploads.files or session.found or session.jobs.all(Lane.SEARCH) or session.slots
-    return bool(done) or session.scenario != first_scenario()
+    done = session.undo or session.uploads.files or session.found or session.jobs.all(Lane.SEARCH)
+    return bool(done) or session.scenario != first_scenario() or any(_is_asked(session, area) for area in session.slots)
+
+
+def _is_asked(session: Session, area: str) -> bool:
+    # A recommendation of the first scenario begins without the visitor: only that he stopped it is his.
+    job = session.slots[area].job
+    return area != ADVICE or (job is not None and job.is_stopped)
 
 
 def marks(session: Session) -> list[object]:

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from planner.compare import OnProgress, PlacementOutcome, evaluate, outcome_json, place, placement_section
+from planner.compare import (
+    MeasuredPlacement,
+    OnProgress,
+    PlacementOutcome,
+    evaluate,
+    outcome_json,
+    place,
+    placement_section,
+)
 from planner.scenario.inputs import Inputs, TraceReader
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
 from planner.search import Bound, NoPlacement, Progress, upper_bound
@@ -64,7 +72,7 @@ class Recommendation:
     per_node: int
     usd_per_device_hour: float
     models: int
-    outcomes: Mapping[str, PlacementOutcome] = field(default_factory=dict)
+    outcomes: Mapping[str, MeasuredPlacement] = field(default_factory=dict)
     bound: Bound | None = None
     plan: CapacityPlan | None = None
     needed: tuple[Needed, ...] = ()
@@ -73,7 +81,7 @@ class Recommendation:
     reasons: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def best(self) -> PlacementOutcome | None:
+    def best(self) -> MeasuredPlacement | None:
         """The placement that meets most on the scenario's cluster; the searched one among equals."""
         known = [self.outcomes[role] for role in (FOUND, GROUPED, REPLICATED) if role in self.outcomes]
         return max(known, key=attained, default=None)
@@ -101,7 +109,7 @@ class Recommendation:
         }
 
 
-def _placed(outcome: PlacementOutcome | None) -> dict | None:
+def _placed(outcome: MeasuredPlacement | None) -> dict | None:
     if outcome is None:
         return None
     section = placement_section(outcome.placement).model_dump(mode="json", exclude_none=True, exclude={"name"})
