@@ -5,12 +5,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.controls.generation import as_generating, as_whole
+from app.look import words
+from app.panels.compare_view import TokenView
 from app.panels.generation_capacity import CAPACITY, SWEEP, sentence_of
+from app.panels.generation_compare import as_frame, ranked_rows
 from app.state.first_scenario import first_scenario
 from app.state.session import with_values
 from planner.generation.compare import compare
 from planner.generation.known_errors import NOT_MODELLED
-from planner.generation.paired import half_width, met_requests, paired_token_difference
+from planner.generation.paired import half_width, met_requests, paired_token_difference, token_model_differences
 from planner.generation.what_if import find_token_capacity, sweep_tokens
 from planner.scenario.examples import FOLDER
 from planner.scenario.file import parse_scenario
@@ -162,3 +165,37 @@ def test_a_sweep_on_the_page_is_that_of_the_command():
                                [PlacementSection(name="shared", search={"algorithm": "shared"})])  # fmt: skip
     assert axis == "rate_scale" and [p.slo_attainment for p in points] == [p.slo_attainment for p in expected]
     assert points[0].slo_attainment > points[1].slo_attainment
+
+
+def test_the_compare_page_ranks_placements_by_requests_counted_here(compared):
+    at = opened(EXAMPLE)
+    at.switch_page("views/compare.py").run()
+    assert not at.exception and not errors(at) and not at.info
+    shown = sorted(session(at).answer.shown, key=lambda entry: -entry.outcome.slo_attainment)
+    view = TokenView(tuple(shown), shown[1], shown[0])
+    rows, page = ranked_rows(view, session(at).answer), " ".join(html.value for html in at.get("html"))
+    for row, entry in zip(rows, shown, strict=True):
+        problem, outcome = compared.inputs.problem, entry.outcome
+        met = 0
+        for index, model in enumerate(outcome.result.workload.model):
+            slo, first, last = problem.models[model].slo, *(
+                getattr(outcome.result, name)[index] for name in ("first_token_s", "last_token_s")
+            )  # fmt: skip
+            arrival, tokens = (getattr(outcome.result.workload, n)[index] for n in ("arrival_s", "output_tokens"))
+            tpot = (last - first) / (tokens - 1) if tokens > 1 else 0.0
+            limits = ((first - arrival, slo.ttft_s), (tpot, slo.tpot_s), (last - arrival, slo.e2e_s))
+            met += bool(outcome.result.served[index]) and all(s <= limit for s, limit in limits if limit is not None)
+        assert compared.inputs.warmup_s == 0 and row.requests - row.missed == met
+        assert row.difference.difference == pytest.approx(row.met - rows[1].met)
+        assert row.entry.section.name in page and words.count(row.missed) in page
+    frame = as_frame(rows, view)
+    assert list(frame["placement"]) == [entry.section.name for entry in shown]
+    assert list(frame["ttft_p99_s"]) == [entry.outcome.figures.total.ttft_s.p99 for entry in shown]
+
+
+def test_gains_of_models_add_up_to_the_difference(compared):
+    first, second = compared.outcomes[:2]
+    rows = token_model_differences(first, second, compared.inputs)
+    assert [row.name for row in rows] == [row.name for row in sorted(rows, key=lambda row: row.first - row.second)]
+    whole = sum(row.requests * row.gap.difference for row in rows) / sum(row.requests for row in rows)
+    assert whole == pytest.approx(second.slo_attainment - first.slo_attainment)

@@ -13,7 +13,7 @@ from app.figures.plan import build_latency_figure, describe_latency
 from app.look import words
 from app.look.style import plain_text, verdict_html
 from app.panels.compare_draw import clicked_points, draw_kept
-from app.panels.compare_view import View, change_view, figures_in_view, result_in_view, spans_of
+from app.panels.compare_view import TokenView, View, change_view, figures_in_view, result_in_view, spans_of
 from app.panels.keep import draw_table
 from app.panels.reasons import describe_reasons
 from app.panels.verdict import draw_remarks
@@ -59,7 +59,7 @@ def draw_reasons(view: View, answer: Answer) -> None:
     st.markdown(f"**Why?** {plain_text(describe_reasons(reasons))}")
 
 
-def difference_in_words(gap: PairedDifference, view: View) -> str:
+def difference_in_words(gap: PairedDifference, view: View | TokenView) -> str:
     """The paired difference of the pair as two sentences."""
     second, first = (words.shorten(entry.section.name, 48) for entry in (view.second, view.first))
     if not math.isfinite(gap.difference):

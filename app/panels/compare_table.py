@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 from markupsafe import Markup
+from streamlit.delta_generator import DeltaGenerator
 
 from app.controls.fields import shown
 from app.look import words
 from app.look.markup import render
 from app.look.style import colour_of
-from app.panels.compare_view import View, change_view, figures_in_view, result_in_view
+from app.panels.compare_view import TokenView, View, change_view, figures_in_view, result_in_view
 from app.panels.keep import draw_download
 from app.panels.verdict import missed
 from app.state.answer import Answer, Answered
@@ -41,15 +43,9 @@ class Row:
 
 def draw_choices(session: Session, view: View, answer: Answer) -> None:
     """Which placement is looked at, which one all others are set against, and what alone is counted."""
-    names = [entry.section.name for entry in view.shown]
     models = [model.name for model in answer.inputs.problem.models]
     left, middle, right = st.columns([3, 3, 2])
-    for column, label, key, entry in (
-        (left, "Gains and losses of", "second", view.second), (middle, "against", "first", view.first)
-    ):  # fmt: skip
-        shown(session, column.selectbox, label, f"compare.{key}", entry.section.name,
-              partial(_choose_pair, session, key, view), options=names,
-              format_func=lambda name: words.shorten(name, 48))  # fmt: skip
+    draw_pair(session, view, left, middle)
     shown(session, right.selectbox, "Look at one model", "compare.model",
           None if view.model is None else models[view.model],
           lambda model: change_view(session, model=model, in_=None, group=None), options=models,
@@ -60,6 +56,17 @@ def draw_choices(session: Session, view: View, answer: Answer) -> None:
     if sentence:
         st.button(f"{sentence}: count all again", key="compare.clear", icon=":material/close:", on_click=_clear,
                   args=(session,))  # fmt: skip
+
+
+def draw_pair(session: Session, view: View | TokenView, left: DeltaGenerator, right: DeltaGenerator) -> None:
+    """Which placement is looked at, and which one all others are set against."""
+    names = [entry.section.name for entry in view.shown]
+    for column, label, key, entry in (
+        (left, "Gains and losses of", "second", view.second), (right, "against", "first", view.first)
+    ):  # fmt: skip
+        shown(session, column.selectbox, label, f"compare.{key}", entry.section.name,
+              partial(_choose_pair, session, key, view), options=names,
+              format_func=lambda name: words.shorten(name, 48))  # fmt: skip
 
 
 def draw_table(view: View, answer: Answer) -> None:
@@ -94,7 +101,11 @@ def difference_cell(row: Row, view: View) -> tuple[str, str]:
     """The difference to the rival, and how sure it is: ("+32.8 points", "±0.4")."""
     if row.entry is view.first:
         return "–", "compared against"
-    gap = row.difference
+    return gap_cell(row.difference)
+
+
+def gap_cell(gap: PairedDifference) -> tuple[str, str]:
+    """A difference to the rival, and how sure it is."""
     if not math.isfinite(gap.difference):
         return words.NOTHING, "no request"
     width = words.half_width(gap.half_width)
@@ -106,7 +117,7 @@ def difference_cell(row: Row, view: View) -> tuple[str, str]:
 
 def table_html(rows: list[Row], view: View) -> Markup:
     """The rows as an HTML table."""
-    low = _lowest(rows)
+    low = lowest([end for r in rows for end in (r.figures.interval[0], r.figures.total.slo_attainment)])
     return render(
         "panels/compare_table.html",
         rows=[_cells(row, view, low) for row in rows],
@@ -147,7 +158,7 @@ def _cells(row: Row, view: View, low: float) -> dict[str, Any]:
         "colour": colour_of(row.entry.hue),
         "met": words.share(total.slo_attainment),
         "width": words.uncertainty(total.slo_attainment, figures.half_width),
-        "range": _range(figures, low),
+        "range": range_marks(total.slo_attainment, figures.interval, low),
         "missed": words.count(missed(figures)),
         "requests": words.count(total.requests),
         "p99": words.duration(total.latency_s.p99),
@@ -159,17 +170,16 @@ def _cells(row: Row, view: View, low: float) -> dict[str, Any]:
     }
 
 
-def _lowest(rows: list[Row]) -> float:
-    """Where the scale of all intervals begins, 0..1: a round number below all of them."""
-    ends = [end for row in rows for end in (row.figures.interval[0], row.figures.total.slo_attainment)]
+def lowest(ends: Sequence[float]) -> float:
+    """Where the scale of all intervals begins, 0..1: a round number below all of their ends."""
     lowest = min((end for end in ends if math.isfinite(end)), default=0.0)
     step = 0.05 if lowest < 0.9 else 0.01 if lowest < 0.99 else 0.001
     return max(math.floor(lowest / step) * step, 0.0)
 
 
-def _range(figures: Figures, low: float) -> dict[str, float | None] | None:
+def range_marks(value: float, ends: tuple[float, float], low: float) -> dict[str, float | None] | None:
     """The value and the ends of its interval in per cent of the scale from `low` to 1; None where nothing counts."""
-    value, (start, end) = figures.total.slo_attainment, figures.interval
+    start, end = ends
     if not math.isfinite(value):
         return None
 
@@ -179,7 +189,7 @@ def _range(figures: Figures, low: float) -> dict[str, float | None] | None:
     return {"value": place(value), "start": place(start), "end": place(end)}
 
 
-def _choose_pair(session: Session, key: str, view: View, chosen: str) -> None:
+def _choose_pair(session: Session, key: str, view: View | TokenView, chosen: str) -> None:
     other_key, other = ("first", view.first) if key == "second" else ("second", view.second)
     values = {key: chosen, other_key: other.section.name}
     if chosen == other.section.name:

@@ -6,13 +6,14 @@ Kept in the session and written into the address, so that a link shows the same 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from app.look import words
 from app.panels.address import Address, finite
-from app.state.answer import Answer, Answered
+from app.state.answer import Answer, Answered, EntryT, TokenAnswered
 from app.state.results import kept
 from app.state.session import Session
 from simulator import Figures, InputError, SimulationResult, Timeline, build_timeline, measure, stage_spans
@@ -69,6 +70,15 @@ class View:
         return ""
 
 
+@dataclass(frozen=True)
+class TokenView:
+    """What is looked at of models that generate: as of View."""
+
+    shown: tuple[TokenAnswered, ...]
+    first: TokenAnswered
+    second: TokenAnswered
+
+
 def current_view(session: Session, answer: Answer) -> View:
     """The view of this session, as far as it fits the answer, which shows at least two placements."""
     given = _ADDRESS.given(session)
@@ -76,10 +86,7 @@ def current_view(session: Session, answer: Answer) -> View:
         answer.shown[:MOST_SHOWN], key=lambda e: -np.nan_to_num(e.outcome.figures.total.slo_attainment)
     ))  # fmt: skip
     by_name = {entry.section.name: entry for entry in shown}
-    second = by_name.get(given.get("second", ""), shown[0])
-    first = by_name.get(given.get("first", ""))
-    if first is None or first is second:
-        first = next(entry for entry in shown if entry is not second)
+    first, second = chosen_pair(session, shown)
     names = [model.name for model in answer.inputs.problem.models]
     holder, number = by_name.get(given.get("in", "")), finite(given.get("group"))
     groups = len(holder.outcome.result.groups) if holder else 0
@@ -98,6 +105,17 @@ def current_view(session: Session, answer: Answer) -> View:
         at_s=_worst_moment(first, window_s) if chosen_s is None else chosen_s,
         mark_s=None if "clicked" in given else chosen_s,
     )
+
+
+def chosen_pair(session: Session, shown: Sequence[EntryT]) -> tuple[EntryT, EntryT]:
+    """The pair (first, second) of at least two placements; the best against the next one where nobody chose."""
+    given = _ADDRESS.given(session)
+    by_name = {entry.section.name: entry for entry in shown}
+    second = by_name.get(given.get("second", ""), shown[0])
+    first = by_name.get(given.get("first", ""))
+    if first is None or first is second:
+        first = next(entry for entry in shown if entry is not second)
+    return first, second
 
 
 def change_view(session: Session, **values: str | float | None) -> None:

@@ -6,10 +6,9 @@ import streamlit as st
 
 from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
-from app.panels import compare_outcomes, compare_table, compare_time, progress
+from app.panels import compare_outcomes, compare_table, compare_time, generation_compare, progress
 from app.panels.compare_view import current_view, write_address
-from app.panels.generation_page import fixed_only
-from app.state.answer import Answer
+from app.state.answer import Answer, AnyAnswer, TokenAnswer
 from app.state.results import answer_of
 from app.state.session import Session, current_session
 
@@ -24,8 +23,11 @@ def draw_time(session: Session, answer: Answer) -> None:
 
 @st.fragment
 @guarded
-def draw_comparison(session: Session, answer: Answer) -> None:
+def draw_comparison(session: Session, answer: AnyAnswer) -> None:
     """Who gains and who loses, for all requests or those of one model or group."""
+    if isinstance(answer, TokenAnswer):
+        generation_compare.draw_comparison(session, answer)
+        return
     view = current_view(session, answer)
     write_address(session)
     compare_outcomes.draw_verdict(view, answer)
@@ -46,12 +48,9 @@ st.title("Who gains, who loses, and why?", anchor=False)
 session = current_session()
 answer = answer_of(session)
 progress.draw_progress(session, answer)
-fixed = fixed_only(answer, "the comparison")
-if fixed is None:
-    pass
-elif len(fixed.shown) >= 2:
-    draw_comparison(session, fixed)
-elif fixed.shown:
+if len(answer.shown) >= 2:
+    draw_comparison(session, answer)
+elif answer.shown:
     st.info("One placement alone has nothing to be compared with. Add another one on the left.")
 else:
     progress.draw_nothing_yet(answer)

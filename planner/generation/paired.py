@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from planner.explain import PairedDifference
+from planner.explain import ModelDifference, PairedDifference, model_differences
 from planner.generation.compare import TokenOutcome
 from planner.generation.figures import deadlines_kept
 from planner.generation.inputs import TokenInputs
@@ -40,3 +40,24 @@ def paired_token_difference(first: TokenOutcome, second: TokenOutcome, inputs: T
     if not gains.size:
         return PairedDifference(math.nan, math.nan)
     return PairedDifference(float(gains.mean()), batch_means_half_width(gains))
+
+
+def token_model_differences(
+    first: TokenOutcome, second: TokenOutcome, inputs: TokenInputs
+) -> tuple[ModelDifference, ...]:
+    """The paired difference of every model with counted requests, of both kinds, the largest gain first."""
+    problem = inputs.problem
+    workload = problem.workload
+    rows = counted_rows(Workload(workload.arrival_s, workload.model, len(workload.models)), inputs.warmup_s)
+    before, after = (deadlines_kept(problem, o.result)["all"][rows].astype(np.float64) for o in (first, second))
+    found = []
+    for number, model in enumerate(problem.models):
+        own = workload.model[rows] == number
+        if own.any():
+            gains = after[own] - before[own]
+            gap = PairedDifference(float(gains.mean()), batch_means_half_width(gains))
+            met = float(before[own].mean()), float(after[own].mean())
+            found.append(ModelDifference(model.name, int(own.sum()), *met, gap))
+    if first.fixed_result is not None and second.fixed_result is not None:
+        found += model_differences(first.fixed_result, second.fixed_result, inputs.warmup_s)
+    return tuple(sorted(found, key=lambda row: -row.gap.difference))

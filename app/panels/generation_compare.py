@@ -1,0 +1,169 @@
+"""Placements of models that generate, side by side on the same requests: ranked, and who gains and loses."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from markupsafe import Markup
+
+from app.figures.compare import build_differences_figure, describe_differences
+from app.look import words
+from app.look.markup import render
+from app.look.style import colour_of, verdict_html
+from app.panels import generation_plan
+from app.panels.compare_draw import draw_kept
+from app.panels.compare_outcomes import chance_note, difference_in_words
+from app.panels.compare_table import draw_pair, gap_cell, lowest, range_marks
+from app.panels.compare_view import MOST_SHOWN, TokenView, chosen_pair, write_address
+from app.panels.keep import draw_download
+from app.panels.verdict import draw_remarks
+from app.state.answer import TokenAnswer, TokenAnswered, nothing_last
+from app.state.results import kept
+from app.state.session import Session
+from planner.explain import PairedDifference
+from planner.generation.paired import met_requests, token_model_differences
+from simulator.intervals import share_half_width, share_interval
+
+
+@dataclass(frozen=True)
+class TokenRow:
+    """One placement in the table: deadlines met together, shares in 0..1, and how it differs from the rival."""
+
+    entry: TokenAnswered
+    met: float
+    half_width: float
+    missed: int
+    requests: int
+    difference: PairedDifference
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Both ends of the 95 % interval of `met`."""
+        return share_interval(self.met, self.half_width)
+
+
+def draw_comparison(session: Session, answer: TokenAnswer) -> None:
+    """The pair in a sentence, all placements in a table, and the models that gain and lose."""
+    ranked = sorted(answer.shown[:MOST_SHOWN], key=lambda e: -nothing_last(e.outcome.slo_attainment))
+    view = TokenView(tuple(ranked), *chosen_pair(session, ranked))
+    write_address(session)
+    gap = generation_plan.paired(view.first, view.second, answer)
+    st.html(verdict_html(view.second.hue, difference_in_words(gap, view)))
+    draw_remarks(view.shown)
+    draw_pair(session, view, *st.columns(2))
+    rows = ranked_rows(view, answer)
+    with st.container(key="ranked", gap="small"):
+        st.html(table_html(rows, view))
+        draw_download(as_frame(rows, view), "compare-table")
+    if len(answer.shown) > len(view.shown):
+        st.caption(f"The first {len(view.shown)} of {len(answer.shown)} placements are compared.")
+    st.markdown("##### Which models gain, which lose?")
+    _draw_models(view, answer)
+
+
+def ranked_rows(view: TokenView, answer: TokenAnswer) -> list[TokenRow]:
+    """One row a placement, in the order of the view."""
+
+    def row(entry: TokenAnswered) -> TokenRow:
+        met = met_requests(entry.outcome, answer.inputs)
+        share = float(met.mean()) if met.size else math.nan
+        gap = generation_plan.paired(view.first, entry, answer)
+        return TokenRow(entry, share, share_half_width(met), int((~met).sum()), met.size, gap)
+
+    return [kept(("compare row", view.first.outcome_key, e.outcome_key, e.hue, answer.inputs.warmup_s),
+                 lambda e=e: row(e)) for e in view.shown]  # fmt: skip
+
+
+def table_html(rows: list[TokenRow], view: TokenView) -> Markup:
+    """The rows as an HTML table."""
+    low = lowest([end for row in rows for end in (row.interval[0], row.met)])
+    return render(
+        "panels/generation_compare.html",
+        rows=[_cells(row, view, low) for row in rows],
+        low=words.share(low),
+        priced=any(row.entry.outcome.figures.usd_per_million_tokens is not None for row in rows),
+        rival=words.shorten(view.first.section.name, 24),
+        rival_colour=colour_of(view.first.hue),
+    )
+
+
+def as_frame(rows: list[TokenRow], view: TokenView) -> pd.DataFrame:
+    """The table as plain numbers, shares in per cent; what is not known is empty."""
+    return pd.DataFrame(
+        {
+            "placement": row.entry.section.name,
+            "met": 100 * row.met,
+            "met_from": 100 * row.interval[0],
+            "met_to": 100 * row.interval[1],
+            **{f"{name}_met": None if share is None else 100 * share for name, share in _single(row).items()},
+            "missed": row.missed,
+            "requests": row.requests,
+            **{f"{name}_p99_s": value for name, value in _p99_s(row).items()},
+            "goodput_per_s": row.entry.outcome.figures.total.goodput_per_s,
+            "output_tokens_per_s": row.entry.outcome.figures.total.output_tokens_per_s,
+            "usd_per_million_output_tokens": row.entry.outcome.figures.usd_per_million_tokens,
+            "against": view.first.section.name,
+            "difference_points": 100 * row.difference.difference,
+            "half_width_points": 100 * row.difference.half_width,
+            "remark": row.entry.outcome.remark or "",
+        }
+        for row in rows
+    )
+
+
+def _single(row: TokenRow) -> dict[str, float | None]:
+    attainment = row.entry.outcome.figures.total.attainment
+    return {name: attainment.get(name) for name in ("ttft", "tpot", "e2e")}
+
+
+def _p99_s(row: TokenRow) -> dict[str, float | None]:
+    total = row.entry.outcome.figures.total
+    spreads = {"ttft": total.ttft_s, "tpot": total.tpot_s, "e2e": total.e2e_s}
+    return {name: None if spread is None else spread.p99 for name, spread in spreads.items()}
+
+
+def _cells(row: TokenRow, view: TokenView, low: float) -> dict[str, Any]:
+    figures = row.entry.outcome.figures
+    total, cost = figures.total, figures.usd_per_million_tokens
+    p99_s = _p99_s(row)
+    is_rival = row.entry is view.first
+    difference, sure = ("–", "compared against") if is_rival else gap_cell(row.difference)
+    return {
+        "name": words.shorten(row.entry.section.name),
+        "colour": colour_of(row.entry.hue),
+        "met": words.share(row.met),
+        "width": words.uncertainty(row.met, row.half_width),
+        "range": range_marks(row.met, row.interval, low),
+        "times": [
+            (
+                words.NOTHING if p99_s[name] is None else words.duration(p99_s[name]),
+                "" if share is None else f"{words.share(share)} in time",
+            )
+            for name, share in _single(row).items()
+        ],
+        "missed": words.count(row.missed),
+        "requests": words.count(row.requests),
+        "goodput": words.NOTHING if total.goodput_per_s is None else words.rate(total.goodput_per_s),
+        "tokens": words.NOTHING if total.output_tokens_per_s is None else words.count(round(total.output_tokens_per_s)),
+        "cost": words.NOTHING if cost is None else f"$ {words.fixed(cost, 2)}",
+        "devices": words.plural(figures.devices, "device"),
+        "difference": difference,
+        "sure": sure,
+    }
+
+
+def _draw_models(view: TokenView, answer: TokenAnswer) -> None:
+    key = (view.first.outcome_key, view.second.outcome_key, answer.inputs.warmup_s)
+    found = kept(("differences by model", key), lambda: token_model_differences(
+        view.first.outcome, view.second.outcome, answer.inputs
+    ))  # fmt: skip
+    names = view.first.section.name, view.second.section.name
+    hues = view.first.hue, view.second.hue
+    draw_kept("compare-differences", (key, names, hues), lambda theme: (
+        build_differences_figure(found, names, theme, hues), describe_differences(found, names)
+    ))  # fmt: skip
+    st.caption(chance_note(len(found)))
