@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-F64 = NDArray[np.float64]
-I64 = NDArray[np.int64]
-I32 = NDArray[np.int32]
-U64 = NDArray[np.uint64]
-Bools = NDArray[np.bool_]
+Shape = tuple[int, ...]
+F64 = np.ndarray[Shape, np.dtype[np.float64]]
+I64 = np.ndarray[Shape, np.dtype[np.int64]]
+I32 = np.ndarray[Shape, np.dtype[np.int32]]
+U64 = np.ndarray[Shape, np.dtype[np.uint64]]
+Bools = np.ndarray[Shape, np.dtype[np.bool_]]
 # A position that a kernel has worked out.
 Index = int | np.int64
 # Arrival, model and own deadline of each request, see `kernels.serve`.

@@ -131,10 +131,11 @@ def markov_modulated_arrivals(
         raise InputError(f"The mean stays are {list(stays)} s; positive numbers are allowed.")
     check_jumps(stays, duration_s)
     random = np.random.default_rng(seed)
-    pieces, now, state = [], 0.0, 0
+    pieces: list[np.ndarray] = []
+    now, state = 0.0, 0
     while now < duration_s:
-        stay = min(random.exponential(stays[state]), duration_s - now)
-        pieces.append(start_s + now + np.sort(stay * random.random(random.poisson(rates[state] * stay))))
+        stay = min(random.exponential(float(stays[state])), duration_s - now)
+        pieces.append(start_s + now + np.sort(stay * random.random(random.poisson(float(rates[state]) * stay))))
         now += stay
         state = (state + random.integers(1, rates.size)) % rates.size
     return np.concatenate(pieces) if pieces else np.empty(0)
@@ -226,7 +227,8 @@ def _too_bursty(cv: float, requests: str, max_requests: int) -> InputError:
 
 
 def _renewal(draw_gaps: Callable[[], np.ndarray], start_s: float, duration_s: float, cv: float) -> np.ndarray:
-    end_s, last_s, pieces, drawn = start_s + duration_s, start_s, [], 0
+    pieces: list[np.ndarray] = []
+    end_s, last_s, drawn = start_s + duration_s, start_s, 0
     while last_s < end_s:
         gaps = draw_gaps()
         drawn += gaps.size

@@ -6,13 +6,13 @@ import io
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from simulator import words
 from simulator.errors import InputError
-from simulator.files import json_document, read_small, text_of
+from simulator.files import is_object, json_document, read_small, text_of
 from simulator.profiles import Profile, ProfileEntry, ProfileSource
 from simulator.schema import (
     Label,
@@ -41,7 +41,7 @@ class _Entry(BaseModel):
     tp: TensorDegree
     stage_latency_s: list[Latency]
     stage_weight_gib: list[WeightGib]
-    batches: dict[ProfiledBatch, list[Latency]] = Field(default_factory=dict)
+    batches: dict[ProfiledBatch, list[Latency]] = Field(default_factory=dict[ProfiledBatch, list[Latency]])
     source: ProfileSource = "measured"
 
 
@@ -88,9 +88,9 @@ def parse_catalogue(content: bytes, name: str) -> dict[str, Profile]:
     return _from_csv(text, name)
 
 
-def catalogue_document(profiles: dict[str, Profile]) -> dict:
+def catalogue_document(profiles: dict[str, Profile]) -> dict[str, Any]:
     """The catalogue JSON of some profiles; parse_catalogue reads it back to the same profiles."""
-    document = {}
+    document: dict[str, Any] = {}
     for name, profile in profiles.items():
         alone = {} if profile.alone_s is None else {"single_device_latency_s": profile.alone_s}
         document[name] = {"device": profile.device, **alone, "entries": [_entry_document(e) for e in _sorted(profile)]}
@@ -101,7 +101,7 @@ def _sorted(profile: Profile) -> list[ProfileEntry]:
     return [profile.entries[key] for key in sorted(profile.entries)]
 
 
-def _entry_document(entry: ProfileEntry) -> dict:
+def _entry_document(entry: ProfileEntry) -> dict[str, Any]:
     batches = {"batches": {str(b): list(stages) for b, stages in entry.batches.items()}} if entry.batches else {}
     return {
         "pp": entry.pp,
@@ -115,7 +115,7 @@ def _entry_document(entry: ProfileEntry) -> dict:
 
 def _from_json(text: str, name: str) -> dict[str, Profile]:
     document = json_document(text, f"Profiles file '{name}'")
-    if not isinstance(document, dict) or not document:
+    if not is_object(document) or not document:
         raise InputError(f"Profiles file '{name}' holds no profiles; an object of profile name: profile is allowed.")
     _check_count(len(document), name)
     return {key: _profile(key, value, name) for key, value in document.items()}
@@ -132,7 +132,7 @@ def _profile(key: str, value: object, file: str) -> Profile:
 
 
 def _entries(where: str, rows: list[_Entry]) -> list[_Entry]:
-    seen = set()
+    seen: set[tuple[int, int]] = set()
     for row in rows:
         if (row.pp, row.tp) in seen:
             raise InputError(f"{where} has two entries for (pp {row.pp}, tp {row.tp}); one is allowed.")
@@ -185,7 +185,7 @@ def _from_csv(text: str, name: str) -> dict[str, Profile]:
             f"Profiles file '{name}', line 1: column '{unknown[0]}' is not known; "
             f"{', '.join(CSV_COLUMNS + CSV_OPTIONAL)} are allowed."
         )
-    documents: dict[str, dict] = {}
+    documents: dict[str, dict[str, Any]] = {}
     for line, row in enumerate(table.to_dict("records"), start=2):
         where = f"Profiles file '{name}', line {line}"
         entry = {
@@ -209,12 +209,16 @@ def _from_csv(text: str, name: str) -> dict[str, Profile]:
     return {key: _profile(key, value, name) for key, value in documents.items()}
 
 
+# By (PP, OP) and batch size: seconds and GiB of each stage.
+_Measured = dict[tuple[int, int], dict[int, tuple[list[float], list[float]]]]
+
+
 def _from_authors_tsv(text: str, name: str) -> dict[str, Profile]:
     """The authors' profiling results (their code): of two rows for one configuration and batch size, the one
     with the faster slowest stage counts. A model that was not profiled on one device gets the latency of its
     smallest configuration as `single_device_latency_s`."""
     table = _table(text, name, "\t", TSV_COLUMNS)
-    found: dict[str, dict[tuple[int, int], dict[int, tuple[list[float], list[float]]]]] = {}
+    found: dict[str, _Measured] = {}
     for line, row in enumerate(table.to_dict("records"), start=2):
         where = f"Profiles file '{name}', line {line}"
         bs, dp, op, pp = (_number(row[c], int, where, c) for c in ("BS", "DP", "OP", "PP"))
@@ -231,8 +235,8 @@ def _from_authors_tsv(text: str, name: str) -> dict[str, Profile]:
     return {key: _profile_of_measurements(key, configurations, name) for key, configurations in found.items()}
 
 
-def _profile_of_measurements(key: str, configurations: dict, name: str) -> Profile:
-    entries = []
+def _profile_of_measurements(key: str, configurations: _Measured, name: str) -> Profile:
+    entries: list[dict[str, Any]] = []
     for (pp, op), batches in sorted(configurations.items(), key=lambda item: (item[0][0] * item[0][1], -item[0][0])):
         if 1 not in batches:
             raise InputError(
@@ -243,7 +247,7 @@ def _profile_of_measurements(key: str, configurations: dict, name: str) -> Profi
         entries.append(
             {"pp": pp, "tp": op, "stage_latency_s": latency_s, "stage_weight_gib": weight_gib, "batches": more}
         )
-    document: dict = {"entries": entries}
+    document: dict[str, Any] = {"entries": entries}
     if (1, 1) not in configurations:
         document["single_device_latency_s"] = sum(entries[0]["stage_latency_s"])
     return _profile(key, document, name)
@@ -263,9 +267,9 @@ def _numbers(text: str, where: str, column: str) -> list[float]:
     return [_number(part, float, where, column) for part in parts]
 
 
-def _json_cell(text: str, where: str) -> dict:
+def _json_cell(text: str, where: str) -> dict[str, Any]:
     value = json_document(text, f"{where}, column 'batches'")
-    if not isinstance(value, dict):
+    if not is_object(value):
         raise InputError(
             f"{where}, column 'batches': '{text[:60]}' was found; an object such as {{\"2\": [0.1, 0.1]}} is allowed."
         )

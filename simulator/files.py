@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from simulator import words
 from simulator.errors import InputError
@@ -43,6 +43,16 @@ def text_of(content: bytes, where: str, max_bytes: int, allowed: str) -> str:
     if "\x00" in text:
         raise InputError(f"{where} holds a zero byte, so it is no text; {allowed} is allowed.")
     return text
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a part of a document is an object: keys with values."""
+    return isinstance(value, dict)
+
+
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """Whether it is a list."""
+    return isinstance(value, list)
 
 
 def json_document(text: str, where: str) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from simulator.arrays import Instance, Rules, State
 from simulator.kernels import NONE
 from simulator.placement import Group, Placement
-from simulator.profiles import Model
+from simulator.profiles import Model, ProfileEntry
 from simulator.serving import ADMISSION_RULES, DISPATCH_RULES, Serving
 
 
@@ -86,7 +86,7 @@ def _row_of(rows: dict[tuple[int, int, int], int], model: Model, group: Group) -
     return rows.setdefault((id(model.profile), group.pp, group.tp), len(rows))
 
 
-def _latency_table(entries: Sequence, stages: int, serving: Serving) -> tuple[np.ndarray, np.ndarray]:
+def _latency_table(entries: Sequence[ProfileEntry], stages: int, serving: Serving) -> tuple[np.ndarray, np.ndarray]:
     sizes = {size for entry in entries for size in entry.batches if size <= serving.max_batch_size}
     batch_size = np.array([1, *sorted(sizes)], dtype=np.int64)
     latency_s = np.full((batch_size.size, max(len(entries), 1), stages), np.inf)

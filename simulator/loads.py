@@ -11,6 +11,9 @@ from simulator.instance import build_instance
 from simulator.placement import Placement
 from simulator.result import SimulationResult
 
+# Of waits: group, from_s, to_s.
+_Stretches = tuple[np.ndarray, np.ndarray, np.ndarray]
+
 
 @dataclass(frozen=True, eq=False)
 class Waits:
@@ -116,7 +119,9 @@ def stage_spans(result: SimulationResult) -> StageSpans:
     return StageSpans(_execution_order(result), *spans)
 
 
-def mean_level(group, from_s, to_s, groups: int, bins: int, start_s: float, width_s: float) -> np.ndarray:
+def mean_level(
+    group: np.ndarray, from_s: np.ndarray, to_s: np.ndarray, groups: int, bins: int, start_s: float, width_s: float
+) -> np.ndarray:
     """float64 (groups, bins): mean number of stretches that are open; group: int64 (w,), from_s, to_s: float64 (w,)."""
     partial_s, full = np.zeros((groups, bins)), np.zeros((groups, bins + 1), dtype=np.int64)
     metric_kernels.add_intervals(group, from_s, to_s, start_s, width_s, partial_s, full)
@@ -136,7 +141,9 @@ def _max_queue(waits: Waits, groups: int, bins: int, start_s: float, width_s: fl
     return highest
 
 
-def _before_first(result: SimulationResult, counted, open_s, close_s) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _before_first(
+    result: SimulationResult, counted: np.ndarray | None, open_s: np.ndarray, close_s: np.ndarray
+) -> _Stretches:
     serving = result.serving
     ran = np.flatnonzero(result.ran if counted is None else result.ran & counted)
     group = result.group[ran].astype(np.int64)
@@ -147,7 +154,7 @@ def _before_first(result: SimulationResult, counted, open_s, close_s) -> tuple[n
     return group[kept], from_s[kept], to_s[kept]
 
 
-def _join(first: tuple, then: tuple) -> Waits:
+def _join(first: _Stretches, then: _Stretches) -> Waits:
     return Waits(*(np.concatenate(parts) for parts in zip(first, then, strict=True)), before_first=first[0].size)
 
 
@@ -163,8 +170,9 @@ def _execution_order(result: SimulationResult) -> np.ndarray:
 
 
 def _walk(
-    result: SimulationResult, counted, open_s, close_s, start_s, width_s, partial_s, full, spans=None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    result: SimulationResult, counted: np.ndarray | None, open_s: np.ndarray, close_s: np.ndarray, start_s: float,
+    width_s: float, partial_s: np.ndarray, full: np.ndarray, spans: tuple[np.ndarray, np.ndarray] | None = None,
+) -> _Stretches:  # fmt: skip
     """Walk all executions; fills the bins and the spans, returns the waits between stages (group, from_s, to_s)."""
     groups = tuple(placed.group for placed in result.groups)
     instance = build_instance(result.models, Placement(groups), result.serving)

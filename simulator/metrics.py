@@ -10,6 +10,7 @@ import numpy as np
 
 from simulator import kernels
 from simulator.errors import InputError
+from simulator.files import is_list, is_object
 from simulator.intervals import share_half_width, share_interval
 from simulator.loads import measure_loads
 from simulator.result import STATUS, SimulationResult
@@ -92,7 +93,7 @@ class Figures:
         """Both ends of the 95 % interval of the attainment, within 0..1; NaN where it is not known."""
         return share_interval(self.total.slo_attainment, self.half_width)
 
-    def to_json(self) -> dict:
+    def to_json(self) -> dict[str, Any]:
         """The figures as `simulate --json` prints them; what is not defined (no request ran) becomes null."""
         total = asdict(self.total)
         document = {"name": self.name, "slo_attainment": total.pop("slo_attainment")}
@@ -152,9 +153,8 @@ def measure(result: SimulationResult, warmup_s: float = 0.0, counted: np.ndarray
     Args:
         counted: bool (n,), the only requests that count; all if not given. Stages are busy with every request.
     """
-    rows: slice | np.ndarray = counted_rows(result.workload, warmup_s)
-    if counted is not None:
-        rows = np.arange(rows.start, rows.stop)[counted[rows]]
+    whole = counted_rows(result.workload, warmup_s)
+    rows = whole if counted is None else np.arange(int(whole.start), int(whole.stop))[counted[whole]]
     status, model, group = result.status[rows], result.workload.model[rows], result.group[rows]
     latency_s = result.latency_s[rows]
     arrival_s = result.workload.arrival_s[rows]
@@ -220,8 +220,8 @@ def _fates_by(key: np.ndarray, count: int, status: np.ndarray, latency_s: np.nda
 
 
 def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
+    if is_object(value):
         return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if is_list(value):
         return [_without_nan(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

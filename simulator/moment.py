@@ -73,7 +73,7 @@ def moment(result: SimulationResult, at_s: float, spans: StageSpans | None = Non
     answered_s = result.finish_s[number] - serving.response_delay_s
     here = np.flatnonzero((reach_s <= at_s) & (at_s < answered_s))
     group_of = result.group[number[here]]
-    groups = []
+    groups: list[GroupMoment] = []
     for g, placed in enumerate(result.groups):
         mine = here[group_of == g]
         if mine.size or placed.start_s <= at_s < placed.end_s:
@@ -82,7 +82,8 @@ def moment(result: SimulationResult, at_s: float, spans: StageSpans | None = Non
 
 
 def _group(g: int, pp: int, number: np.ndarray, begin_s: np.ndarray, end_s: np.ndarray, at_s: float) -> GroupMoment:
-    stages, held = [], []
+    stages: list[tuple[int, ...]] = []
+    held: list[tuple[int, ...]] = []
     for stage in range(pp):
         begun, ended = begin_s[:, stage] <= at_s, end_s[:, stage] <= at_s
         stages.append(_numbers(number[begun & ~ended]))

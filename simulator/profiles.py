@@ -39,7 +39,7 @@ class ProfileEntry:
     stage_latency_s: tuple[Latency, ...]
     stage_weight_gib: tuple[WeightGib, ...]
     source: ProfileSource = "measured"
-    batches: dict[ProfiledBatch, tuple[Latency, ...]] = field(default_factory=dict)
+    batches: dict[ProfiledBatch, tuple[Latency, ...]] = field(default_factory=dict[ProfiledBatch, tuple[Latency, ...]])
 
     def __post_init__(self) -> None:
         where = f"entry (pp {self.pp}, tp {self.tp})"

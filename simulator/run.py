@@ -24,6 +24,8 @@ CHUNK, BATCHED_CHUNK = 1 << 18, 1 << 16
 # Read-only like those of a workload, so that the kernels are compiled for one kind of array.
 NO_DEADLINES = np.empty(0)
 NO_DEADLINES.flags.writeable = False
+# Called with requests done and requests in all; returning False stops.
+OnProgress = Callable[[int, int], bool | None]
 
 
 def simulate(
@@ -31,7 +33,7 @@ def simulate(
     placement: Placement | Schedule,
     workload: Workload,
     serving: Serving | None = None,
-    on_progress: Callable[[int, int], bool | None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> SimulationResult:
     """Simulate every request of a workload on a placement (docs/semantics.md section 2).
 
@@ -83,7 +85,14 @@ class _Epoch:
 class _Run:
     """One run over all epochs; keeps the arrays that the epochs share."""
 
-    def __init__(self, models, workload: Workload, serving: Serving, devices: int, on_progress) -> None:
+    def __init__(
+        self,
+        models: Sequence[Model],
+        workload: Workload,
+        serving: Serving,
+        devices: int,
+        on_progress: OnProgress | None,
+    ) -> None:
         n = len(workload)
         self.models, self.workload, self.serving = tuple(models), workload, serving
         self.on_progress = on_progress

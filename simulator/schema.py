@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, TypeGuard, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError, create_model
 from pydantic_core import PydanticCustomError, core_schema
 
 from simulator import words
 from simulator.errors import InputError
+from simulator.files import is_object
 
 MAX_DEVICES = 4096
 MAX_STAGES = 64
@@ -22,6 +23,8 @@ MAX_PROFILED_BATCH = 1024
 MAX_NAME = 200
 MAX_SEED = 2**31 - 1
 _SHOWN = 60
+# Where a value stands in a document: keys and positions.
+Location = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Between:
     high: float
     above: bool = False
 
-    def __get_pydantic_core_schema__(self, source: type, handler: Callable) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(self, source: type, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         # In front of the type's own schema, which knows how to write the number.
         return core_schema.no_info_before_validator_function(lambda value: self.check(value, source), handler(source))
 
@@ -74,7 +77,7 @@ class OneOf:
 
     words: tuple[str, ...]
 
-    def __get_pydantic_core_schema__(self, source: type, handler: Callable) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(self, source: type, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_before_validator_function(self.check, handler(source))
 
     def check(self, value: object) -> str:
@@ -118,7 +121,7 @@ def checked(instance: Any, where: str) -> None:
     """
     values = {field.name: getattr(instance, field.name) for field in fields(instance)}
     try:
-        sound = _model_of(type(instance)).model_validate(values)
+        sound = _model_of(instance.__class__).model_validate(values)
     except ValidationError as error:
         raise InputError(first_problem(error, values, lambda key: f"{where}.{_dotted(key)}".strip("."))) from None
     for name in values:
@@ -135,7 +138,7 @@ def _model_of(kind: type) -> type[BaseModel]:
 def first_problem(
     error: ValidationError,
     document: object,
-    subject: str | Callable[[tuple], str],
+    subject: str | Callable[[Location], str],
     schema: type[BaseModel] | None = None,
 ) -> str:
     """The complaint of a schema that helps most, as one sentence: where, what was found, what is allowed.
@@ -197,19 +200,19 @@ def _rule(message: str, kind: str, context: Mapping[str, Any]) -> str:
     return _RULES.get(kind, message[0].lower() + message[1:])
 
 
-def shown(value: object) -> str:
+def shown(value: Any) -> str:
     """A value in a sentence: as written in Python, cut where it is long."""
-    text = repr(value) if not isinstance(value, (list, dict, tuple)) or len(value) < _SHOWN else f"{value!r:.80}"
+    is_long = (_is_row(value) or is_object(value)) and len(value) >= _SHOWN
+    text = f"{value!r:.80}" if is_long else repr(value)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
-def _path_in(document: object, location: tuple, kind: str) -> tuple:
+def _path_in(document: Any, location: Location, kind: str) -> Location:
     """The part of an error's location that the document has; pydantic adds the names of a union's members."""
     path: list[Any] = []
-    at: Any = document
+    at = document
     for number, part in enumerate(location):
-        is_item = isinstance(at, (list, tuple)) and isinstance(part, int) and part < len(at)
-        if is_item or (isinstance(at, Mapping) and part in at):
+        if _holds(at, part):
             at = at[part]
         elif not (kind == "missing" and number == len(location) - 1):
             continue
@@ -217,7 +220,21 @@ def _path_in(document: object, location: tuple, kind: str) -> tuple:
     return tuple(path)
 
 
-def _keys_at(schema: type[BaseModel], path: tuple) -> list[str]:
+def _holds(value: object, part: Any) -> bool:
+    if _is_row(value):
+        return isinstance(part, int) and part < len(value)
+    return _is_section(value) and part in value
+
+
+def _is_row(value: object) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, (list, tuple))
+
+
+def _is_section(value: object) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)
+
+
+def _keys_at(schema: type[BaseModel], path: Location) -> list[str]:
     section: type[BaseModel] | None = schema
     for part in path:
         if section is not None and part in section.model_fields:
@@ -225,11 +242,15 @@ def _keys_at(schema: type[BaseModel], path: tuple) -> list[str]:
     return list(section.model_fields) if section else []
 
 
+def _members(annotation: Any) -> tuple[Any, ...]:
+    return getattr(annotation, "__args__", ())
+
+
 def _section_of(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next(filter(None, map(_section_of, getattr(annotation, "__args__", ()))), None)
+    return next(filter(None, map(_section_of, _members(annotation))), None)
 
 
-def _dotted(path: tuple) -> str:
+def _dotted(path: Location) -> str:
     return ".".join(map(str, path))

@@ -127,7 +127,9 @@ def run_span_s(result: SimulationResult) -> tuple[float, float]:
     return float(arrival_s[0]), last_s
 
 
-def _in_flight(result: SimulationResult, counted, bins: int, start_s: float, width_s: float) -> np.ndarray:
+def _in_flight(
+    result: SimulationResult, counted: np.ndarray | None, bins: int, start_s: float, width_s: float
+) -> np.ndarray:
     serving = result.serving
     ran = np.flatnonzero(result.ran if counted is None else result.ran & counted)
     reach_s = result.workload.arrival_s[ran] + serving.client_delay_s + serving.dispatch_delay_s

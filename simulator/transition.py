@@ -112,7 +112,8 @@ def _shards_on_devices(placement: Placement) -> dict[int, set[tuple[str, int, in
 
 
 def _with_first_device(placement: Placement) -> list[tuple[int, Group, int]]:
-    first, rows = 0, []
+    first = 0
+    rows: list[tuple[int, Group, int]] = []
     for g, group in enumerate(placement.groups):
         rows.append((g, group, first))
         first += group.devices

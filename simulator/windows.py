@@ -35,7 +35,7 @@ def most_waiting_at_s(result: SimulationResult, start_s: float, end_s: float) ->
     """
     waits = list_waits(result)
     rises_s, falls_s = np.sort(waits.from_s), np.sort(waits.to_s)
-    low, high = np.searchsorted(rises_s, (start_s, end_s))
+    low, high = map(int, np.searchsorted(rises_s, (start_s, end_s)))
     if low == high:
         return start_s
     waiting = np.arange(low + 1, high + 1) - np.searchsorted(falls_s, rises_s[low:high], side="right")

@@ -167,9 +167,9 @@ def merge_arrivals(arrivals_per_model: Sequence[np.ndarray]) -> Workload:
     return Workload(arrival_s[order], model[order], len(sizes))
 
 
-def _frozen(values: np.ndarray, dtype: type) -> np.ndarray:
+def _frozen(values: np.ndarray, dtype: type[np.generic]) -> np.ndarray:
     # Pandas 3 hands out read-only views; a private contiguous array keeps kernels and callers apart.
-    array = np.ascontiguousarray(values, dtype=dtype)
+    array: np.ndarray = np.ascontiguousarray(values, dtype=dtype)
     if array is values and array.flags.writeable:
         array = array.view()
     array.flags.writeable = False

@@ -23,6 +23,7 @@ from planner.search.result import Alternative
 from planner.search.run import Run
 from planner.search.scoring import Scored, score_each
 from planner.search.space import Layout, Space, build_traffic
+from planner.search.workers import Task
 from simulator.score_kernels import Traffic
 
 # With improvement to follow, candidates are judged by so many requests from the middle of the trace.
@@ -87,7 +88,8 @@ class _Finder:
 
     def one_bucket(self) -> list[Found]:
         """All devices for all models: every partition filled."""
-        run, found = self.run, []
+        run = self.run
+        found: list[tuple[Layout, int, str]] = []
         everyone = tuple(range(len(self.latency_s)))
         for _, filled in self._fill_each([(everyone, self.space.devices)]):
             layout, what = filled.layout, _groups_in_words(self.space, filled.layout)
@@ -104,7 +106,7 @@ class _Finder:
     def all_bucketings(self) -> list[Found]:
         """Every cut of the models, in order of latency, into buckets whose latencies are within the threshold."""
         classes = latency_classes(self.latency_s)
-        segments = []
+        segments: list[dict[int, tuple[int, ...]]] = []
         for i, first in enumerate(classes):
             ends: dict[int, tuple[int, ...]] = {}
             for j in range(i, len(classes)):
@@ -174,7 +176,7 @@ class _Finder:
         """Every partition of every job's devices, filled with the job's models."""
         cuts = [(job, partition) for job in jobs for partition in self._partitions(job[1])]
 
-        def task(job: _Job, partition: list[int]):
+        def task(job: _Job, partition: list[int]) -> Task[Filled | None]:
             allowed = np.zeros(len(self.latency_s), np.bool_)
             allowed[list(job[0])] = True
             return fill_layout, (
@@ -209,5 +211,5 @@ def _joined(first: Layout, second: Layout) -> Layout:
 
 
 def _groups_in_words(space: Space, layout: Layout) -> str:
-    counts = Counter(space.shapes[c] for c in layout.shape)
+    counts = Counter(space.shapes[int(c)] for c in layout.shape)
     return ", ".join(f"{count} groups of {pp}x{tp}" for (pp, tp), count in sorted(counts.items())) + " (pp x tp)"

@@ -13,8 +13,9 @@ from planner.search.result import Alternative
 from planner.search.run import Run
 from planner.search.scoring import Scored, score_each, score_layout
 from planner.search.space import Layout, Space
-from planner.search.workers import WORKERS
+from planner.search.workers import WORKERS, Task
 from simulator import words
+from simulator.arrays import F64, I64
 from simulator.kernels import NONE
 
 
@@ -66,7 +67,9 @@ def _objective(space: Space, good: int, latency_s: float, replicas: int) -> floa
 
 def _children(run: Run, frontier: list[Scored], visited: set[bytes], width: int) -> list[_Child]:
     """Every selection that one replica more leads to, each once, scored."""
-    space, tasks, owners = run.space, [], []
+    space = run.space
+    tasks: list[Task[tuple[I64, F64]]] = []
+    owners: list[tuple[Scored, np.ndarray]] = []
     for parent in frontier:
         added = _new_additions(space, parent.layout, visited)
         for part in np.array_split(added, WORKERS):
@@ -76,7 +79,7 @@ def _children(run: Run, frontier: list[Scored], visited: set[bytes], width: int)
                 rest = (space.catalogue, space.traffic, space.rules, run.workers.control)
                 tasks.append((fill_kernels.score_additions, arguments + rest))
                 owners.append((parent, part))
-    children = []
+    children: list[_Child] = []
     for (parent, part), (good, latency_s) in zip(owners, run.workers.each(tasks), strict=True):
         run.budget.spend(len(part))
         replicas = int(parent.layout.holds.sum()) + 1
@@ -89,7 +92,7 @@ def _children(run: Run, frontier: list[Scored], visited: set[bytes], width: int)
 def _new_additions(space: Space, layout: Layout, visited: set[bytes]) -> np.ndarray:
     """int64 (B, 2): the (group, model) that fit and lead to a selection not met before; these count as met now."""
     used_gib = fill_kernels.used_memory(layout.shape, layout.holds, space.catalogue)
-    added = []
+    added: list[tuple[int, int]] = []
     for g, m in np.argwhere(~layout.holds).tolist():
         if fill_kernels.room_for(m, layout.shape[g], used_gib[g], space.catalogue):
             layout.holds[g, m] = True
@@ -103,15 +106,17 @@ def _new_additions(space: Space, layout: Layout, visited: set[bytes]) -> np.ndar
 
 def _grow(run: Run, children: list[_Child]) -> list[Scored]:
     """The children as layouts in normal order with all that the next step needs."""
-    layouts = []
+    layouts: list[Layout] = []
     for child in children:
         layout = child.parent.layout.copy()
         layout.holds[child.group, child.model] = True
         fill_kernels.normalise(layout.shape, layout.holds, np.arange(layout.shape.size))
         layouts.append(layout)
-    return list(run.workers.each((score_layout, (run.space, layout, run.workers.control)) for layout in layouts))
+    tasks = [(score_layout, (run.space, layout, run.workers.control)) for layout in layouts]
+    # What was stopped has no score; the workers then raise Stopped after the last one.
+    return [scored for scored in run.workers.each(tasks) if scored is not None]
 
 
 def _in_words(space: Space, child: _Child) -> str:
-    pp, tp = space.shapes[child.parent.layout.shape[child.group]]
+    pp, tp = space.shapes[int(child.parent.layout.shape[child.group])]
     return f"{space.problem.models[child.model].name} joins {words.numbered('group', child.group)} (pp {pp}, tp {tp})"

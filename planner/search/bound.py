@@ -12,6 +12,7 @@ from planner.search.bound_kernels import least_lost
 from planner.search.bound_program import BoundProgram
 from planner.search.space import Space
 from simulator import Model, ProfileEntry, Serving, words
+from simulator.arrays import I64
 from simulator.placement import MEMORY_TOLERANCE_GIB
 
 # Stretches that may be overloaded begin and end at every so many requests, further apart on long traces.
@@ -141,7 +142,9 @@ def _overload(problem: Problem, possible: np.ndarray, work_s: np.ndarray, spare_
         before[:, k] = np.searchsorted(rows, cuts)
         some = before[:, k] > 0
         last_s[some, k] = arrival_s[rows[before[some, k] - 1]]
-    lengths = np.unique(np.round(1.25 ** np.arange(0, np.log(cuts.size) / np.log(1.25) + 1)).astype(np.int64))
+    lengths: I64 = np.unique(
+        np.round(1.25 ** np.arange(0, float(np.log(cuts.size) / np.log(1.25)) + 1)).astype(np.int64)
+    )
     first_s = arrival_s[np.minimum(cuts, arrival_s.size - 1)]
     lost = np.zeros(cuts.size)
     least_lost(cuts, first_s, before, last_s, cost_s, longest_s, float(problem.cluster.devices), lengths, lost)
@@ -151,7 +154,7 @@ def _overload(problem: Problem, possible: np.ndarray, work_s: np.ndarray, spare_
 def _in_memory(problem: Problem, requests: np.ndarray) -> float:
     """Most requests of models that fit the cluster's memory together, one copy each (fractional knapsack)."""
     left_gib = problem.cluster.devices * (problem.cluster.memory_gib + MEMORY_TOLERANCE_GIB)
-    smallest_gib = []
+    smallest_gib: list[float] = []
     for model in problem.models:
         weights = [sum(entry.stage_weight_gib) * entry.tp for entry in _entries(model, problem)]
         smallest_gib.append(min(weights, default=np.inf))

@@ -51,7 +51,7 @@ class BoundProgram:
         models, shapes = len(space.problem.models), len(space.shapes)
         most = max(min(MAX_WINDOWS, MAX_TERMS // (models * shapes), len(workload) // REQUESTS_PER_WINDOW), 1)
         # Empty windows are left out, so that every window has a first and a last request.
-        edges_s = np.linspace(workload.arrival_s[0], workload.arrival_s[-1], most + 1)[1:-1]
+        edges_s = np.linspace(float(workload.arrival_s[0]), float(workload.arrival_s[-1]), most + 1)[1:-1]
         window = np.unique(np.searchsorted(edges_s, workload.arrival_s, side="right"), return_inverse=True)[1]
         windows = int(window[-1]) + 1
         rows = catalogue.first_row[:, None] + np.arange(shapes)
@@ -80,7 +80,7 @@ class BoundProgram:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Which profile each model has, what a request takes of one stage (the busiest one of each configuration), and
         how much longer than its window's arrivals that stage can work for them."""
-        workload, latency_s, shapes = space.problem.workload, _least_latency_s(space), np.arange(fits.shape[1])
+        workload, latency_s, shapes = space.problem.workload, _least_latency_s(space), np.arange(len(space.shapes))
         _, example, kind = np.unique(space.catalogue.first_row, return_index=True, return_inverse=True)
         rows = space.catalogue.first_row[:, None] + shapes
         asked = self._requests.sum(axis=1)[:, None, None] * np.where(fits[:, :, None], latency_s[rows], 0.0)

@@ -88,7 +88,8 @@ def _note_both_ways(run: Run, schedule: Schedule) -> None:
     load_s_per_gib = problem.serving.load_s_per_gib or PCIE_S_PER_GIB
     honest = replace(problem.serving, forget_backlog=False, load_s_per_gib=load_s_per_gib)
     arguments = (problem, schedule, problem.workload, run.workers.control)
-    scores = list(run.workers.each((attainment, (*arguments, serving)) for serving in (free, honest)))
+    results = run.workers.each((attainment, (*arguments, serving)) for serving in (free, honest))
+    scores = [score for score in results if score is not None]
     run.notes.append(
         f"{len(schedule.epochs)} windows: {words.share(scores[0])} of requests in time if swapping is free and "
         f"forgets backlog, "

@@ -105,7 +105,8 @@ def _sequences(space: Space, choices: list[_Choice], devices: int) -> Iterator[t
 
 def _batches(space: Space, choices: list[_Choice], groups: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The placements as arrays shape (B, G) and holds (B, G, M); unused groups hold nothing."""
-    models, batch = len(space.problem.models), []
+    models = len(space.problem.models)
+    batch: list[tuple[_Choice, ...]] = []
     for sequence in _sequences(space, choices, space.devices):
         batch.append(sequence)
         if len(batch) == PLACEMENTS_PER_CALL:

@@ -12,6 +12,7 @@ from planner.search.result import Step
 from planner.search.run import Run
 from planner.search.scoring import Scored
 from planner.search.space import Layout, Space
+from simulator.arrays import I64
 from simulator.score_kernels import Traffic
 
 
@@ -29,8 +30,8 @@ class Filled:
     start: Layout
     scored: Scored
     evaluations: int
-    chosen: np.ndarray
-    good_after: np.ndarray
+    chosen: I64
+    good_after: I64
 
     @property
     def layout(self) -> Layout:
@@ -100,7 +101,7 @@ def replay(run: Run, filled: Filled, evaluations_before: int) -> list[Step]:
         fill_kernels.normalise(layout.shape, layout.holds, np.arange(layout.shape.size))
         pp, tp = space.shapes[filled.start.shape[g]] if len(set(filled.start.shape)) == 1 else (0, 0)
         where = f"the least loaded group with room, number {g}" + (f" (pp {pp}, tp {tp})" if pp else "")
-        what = f"{space.problem.models[m].name}, the most under-served model that fits, joins {where}"
+        what = f"{space.problem.models[int(m)].name}, the most under-served model that fits, joins {where}"
         steps.append(_step(run, what, layout, filled.good_after[number], evaluations_before + number + 1))
     return steps
 

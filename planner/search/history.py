@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -52,7 +52,7 @@ class _History(_Part):
     steps: Annotated[list[_Step], Field(min_length=1, max_length=100_000)]
 
 
-def history_document(found: SearchResult) -> dict:
+def history_document(found: SearchResult) -> dict[str, Any]:
     """A search with all its steps; read_history reads it back. Of a schedule only the steps' placements are kept."""
     return {
         "algorithm": found.algorithm,

@@ -26,7 +26,7 @@ class Option:
     name: str
     kind: str
     default: Any
-    allowed: tuple = ()
+    allowed: tuple[Any, ...] = ()
     help: str = ""
 
     def check(self, algorithm: str, value: Any) -> Any:
@@ -40,7 +40,7 @@ class Option:
         return checked
 
 
-def _option(kind: str, default: Any, allowed: tuple, help: str) -> Any:
+def _option(kind: str, default: Any, allowed: tuple[Any, ...], help: str) -> Any:
     return field(default=default, metadata={"kind": kind, "allowed": allowed, "help": help})
 
 
@@ -139,17 +139,17 @@ class ExhaustiveOptions(ShapeOptions):
     max_placements: int = _option("int", 200_000, (1, 10_000_000), "give up if there are more")
 
 
-def _whole(value: Any, allowed: tuple) -> int | None:
+def _whole(value: Any, allowed: tuple[Any, ...]) -> int | None:
     good = isinstance(value, int) and not isinstance(value, bool) and allowed[0] <= value <= allowed[1]
     return value if good else None
 
 
-def _number(value: Any, allowed: tuple) -> float | None:
+def _number(value: Any, allowed: tuple[Any, ...]) -> float | None:
     good = isinstance(value, (int, float)) and not isinstance(value, bool) and allowed[0] <= value <= allowed[1]
     return float(value) if good else None
 
 
-def _shapes(value: Any, _: tuple) -> Shapes | None:
+def _shapes(value: Any, _: tuple[Any, ...]) -> Shapes | None:
     try:
         shapes = tuple((pp, tp) for pp, tp in value)
     except (TypeError, ValueError):
@@ -158,7 +158,7 @@ def _shapes(value: Any, _: tuple) -> Shapes | None:
     return shapes if good else None
 
 
-_CHECKS: dict[str, Callable[[Any, tuple], Any]] = {
+_CHECKS: dict[str, Callable[[Any, tuple[Any, ...]], Any]] = {
     "int": _whole,
     "float": _number,
     "bool": lambda value, _: value if isinstance(value, bool) else None,
@@ -166,7 +166,7 @@ _CHECKS: dict[str, Callable[[Any, tuple], Any]] = {
     "shapes": _shapes,
     "placement": lambda value, _: value if isinstance(value, Placement) else None,
 }
-_ALLOWED: dict[str, Callable[[tuple], str]] = {
+_ALLOWED: dict[str, Callable[[tuple[Any, ...]], str]] = {
     "int": lambda allowed: f"a whole number from {allowed[0]} to {allowed[1]}",
     "float": lambda allowed: f"a number from {allowed[0]:g} to {allowed[1]:g}",
     "bool": lambda _: "true or false",

@@ -27,7 +27,7 @@ def group_partitions(space: Space, devices: int, shapes: Sequence[int], mixed: b
     pair of configurations with about half of the devices each.
     """
     node = space.problem.cluster.devices_per_node
-    regular = []
+    regular: list[int] = []
     for c in sorted(shapes, key=lambda c: (space.catalogue.devices[c], space.shapes[c][0])):
         size = int(space.catalogue.devices[c])
         if size <= devices and (size & (size - 1) == 0) and not (size > node and size % node):

@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,14 +24,15 @@ from simulator import Cluster, Serving, kernel_stamps
 from simulator.kernel_stamps import is_compiled
 from simulator.preparation import SIMULATING, Preparation, tiny_case
 
+T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 
 
 class _Here(Executor):
     """Does the work in the calling thread, so that no other one outlives it."""
 
-    def submit(self, fn, /, *args, **kwargs) -> Future:
-        future: Future = Future()
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        future: Future[T] = Future()
         future.set_result(fn(*args, **kwargs))
         return future
 
@@ -57,7 +59,7 @@ def _search_once() -> None:
         find(problem, algorithm, max_evaluations=2_000, executor=_Here(), **options)
 
 
-def _start_helper() -> subprocess.Popen | None:
+def _start_helper() -> subprocess.Popen[bytes] | None:
     """Another process that compiles the largest kernel; it ends by itself within seconds."""
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     code = f"from {__name__} import compile_improvement; compile_improvement()"

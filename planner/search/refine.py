@@ -194,7 +194,7 @@ def _begin(start: Scored, seed: int) -> Walk:
 def describe_change(space: Space, before: Layout, after: Layout) -> str:
     """What changed between two layouts, in words."""
     old, new = (sorted(zip(x.shape.tolist(), map(bytes, x.holds), strict=True)) for x in (before, after))
-    gone, come = list(old), []
+    gone, come = list(old), list[tuple[int, bytes]]()
     for group in new:
         if group in gone:
             gone.remove(group)

@@ -24,7 +24,7 @@ class Algorithm:
 
     title: str
     description: str
-    options_class: type
+    options_class: type[Any]
     function: Callable[[Run, Any], None]
 
     @property

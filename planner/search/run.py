@@ -39,7 +39,7 @@ class Run:
     incumbent: Incumbent
     pool: Pool = field(default_factory=Pool)
     start: Scored | None = None
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list[str])
     partial: str | None = None
 
     def __enter__(self) -> Run:

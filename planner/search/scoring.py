@@ -11,6 +11,7 @@ from planner.problem import Problem
 from planner.search.run import Run
 from planner.search.space import Layout, Space
 from simulator import Cancelled, Placement, Schedule, Serving, Workload, score_kernels, simulate
+from simulator.arrays import F64, I64
 from simulator.score_kernels import Traffic
 
 
@@ -25,8 +26,8 @@ class Scored:
     """
 
     layout: Layout
-    good_at: np.ndarray
-    latency_s: np.ndarray
+    good_at: I64
+    latency_s: F64
 
     @property
     def good(self) -> int:
@@ -48,7 +49,7 @@ def score_layout(space: Space, layout: Layout, control: np.ndarray, traffic: Tra
 
 def score_each(run: Run, what: str, layouts: Iterable[Layout]) -> list[Scored]:
     """Score layouts on all that is planned for, offer each as the best so far, return them best first."""
-    scored = []
+    scored: list[Scored] = []
     for result in run.workers.each(
         (score_layout, (run.space, layout, run.workers.control, run.traffic)) for layout in layouts
     ):
@@ -82,7 +83,7 @@ def attainment(
     """The SLO attainment of a placement on some traffic under the problem's or other rules; None if stopped."""
     try:
         result = simulate(
-            problem.models, placement, workload, serving or problem.serving, lambda *_: not control[0]
+            problem.models, placement, workload, serving or problem.serving, lambda done, total: not control[0]
         )  # fmt: skip
     except Cancelled:
         return None

@@ -10,7 +10,7 @@ import numpy as np
 
 from planner.problem import Problem
 from simulator import Cluster, Group, InputError, Model, Placement, Workload, words
-from simulator.arrays import Rules
+from simulator.arrays import I64, Bools, Rules
 from simulator.instance import build_rules
 from simulator.placement import MEMORY_TOLERANCE_GIB
 from simulator.score_kernels import Catalogue, Traffic
@@ -31,8 +31,8 @@ class Layout:
         holds: bool (G, M), which models each group holds.
     """
 
-    shape: np.ndarray
-    holds: np.ndarray
+    shape: I64
+    holds: Bools
 
     def copy(self) -> Layout:
         return Layout(self.shape.copy(), self.holds.copy())
@@ -100,7 +100,7 @@ class Space:
         """A layout as a placement, groups in the same order."""
         models = self.problem.models
         groups = (
-            Group(self.shapes[c][0], self.shapes[c][1], tuple(models[m].name for m in np.flatnonzero(row)))
+            Group(*self.shapes[int(c)], tuple(models[int(m)].name for m in np.flatnonzero(row)))
             for c, row in zip(layout.shape, layout.holds, strict=True)
         )
         return Placement(tuple(groups), name)

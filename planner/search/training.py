@@ -78,13 +78,13 @@ def resample(problem: Problem, seed: int) -> Workload:
     count, n = workload.num_models, len(workload)
     if n < 3 or workload.span_s == 0:
         return workload
-    length_s = workload.arrival_s[-1] * (1 + 1e-12)
+    length_s = float(workload.arrival_s[-1]) * (1 + 1e-12)
     windows = min(max(n // (count * REQUESTS_PER_WINDOW), 1), MAX_WINDOWS)
     window_s = length_s / windows
     fitted, _ = windows_of_events(workload.arrival_s, workload.model, count, length_s, window_s)
     place = np.minimum((workload.arrival_s / window_s).astype(np.int64), windows - 1)
     requests = np.bincount(workload.model * windows + place, minlength=count * windows)
-    own = fitted.model * windows + np.round(fitted.start_s / window_s).astype(np.int64)
+    own: np.ndarray = fitted.model * windows + np.round(fitted.start_s / window_s).astype(np.int64)
     rates = ModelWindows(
         fitted.model, fitted.start_s, fitted.duration_s, requests[own] / fitted.duration_s, fitted.cv
     )  # fmt: skip
@@ -147,11 +147,12 @@ def _stretches(day: Workload) -> list[Workload]:
 
 
 def _end_to_end(parts: Sequence[Workload]) -> Workload:
-    arrivals, begin_s = [], 0.0
+    arrivals: list[np.ndarray] = []
+    begin_s = 0.0
     for part in parts:
         if len(part):
             arrivals.append(part.arrival_s - part.arrival_s[0] + begin_s)
-            begin_s = arrivals[-1][-1] + SILENCE_S
+            begin_s = float(arrivals[-1][-1]) + SILENCE_S
         else:
             arrivals.append(part.arrival_s)
     slo_s = None

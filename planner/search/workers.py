@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -11,6 +12,10 @@ from planner.search.budget import POLL_S, Budget, Stopped
 
 # Fixed, not the number of processors: the same seed gives the same answer on every machine.
 WORKERS = 2
+
+Result = TypeVar("Result")
+# A function and its arguments.
+Task = tuple[Callable[..., Result], tuple[Any, ...]]
 
 
 class Workers:
@@ -29,7 +34,7 @@ class Workers:
         if self._owns_executor:
             self._executor.shutdown(wait=False)
 
-    def each(self, tasks: Iterable[tuple[Callable, tuple]], abandon: bool = False) -> Iterator:
+    def each(self, tasks: Iterable[Task[Result]], abandon: bool = False) -> Iterator[Result]:
         """Results of (function, arguments) in order, WORKERS at a time in other threads.
 
         When a condition ends the search nothing more is begun; where it is urgent, `control` is set. What was under
@@ -39,11 +44,11 @@ class Workers:
             abandon: what is under way at an urgent end is not waited for, because it works for long without looking at
                 `control` and changes nothing that others read.
         """
-        waiting: list[Future] = []
+        waiting: list[Future[Result]] = []
         stopped: Stopped | None = None
-        tasks = iter(tasks)
+        left = iter(tasks)
         while True:
-            while stopped is None and len(waiting) < WORKERS and (task := next(tasks, None)) is not None:
+            while stopped is None and len(waiting) < WORKERS and (task := next(left, None)) is not None:
                 waiting.append(self._executor.submit(task[0], *task[1]))
             if not waiting:
                 break
@@ -59,7 +64,7 @@ class Workers:
             self.control[0] = 0
             raise stopped
 
-    def _wait(self, future: Future, stopped: Stopped | None, abandon: bool) -> Stopped | None:
+    def _wait(self, future: Future[Any], stopped: Stopped | None, abandon: bool) -> Stopped | None:
         while True:
             left_s = self.budget.time_left_s
             wait([future], timeout=POLL_S if not left_s else min(POLL_S, left_s))
