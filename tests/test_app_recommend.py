@@ -12,6 +12,8 @@ from app.state.kept import Keeping, Kept
 from app.state.results import answer_of, shared_cache
 from app.state.saved import documents, is_worth_keeping, restore
 from app.state.session import Session, with_values
+from app.state.first_scenario import ALPASERVE
+from planner import compare
 from planner.what_if.recommend import FOUND, recommend
 from planner.what_if.recommend_words import sentences
 
@@ -26,10 +28,7 @@ def scenario():
     return with_values(small, "", models=[{"name": "m-{i}", "profile": "bert-1.3b", "count": 3, "slo_scale": 5}])
 
 
-@pytest.fixture
-def page(scenario):
-    at = AppTest.from_file(PAGE, default_timeout=120).run()
-    at.session_state["session"].scenario = scenario
+def until_current(at):
     for _ in range(200):
         at.run()
         if at.session_state["session"].answer.is_current:
@@ -38,6 +37,13 @@ def page(scenario):
             job.wait(10)
     assert not at.exception
     return at
+
+
+@pytest.fixture
+def page(scenario):
+    at = AppTest.from_file(PAGE, default_timeout=120).run()
+    at.session_state["session"].scenario = scenario
+    return until_current(at)
 
 
 def advised(page):
@@ -128,3 +134,12 @@ def test_a_plan_comes_back_with_its_workspace_to_the_digit(page):
     assert back.result_key == slot_of(session, AREA).result_key
     assert sentences(back.result) == sentences(found) and back.result.to_json() == found.to_json()
     assert not begins_by_itself(fresh, answered(fresh))
+
+
+@pytest.mark.as_shipped
+def test_the_sample_shows_alpaserve_beside_the_simple_placements_as_the_planner_does():
+    page = until_current(AppTest.from_file(PAGE, default_timeout=120))
+    answer = page.session_state["session"].answer
+    shown = {entry.section.name: entry.outcome.figures.total.served for entry in answer.shown}
+    assert shown == {o.name: o.figures.total.served for o in compare(first_scenario()).outcomes}
+    assert max(shown, key=shown.get) == ALPASERVE.name

@@ -51,14 +51,21 @@ def slot_of(session: Any, area: str) -> JobSlot:
     return slot
 
 
-def start_job(session: Any, area: str, key: str, work: Callable[[Job], Any], lane: Lane = Lane.SEARCH) -> JobSlot:
+def start_job(
+    session: Any,
+    area: str,
+    key: str,
+    work: Callable[[Job], Any],
+    lane: Lane = Lane.SEARCH,
+    patience_s: float = PATIENCE_S,
+) -> JobSlot:
     """Put new work on a slot; what was worked on there is stopped, its last result stays until there is a new one."""
     slot = session.slots[area] = slot_of(session, area)
     if slot.job is not None:
         slot.job.stop()
     slot.job = Job(key, work, lane=lane)
     session.jobs.submit(slot.job)
-    slot.job.wait(PATIENCE_S)
+    slot.job.wait(patience_s)
     slot.refresh()
     return slot
 

@@ -123,11 +123,19 @@ def _draw_options(session: Session, index: int, section: PlacementSection, area:
     given = section.searched.options
     options = [o for o in algorithm.options if o.kind in _WIDGETS and o.name not in ("pp", "tp")]
     _draw_time_limit(session, index, section, area)
-    for option in options:
-        bound(session, area, _WIDGETS[option.kind], option.name.replace("_", " ").capitalize(),
-              f"placement.{index}.{option.name}", given.get(option.name, option.default),
-              lambda s, v, name=option.name: with_option(s, index, name, v), help=option.help,
-              **_bounds(option))  # fmt: skip
+    if not options:
+        return
+    changed = [option for option in options if given.get(option.name, option.default) != option.default]
+    with st.expander("More options", expanded=bool(changed)):
+        for option in options:
+            bound(session, area, _WIDGETS[option.kind], option.label, f"placement.{index}.{option.name}",
+                  given.get(option.name, option.default),
+                  lambda s, v, name=option.name: with_option(s, index, name, v), help=_help(option),
+                  **_bounds(option))  # fmt: skip
+
+
+def _help(option: Option) -> str:
+    return f"{option.help[:1].upper()}{option.help[1:]}. In a scenario file: `{option.name}`."
 
 
 def _bounds(option: Option) -> dict:

@@ -9,7 +9,7 @@ import streamlit as st
 from markupsafe import Markup
 
 from app.background.jobs import Job, Lane
-from app.background.slots import draw_job, slot_of, start_job
+from app.background.slots import PATIENCE_S, draw_job, slot_of, start_job
 from app.controls.placement_edits import added_section
 from app.controls.views import kept
 from app.look import words
@@ -43,11 +43,13 @@ def draw_recommendation(session: Session, answer: Answer) -> None:
             # Nobody asks that any more.
             slot.job.stop()
         is_asked = slot.job is not None and slot.is_working and slot.job.key == key
+        begins = too_much is None and begins_by_itself(session, answer)
         pressed = st.button("Recommend a plan", type="primary", key="recommend.go",
-                            disabled=is_asked or not is_current or too_much is not None,
+                            disabled=is_asked or begins or not is_current or too_much is not None,
                             help="Finds the placement, the number of devices and what a lost node costs.")  # fmt: skip
-    if pressed or (too_much is None and begins_by_itself(session, answer)):
-        slot = start_job(session, AREA, key, work_of(session, answer, target, key), Lane.ADVICE)
+    if pressed or begins:
+        work = work_of(session, answer, target, key)
+        slot = start_job(session, AREA, key, work, Lane.ADVICE, PATIENCE_S if pressed else 0.0)
     if too_much is not None:
         st.caption(too_much)
     draw_job(session, AREA, "Working on the plan", lambda now: st.html(advice_html(now)))

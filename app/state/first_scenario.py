@@ -1,4 +1,4 @@
-"""What a stranger sees first: a sample trace, a usual cluster, and the two placements the whole matter is about."""
+"""What a stranger sees first: a sample trace, a usual cluster, and the placements the whole matter is about."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from sample_traces import SAMPLES, Sample
 
 SINGLE_DEVICES = PlacementSection(
     name="Single-device replication", search=SearchSection(algorithm="selective_replication")
+)
+# Ends after so many placements, so that the first page says the same everywhere; the time is for slow machines.
+ALPASERVE = PlacementSection(
+    name="AlpaServe", search=SearchSection(algorithm="alpaserve", max_evaluations=4_000, time_limit_s=10)
 )
 
 
@@ -26,6 +30,9 @@ def uniform_section(pp: int, tp: int, name: str | None = None) -> PlacementSecti
     return PlacementSection(name=name or group_size_name(pp, tp), search=search)
 
 
+FIRST_PLACEMENTS = (uniform_section(8, 1), SINGLE_DEVICES, ALPASERVE)
+
+
 def sample_section(sample: Sample) -> dict:
     """The `workload.trace` of a sample, with its sensible options."""
     return {"path": f"sample:{sample.key}"} | asdict(sample.options)
@@ -41,6 +48,6 @@ def first_scenario() -> Scenario:
             "cluster": {"devices": 16, "usd_per_device_hour": 3.06},
             "models": [{"name": "model-{i}", "profile": "bert-2.6b", "count": 24, "slo_scale": 5}],
             "workload": {"trace": sample_section(sample)},
-            "placements": [uniform_section(8, 1).model_dump(), SINGLE_DEVICES.model_dump()],
+            "placements": [section.model_dump() for section in FIRST_PLACEMENTS],
         }
     )

@@ -56,7 +56,9 @@ _MOST_VIEW_CHARACTERS = 200_000
 
 def is_worth_keeping(session: Session) -> bool:
     """Whether the visitor has done anything that a new session would not show anyway."""
-    done = session.undo or session.uploads.files or session.found or session.jobs.all(Lane.SEARCH)
+    # What the placements of the first scenario find, every visitor is shown; that he stopped a search is his.
+    searches = session.jobs.all(Lane.SEARCH)
+    done = session.undo or session.uploads.files or any(job.is_stopped for job in searches)
     return bool(done) or session.scenario != first_scenario() or any(_is_asked(session, area) for area in session.slots)
 
 

@@ -21,6 +21,7 @@ class Option:
         default: used when it is not given; None = not set.
         allowed: what may be given: (lowest, highest) of a number, the words of a choice, otherwise empty.
         help: what it does, a sentence.
+        label: what a page calls it, in plain words.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Option:
     default: Any
     allowed: tuple[Any, ...] = ()
     help: str = ""
+    label: str = ""
 
     def check(self, algorithm: str, value: Any) -> Any:
         """The value as the algorithm takes it; raises InputError saying what is allowed."""
@@ -40,8 +42,8 @@ class Option:
         return checked
 
 
-def _option(kind: str, default: Any, allowed: tuple[Any, ...], help: str) -> Any:
-    return field(default=default, metadata={"kind": kind, "allowed": allowed, "help": help})
+def _option(kind: str, default: Any, allowed: tuple, help: str, label: str = "") -> Any:
+    return field(default=default, metadata={"kind": kind, "allowed": allowed, "help": help, "label": label})
 
 
 def describe(options: type) -> tuple[Option, ...]:
@@ -86,7 +88,7 @@ class FillOptions(GroupOptions):
 class BeamOptions(FillOptions):
     """Algorithm 1."""
 
-    width: int = _option("int", 3, (1, 64), "selections that are kept")
+    width: int = _option("int", 3, (1, 64), "selections that are kept", "Candidates kept at each step (beam width)")
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,10 @@ class DedicatedOptions:
 class ShapeOptions:
     """Which configurations groups may have."""
 
-    max_pp: int = _option("int", 8, (1, 64), "most stages of a group")
-    max_tp: int = _option("int", 4, (1, 64), "highest tensor degree of a group")
+    max_pp: int = _option("int", 8, (1, 64), "most stages of a group", "Most stages a model is cut into (pipeline)")
+    max_tp: int = _option(
+        "int", 4, (1, 64), "highest tensor degree of a group", "Most devices that share a stage (tensor parallel)"
+    )
     shapes: Shapes | None = _option("shapes", None, (), "the only (pp, tp) to use, instead of the two limits")
 
 
@@ -111,32 +115,68 @@ class RefineOptions(ShapeOptions):
     """Local improvement of a placement."""
 
     placement: Placement = _option("placement", Placement(()), (), "where to begin")
-    resamplings: int = _option("int", 0, (0, 64), "other days, drawn at random, to plan for at the same time")
+    resamplings: int = _option(
+        "int",
+        0,
+        (0, 64),
+        "other days, drawn at random, to plan for at the same time",
+        "Also plan for this many other days (resamplings)",
+    )
 
 
 @dataclass(frozen=True)
 class AlpaServeOptions(ShapeOptions):
     """Algorithm 2."""
 
-    bucketing: str = _option("choice", "all", ("all", "released", "one"), "how slow and fast models are separated")
-    mixed: bool = _option("bool", False, (), "also half of the devices in one configuration, half in another")
-    refine: bool = _option("bool", True, (), "improve by local changes while anything is left of the limits")
-    resamplings: int = _option("int", 0, (0, 64), "other days, drawn at random, to plan for at the same time")
+    bucketing: str = _option(
+        "choice",
+        "all",
+        ("all", "released", "one"),
+        "how slow and fast models are separated",
+        "Keep slow and fast models apart (buckets)",
+    )
+    mixed: bool = _option(
+        "bool",
+        False,
+        (),
+        "also half of the devices in one configuration, half in another",
+        "Also try two group sizes side by side",
+    )
+    refine: bool = _option(
+        "bool",
+        True,
+        (),
+        "improve by local changes while anything is left of the limits",
+        "Improve step by step until the time is up",
+    )
+    resamplings: int = _option(
+        "int",
+        0,
+        (0, 64),
+        "other days, drawn at random, to plan for at the same time",
+        "Also plan for this many other days (resamplings)",
+    )
 
 
 @dataclass(frozen=True)
 class ClockworkOptions:
     """Windows of time."""
 
-    window_s: float = _option("float", 60.0, (0.1, 1e7), "seconds from one change of placement to the next")
-    foresight: bool = _option("bool", True, (), "plan each window for its own requests, not those before")
+    window_s: float = _option(
+        "float", 60.0, (0.1, 1e7), "seconds from one change of placement to the next", "Change the placement every (s)"
+    )
+    foresight: bool = _option(
+        "bool", True, (), "plan each window for its own requests, not those before", "Plan knowing the requests to come"
+    )
 
 
 @dataclass(frozen=True)
 class ExhaustiveOptions(ShapeOptions):
     """Every placement."""
 
-    max_placements: int = _option("int", 200_000, (1, 10_000_000), "give up if there are more")
+    max_placements: int = _option(
+        "int", 200_000, (1, 10_000_000), "give up if there are more", "Most placements to try"
+    )
 
 
 def _whole(value: Any, allowed: tuple[Any, ...]) -> int | None:
