@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
-from tools.screenshots import CHROMIUM, CHROMIUM_ARGUMENTS, running_app, wait_until_drawn
+from tools.screenshots import CHROMIUM, CHROMIUM_ARGUMENTS, running_app, simple_sample, wait_until_drawn
 
 SESSIONS, CHANGES = 10, 20
 # Gives seconds from a key press to a new verdict, the first new chart, and the last (those that change at all).
@@ -54,7 +54,7 @@ def visit(address: str, changes: int, ready: threading.Barrier, times: list[dict
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.goto(address)
+        page.goto(f"{address}/?{simple_sample()}")
         wait_until_drawn(page)
         ready.wait()
         for number in range(changes):

@@ -93,6 +93,15 @@ def whole_page(page: Page, width: int) -> None:
     wait_until_still(page, 600)
 
 
+def simple_sample() -> str:
+    """The query of a link to the sample without its search and plan: a page that comes to rest at once."""
+    from app.state.first_scenario import FIRST_PLACEMENTS, first_scenario
+    from planner.scenario.link import encode_scenario
+
+    simple = [section for section in FIRST_PLACEMENTS if section.search and section.search.algorithm != "alpaserve"]
+    return f"s={encode_scenario(first_scenario().model_copy(update={'placements': simple}))}"
+
+
 def take(outdir: Path) -> list[Path]:
     """Take all pictures; gives their files."""
     outdir.mkdir(parents=True, exist_ok=True)

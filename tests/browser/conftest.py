@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tools.screenshots import CHROMIUM, CHROMIUM_ARGUMENTS, running_server, wait_until_drawn
+from tools.screenshots import CHROMIUM, CHROMIUM_ARGUMENTS, running_server, simple_sample, wait_until_drawn
 
 # A loaded machine is slow, not wrong: waiting longer costs nothing where the page is there at once.
 expect.set_options(timeout=60_000)
@@ -49,6 +49,6 @@ def address(server):
 @pytest.fixture
 def plan(page, address):
     """The Plan page of a new visitor, drawn."""
-    page.goto(address)
+    page.goto(f"{address}/?{simple_sample()}")
     wait_until_drawn(page)
     return page

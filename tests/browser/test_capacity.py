@@ -7,13 +7,13 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tools.screenshots import wait_until_drawn, wait_until_still
+from tools.screenshots import simple_sample, wait_until_drawn, wait_until_still
 
 ROOT = Path(__file__).parents[2]
 
 
 def open_page(page, address, name):
-    page.goto(f"{address}/{name}")
+    page.goto(f"{address}/{name}{'&' if '?' in name else '?'}{simple_sample()}")
     page.get_by_role("heading", level=1).wait_for(timeout=60_000)
     page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=60_000)
     return page

@@ -14,14 +14,14 @@ from planner import compare, parse_scenario
 from planner.explain import model_differences, paired_difference
 from planner.scenario.link import encode_scenario
 from simulator.moment import moment
-from tools.screenshots import wait_until_drawn, wait_until_still
+from tools.screenshots import simple_sample, wait_until_drawn, wait_until_still
 
 LATER_MS = 30_000
 RANGES = "e => Object.keys(e._fullLayout).filter(k => /^xaxis/.test(k)).map(k => e._fullLayout[k].range.map(Number))"
 
 
 def opened(page, address, path):
-    page.goto(f"{address}/{path}")
+    page.goto(f"{address}/{path}?{simple_sample()}")
     wait_until_drawn(page)
     wait_until_still(page)
     return page

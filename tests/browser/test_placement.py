@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from app.look import words
-from tools.screenshots import wait_until_drawn, wait_until_still
+from tools.screenshots import simple_sample, wait_until_drawn, wait_until_still
 
 ROOT = Path(__file__).parents[2]
 LATER_MS = 60_000
@@ -29,7 +29,7 @@ def attainment(page):
 
 @pytest.fixture
 def placement(page, address):
-    page.goto(f"{address}/placement")
+    page.goto(f"{address}/placement?{simple_sample()}")
     expect(page.get_by_text("Who sits where, and what if I move them?")).to_be_visible(timeout=LATER_MS)
     wait_until_drawn(page)
     return page

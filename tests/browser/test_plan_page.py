@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from app.look import words
 from tests.lookalikes import CODE, CONVERSATION, DURATIONS, INVOCATIONS, rows
-from tools.screenshots import wait_until_drawn, wait_until_still
+from tools.screenshots import simple_sample, wait_until_drawn, wait_until_still
 
 ROOT = Path(__file__).parents[2]
 LATER_MS = 30_000
@@ -138,7 +138,7 @@ def test_two_visitors_do_not_see_each_other(plan, browser, address):
     plan.get_by_label("Devices", exact=True).press("Enter")
     expect(plan.locator(".verdict")).to_contain_text("12 devices", timeout=LATER_MS)
     other = browser.new_context().new_page()
-    other.goto(address)
+    other.goto(f"{address}/?{simple_sample()}")
     wait_until_drawn(other)
     assert "16 devices" in other.locator(".verdict").inner_text()
     other.context.close()
@@ -147,7 +147,7 @@ def test_two_visitors_do_not_see_each_other(plan, browser, address):
 def test_everything_in_the_page_fits_its_width(browser, address):
     for width in (900, 1440, 1920):
         page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
-        page.goto(address)
+        page.goto(f"{address}/?{simple_sample()}")
         wait_until_drawn(page)
         overflow = "(e) => e.scrollWidth - e.clientWidth"
         assert page.locator('[data-testid="stMain"]').evaluate(overflow) <= 0

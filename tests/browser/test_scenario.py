@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from app.look import words
 from tests.lookalikes import CODE, rows
-from tools.screenshots import wait_until_still
+from tools.screenshots import simple_sample, wait_until_still
 
 LATER_MS = 60_000
 
@@ -33,7 +33,7 @@ def shared_link(page):
 
 @pytest.fixture
 def scenario(page, address):
-    page.goto(f"{address}/scenario")
+    page.goto(f"{address}/scenario?{simple_sample()}")
     expect(editor(page)).to_be_visible(timeout=LATER_MS)
     wait_until_still(page)
     return page
@@ -87,7 +87,7 @@ def test_a_link_opened_in_a_fresh_browser_shows_the_same_numbers(scenario, brows
 
 def test_a_link_to_a_real_trace_asks_for_the_file_and_shows_the_same(page, address, traces, browser, tmp_path):
     file = traces / CODE
-    page.goto(address)
+    page.goto(f"{address}/?{simple_sample()}")
     expect(page.locator(".verdict").first).to_be_visible(timeout=LATER_MS)
     wait_until_still(page)
     page.get_by_text("Upload your own", exact=True).click()
@@ -113,7 +113,7 @@ def test_a_link_to_a_real_trace_asks_for_the_file_and_shows_the_same(page, addre
 
 
 def test_the_report_opens_and_holds_the_numbers(page, address):
-    page.goto(address)
+    page.goto(f"{address}/?{simple_sample()}")
     expect(page.locator(".tile-value").first).to_be_visible(timeout=LATER_MS)
     wait_until_still(page)
     with page.expect_download(timeout=2 * LATER_MS) as download:
