@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from app.look import words
+from app.panels.progress import EARLIER
 from tools.screenshots import simple_sample, wait_until_drawn, wait_until_still
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +25,8 @@ def click(page, key, nth=0):
 
 
 def attainment(page):
+    # On a busy machine the page may be still between two looks at what is under way.
+    expect(page.get_by_text(EARLIER)).to_have_count(0)
     return page.locator(".tile-value").first.inner_text().split("±")[0].strip()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from app.look import words
+from app.panels.progress import EARLIER
 from tests.lookalikes import CODE, CONVERSATION, DURATIONS, INVOCATIONS, rows
 from tools.screenshots import simple_sample, wait_until_drawn, wait_until_still
 
@@ -27,6 +28,8 @@ def upload(page, *files):
 
 
 def attainment(page):
+    # On a busy machine the page may be still between two looks at what is under way.
+    expect(page.get_by_text(EARLIER)).to_have_count(0)
     return page.locator(".tile-value").first.inner_text().split("±")[0].strip()
 
 
