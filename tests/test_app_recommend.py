@@ -7,12 +7,11 @@ from streamlit.testing.v1 import AppTest
 
 from app.background.slots import JobSlot, slot_of
 from app.state.advice import AREA, VARIABLE, begins_by_itself
-from app.state.first_scenario import first_scenario
+from app.state.first_scenario import ALPASERVE, first_scenario
 from app.state.kept import Keeping, Kept
 from app.state.results import answer_of, shared_cache
 from app.state.saved import documents, is_worth_keeping, restore
 from app.state.session import Session, with_values
-from app.state.first_scenario import ALPASERVE
 from planner import compare
 from planner.what_if.recommend import FOUND, recommend
 from planner.what_if.recommend_words import sentences

@@ -42,7 +42,7 @@ class Option:
         return checked
 
 
-def _option(kind: str, default: Any, allowed: tuple, help: str, label: str = "") -> Any:
+def _option(kind: str, default: Any, allowed: tuple[Any, ...], help: str, label: str = "") -> Any:
     return field(default=default, metadata={"kind": kind, "allowed": allowed, "help": help, "label": label})
 
 

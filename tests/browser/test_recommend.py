@@ -8,12 +8,14 @@ import pytest
 from playwright.sync_api import expect
 
 from app.look import words
+from app.state.advice import VARIABLE
 from app.state.first_scenario import first_scenario
 from planner.scenario.inputs import build_inputs
 from planner.search import upper_bound
 from simulator.words import typed
 from tests.browser.test_plan_page import ROOT, upload
 from tests.lookalikes import CODE, CONVERSATION, rows
+from tools.screenshots import running_app
 
 # A plan tries some twenty placements, and lets all else on the machine go before.
 PLANNED_MS = 500_000
@@ -28,14 +30,15 @@ def advice(page):
     return dict(zip(topics, said, strict=True))
 
 
-def test_the_plan_of_the_sample_begins_without_a_click_and_says_first_what_it_knows(page, address):
-    page.goto(address)
-    first = page.locator(".advice dd").first
-    expect(first).not_to_have_class("unknown", timeout=PLANNED_MS)
-    expect(page.get_by_text("Working on the plan")).to_be_visible()
-    expect(page.get_by_role("button", name="Recommend a plan")).to_be_disabled()
-    bound = upper_bound(build_inputs(first_scenario()).problem)
-    expect(first).to_contain_text(f"Better possible: at most {words.share(bound.attainment)}.", timeout=PLANNED_MS)
+def test_the_plan_of_the_sample_begins_without_a_click_and_says_first_what_it_knows(page):
+    with running_app(**{VARIABLE: "at once"}) as address:
+        page.goto(address)
+        first = page.locator(".advice dd").first
+        expect(first).not_to_have_class("unknown", timeout=PLANNED_MS)
+        expect(page.get_by_text("Working on the plan")).to_be_visible()
+        expect(page.get_by_role("button", name="Recommend a plan")).to_be_disabled()
+        bound = upper_bound(build_inputs(first_scenario()).problem)
+        expect(first).to_contain_text(f"Better possible: at most {words.share(bound.attainment)}.", timeout=PLANNED_MS)
 
 
 @pytest.mark.timeout(600)
