@@ -140,7 +140,7 @@ def _cells(row: TokenRow, view: TokenView, low: float) -> dict[str, Any]:
         "range": range_marks(row.met, row.interval, low),
         "times": [
             (
-                words.NOTHING if p99_s[name] is None else words.duration(p99_s[name]),
+                words.NOTHING if (within_s := p99_s[name]) is None else words.duration(within_s),
                 "" if share is None else f"{words.share(share)} in time",
             )
             for name, share in _single(row).items()
