@@ -22,7 +22,7 @@ from app.controls.placement_edits import (
 )
 from app.look import words
 from app.look.markup import piece
-from app.look.style import colour_of
+from app.look.style import colour_of, plain
 from app.state.answer import Answer, AnyAnswer
 from app.state.session import Session
 from planner.generation.search import DESCRIPTIONS
@@ -40,11 +40,13 @@ def draw_placement_controls(session: Session, answer: AnyAnswer) -> None:
     for index, section in enumerate(session.scenario.placements):
         area = f"placement:{section.name}"
         name, settings, remove = st.columns([6, 2, 1], vertical_alignment="center")
+        called = plain(section.name)
         name.html(piece("named", colour_of(session.hue_of(section.name)), words.shorten(section.name, 40)))
-        with settings.popover("", icon=":material/tune:", type="tertiary", key=f"placement.{index}.settings",
+        with settings.popover(f"Settings of {called}", icon=":material/tune:", type="tertiary",
+                              key=f"placement.{index}.settings",
                               help=f"Name and settings of placement {index + 1}"):  # fmt: skip
             _draw_details(session, index, section, area)
-        remove.button("", icon=":material/close:", key=f"placement.{index}.remove", type="tertiary",
+        remove.button(f"Take out {called}", icon=":material/close:", key=f"placement.{index}.remove", type="tertiary",
                       help=f"Take out placement {index + 1}", on_click=_take_out, args=(session, index))  # fmt: skip
         _draw_settings(session, answer, index, section, area)
         draw_complaint(session, area, answer.problems.get(area))
