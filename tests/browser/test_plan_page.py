@@ -61,14 +61,18 @@ def test_a_group_size_changes_a_real_traces_attainment_to_what_the_command_line_
     expect(plan.get_by_text(f"{words.count(sum(map(rows, files)))} requests").first).to_be_visible(timeout=LATER_MS)
     plan.get_by_label("Rate, times", exact=True).fill("6")
     plan.get_by_label("Rate, times", exact=True).press("Enter")
-    wait_until_still(plan)
+    # A click on what is about to be replaced would be lost.
+    expect(plan.get_by_text(EARLIER)).to_have_count(0)
+    wait_until_still(plan, 1500)
     look = plan.get_by_test_id("stMain").get_by_test_id("stButtonGroup").first
     look.get_by_text("8-stage groups").click()
+    expect(look.get_by_role("radio", name="8-stage groups")).to_be_checked()
     wait_until_still(plan)
     before = attainment(plan)
     assert before == words.share(command_line(plan, tmp_path, *files)["8-stage groups"]["slo_attainment"])
     choose(plan, "Group size", re.compile(r"^2 stages of 1 device"))
     look.get_by_text("2-stage groups").click()
+    expect(look.get_by_role("radio", name="2-stage groups")).to_be_checked()
     wait_until_still(plan)
     printed = command_line(plan, tmp_path, *files)
     assert attainment(plan) == words.share(printed["2-stage groups"]["slo_attainment"]) != before
