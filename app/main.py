@@ -59,3 +59,6 @@ guarded(drop_hidden_keys)(session)
 guarded(keep_workspace)(session)
 with bar:
     draw_share_bar(session)
+if session.is_behind:
+    # On a busy server a change has come after the page had asked for its answer.
+    st.rerun()

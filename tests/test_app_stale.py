@@ -6,6 +6,8 @@ import json
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
+from app.controls import sidebar
+from app.state.session import with_values
 from tests.test_app_addresses import LINK, looks, opened, session
 
 
@@ -72,3 +74,20 @@ def test_the_edits_of_a_replaced_table_are_taken_once():
     # The browser still has the old table, and sends its edits with the next run.
     at._run(sent)
     assert session(at).scenario.models[0].count == 4
+
+
+def test_a_scenario_that_changes_while_its_answer_is_drawn_is_answered_at_once(monkeypatch):
+    at = opened("plan", s=LINK)
+    draw, devices = sidebar.draw_sidebar, session(at).scenario.cluster.devices
+    late = [lambda scenario: with_values(scenario, "cluster", devices=2 * devices)]
+
+    def after_the_answer(asked, answer):
+        while late:
+            asked.edit("cluster", late.pop())
+        draw(asked, answer)
+
+    monkeypatch.setattr(sidebar, "draw_sidebar", after_the_answer)
+    at.run()
+    assert not at.exception and not late
+    assert session(at).answer.scenario == session(at).scenario
+    assert any(f"{2 * devices} devices" in element.proto.body for element in at.get("html"))

@@ -14,7 +14,7 @@ from app.look import words
 from app.look.style import dim_earlier, guarded, plain
 from app.state.answer import AnyAnswer, AnyAnswered, Pending
 from app.state.results import search_again
-from app.state.session import Session
+from app.state.session import Session, current_session
 from simulator.preparation import SIMULATING
 
 POLL_S = 0.25
@@ -103,8 +103,8 @@ def watch(answer: AnyAnswer, bars: Sequence[tuple[DeltaGenerator, Job]] = ()) ->
 @guarded
 def _look(answer: AnyAnswer, bars: Sequence[tuple[DeltaGenerator, Job]]) -> None:
     awaited = [answer.building, *(entry.job for entry in answer.waiting if entry.problem is None)]
-    # A job may have ended since the answer was made: then there is a new answer.
-    if any(job is None or job.is_done for job in awaited[answer.building is None :]):
+    # A job may have ended since the answer was made, or the scenario been changed: then there is a new answer.
+    if current_session().is_behind or any(job is None or job.is_done for job in awaited[answer.building is None :]):
         st.rerun()
     for bar, job in bars:
         bar.progress(_share_done(job), text=_sentence(job))

@@ -30,6 +30,7 @@ def shared_cache() -> Cache:
 
 def answer_of(session: Session) -> AnyAnswer:
     """The answer to the session's scenario as far as it is known by now."""
+    session.asked = session.drawn, session.scenario
     session.answer = answer(
         session.scenario,
         session.uploads,

@@ -51,6 +51,7 @@ class Session:
         controls: how often a control was replaced and what it shows, see control_key.
         drawn: counts how often a page was drawn as a whole; addressed: the count when each key of the address was
             written last.
+        asked: the count, and the scenario that the page then asked the answer to.
         edition: counts changes that did not come from a control, so that tables start afresh.
         refused: counts refused uploads, so that an uploader does not keep a wrong file beside the next one.
     """
@@ -67,6 +68,7 @@ class Session:
     views: Views = field(default_factory=Views)
     drawn: int = 0
     addressed: dict[str, int] = field(default_factory=dict)
+    asked: tuple[int, Scenario] | None = None
     edition: int = 0
     refused: int = 0
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -143,6 +145,11 @@ class Session:
             self._follow_renames(self.scenario, changed)
             self.scenario = changed
         return True
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the scenario was changed while the page was drawn, which so shows the answer to another one."""
+        return self.asked is not None and self.asked[0] == self.drawn and self.asked[1] != self.scenario
 
     def step_back(self) -> None:
         """Return to the scenario before the last change."""
