@@ -97,15 +97,10 @@ def ranked_rows(view: View, answer: Answer) -> list[Row]:
     return sorted(rows, key=lambda r: -r.figures.total.slo_attainment if r.figures.total.requests else 1.0)
 
 
-def difference_cell(row: Row, view: View) -> tuple[str, str]:
+def difference_cell(gap: PairedDifference, is_rival: bool) -> tuple[str, str]:
     """The difference to the rival, and how sure it is: ("+32.8 points", "±0.4")."""
-    if row.entry is view.first:
+    if is_rival:
         return "–", "compared against"
-    return gap_cell(row.difference)
-
-
-def gap_cell(gap: PairedDifference) -> tuple[str, str]:
-    """A difference to the rival, and how sure it is."""
     if not math.isfinite(gap.difference):
         return words.NOTHING, "no request"
     width = words.half_width(gap.half_width)
@@ -152,7 +147,7 @@ def as_frame(rows: list[Row], view: View) -> pd.DataFrame:
 
 def _cells(row: Row, view: View, low: float) -> dict[str, Any]:
     total, figures = row.figures.total, row.figures
-    difference, sure = difference_cell(row, view)
+    difference, sure = difference_cell(row.difference, row.entry is view.first)
     return {
         "name": words.shorten(row.name),
         "colour": colour_of(row.entry.hue),
@@ -163,7 +158,7 @@ def _cells(row: Row, view: View, low: float) -> dict[str, Any]:
         "requests": words.count(total.requests),
         "p99": words.duration(total.latency_s.p99),
         "busy": words.share(figures.utilization),
-        "price": words.usd_per_hour(row.usd_per_hour),
+        "cost": words.usd_per_hour(row.usd_per_hour),
         "devices": words.plural(row.entry.outcome.placement.devices, "device"),
         "difference": difference,
         "sure": sure,

@@ -17,7 +17,7 @@ from app.look.style import colour_of, verdict_html
 from app.panels import generation_plan
 from app.panels.compare_draw import draw_kept
 from app.panels.compare_outcomes import chance_note, difference_in_words
-from app.panels.compare_table import draw_pair, gap_cell, lowest, range_marks
+from app.panels.compare_table import difference_cell, draw_pair, lowest, range_marks
 from app.panels.compare_view import MOST_SHOWN, TokenView, chosen_pair, write_address
 from app.panels.keep import draw_download
 from app.panels.verdict import draw_remarks
@@ -130,8 +130,7 @@ def _cells(row: TokenRow, view: TokenView, low: float) -> dict[str, Any]:
     figures = row.entry.outcome.figures
     total, cost = figures.total, figures.usd_per_million_tokens
     p99_s = _p99_s(row)
-    is_rival = row.entry is view.first
-    difference, sure = ("–", "compared against") if is_rival else gap_cell(row.difference)
+    difference, sure = difference_cell(row.difference, row.entry is view.first)
     return {
         "name": words.shorten(row.entry.section.name),
         "colour": colour_of(row.entry.hue),

@@ -33,17 +33,21 @@ def attainment(page):
     return page.locator(".tile-value").first.inner_text().split("±")[0].strip()
 
 
-def command_line(page, folder, *traces):
-    """What the command line says of the scenario that the page gives, by placement; traces lie beside it."""
+def printed_by(command, page, folder, *traces):
+    """The document that a command prints for the scenario that the page gives; traces lie beside it."""
     with page.expect_download() as download:
         page.get_by_role("button", name="Scenario (YAML)").click()
     scenario = folder / "scenario.yaml"
     download.value.save_as(scenario)
     for trace in traces:
         (folder / trace.name).write_bytes(trace.read_bytes())
-    command = [sys.executable, "-m", "planner", "simulate", str(scenario), "--json"]
-    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return {p["name"]: p for p in json.loads(printed)["placements"]}
+    line = [sys.executable, "-m", "planner", command, str(scenario), "--json"]
+    return json.loads(subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+
+
+def command_line(page, folder, *traces):
+    """What the command line says of the placements of that scenario, by name."""
+    return {p["name"]: p for p in printed_by("simulate", page, folder, *traces)["placements"]}
 
 
 def choose(page, label, option):

@@ -1,9 +1,5 @@
 """From a trace to a plan: the sample's is there without a click, one's own after one, as the planner says it."""
 
-import json
-import subprocess
-import sys
-
 import pytest
 from playwright.sync_api import expect
 
@@ -13,7 +9,7 @@ from app.state.first_scenario import first_scenario
 from planner.scenario.inputs import build_inputs
 from planner.search import upper_bound
 from simulator.words import typed
-from tests.browser.test_plan_page import ROOT, upload
+from tests.browser.test_plan_page import printed_by, upload
 from tests.lookalikes import CODE, CONVERSATION, rows
 from tools.screenshots import running_app
 
@@ -49,12 +45,5 @@ def test_a_plan_for_ones_own_trace_is_that_of_the_command_line(plan, traces, tmp
     assert plan.locator(".advice").count() == 0
     plan.get_by_role("button", name="Recommend a plan").click()
     shown = advice(plan)
-    with plan.expect_download() as download:
-        plan.get_by_role("button", name="Scenario (YAML)").click()
-    scenario = tmp_path / "scenario.yaml"
-    download.value.save_as(scenario)
-    for file in files:
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    command = [sys.executable, "-m", "planner", "recommend", str(scenario), "--json"]
-    printed = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    printed = printed_by("recommend", plan, tmp_path, *files)
     assert list(map(typed, shown.values())) == [part["text"] for part in printed["sentences"]]
