@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from simulator import words
 from simulator.errors import InputError
+from simulator.traces.arrow import Column, encoded, pc
 from simulator.traces.cells import (
     DATE_RULE,
     BadCellError,
@@ -110,14 +110,14 @@ class Cells:
         if self.rows == self.left_out:
             raise InputError(f"{self.file.name} has no rows; at least one is needed.")
 
-    def convert(self, name: str, column: pa.Array, rule: str, how: Callable[[pa.Array], Any]) -> Any:
+    def convert(self, name: str, column: Column, rule: str, how: Callable[[Column], Any]) -> Any:
         """`how` of a piece; raises InputError with the place of the first cell that it refuses."""
         try:
             return how(column)
         except BadCellError:
             self.refuse(name, column, first_bad(column, how), rule)
 
-    def refuse(self, name: str, column: pa.Array, row: int, rule: str) -> None:
+    def refuse(self, name: str, column: Column, row: int, rule: str) -> None:
         """Raises InputError for a row of the piece that was given last."""
         value = as_text(column)[row].as_py()
         found = f"'{value[:60]}'" if value.strip() else "empty"
@@ -154,7 +154,7 @@ def read_requests(file: TraceFile, columns: Columns, limits: TraceLimits) -> Eve
     for batch in cells.batches(columns.used()):
         clock.add(cells, batch[columns.time])
         if columns.model is not None:
-            sources.append(labels.encode(_dictionary(batch[columns.model])))
+            sources.append(labels.encode(encoded(batch[columns.model])))
             check_sources(file, len(labels.names), limits)
         if columns.deadline is not None:
             deadline_s = cells.convert(
@@ -185,11 +185,7 @@ def read_requests(file: TraceFile, columns: Columns, limits: TraceLimits) -> Eve
     )
 
 
-def _dictionary(column: pa.Array) -> pa.DictionaryArray:
-    return column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-
-
-def _deadlines(column: pa.Array, decimal: str) -> np.ndarray:
+def _deadlines(column: Column, decimal: str) -> np.ndarray:
     values = numbers(column, decimal)
     if not (np.isnan(values) | (np.isfinite(values) & (values > 0))).all():
         raise BadCellError
@@ -205,7 +201,7 @@ class Clock:
         self.rows: list[np.ndarray] = []
         self.is_epoch = False
 
-    def add(self, cells: Cells, column: pa.Array) -> None:
+    def add(self, cells: Cells, column: Column) -> None:
         """One more piece; raises InputError for a cell that is no time in the unit."""
         columns = cells.columns
         name = columns.time or ""
@@ -268,7 +264,7 @@ def _unit_notice(columns: Columns, name: str) -> list[str]:
     return [f"The times of {name} (column '{columns.time}') are read as seconds."]
 
 
-def _clock(column: pa.Array, decimal: str) -> np.ndarray:
+def _clock(column: Column, decimal: str) -> np.ndarray:
     values = numbers(column, decimal)
     if not ((values >= 0) & (values <= MAX_CLOCK)).all():
         raise BadCellError

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from simulator import words
+from simulator.arrays import I64
 from simulator.errors import InputError
 from simulator.traces.detect import FileLayout, minute_label
 from simulator.traces.files import TraceFile
+from simulator.traces.grid import as_text
 from simulator.traces.table import Kind, read_batches
 from simulator.traces.trace import Counts, TraceLimits
 
@@ -38,7 +41,7 @@ class CountPart:
     first_minute: int
     row_of: dict[Key, int]
     counts: np.ndarray
-    notices: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list[str])
 
 
 def read_counts(file: TraceFile, layout: FileLayout, limits: TraceLimits) -> CountPart:
@@ -59,7 +62,7 @@ def read_counts(file: TraceFile, layout: FileLayout, limits: TraceLimits) -> Cou
     most_rows = min(file.size_bytes // (2 * len(minutes)), limits.max_cells // width) + 1
     counts = np.zeros((most_rows, width), dtype=np.int32)
     for numbers, labels in read_batches(file, layout, columns, limits):
-        texts = [labels[name].to_pylist() for name in keys]
+        texts = [as_text(labels[name]).to_pylist() for name in keys]
         rows = np.array([row_of.setdefault(key, len(row_of)) for key in zip(*texts, strict=True)], dtype=np.int64)
         _check_size(file.name, len(row_of), width, limits)
         _add(file.name, counts, rows, place, np.stack([numbers[name] for name in minutes], axis=1))
@@ -93,7 +96,8 @@ def join_counts(parts: list[CountPart], limits: TraceLimits) -> tuple[list[Key],
     _check_size(parts[0].name, len(row_of), width, limits)
     counts = np.zeros((len(row_of), width), dtype=np.int32)
     for row, start, part in zip(rows, starts, _drain(parts), strict=True):
-        _add(part.name, counts, row, start - first + np.arange(part.counts.shape[1]), part.counts)
+        place: I64 = np.arange(start - first, start - first + part.counts.shape[1], dtype=np.int64)
+        _add(part.name, counts, row, place, part.counts)
     notices += _silent_days(starts) if follow else []
     return list(row_of), Counts(counts, MINUTE_S), first * MINUTE_S, notices
 
@@ -137,7 +141,7 @@ def _add(name: str, counts: np.ndarray, rows: np.ndarray, place: np.ndarray, blo
         )
 
 
-def _drain(items: list):
+def _drain(items: list[CountPart]) -> Iterator[CountPart]:
     # Each piece is freed as soon as the next one is asked for, so that the table is held once and not twice.
     items.reverse()
     while items:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from simulator.traces.arrow import Column, nanoseconds, pc
 from simulator.traces.grid import as_text
 
 _BLANKS = "[ '\u00a0\u202f\u2019]"
@@ -40,7 +40,7 @@ class Instants:
     is_zoned: np.ndarray
 
 
-def numbers(column: pa.Array, decimal: str) -> np.ndarray:
+def numbers(column: Column, decimal: str) -> np.ndarray:
     """Numbers, NaN where a cell is empty or "nan": float64. Groups of three digits may be parted.
 
     Raises BadCellError.
@@ -52,7 +52,7 @@ def numbers(column: pa.Array, decimal: str) -> np.ndarray:
     return np.array(values.fill_null(float("nan")))
 
 
-def whole_nanoseconds(column: pa.Array, decimal: str, per_second: float) -> np.ndarray:
+def whole_nanoseconds(column: Column, decimal: str, per_second: float) -> np.ndarray:
     """Numbers of so many units per second as int64 nanoseconds, to the last digit: a double has too few for 1970.
 
     Cells with an exponent or more digits than nanoseconds are rounded. They must be numbers from 0 on that fit.
@@ -63,10 +63,10 @@ def whole_nanoseconds(column: pa.Array, decimal: str, per_second: float) -> np.n
         scale = pa.scalar(Decimal(10**places), pa.decimal128(10, 0))
         return np.asarray(pc.cast(pc.multiply(exact, scale), pa.int64()))
     except pa.ArrowInvalid:
-        return np.round(numbers(column, decimal) * 10**places).astype(np.int64)
+        return np.round(numbers(column, decimal) * float(10**places)).astype(np.int64)
 
 
-def _plain(column: pa.Array, decimal: str) -> pa.Array:
+def _plain(column: Column, decimal: str) -> Column:
     """Numbers as text with a decimal point and nothing else, null where a cell is empty."""
     text = pc.utf8_trim_whitespace(as_text(column))
     grouped = pc.match_substring_regex(text, _GROUPED[decimal])
@@ -80,7 +80,7 @@ def _plain(column: pa.Array, decimal: str) -> pa.Array:
     return pc.if_else(is_empty, pa.scalar(None, pa.string()), text)
 
 
-def whole_numbers(column: pa.Array, decimal: str, low: int, high: int) -> np.ndarray:
+def whole_numbers(column: Column, decimal: str, low: int, high: int) -> np.ndarray:
     """Whole numbers in a range: int64; raises BadCellError."""
     values = numbers(column, decimal)
     if not ((values >= low) & (values <= high) & (values == np.floor(values))).all():
@@ -88,7 +88,7 @@ def whole_numbers(column: pa.Array, decimal: str, low: int, high: int) -> np.nda
     return values.astype(np.int64)
 
 
-def instants(column: pa.Array, unit: str) -> Instants:
+def instants(column: Column, unit: str) -> Instants:
     """Dates of one of DATES; raises BadCellError."""
     text = pc.utf8_trim_whitespace(as_text(column))
     if unit == "access_log":
@@ -113,18 +113,12 @@ def instants(column: pa.Array, unit: str) -> Instants:
     return _parsed(text, pc.match_substring_regex(text, rf":\d\d.*{_OFFSET}"), "ISO8601")
 
 
-def _parsed(text: pa.Array, is_zoned: Any, form: str) -> Instants:
-    # Here, because only dates need it.
-    import pandas as pd
-
+def _parsed(text: Column, is_zoned: Any, form: str) -> Instants:
     try:
-        times = pd.to_datetime(text.to_pandas(), format=form, utc=True)
-        if times.isna().any():
-            raise BadCellError
-        wall_ns = np.array(times.dt.as_unit("ns").astype("int64"))
+        wall_ns = nanoseconds(text, form)
     except (ValueError, OverflowError) as error:
         raise BadCellError from error
-    zoned = np.asarray(is_zoned) if isinstance(is_zoned, pa.Array) else np.full(wall_ns.size, is_zoned.as_py())
+    zoned = np.asarray(is_zoned) if hasattr(is_zoned, "__array__") else np.full(wall_ns.size, is_zoned.as_py())
     return Instants(wall_ns, zoned.astype(bool))
 
 
@@ -175,7 +169,7 @@ def in_zone(times: Instants, zone: str) -> Located:
     return Located(utc_ns, int(twice.size), int(rows[skipped[0]]) if skipped.size else None)
 
 
-def first_bad(column: pa.Array, convert: Callable[[pa.Array], Any]) -> int:
+def first_bad(column: Column, convert: Callable[[Column], Any]) -> int:
     """The first row that `convert` refuses; it must refuse some row on its own."""
     low, high = 0, len(column)
     while high - low > 1:

@@ -121,7 +121,7 @@ def parse_columns(text: str) -> Columns:
     """
     keys = [field.name for field in fields(Columns)]
     given: dict[str, str] = {}
-    for entry in next(csv.reader([text], skipinitialspace=True), []):
+    for entry in next(csv.reader([text], skipinitialspace=True), list[str]()):
         key, equals, value = entry.partition("=")
         if not equals or key.strip() not in keys:
             raise InputError(f"--columns: '{entry[:60]}' is not known; {', '.join(keys)} are allowed, as key=value.")

@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from simulator import words
 from simulator.errors import InputError
+from simulator.traces.arrow import is_list, open_parquet
 from simulator.traces.columns import Columns
 from simulator.traces.files import TraceFile
 from simulator.traces.trace import FORMATS
@@ -157,7 +157,7 @@ def readable_text(file: TraceFile) -> str:
 def _detect_parquet(file: TraceFile) -> FileLayout:
     file.stream.seek(0)
     try:
-        names = pq.ParquetFile(pa.PythonFile(file.stream, mode="r")).schema_arrow.names
+        names = open_parquet(file.stream).schema_arrow.names
     except (pa.ArrowException, OSError, ValueError):
         # The reader says what is damaged.
         names = ["arrival_s", "model"]
@@ -227,7 +227,7 @@ def _block_size(lines: str) -> int | None:
             length, blocks = row["input_length"], row["hash_ids"]
         except (ValueError, RecursionError, LookupError, TypeError):
             continue
-        if not (isinstance(length, int) and isinstance(blocks, list) and 0 < length < 1 << 40):
+        if not (isinstance(length, int) and is_list(blocks) and 0 < length < 1 << 40):
             continue
         small, large = (len(blocks) == math.ceil(length / size) for size in votes)
         if small != large:
@@ -239,7 +239,7 @@ def _block_size(lines: str) -> int | None:
 def split_line(line: str, where: str) -> list[str]:
     """The fields of one CSV line; raises InputError saying where if it cannot be split."""
     try:
-        return next(csv.reader([line]), [])
+        return next(csv.reader([line]), list[str]())
     except csv.Error as error:
         raise InputError(f"{where} cannot be split into fields: {error}.") from None
 

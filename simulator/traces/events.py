@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from simulator import words
 from simulator.errors import InputError
+from simulator.traces.arrow import Column, dictionary_column, is_dictionary, open_parquet, pc
 from simulator.traces.clock import MAX_CLOCK, epoch_unit, in_seconds
 from simulator.traces.detect import FileLayout
 from simulator.traces.files import TraceFile
@@ -78,7 +78,8 @@ def _single_model(
     columns = {time: kind} | ({"model": Kind.LABEL} if "model" in layout.header else {})
     columns |= dict.fromkeys(_TOKEN_COLUMNS[family], Kind.TOKENS)
     data, labels = read_columns(file, layout, columns, limits)
-    arrival, notices = data[time], []
+    arrival = data[time]
+    notices: list[str] = []
     if kind is Kind.CLOCK:
         arrival, notices = in_seconds(file.name, arrival)
     part = EventPart(layout.format, arrival, single_source(arrival.size), None, None, notices)
@@ -124,7 +125,8 @@ def read_gentd26(file: TraceFile, layout: FileLayout, limits: TraceLimits) -> Ev
     }
     data, labels = read_columns(file, layout, columns, limits)
     model, status = labels["checkpoint_model_version_id"], labels["predict_status"]
-    arrival, source, names, notices = data["gmt_create"], model.codes, model.names, []
+    arrival, source, names = data["gmt_create"], model.codes, model.names
+    notices: list[str] = []
     unfinished = [
         f"{words.count(int((status.codes == code).sum()))} {name}"
         for code, name in enumerate(status.names)
@@ -195,7 +197,7 @@ def _read_parquet(file: TraceFile, limits: TraceLimits) -> EventPart:
 
 def _parquet_part(file: TraceFile, limits: TraceLimits) -> EventPart:
     file.stream.seek(0)
-    parquet = pq.ParquetFile(pa.PythonFile(file.stream, mode="r"))
+    parquet = open_parquet(file.stream)
     names = parquet.schema_arrow.names
     for name in ("arrival_s", "model"):
         if names.count(name) != 1:
@@ -203,10 +205,11 @@ def _parquet_part(file: TraceFile, limits: TraceLimits) -> EventPart:
     _check_parquet_size(file, parquet, limits)
     _check_parquet_types(file, parquet.schema_arrow)
     # Names stay a dictionary: written out, one long name in a few bytes a row would fill the memory.
-    parquet = pq.ParquetFile(pa.PythonFile(file.stream, mode="r"), metadata=parquet.metadata, read_dictionary=["model"])
+    parquet = open_parquet(file.stream, metadata=parquet.metadata, read_dictionary=["model"])
     numbers = [name for name in ("arrival_s", "slo_s", *_TOKENS) if name in names]
     wanted = ["model", *numbers]
-    labels, pieces, rows = Labels(), {name: [] for name in wanted}, 0
+    labels, rows = Labels(), 0
+    pieces: dict[str, list[np.ndarray]] = {name: [] for name in wanted}
     for batch in parquet.iter_batches(columns=wanted, batch_size=1 << 20):
         rows += batch.num_rows
         if rows > limits.max_rows:
@@ -220,9 +223,9 @@ def _parquet_part(file: TraceFile, limits: TraceLimits) -> EventPart:
             raise InputError(
                 f"{file.name}, column 'model' has {words.plural(model.null_count, 'empty value')}; text is needed."
             )
-        if not pa.types.is_dictionary(model.type):
+        if not is_dictionary(model):
             model = pc.dictionary_encode(model)
-        names_as_text = pa.DictionaryArray.from_arrays(model.indices, model.dictionary.cast(pa.string()))
+        names_as_text = dictionary_column(model.indices, model.dictionary.cast(pa.string()))
         pieces["model"].append(labels.encode(names_as_text))
         check_sources(file, len(labels.names), limits)
     arrival_s, source = np.concatenate(pieces["arrival_s"]), np.concatenate(pieces["model"])
@@ -238,7 +241,7 @@ def _parquet_part(file: TraceFile, limits: TraceLimits) -> EventPart:
     return part
 
 
-def _check_parquet_size(file: TraceFile, parquet: pq.ParquetFile, limits: TraceLimits) -> None:
+def _check_parquet_size(file: TraceFile, parquet: Any, limits: TraceLimits) -> None:
     rows = parquet.metadata.num_rows
     if rows == 0:
         raise InputError(f"{file.name} has no rows; at least one request is needed.")
@@ -256,7 +259,7 @@ def _check_parquet_size(file: TraceFile, parquet: pq.ParquetFile, limits: TraceL
         )
 
 
-def _check_parquet_types(file: TraceFile, schema: pa.Schema) -> None:
+def _check_parquet_types(file: TraceFile, schema: Any) -> None:
     """Before anything is read: a short file can hold a long text in every row of a column."""
     for name in ("arrival_s", "slo_s", *_TOKENS):
         kind = schema.field(name).type if name in schema.names else pa.float64()
@@ -268,7 +271,7 @@ def _check_parquet_types(file: TraceFile, schema: pa.Schema) -> None:
         raise InputError(f"{file.name}, column 'model' holds {kind}; text is needed.")
 
 
-def _parquet_numbers(column: pa.Array) -> np.ndarray:
+def _parquet_numbers(column: Column) -> np.ndarray:
     return np.asarray(column.cast(pa.float64(), safe=False).fill_null(float("nan")))
 
 

@@ -9,7 +9,7 @@ import os
 import stat
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ _MAX_LINE_BYTES = 4 << 20
 # Small archives stay in memory, large ones go to a temporary file.
 _IN_MEMORY_BYTES = 64 << 20
 
-TraceInput = str | os.PathLike | tuple[str, "bytes | bytearray | memoryview | BinaryIO"]
+TraceInput = str | os.PathLike[str] | tuple[str, "bytes | bytearray | memoryview | BinaryIO"]
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _is_single(given: TraceInput | Sequence[TraceInput]) -> TypeGuard[TraceInput
 
 
 @contextmanager
-def open_files(inputs: Sequence[TraceInput], limits: TraceLimits) -> Iterator[list[TraceFile]]:
+def open_files(inputs: Sequence[TraceInput], limits: TraceLimits) -> Generator[list[TraceFile]]:
     """Opens the files, checks their size, unpacks gzip, and closes them in the end.
 
     Raises InputError for a missing file, a folder, files that are too large (packed or unpacked) and damaged gzip.

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
-
+from simulator.traces.arrow import Column, is_dictionary, texts
 from simulator.traces.columns import Columns
 
 SAMPLE_ROWS = 200
 
-Batch = dict[str, pa.Array]
+Batch = dict[str, Column]
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,10 @@ class Grid:
     def sample(self) -> dict[str, list[str]]:
         """The first rows of every column."""
         for batch in self.batches(self.names):
-            return {name: as_text(batch[name][:SAMPLE_ROWS]).to_pylist() for name in self.names}
+            return {name: texts(as_text(batch[name][:SAMPLE_ROWS])) for name in self.names}
         return {name: [] for name in self.names}
 
 
-def as_text(column: pa.Array) -> pa.Array:
+def as_text(column: Column) -> Column:
     """Text of a column that may be a dictionary."""
-    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    return column.dictionary_decode() if is_dictionary(column) else column

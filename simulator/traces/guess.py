@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
+from simulator.arrays import F64
 from simulator.traces.cells import BadCellError, in_zone, instants, is_date, numbers
 from simulator.traces.clock import epoch_unit
 from simulator.traces.columns import DATES, PER_SECOND, Columns
@@ -217,7 +218,8 @@ def holds_numbers(cells: Sequence[str]) -> bool:
 
 
 def _requests(columns: Columns, rest: Mapping[str, Sequence[str]], grid: Grid) -> tuple[Columns, str, list[str]]:
-    confidence, reasons = "clear", []
+    confidence = "clear"
+    reasons: list[str] = []
     words = {name: cells for name, cells in rest.items() if not holds_numbers(cells) and not _is_no_model(name)}
     if grid.kind == "log":
         words = {"route": rest["route"]}
@@ -322,9 +324,10 @@ def _intervals(
     return found, "clear" if is_sure else "likely", reasons
 
 
-def _are_multiples(steps: np.ndarray) -> bool:
-    ratio = steps / steps.min()
-    return bool((np.abs(ratio - np.round(ratio)) < 1e-3).mean() >= 0.9 and (np.round(ratio) == 1).mean() >= 0.5)
+def _are_multiples(steps: F64) -> bool:
+    ratio: F64 = steps / float(steps.min())
+    nearest: F64 = np.round(ratio)
+    return bool(np.mean(np.abs(ratio - nearest) < 1e-3) >= 0.9 and np.mean(np.equal(nearest, 1.0)) >= 0.5)
 
 
 def _measure_of(name: str) -> str | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import pyarrow as pa
 
 from simulator import words
+from simulator.arrays import F64, I32
 from simulator.errors import InputError
 from simulator.traces.any_table import Cells, Clock
+from simulator.traces.arrow import Column, encoded
 from simulator.traces.cells import BadCellError, numbers
 from simulator.traces.columns import RATE_SECONDS, Columns
 from simulator.traces.files import TraceFile
@@ -48,7 +49,7 @@ class IntervalPart:
     series: np.ndarray
     names: list[str] | None
     values: np.ndarray
-    notices: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list[str])
 
 
 def read_intervals(file: TraceFile, columns: Columns, limits: TraceLimits) -> IntervalPart:
@@ -81,14 +82,16 @@ def read_intervals(file: TraceFile, columns: Columns, limits: TraceLimits) -> In
 
 
 def _read_long(cells: Cells, clock: Clock, columns: Columns) -> IntervalPart:
-    labels, series, values = Labels(), [], []
+    labels = Labels()
+    series: list[I32] = []
+    values: list[np.ndarray] = []
     for batch in cells.batches(columns.used()):
         clock.add(cells, batch[columns.time])
         values.append(_values(cells, columns.value or "", batch[columns.value]))
         _check_cells(cells.file, sum(piece.size for piece in values))
         if columns.model is not None:
             column = batch[columns.model]
-            series.append(labels.encode(column if pa.types.is_dictionary(column.type) else column.dictionary_encode()))
+            series.append(labels.encode(encoded(column)))
             check_sources(cells.file, len(labels.names), cells.limits)
     times, notices = clock.arrivals(cells)
     used = columns.used()
@@ -99,8 +102,8 @@ def _read_long(cells: Cells, clock: Clock, columns: Columns) -> IntervalPart:
     return IntervalPart(times, index, names, np.concatenate(values), notices)
 
 
-def _values(cells: Cells, name: str, column: pa.Array) -> np.ndarray:
-    def convert(piece: pa.Array) -> np.ndarray:
+def _values(cells: Cells, name: str, column: Column) -> np.ndarray:
+    def convert(piece: Column) -> np.ndarray:
         values = numbers(piece, cells.columns.decimal)
         if not (np.isnan(values) | ((values >= 0) & (values <= _MAX_VALUE))).all():
             raise BadCellError
@@ -193,7 +196,7 @@ def _steps(at_s: np.ndarray, series: np.ndarray) -> np.ndarray:
     return steps_s
 
 
-def _rounded(steps_s: np.ndarray) -> float:
+def _rounded(steps_s: F64) -> float:
     return float(np.round(np.median(steps_s), 6))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from simulator import words
 from simulator.errors import InputError
+from simulator.traces.arrow import JsonObject, is_object
 from simulator.traces.clock import CLOCK_RULE, MAX_CLOCK, in_seconds
 from simulator.traces.detect import JSON_KEYS, FileLayout
 from simulator.traces.files import TraceFile
@@ -90,19 +91,19 @@ def _unit_notice(file: TraceFile, format_name: str) -> str:
     )
 
 
-def _row(where: str, line: bytes) -> dict:
+def _row(where: str, line: bytes) -> JsonObject:
     try:
         row = json.loads(line)
     except UnicodeDecodeError:
         raise InputError(f"{where} is not valid UTF-8; text in UTF-8 is allowed.") from None
     except (ValueError, RecursionError):
         raise InputError(f"{where} is no complete JSON object; one object on each line is allowed.") from None
-    if not isinstance(row, dict) or "timestamp" not in row:
+    if not is_object(row) or "timestamp" not in row:
         raise InputError(f"{where} has no timestamp; an object with one on each line is allowed.")
     return row
 
 
-def _timestamp(where: str, row: dict) -> float:
+def _timestamp(where: str, row: JsonObject) -> float:
     value = row["timestamp"]
     try:
         is_number = isinstance(value, (int, float, str)) and not isinstance(value, bool)
@@ -115,13 +116,13 @@ def _timestamp(where: str, row: dict) -> float:
     return time
 
 
-def _lengths(row: dict) -> tuple[int, int] | None:
+def _lengths(row: JsonObject) -> tuple[int, int] | None:
     values: tuple[Any, Any] = (row.get("input_length"), row.get("output_length"))
     is_whole = all(type(value) is int and 0 <= value <= MAX_TOKENS for value in values)
     return values if is_whole else None
 
 
-def _model(where: str, row: dict, expected: bool) -> str:
+def _model(where: str, row: JsonObject, expected: bool) -> str:
     model = row.get("model")
     if not expected:
         raise InputError(f"{where} names a model, but the first line does not; all lines or none are allowed to.")

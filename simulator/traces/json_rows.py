@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from simulator import words
 from simulator.errors import InputError
+from simulator.traces.arrow import JsonObject, is_list, is_object
 from simulator.traces.files import TraceFile
 from simulator.traces.grid import Batch, Grid
 
@@ -35,7 +36,7 @@ def json_grid(file: TraceFile) -> Grid:
         row = _loads(first)
     except (ValueError, RecursionError):
         row = None
-    is_document = not isinstance(row, dict) or (second is None and bool(_prometheus(row) or _rows_in(row)))
+    is_document = not is_object(row) or (second is None and bool(_prometheus(row) or _rows_in(row)))
     return _document_grid(file) if is_document else _lines_grid(file)
 
 
@@ -45,7 +46,7 @@ def _loads(text: bytes) -> Any:
 
 
 def _lines_grid(file: TraceFile) -> Grid:
-    def rows() -> Iterator[Mapping]:
+    def rows() -> Iterator[JsonObject]:
         for where, line in file.lines():
             if line.strip():
                 yield _object(where, line)
@@ -56,14 +57,14 @@ def _lines_grid(file: TraceFile) -> Grid:
     return Grid("json", _keys(rows()), lambda wanted: _batches(rows(), wanted), place)
 
 
-def _object(where: str, line: bytes) -> Mapping:
+def _object(where: str, line: bytes) -> JsonObject:
     try:
         row = _loads(line.removeprefix(_MARK))
     except UnicodeDecodeError:
         raise InputError(f"{where} is not valid UTF-8; text in UTF-8 is allowed.") from None
     except (ValueError, RecursionError):
         row = None
-    if not isinstance(row, dict):
+    if not is_object(row):
         raise InputError(f"{where} is no complete JSON object; one object on each line is allowed.")
     return row
 
@@ -86,7 +87,7 @@ def _document_grid(file: TraceFile) -> Grid:
         ) from None
     series = _prometheus(document)
     if series is not None:
-        rows: Sequence[Mapping] = series
+        rows: Sequence[JsonObject] = series
         names: tuple[str, ...] = PROMETHEUS_COLUMNS
     else:
         rows = _rows_in(document)
@@ -99,18 +100,18 @@ def _document_grid(file: TraceFile) -> Grid:
     return Grid("json", names, lambda wanted: _batches(iter(rows), wanted), lambda row: f"{file.name}, entry {row + 1}")
 
 
-def _prometheus(document: Any) -> list[dict] | None:
+def _prometheus(document: Any) -> list[JsonObject] | None:
     """A row an instant and series; None where it is not what query_range answers."""
-    data = document.get("data", document) if isinstance(document, dict) else None
-    if not isinstance(data, dict) or data.get("resultType") != "matrix" or not isinstance(data.get("result"), list):
+    data = document.get("data", document) if is_object(document) else None
+    if not is_object(data) or data.get("resultType") != "matrix" or not is_list(data.get("result")):
         return None
-    found = [entry for entry in data["result"] if isinstance(entry, dict) and isinstance(entry.get("metric"), dict)]
+    found = [entry for entry in data["result"] if is_object(entry) and is_object(entry.get("metric"))]
     names = series_names([{str(k): str(v) for k, v in entry["metric"].items()} for entry in found])
     return [
         {"time": str(pair[0]), "series": name, "value": str(pair[1])}
         for name, entry in zip(names, found, strict=True)
         for pair in entry.get("values") or ()
-        if isinstance(pair, list) and len(pair) == 2
+        if is_list(pair) and len(pair) == 2
     ]
 
 
@@ -125,24 +126,24 @@ def series_names(metrics: Sequence[Mapping[str, str]]) -> list[str]:
     return [m.get("__name__", "requests") + (f" ({i + 1})" if len(metrics) > 1 else "") for i, m in enumerate(metrics)]
 
 
-def _rows_in(document: Any, depth: int = 0) -> list[Mapping]:
+def _rows_in(document: Any, depth: int = 0) -> list[JsonObject]:
     """The longest list of objects anywhere in the document, or lists of equal length side by side."""
-    if isinstance(document, list):
-        if document and all(isinstance(entry, dict) for entry in document):
+    if is_list(document):
+        if document and all(is_object(entry) for entry in document):
             inner = max((_rows_in(entry, depth + 1) for entry in document), key=len) if depth < _MAX_DEPTH else []
             return inner if len(inner) > len(document) else document
         return []
-    if not isinstance(document, dict) or depth > _MAX_DEPTH:
+    if not is_object(document) or depth > _MAX_DEPTH:
         return []
     columns = _columns_of(document)
     if columns is not None:
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    return max((_rows_in(value, depth + 1) for value in document.values()), key=len, default=[])
+    return max((_rows_in(value, depth + 1) for value in document.values()), key=len, default=list[JsonObject]())
 
 
-def _columns_of(row: Mapping) -> dict[str, list] | None:
+def _columns_of(row: JsonObject) -> dict[str, list[Any]] | None:
     """Lists of plain values that go side by side: at least two of the length that most of them have."""
-    lists = {k: v for k, v in row.items() if isinstance(v, list) and v and not isinstance(v[0], (dict, list))}
+    lists = {k: v for k, v in row.items() if is_list(v) and v and not isinstance(v[0], (dict, list))}
     lengths = [len(values) for values in lists.values()]
     if len(lengths) < 2:
         return None
@@ -151,29 +152,29 @@ def _columns_of(row: Mapping) -> dict[str, list] | None:
     return found if len(found) > 1 and any("time" in key or "start" in key for key in found) else None
 
 
-def _keys(rows: Iterator[Mapping]) -> tuple[str, ...]:
+def _keys(rows: Iterator[JsonObject]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(key for row in itertools.islice(rows, _SAMPLE_ROWS) for key in _flat(row)))
 
 
-def _flat(row: Mapping, front: str = "", depth: int = 0) -> Iterator[str]:
+def _flat(row: Mapping[str, Any], front: str = "", depth: int = 0) -> Iterator[str]:
     for key, value in row.items():
-        if isinstance(value, dict) and depth < _MAX_DEPTH:
+        if is_object(value) and depth < _MAX_DEPTH:
             yield from _flat(value, f"{front}{key}.", depth + 1)
-        elif not isinstance(value, list):
+        elif not is_list(value):
             yield front + key
 
 
-def _batches(rows: Iterator[Mapping], wanted: Sequence[str]) -> Iterator[Batch]:
+def _batches(rows: Iterator[JsonObject], wanted: Sequence[str]) -> Iterator[Batch]:
     while part := list(itertools.islice(rows, _BATCH_ROWS)):
         yield {name: pa.array([_cell(row, name) for row in part], pa.string()) for name in wanted}
 
 
-def _cell(row: Mapping, name: str) -> str:
+def _cell(row: Mapping[str, Any], name: str) -> str:
     value: Any = row.get(name)
     if value is None and "." in name:
         value = row
         for key in name.split("."):
-            value = value.get(key) if isinstance(value, dict) else None
+            value = value.get(key) if is_object(value) else None
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value)

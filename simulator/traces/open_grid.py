@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 
 from simulator import words
 from simulator.errors import InputError
+from simulator.traces.arrow import Column, dictionary_column, is_dictionary, open_parquet, python_file
 from simulator.traces.columns import DELIMITERS, Columns
 from simulator.traces.files import TraceFile
 from simulator.traces.grid import SAMPLE_ROWS, Batch, Grid
@@ -57,7 +57,7 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
     """Names in one line; those that stand more than once, or are empty, are numbered."""
     stripped = [" ".join(name.split()) or f"column {i + 1}" for i, name in enumerate(names)]
     seen: dict[str, int] = {}
-    result = []
+    result: list[str] = []
     for name in stripped:
         seen[name] = seen.get(name, 0) + 1
         result.append(f"{name} ({seen[name]})" if stripped.count(name) > 1 else name)
@@ -136,7 +136,7 @@ def _text_batches(
     fields = {name: f"c{names.index(name)}" for name in wanted}
     try:
         reader = pa_csv.open_csv(
-            pa.PythonFile(file.apart(), mode="r"),
+            python_file(file.apart()),
             read_options=pa_csv.ReadOptions(
                 column_names=[f"c{i}" for i in range(len(names))], skip_rows=skip, block_size=_BLOCK_BYTES
             ),
@@ -203,7 +203,7 @@ def _log_grid(file: TraceFile) -> Grid:
     return Grid("log", LOG_COLUMNS, batches, place)
 
 
-def _log_line(where: str, line: bytes) -> re.Match:
+def _log_line(where: str, line: bytes) -> re.Match[str]:
     match = _LOG_LINE.match(line.decode("utf-8", "replace").rstrip("\r\n").removeprefix("\ufeff"))
     if match is None:
         raise InputError(
@@ -216,7 +216,7 @@ def _log_line(where: str, line: bytes) -> re.Match:
 def _parquet_grid(file: TraceFile, limits: TraceLimits) -> Grid:
     file.stream.seek(0)
     try:
-        parquet = pq.ParquetFile(pa.PythonFile(file.stream, mode="r"))
+        parquet = open_parquet(file.stream)
         schema, meta = parquet.schema_arrow, parquet.metadata
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(f"{file.name} is a damaged Parquet file: {_first_sentence(error)}.") from None
@@ -233,9 +233,8 @@ def _parquet_grid(file: TraceFile, limits: TraceLimits) -> Grid:
         # Names stay a dictionary: written out, one long name in a few bytes a row would fill the memory.
         text = [name for name in wanted if pa.types.is_string(schema.field(name).type)]
         try:
-            source = pa.PythonFile(file.stream, mode="r")
             file.stream.seek(0)
-            reader = pq.ParquetFile(source, metadata=meta, read_dictionary=text)
+            reader = open_parquet(file.stream, metadata=meta, read_dictionary=text)
             for batch in reader.iter_batches(columns=list(wanted), batch_size=_BATCH_ROWS):
                 yield {name: _cast(batch[name]) for name in wanted}
         except (pa.ArrowException, OSError, ValueError) as error:
@@ -246,15 +245,15 @@ def _parquet_grid(file: TraceFile, limits: TraceLimits) -> Grid:
     return Grid("parquet", flat, batches, lambda row: f"{file.name}, row {row + 1}")
 
 
-def _cast(column: pa.Array) -> pa.Array:
-    if pa.types.is_dictionary(column.type):
+def _cast(column: Column) -> Column:
+    if is_dictionary(column):
         words = column.dictionary.cast(pa.string())
         if not column.null_count:
-            return pa.DictionaryArray.from_arrays(column.indices, words)
+            return dictionary_column(column.indices, words)
         # A missing value is the empty text.
         words = pa.concat_arrays([words, pa.array([""], pa.string())])
         indices = column.indices.cast(pa.int32()).fill_null(len(words) - 1)
-        return pa.DictionaryArray.from_arrays(indices, words)
+        return dictionary_column(indices, words)
     return column.cast(pa.string()).fill_null("")
 
 

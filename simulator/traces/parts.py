@@ -29,7 +29,7 @@ class EventPart:
     source: np.ndarray
     names: Sequence[str] | None
     slo_s: np.ndarray | None = None
-    notices: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list[str])
     input_tokens: np.ndarray | None = None
     output_tokens: np.ndarray | None = None
 

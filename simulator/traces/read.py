@@ -9,6 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from simulator import words
+from simulator.arrays import I32
 from simulator.errors import InputError
 from simulator.traces import events
 from simulator.traces.any_table import read_requests, recognise, resolve_columns
@@ -76,7 +77,7 @@ def read_trace(
             return _read_rates(files, layouts, limits, digest)
         if _kind(layouts[0]) == "numbers per interval":
             return read_interval_files(files, layouts, _file_sources(files), limits, digest)
-        parts = []
+        parts: list[EventPart] = []
         for file, layout in zip(files, layouts, strict=True):
             parts.append(_EVENT_READERS[layout.format](file, layout, limits))
             if sum(part.arrival.size for part in parts) > limits.max_rows:
@@ -236,7 +237,7 @@ def _join_sources(
     files: list[TraceFile], parts: list[EventPart], limits: TraceLimits
 ) -> tuple[list[str], list[np.ndarray]]:
     index: dict[str, int] = {}
-    sources = []
+    sources: list[I32] = []
     for stem, part in zip(_file_sources(files), parts, strict=True):
         names = [stem] if part.names is None else part.names
         codes = np.array([index.setdefault(name, len(index)) for name in names], dtype=np.int32)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator import words
+from simulator.arrays import I64
 from simulator.arrivals import check_renewals, check_total, gamma_arrivals
 from simulator.errors import InputError
 from simulator.traces.trace import Rates
@@ -118,7 +119,7 @@ def windows_of_events(
     return ModelWindows(model_of, start_s, duration_s, rate, np.sqrt(1 / shape)), lost
 
 
-def windows_of_counts(counts: np.ndarray, bin_s: float, window_s: float) -> ModelWindows:
+def windows_of_counts(counts: I64, bin_s: float, window_s: float) -> ModelWindows:
     """Rate of each model and window of a table of counts; the CV is 1, because counts show none.
 
     Args:
@@ -131,7 +132,7 @@ def windows_of_counts(counts: np.ndarray, bin_s: float, window_s: float) -> Mode
     step = round(window_s / bin_s)
     sums = np.add.reduceat(counts, np.arange(0, bins, step), axis=1)
     model, window = np.nonzero(sums)
-    start_s = window * window_s
+    start_s = window.astype(np.float64) * window_s
     duration_s = np.minimum(window_s, bins * bin_s - start_s)
     rate = sums[model, window] / duration_s
     return ModelWindows(model.astype(np.int32), start_s, duration_s, rate, np.ones(rate.size))
@@ -179,9 +180,10 @@ def draw_windows(windows: ModelWindows, num_models: int, seed: int, max_requests
     random = np.random.RandomState()
     pieces: list[list[np.ndarray]] = [[] for _ in range(num_models)]
     total = 0
+    models: list[int] = windows.model.tolist()
     for number, (model, start_s, duration_s, rate, cv) in enumerate(
         zip(
-            windows.model.tolist(),
+            models,
             windows.start_s.tolist(),
             windows.duration_s.tolist(),
             windows.rate_per_s.tolist(),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from simulator import words
+from simulator.arrays import F64
 from simulator.errors import InputError
 from simulator.traces.trace import Counts, Events, Rates, Trace
 
@@ -40,7 +42,7 @@ class TraceSummary:
     peak_bin_s: float | None
     sources: tuple[tuple[str, int], ...]
 
-    def to_json(self) -> dict:
+    def to_json(self) -> dict[str, Any]:
         """The document that `trace --json` prints."""
         return {
             "format": self.format,
@@ -99,7 +101,7 @@ def summarise(trace: Trace) -> TraceSummary:
         edges_s, total = _steps(content)
         mean = float(expected.sum()) / span_s
         peak_to_mean = float(total[np.diff(edges_s) > 0].max() / mean) if mean else 1.0
-    order = np.argsort(-expected, kind="stable")
+    order: list[int] = np.argsort(-expected, kind="stable").tolist()
     sources = tuple((trace.sources[i], round(float(expected[i]))) for i in order)
     rate_per_s = requests / span_s if span_s else 0.0
     return TraceSummary(trace.format, requests, span_s, rate_per_s, cv, peak_to_mean, peak_bin_s, sources)
@@ -163,7 +165,7 @@ def rate_over_time(trace: Trace, bins: int = 200) -> tuple[np.ndarray, np.ndarra
 def _steps(content: Counts | Rates) -> tuple[np.ndarray, np.ndarray]:
     """The rate of all sources together as a step function: edges, shape (k + 1,), and values, shape (k,)."""
     if isinstance(content, Counts):
-        total = content.counts.sum(axis=0, dtype=np.int64) / content.bin_s
+        total: F64 = content.counts.sum(axis=0, dtype=np.int64) / float(content.bin_s)
         return np.arange(total.size + 1) * content.bin_s, total
     end_s = content.start_s + content.duration_s
     edges_s = np.unique(np.concatenate((content.start_s, end_s)))

@@ -7,14 +7,15 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from simulator import words
 from simulator.errors import InputError
+from simulator.traces.arrow import Column, DictionaryColumn, nanoseconds, pc, python_file, texts
 from simulator.traces.clock import CLOCK_RULE, MAX_CLOCK
 from simulator.traces.detect import FileLayout, split_line
 from simulator.traces.files import TraceFile
@@ -66,14 +67,14 @@ class Labels:
         codes: int32, shape (n,), index of each row's value in names.
     """
 
-    names: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list[str])
     codes: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
-    _index: dict[str, int] = field(default_factory=dict, repr=False)
+    _index: dict[str, int] = field(default_factory=dict[str, int], repr=False)
 
-    def encode(self, column: pa.DictionaryArray) -> np.ndarray:
+    def encode(self, column: DictionaryColumn) -> np.ndarray:
         """The codes of one more piece of the column: int32."""
         codes = np.array(
-            [self._index.setdefault(name, len(self._index)) for name in map(str.strip, column.dictionary.to_pylist())],
+            [self._index.setdefault(name, len(self._index)) for name in map(str.strip, texts(column.dictionary))],
             dtype=np.int32,
         )
         self.names = list(self._index) if len(self.names) != len(self._index) else self.names
@@ -93,8 +94,8 @@ def read_columns(
     """
     labels = {name: Labels() for name, kind in columns.items() if kind is Kind.LABEL}
     pieces: dict[str, list[np.ndarray]] = {name: [] for name in columns}
-    for numbers, texts in read_batches(file, layout, columns, limits):
-        for name, text in texts.items():
+    for numbers, labelled in read_batches(file, layout, columns, limits):
+        for name, text in labelled.items():
             pieces[name].append(labels[name].encode(text))
             check_sources(file, len(labels[name].names), limits)
         for name, values in numbers.items():
@@ -108,7 +109,7 @@ def read_columns(
 
 def read_batches(
     file: TraceFile, layout: FileLayout, columns: Mapping[str, Kind], limits: TraceLimits
-) -> Iterator[tuple[dict[str, np.ndarray], dict[str, pa.DictionaryArray]]]:
+) -> Iterator[tuple[dict[str, np.ndarray], dict[str, DictionaryColumn]]]:
     """The wanted columns piece by piece, checked: numbers as arrays, and LABEL columns as Arrow dictionaries."""
     _check_header(file, layout, columns)
     position = {name: f"c{layout.header.index(name)}" for name in columns}
@@ -119,11 +120,11 @@ def read_batches(
                 raise InputError(
                     f"{file.name} has more than {words.count(limits.max_rows)} rows, the most that are allowed."
                 )
-            arrays = {name: batch[position[name]] for name in columns}
-            texts = {name: arrays.pop(name) for name, kind in columns.items() if kind is Kind.LABEL}
+            arrays: dict[str, Any] = {name: batch[position[name]] for name in columns}
+            labelled = {name: arrays.pop(name) for name, kind in columns.items() if kind is Kind.LABEL}
             numbers = {name: _checked(array, columns[name]) for name, array in arrays.items()}
             rows += batch.num_rows
-            yield numbers, texts
+            yield numbers, labelled
     except (pa.ArrowInvalid, pa.ArrowKeyError, _BadValue) as error:
         _diagnose(file, layout, columns, rows)
         raise InputError(f"{file.name} cannot be read as {layout.format}: {_first_sentence(error)}.") from None
@@ -156,9 +157,9 @@ def _check_header(file: TraceFile, layout: FileLayout, columns: Mapping[str, Kin
 
 def _arrow_batches(
     file: TraceFile, layout: FileLayout, columns: Mapping[str, Kind], position: Mapping[str, str]
-) -> Iterator[pa.RecordBatch]:
+) -> Iterator[Any]:
     reader = pa_csv.open_csv(
-        pa.PythonFile(file.apart(), mode="r"),
+        python_file(file.apart()),
         read_options=pa_csv.ReadOptions(
             column_names=[f"c{i}" for i in range(len(layout.header))],
             skip_rows=layout.skip_lines,
@@ -174,7 +175,7 @@ def _arrow_batches(
     yield from reader
 
 
-def _checked(column: pa.Array, kind: Kind) -> np.ndarray:
+def _checked(column: Column, kind: Kind) -> np.ndarray:
     if kind is Kind.INSTANT:
         return _nanoseconds(column)
     if kind is Kind.DEADLINE:
@@ -196,18 +197,12 @@ def _checked(column: pa.Array, kind: Kind) -> np.ndarray:
     return values
 
 
-def _nanoseconds(column: pa.Array) -> np.ndarray:
+def _nanoseconds(column: Column) -> np.ndarray:
     # The pattern keeps out words such as "now" that pandas would also take.
     if not pc.all(pc.match_substring_regex(column, _INSTANT_PATTERN)).as_py():
         raise _BadValue
-    # Here, because only dates need it.
-    import pandas as pd
-
     try:
-        times = pd.to_datetime(column.to_pandas(), format="ISO8601", utc=True)
-        if times.isna().any():
-            raise _BadValue
-        return np.array(times.dt.as_unit("ns").astype("int64"))
+        return nanoseconds(column, "ISO8601")
     except (ValueError, OverflowError) as error:
         raise _BadValue from error
 
@@ -261,7 +256,7 @@ def _is_allowed(text: str, kind: Kind) -> bool:
     if kind is Kind.DEADLINE:
         return math.isnan(value) or (math.isfinite(value) and value > 0)
     low, high = _RANGES[kind]
-    return low <= value <= high and (kind is not Kind.TOKENS or value == math.floor(value))
+    return bool(low <= value <= high) and (kind is not Kind.TOKENS or value == math.floor(value))
 
 
 def _is_instant(text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from simulator.arrays import F64
 from simulator.errors import InputError
 
 # Finer clocks do not make bursts of their own.
@@ -15,7 +16,7 @@ _SHARE = 0.99
 _TOLERANCE = 0.01
 
 
-def find_tick(arrival_s: np.ndarray) -> float | None:
+def find_tick(arrival_s: F64) -> float | None:
     """The tick that nearly all arrivals fall on, seconds, or None for a clock without one.
 
     The tick is the smallest gap of at least 10 ms that 99 % of all gaps are multiples of (0 is one); it is looked
@@ -38,7 +39,7 @@ def find_tick(arrival_s: np.ndarray) -> float | None:
     return None
 
 
-def spread_ticks(arrival_s: np.ndarray, tick_s: float, how: str, seed: int = 0) -> np.ndarray:
+def spread_ticks(arrival_s: F64, tick_s: float, how: str, seed: int = 0) -> np.ndarray:
     """Arrivals with the requests of each instant spread over the tick that starts there: float64, shape (n,).
 
     Args:

@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from simulator.traces.arrow import dictionary_column
 from simulator.workload import Workload
 
 
-def write_native(workload: Workload, model_names: Sequence[str], path: str | os.PathLike | BinaryIO) -> None:
+def write_native(workload: Workload, model_names: Sequence[str], path: str | os.PathLike[str] | BinaryIO) -> None:
     """Writes `arrival_s,model[,slo_s][,input_tokens,output_tokens]` as CSV.
 
     Reading it back gives the same numbers to the last digit.
@@ -23,7 +24,7 @@ def write_native(workload: Workload, model_names: Sequence[str], path: str | os.
         model_names: a name for each model of the workload.
         path: a file name, or a binary file.
     """
-    names = pa.DictionaryArray.from_arrays(pa.array(workload.model), pa.array(list(model_names), pa.string()))
+    names = dictionary_column(pa.array(workload.model), pa.array(list(model_names), pa.string()))
     columns = {"arrival_s": pa.array(workload.arrival_s), "model": names.cast(pa.string())}
     if workload.slo_s is not None:
         columns["slo_s"] = pa.array(workload.slo_s, mask=np.isnan(workload.slo_s))
