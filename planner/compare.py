@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from typing import TypeVar
 
+from planner.rules import rule_notices
 from planner.scenario.inputs import Inputs, build_inputs
 from planner.scenario.schema import EpochSection, GroupSection, PlacementSection, Scenario
 from planner.search import NoPlacement, Progress, SearchResult, configure, search
 from planner.spans import node_notices
+from planner.targets import misses_in_words, targets_missed
 from simulator import (
     Cancelled,
     Figures,
@@ -113,9 +116,18 @@ class Comparison:
 
     @property
     def placement_notices(self) -> tuple[str, ...]:
-        """Sentences about what the simulation leaves out of the placements."""
-        cluster = self.inputs.problem.cluster
-        return tuple(notice for outcome in self.outcomes for notice in node_notices(outcome.placement, cluster))
+        """Sentences about rules that placements break, and about what the simulation leaves out of them."""
+        problem = self.inputs.problem
+        placements = [outcome.placement for outcome in self.outcomes]
+        broken = [rule_notices(placement, problem.cluster, problem.rules) for placement in placements]
+        over_nodes = [node_notices(placement, problem.cluster) for placement in placements]
+        return tuple(chain.from_iterable(broken + over_nodes))
+
+    @property
+    def target_notices(self) -> tuple[tuple[str, str], ...]:
+        """By name of a placement with which models miss their own targets, a sentence that names them."""
+        missed = [(o.name, misses_in_words(targets_missed(o.figures, self.inputs.targets))) for o in self.outcomes]
+        return tuple((name, sentence) for name, sentence in missed if sentence is not None)
 
     def to_json(self) -> dict:
         """The document that `simulate --json` prints (README.md)."""
@@ -123,7 +135,7 @@ class Comparison:
 
     def document(self, outcome_document: Callable[[PlacementOutcome], dict]) -> dict:
         """One entry a placement in the scenario's order; one without figures has null and the reason."""
-        entries = {o.name: outcome_document(o) for o in self.outcomes}
+        entries = {o.name: outcome_document(o) | self._targets_json(o) for o in self.outcomes}
         entries |= {m.name: {"name": m.name, "slo_attainment": None, "reason": m.reason} for m in self.missing}
         order = {section.name: place for place, section in enumerate(self.scenario.placements)}
         placements = [entries[name] for name in sorted(entries, key=lambda name: order.get(name, len(order)))]
@@ -133,6 +145,13 @@ class Comparison:
             "notices": list(self.notices),
             "placements": placements,
         }
+
+    def _targets_json(self, outcome: PlacementOutcome) -> dict:
+        """Who misses a target of its own; nothing where no model has one."""
+        targets = self.inputs.targets
+        return (
+            {"targets_missed": [asdict(miss) for miss in targets_missed(outcome.figures, targets)]} if targets else {}
+        )
 
 
 def compare(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
+from planner.rules import NO_RULES, Rules
 from simulator import Cluster, InputError, Model, Serving, Workload
 
 
@@ -19,6 +20,8 @@ class Problem:
         serving: the rules of the serving system.
         resample: draws the traffic of another such day from a seed, for plans that hold on other days; without it
             arrivals are drawn from rate and CV of each model in windows of the workload.
+        rules: what placements keep to.
+        weights: by model, as how many requests one of its requests counts in a search; 1 where it is not named.
     """
 
     models: tuple[Model, ...]
@@ -26,6 +29,8 @@ class Problem:
     workload: Workload
     serving: Serving
     resample: Callable[[int], Workload] | None = None
+    rules: Rules = NO_RULES
+    weights: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", tuple(self.models))

@@ -15,7 +15,8 @@ from app.state.results import shared_cache
 from app.state.session import Session, checked_scenario, with_values
 from planner.generation.profiles import DEVICE_MEMORY_GIB, shipped_profiles
 from planner.generation.search import TITLES
-from planner.scenario.schema import TOKEN_DEADLINES, Scenario
+from planner.scenario.model_sections import TOKEN_DEADLINES
+from planner.scenario.schema import Scenario
 from simulator import InputError
 from simulator.generation import DISPATCH_RULES
 from simulator.generation.engine import MAX_BATCHED_TOKENS, MAX_BLOCK_SIZE, MAX_SEQUENCES

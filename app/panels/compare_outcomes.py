@@ -16,7 +16,7 @@ from app.panels.compare_draw import clicked_points, draw_kept
 from app.panels.compare_view import TokenView, View, change_view, figures_in_view, result_in_view, spans_of
 from app.panels.keep import draw_table
 from app.panels.reasons import describe_reasons
-from app.panels.verdict import draw_remarks
+from app.panels.verdict import draw_remarks, draw_wishes
 from app.state.answer import Answer
 from app.state.results import kept
 from app.state.session import Session
@@ -42,6 +42,7 @@ def draw_verdict(view: View, answer: Answer) -> None:
         sentence += f" Counted: {counted}."
     st.html(verdict_html(view.second.hue, sentence))
     draw_remarks(view.shown)
+    draw_wishes(view.shown, answer.inputs)
 
 
 def draw_reasons(view: View, answer: Answer) -> None:

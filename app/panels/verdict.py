@@ -13,7 +13,12 @@ from app.look.style import plain_text, tile_html, verdict_html
 from app.state.answer import Answer, Answered, AnyAnswered
 from app.state.results import kept
 from planner.explain import PairedDifference, paired_difference
+from planner.rules import rule_notices
+from planner.scenario.inputs import Inputs
+from planner.targets import misses_in_words, targets_missed
 from simulator import Figures, Placement, Schedule
+
+ALL_MEET = "every model with a target of its own meets it."
 
 
 def draw_verdict(answer: Answer) -> None:
@@ -28,6 +33,19 @@ def draw_verdict(answer: Answer) -> None:
     )
     st.html(verdict_html(ranked[0].hue, f"{sentences} {undecided(ranked, answer)}".rstrip()))
     draw_remarks(ranked)
+    draw_wishes(ranked, answer.inputs)
+
+
+def draw_wishes(entries: Sequence[Answered], inputs: Inputs) -> None:
+    """For each placement, the models below their own targets, and the rules that it breaks."""
+    problem, targets = inputs.problem, inputs.targets
+    for entry in entries:
+        placement, name = entry.outcome.placement, words.shorten(entry.section.name)
+        for broken in rule_notices(placement, problem.cluster, problem.rules):
+            st.warning(plain_text(broken))
+        if targets:
+            said = misses_in_words(targets_missed(entry.outcome.figures, targets))
+            st.markdown(plain_text(f"{name}: {said or ALL_MEET}"))
 
 
 def draw_remarks(entries: Sequence[AnyAnswered]) -> None:

@@ -13,6 +13,7 @@ from planner.commands.options import check_output, whole_file
 from planner.commands.report import ProgressLine, print_notices, say
 from planner.compare import place
 from planner.export import TARGETS, export_placement
+from planner.rules import rule_notices
 from planner.scenario.file import load_scenario
 from planner.scenario.inputs import Inputs, build_inputs
 from planner.scenario.schema import PlacementSection, Scenario
@@ -40,7 +41,9 @@ def run(args: argparse.Namespace) -> int:
         if interrupt.requested:
             say("Interrupted; nothing was written.", sys.stderr)
             return INTERRUPTED
-    print_notices((*node_notices(placement, inputs.problem.cluster), *(found.notes if found else ())))
+    cluster, rules = inputs.problem.cluster, inputs.problem.rules
+    said = (*rule_notices(placement, cluster, rules), *node_notices(placement, cluster))
+    print_notices((*said, *(found.notes if found else ())))
     files = export_files(placement, inputs, args.to, args.epoch)
     if args.out is not None:
         for path in write_files(files, args.out):

@@ -112,6 +112,7 @@ def _print_comparison(comparison: Comparison) -> None:
 
 
 def print_remarks_of(comparison: Comparison) -> None:
-    """Beneath a table of placements: which figures are not those of a finished plan, and which are missing, why."""
+    """Beneath a table of placements: figures that are not of a finished plan or missing, and models below targets."""
     print_remarks((outcome.name, outcome.remark) for outcome in comparison.outcomes)
     print_remarks(((missing.name, missing.reason) for missing in comparison.missing), "- ")
+    print_remarks(comparison.target_notices, "- ")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 
 from planner.problem import Problem
+from planner.rules import Rules
+from planner.scenario.model_sections import ModelSection, instances
 from planner.scenario.schema import (
     DeterministicSection,
     GammaSection,
     MarkovSection,
-    ModelSection,
     Scenario,
     TraceSection,
     WindowsSection,
@@ -53,12 +54,14 @@ class Inputs:
         warmup_s: left out of the figures at both ends.
         trace: what was read, None where arrivals were made here.
         notices: sentences about what was sorted, left out or looks odd.
+        targets: by model, the share of its deadlines to be met, where it has such a target of its own.
     """
 
     problem: Problem
     warmup_s: float
     trace: Trace | None
     notices: tuple[str, ...]
+    targets: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 def build_inputs(
@@ -77,7 +80,7 @@ def build_inputs(
         requests: gives the requests in place of make_workload; a server passes one that checks and keeps them.
 
     Raises:
-        InputError: a file, profile, model, window or rate that cannot be.
+        InputError: a file, profile, model, window, rate or rule that cannot be.
     """
     if scenario.generates:
         raise InputError(
@@ -91,9 +94,11 @@ def build_inputs(
     models = build_models(scenario.models, catalogue)
     trace = (read or read_scenario_trace)(scenario) if scenario.workload.trace is not None else None
     workload, notices = (requests or make_workload)(scenario.workload, [m.name for m in models], trace)
-    problem = Problem(models, build_cluster(scenario), workload, build_serving(scenario))
+    cluster, rules = build_cluster(scenario), build_rules(scenario)
+    rules.check(models, cluster)
+    problem = Problem(models, cluster, workload, build_serving(scenario), rules=rules, weights=_weights(scenario))
     notices = tuple(trace.notices if trace else ()) + notices + device_notices(problem.models, problem.cluster)
-    return Inputs(problem, scenario.workload.warmup_s, trace, notices)
+    return Inputs(problem, scenario.workload.warmup_s, trace, notices, scenario.targets)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -122,6 +127,23 @@ def build_models(sections: Sequence[ModelSection], catalogue: Mapping[str, Profi
 def build_cluster(scenario: Scenario) -> Cluster:
     """The cluster of a scenario."""
     return Cluster(**scenario.cluster.model_dump())
+
+
+def build_rules(scenario: Scenario) -> Rules:
+    """The placement rules of a scenario, with entries of several models as those models."""
+    sections, asked = scenario.models, scenario.rules
+    return Rules(
+        pins={name: (first, last) for given, (first, last) in asked.pin.items()
+              for name in instances(given, sections, "rules.pin")},
+        apart=tuple(tuple(dict.fromkeys(name for given in names for name in instances(given, sections, "rules.apart")))
+                    for names in asked.apart),
+        within_node=asked.within_node,
+        min_replicas={name: s.min_replicas for s in sections if s.min_replicas is not None for name in s.names()},
+    )  # fmt: skip
+
+
+def _weights(scenario: Scenario) -> dict[str, int]:
+    return {name: s.weight for s in scenario.models if s.weight is not None for name in s.names()}
 
 
 def device_notices(models: Sequence[Model], cluster: Cluster) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
+from planner.scenario.model_sections import MAX_MODELS, ModelSection, RulesSection, Section
 from simulator.arrivals import RATE_SPLITS
 from simulator.generation import DISPATCH_RULES
 from simulator.generation.engine import MAX_BATCHED_TOKENS, MAX_BLOCK_SIZE, MAX_SEQUENCES
@@ -18,7 +19,6 @@ from simulator.schema import (
     BatchSize,
     Between,
     Burstiness,
-    Deadline,
     Delay,
     DeviceCount,
     Duration,
@@ -41,8 +41,6 @@ from simulator.traces import FORMATS, Columns
 from simulator.traces.options import Dequantisation, MappingRule, Resampling
 from simulator.traces.trace import MAX_TOKENS
 
-MAX_MODELS = 1000
-TOKEN_DEADLINES = ("slo_ttft_s", "slo_tpot_s", "slo_e2e_s")
 MAX_PLACEMENTS = 24
 MAX_EPOCHS = 10_000
 _PathText = Annotated[str, Field(min_length=1, max_length=4096)]
@@ -52,11 +50,7 @@ _Level = Annotated[float, Between(0, 1e6)]
 _NO_OPTIONS = ("problem", "executor", "on_progress", "start")
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
-
-
-class ClusterSection(_Section):
+class ClusterSection(Section):
     """`cluster`: devices of one kind."""
 
     devices: DeviceCount
@@ -66,45 +60,7 @@ class ClusterSection(_Section):
     usd_per_device_hour: UsdPerHour = 0.0
 
 
-class ModelSection(_Section):
-    """One entry of `models`; `{i}` in the name counts from 0 to count - 1.
-
-    Either `profile`, with slo_scale or slo_s; or `generation`, a profile of token-by-token serving, with deadlines on
-    the time to the first token, the time per output token after it, the last token, or several of them.
-    """
-
-    name: Name
-    profile: Name | None = None
-    generation: Name | None = None
-    count: Annotated[int, Between(1, MAX_MODELS)] = 1
-    slo_scale: Deadline | None = None
-    slo_s: Deadline | None = None
-    slo_ttft_s: Deadline | None = None
-    slo_tpot_s: Deadline | None = None
-    slo_e2e_s: Deadline | None = None
-
-    @model_validator(mode="after")
-    def _one_deadline(self) -> ModelSection:
-        if (self.profile is None) == (self.generation is None):
-            raise ValueError("give exactly one of profile and generation")
-        token_deadlines = [name for name in TOKEN_DEADLINES if getattr(self, name) is not None]
-        if self.generation is not None:
-            if self.slo_scale is not None or self.slo_s is not None or not token_deadlines:
-                raise ValueError("a model with generation takes one or more of " + ", ".join(TOKEN_DEADLINES))
-        elif token_deadlines:
-            raise ValueError(f"{token_deadlines[0]} belongs to a model with generation; give slo_scale or slo_s")
-        elif (self.slo_scale is None) == (self.slo_s is None):
-            raise ValueError("give exactly one of slo_scale and slo_s")
-        if self.count > 1 and "{i}" not in self.name:
-            raise ValueError(f"count is {self.count}, so the name must contain {{i}}, for example '{self.name}-{{i}}'")
-        return self
-
-    def names(self) -> list[str]:
-        """The names of the instances."""
-        return [self.name.replace("{i}", str(i)) for i in range(self.count)]
-
-
-class GenerationSection(_Section):
+class GenerationSection(Section):
     """`generation`: the engine of every generating model, by vLLM's names, and how replicas share the requests.
 
     `kv_blocks` left out: what weights leave of `cluster.memory_gib`.
@@ -119,14 +75,14 @@ class GenerationSection(_Section):
     switch_s: Delay = 0.0
 
 
-class LognormalSection(_Section):
+class LognormalSection(Section):
     """Lengths whose logarithm is normal: `median` tokens, `sigma` of the logarithm."""
 
     median: Annotated[float, Between(1, MAX_TOKENS)]
     sigma: Annotated[float, Between(0, 5)]
 
 
-class LengthSection(_Section):
+class LengthSection(Section):
     """Tokens of a request: `fixed`, `lognormal`, or drawn from the `empirical` list."""
 
     fixed: _TokenCount | None = None
@@ -145,7 +101,7 @@ class LengthSection(_Section):
         return next(part for part in (self.fixed, self.lognormal, self.empirical) if part is not None)
 
 
-class TokensSection(_Section):
+class TokensSection(Section):
     """`workload.tokens`: lengths drawn for requests that bring none: `input` and `output`, or pairs of a `trace`."""
 
     input: LengthSection | None = None
@@ -166,7 +122,7 @@ class TokensSection(_Section):
         return next(part for part in (pair, self.trace) if part is not None)
 
 
-class TraceSection(_Section):
+class TraceSection(Section):
     """`workload.trace`: which files, which part of them, and how they are changed (simulator.traces.TraceOptions).
 
     A path `sample:NAME` stands for a trace that ships.
@@ -192,7 +148,7 @@ class TraceSection(_Section):
         return [self.path] if isinstance(self.path, str) else list(self.path)
 
 
-class _Split(_Section):
+class _Split(Section):
     split: Annotated[str, OneOf(RATE_SPLITS)] = "uniform"
     exponent: Annotated[float, Between(0, 10)] = 0.5
     weights: Annotated[list[Rate], Field(max_length=MAX_MODELS)] | None = None
@@ -232,7 +188,7 @@ class DeterministicSection(_Split):
     duration_s: Duration
 
 
-class WindowSection(_Section):
+class WindowSection(Section):
     """A stretch of `workload.windows` with its own rate and CV."""
 
     duration_s: Duration
@@ -250,7 +206,7 @@ ARRIVALS = ("trace", "gamma", "poisson", "markov_modulated", "deterministic", "w
 Arrivals = TraceSection | GammaSection | PoissonSection | MarkovSection | DeterministicSection | WindowsSection
 
 
-class WorkloadSection(_Section):
+class WorkloadSection(Section):
     """`workload`: a trace, or arrivals made here; exactly one of ARRIVALS."""
 
     trace: TraceSection | None = None
@@ -281,7 +237,7 @@ class WorkloadSection(_Section):
         return self.trace
 
 
-class ServingSection(_Section):
+class ServingSection(Section):
     """`serving`: a preset, and over it what differs."""
 
     preset: Annotated[str, OneOf(tuple(PRESETS))] = "testbed"
@@ -298,7 +254,7 @@ class ServingSection(_Section):
     forget_backlog: bool | None = None
 
 
-class GroupSection(_Section):
+class GroupSection(Section):
     """One group: configuration and models."""
 
     pp: Stages = 1
@@ -306,14 +262,14 @@ class GroupSection(_Section):
     models: Annotated[list[Name], Field(max_length=MAX_MODELS)] = []
 
 
-class EpochSection(_Section):
+class EpochSection(Section):
     """One stretch of a schedule."""
 
     start_s: Time
     groups: Annotated[list[GroupSection], Field(max_length=MAX_DEVICES)]
 
 
-class SearchSection(_Section):
+class SearchSection(Section):
     """`search`: an algorithm, its bounds, and the algorithm's own options (checked by the planner)."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -335,7 +291,7 @@ class SearchSection(_Section):
         return dict(self.model_extra or {})
 
 
-class PlacementSection(_Section):
+class PlacementSection(Section):
     """One placement to compare: `groups` by hand, a `schedule`, or a `search`."""
 
     name: Name
@@ -356,7 +312,7 @@ class PlacementSection(_Section):
         return self.search
 
 
-class Scenario(_Section):
+class Scenario(Section):
     """Everything a comparison needs."""
 
     version: Literal[1]
@@ -367,6 +323,7 @@ class Scenario(_Section):
     workload: WorkloadSection
     serving: ServingSection = ServingSection()
     generation: GenerationSection = GenerationSection()
+    rules: RulesSection = RulesSection()
     placements: Annotated[list[PlacementSection], Field(max_length=MAX_PLACEMENTS)] = []
 
     # Where relative paths begin: the folder of the scenario file.
@@ -381,7 +338,15 @@ class Scenario(_Section):
             if len(set(names)) != len(names):
                 twice = next(name for name in names if names.count(name) > 1)
                 raise ValueError(f"two {what} are called '{twice}'; every name may occur once")
+        if self.generates and not self.rules.is_empty:
+            raise ValueError("rules hold for models with a profile; this scenario has models with generation")
+        self.rules.check(self.models)
         return self
+
+    @property
+    def targets(self) -> dict[str, float]:
+        """By name of an instance, the share of its deadlines to be met; only of models that have such a target."""
+        return {name: s.target for s in self.models if s.target is not None for name in s.names()}
 
     @property
     def generates(self) -> bool:

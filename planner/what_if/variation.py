@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from planner.problem import Problem
-from planner.scenario.schema import TOKEN_DEADLINES, ModelSection, Scenario, WindowsSection
+from planner.scenario.model_sections import TOKEN_DEADLINES, ModelSection
+from planner.scenario.schema import Scenario, WindowsSection
 from simulator import InputError, Model, words
 from simulator.schema import MAX_DEVICES
 
