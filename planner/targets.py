@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,15 +37,14 @@ def targets_missed(figures: Figures, targets: Mapping[str, float]) -> tuple[Targ
     return tuple(sorted(missed, key=lambda miss: -miss.gap))
 
 
-def targets_met(figures: Figures, target: float, targets: Mapping[str, float], confident: bool = False) -> bool:
-    """Whether all requests together reach `target`, and every model its own.
+def targets_met(figures: Figures, targets: Mapping[str, float], reached: float, target: float) -> bool:
+    """Whether all requests together reach `target`, and every model its own; all of them shares, 0..1.
 
-    confident: whether the lower end of the 95 % interval of all requests must reach `target`, not only the estimate;
-    models are judged by their estimates, since no interval is known of them.
+    reached: what of all requests is held against `target`: `figures.total.slo_attainment`, or the lower end of its
+    interval where one wants to be sure. Models are judged by their estimates, since no interval is known of them.
     """
-    reached = figures.interval[0] if confident else figures.total.slo_attainment
     # NaN, where no request counts or no interval is known, reaches nothing.
-    return not math.isnan(reached) and reached >= target and not targets_missed(figures, targets)
+    return reached >= target and not targets_missed(figures, targets)
 
 
 def misses_in_words(missed: Sequence[TargetMiss]) -> str | None:

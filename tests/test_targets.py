@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from planner import compare, dump_scenario, parse_scenario
 from planner.__main__ import main
+from planner.scenario.schema import PlacementSection, SearchSection
 from planner.targets import misses_in_words, targets_met, targets_missed
+from planner.what_if.capacity import find_capacity
 from simulator import Group, InputError, Model, Placement, Serving, Workload, measure, simulate, words
 from tests.cases import profile
 
@@ -33,8 +35,8 @@ def measured(seed, slo_s=1.5):
     return measure(simulate(models, Placement((Group(1, 1, ("m0", "m1")),)), workload, Serving()))
 
 
-@given(st.integers(0, 50), st.lists(st.floats(0.01, 1), min_size=4, max_size=4), st.floats(0.01, 1), st.booleans())
-def test_who_misses_and_whether_all_is_met(seed, wanted, target, confident):
+@given(st.integers(0, 50), st.lists(st.floats(0.01, 1), min_size=4, max_size=4), st.floats(0.01, 1))
+def test_who_misses_and_whether_all_is_met(seed, wanted, target):
     figures = measured(seed)
     targets = {f"m{i}": share for i, share in enumerate(wanted) if share < 0.8}
     served = {name: fates.served / fates.requests for name, fates in figures.models if fates.requests}
@@ -42,16 +44,31 @@ def test_who_misses_and_whether_all_is_met(seed, wanted, target, confident):
     missed = targets_missed(figures, targets)
     assert {miss.model for miss in missed} == below and "m3" not in below
     assert [miss.gap for miss in missed] == sorted((targets[n] - served[n] for n in below), reverse=True)
-    reached = figures.interval[0] if confident else figures.total.slo_attainment
-    assert targets_met(figures, target, targets, confident) == (reached >= target and not below)
+    for reached in (figures.total.slo_attainment, figures.interval[0]):
+        assert targets_met(figures, targets, reached, target) == (reached >= target and not below)
 
 
 def test_nothing_is_met_where_no_request_counts():
     models = [Model("m", profile(0.4), 1.5)]
-    empty = measure(
-        simulate(models, Placement((Group(1, 1, ("m",)),)), Workload(np.empty(0), np.empty(0, int), 1), Serving())
-    )
-    assert not targets_met(empty, 0.5, {}) and targets_missed(empty, {"m": 0.9}) == ()
+    nothing = Workload(np.empty(0), np.empty(0, int), 1)
+    empty = measure(simulate(models, Placement((Group(1, 1, ("m",)),)), nothing, Serving()))
+    assert not targets_met(empty, {}, empty.total.slo_attainment, 0.5) and targets_missed(empty, {"m": 0.9}) == ()
+
+
+def test_capacity_asks_for_the_targets_of_models_too():
+    """One device meets 60 % of all deadlines, but not what is asked for the busy model."""
+    text = SCENARIO.replace("target: 0.999", "target: 0.95")
+    free = SCENARIO.replace(", target: 0.01", "").replace("target: 0.999, ", "")
+    section = PlacementSection(name="r", search=SearchSection(algorithm="selective_replication"))
+    few, more = (find_capacity(parse_scenario(t), 0.3, [section], 1, 12).best for t in (free, text))
+    assert few.devices < more.devices
+    figures = {n.devices: n for n in more.tried}
+    assert figures[few.devices].slo_attainment >= 0.3
+    assert dict(more.outcome.figures.models)["busy"].slo_attainment >= 0.95
+    short = find_capacity(parse_scenario(text), 0.3, [section], 1, few.devices).best
+    assert short.devices is None
+    missed = targets_missed(short.outcome.figures, parse_scenario(text).targets)
+    assert short.reasons["devices"].endswith(misses_in_words(missed)) and "busy" in short.reasons["devices"]
 
 
 def test_the_sentence_names_the_first_five_with_what_they_meet():

@@ -12,6 +12,7 @@ from planner.compare import MeasuredPlacement, PlacementOutcome, placement_secti
 from planner.problem import Problem
 from planner.scenario.inputs import TraceReader
 from planner.scenario.schema import PlacementSection, Scenario
+from planner.targets import misses_in_words, targets_missed
 from planner.what_if.climb import Climb
 from planner.what_if.faults import Fault, fault_what_if
 from planner.what_if.plan import CapacityPlan, Tried
@@ -59,7 +60,7 @@ def find_capacity(
     read: TraceReader | None = None,
     profiles: Mapping[str, Profile] | None = None,
 ) -> Capacity:
-    """For each searched placement the fewest devices that reach a target.
+    """For each searched placement the fewest devices that reach a target, and the targets of single models.
 
     A placement for n devices also runs on more, so every search begins with the best placement of a smaller number
     (see Climb) and attainment never falls with devices. The number one step below the answer has been tried, unless
@@ -135,7 +136,8 @@ class Finder:
                 excluded = self.evaluator.most_excluded(section, self.target, highest, fixed)
         except Cancelled:
             self.stopped = True
-        return Climb(section, self.target, lowest, highest, step, confident, excluded, fixed, begin)
+        targets = self.evaluator.scenario.targets
+        return Climb(section, self.target, lowest, highest, step, confident, excluded, fixed, begin, targets)
 
     def climb(self, climbs: Sequence[Climb]) -> None:
         """Find the answers, or as much of them as is known when the work is stopped."""
@@ -201,7 +203,9 @@ class Finder:
             return "There are too few requests for a 95 % interval, so nobody can be sure of the target."
         if climb.excluded >= max(curve):
             return f"No placement can reach the target with up to {words.plural(max(curve), 'device')}."
-        return f"No number of devices tried reaches the target; the most were {max(curve)}."
+        nothing = f"No number of devices tried reaches the target; the most were {max(curve)}."
+        missed = targets_missed(best.outcome.figures, climb.targets) if best.outcome else ()
+        return " ".join(filter(None, (nothing, misses_in_words(missed))))
 
     def _headroom(
         self, climb: Climb, devices: int | None, outcome: MeasuredPlacement | None, reasons: dict[str, str]
@@ -226,7 +230,7 @@ class Finder:
             (result,) = evaluated
             if result.reason is not None:
                 reasons["headroom_rate_scale"] = f"At least; more could not be simulated: {result.reason}"
-            if climb.merit(result) >= self.target:
+            if climb.reaches(result):
                 low = factor
             else:
                 high = factor

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from planner.scenario.schema import PlacementSection
+from planner.targets import targets_met
 from planner.what_if.points import Point, PointResult, Values
 
 
@@ -22,6 +23,7 @@ class Climb:
         excluded: the most devices that are known not to do, whatever the placement.
         fixed: values of other axes that all points have. begin: results of other points, whose placements are begun
             with as well, where they fit.
+        targets: by model, what of its own deadlines is to be met as well.
 
     Attributes:
         section: what is placed. results: by number of devices. finished: whether the answer is known.
@@ -38,8 +40,10 @@ class Climb:
         excluded: int = 0,
         fixed: Values = (),
         begin: Sequence[PointResult] = (),
+        targets: Mapping[str, float] | None = None,
     ) -> None:
         self.section, self.target, self.confident = section, target, confident
+        self.targets = targets or {}
         self.results: dict[int, PointResult] = {}
         self._lowest, self._highest, self._step = lowest, highest, step
         self._first = lowest - step * ((lowest - 1) // step)
@@ -78,11 +82,16 @@ class Climb:
         """Note what `next_point` gave."""
         devices = self._number(self._next)
         self.results[devices] = result
-        if devices >= self._lowest and self.merit(result) >= self.target:
+        if devices >= self._lowest and self.reaches(result):
             self._reaches = self._next
         else:
             self._fails = self._next
         self._go_on()
+
+    def reaches(self, result: PointResult) -> bool:
+        """Whether all requests reach the target, and every model with a target of its own that one."""
+        figures = result.outcome.figures if result.outcome else None
+        return figures is not None and targets_met(figures, self.targets, self.merit(result), self.target)
 
     def merit(self, result: PointResult) -> float:
         """What is held against the target; below every target where it is not known."""
@@ -97,12 +106,15 @@ class Climb:
         best: PointResult | None = None
         for devices in sorted(self.results):
             result = self.results[devices]
-            if best is not None and self.merit(best) > self.merit(result):
+            if best is not None and self._rank(best) > self._rank(result):
                 result = PointResult(self._point(devices), best.outcome)
             if self.merit(result) >= 0:
                 best = result
             curve[devices] = result
         return curve
+
+    def _rank(self, result: PointResult) -> tuple[bool, float]:
+        return self.reaches(result), self.merit(result)
 
     def _go_on(self) -> None:
         """Find the next number to try, passing over those outside the range."""
