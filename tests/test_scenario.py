@@ -61,7 +61,7 @@ def test_a_scenario_survives_writing_and_reading(text):
         ("memory_gib: 13", "memory_gib: .nan", "line 3: key 'cluster.memory_gib'"),
         ("slo_scale: 5", "slo_scale: 0", "line 6: key 'models.0.slo_scale' is 0"),
         ("slo_scale: 5", "slo_scale: 5, slo_s: 1", "exactly one of slo_scale and slo_s"),
-        ("slo_scale: 5", "weight: 5", "line 6: key 'models.0.weight' is not known"),
+        ("slo_scale: 5", "weigth: 5", "line 6: key 'models.0.weigth' is not known"),
         ("ads-{i}", "ads", "must contain {i}"),
         ("ads-{i}, profile: bert-2.6b, count: 4", "search, profile: bert-2.6b", "two models are called 'search'"),
         ("name: AlpaServe", "name: by hand", "two placements are called 'by hand'"),
