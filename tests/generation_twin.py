@@ -23,6 +23,8 @@ class Request:
     first_token_s: float = nan
     last_token_s: float = nan
     preemptions: int = 0
+    # (prefill, decode or preempted; begin, end; tokens)
+    steps: list = field(default_factory=list)
 
     @property
     def to_compute(self):
@@ -108,10 +110,13 @@ class TwinGroup:
             return
         decoding = [r for r, _, decodes in batch if decodes]
         chunks = [(r.computed, tokens) for r, tokens, decodes in batch if not decodes]
+        begin_s = self.clock_s
         self.clock_s += switch_s + engine.spec.profile.iteration_s(
             len(decoding), sum(r.computed for r in decoding), chunks
         )
         self.iterations += 1
+        for request, tokens, decodes in batch:
+            request.steps.append(("decode" if decodes else "prefill", begin_s, self.clock_s, tokens))
 
     def go_on(self, engine):
         """Running requests first, in the order they were admitted. Returns whether one was preempted."""
@@ -167,6 +172,7 @@ class TwinGroup:
 
     def preempt(self, request):
         engine = self.release(request)
+        request.steps.append(("preempted", self.clock_s, self.clock_s, request.computed))
         request.computed = 0
         request.decodes = False
         request.preemptions += 1

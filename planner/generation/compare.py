@@ -199,7 +199,7 @@ def evaluate(
 ) -> TokenOutcome:
     """Simulate and measure a placement; raises InputError where it does not fit, Cancelled where it was stopped."""
     problem, fixed, name = inputs.problem, inputs.fixed, placement.name
-    generating, others = _by_kind(placement, inputs)
+    generating, others = groups_by_kind(placement, inputs)
     if placement.devices > problem.cluster.devices:
         raise InputError(
             f"Placement '{name}' uses {placement.devices} devices; the cluster has {problem.cluster.devices}."
@@ -221,7 +221,7 @@ def _prepare(name: str, on_progress: OnProgress | None) -> None:
     GENERATING.wait(None if on_progress is None else lambda words: on_progress(name, words or "simulating", None))
 
 
-def _by_kind(placement: Placement, inputs: TokenInputs) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
+def groups_by_kind(placement: Placement, inputs: TokenInputs) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
     """The groups of generating models, and those of the others; raises InputError for a group of both."""
     own = {model.name for model in inputs.problem.models}
     others = {model.name for model in inputs.fixed.models} if inputs.fixed else set()

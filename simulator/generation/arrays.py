@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from simulator.arrays import F64, I64
+from simulator.arrays import F64, I64, Bools
 
 NONE = -1
 
@@ -87,7 +87,7 @@ class Tables(NamedTuple):
     roof_s: float64 (R, B), what depends on the new tokens alone, by tokens.
     segments, events: SEGMENT (S,), EVENT (V,), for timelines; of length 0 when only counting.
     counts: int64 (3,), segments that overlap span_s, events within it, and all segments, so far.
-    span_s: float64 (2,), begin and end of what is recorded.
+    span_s: float64 (2,), begin and end of what is recorded. recorded: bool (G,), the groups of which it is.
     bins: BIN (E, B + 2), before the B bins of equal length, in them, and after them; (E, 0) where nobody asks.
     bins_s: float64 (2,), where the first bin begins, and the length of one.
     """
@@ -102,6 +102,7 @@ class Tables(NamedTuple):
     events: Structured
     counts: I64
     span_s: F64
+    recorded: Bools
     bins: Structured
     bins_s: F64
 

@@ -54,7 +54,7 @@ def note(t: Tables, at_s: float, r: int, kind: int, tokens: int) -> None:
     """Count an event, and write it down if there is room."""
     if kind == PREEMPTED and t.bins.shape[1] > 0:
         t.bins[t.requests[r].engine, _bin_of(t, at_s)].preemptions += 1
-    if at_s < t.span_s[0] or at_s >= t.span_s[1]:
+    if at_s < t.span_s[0] or at_s >= t.span_s[1] or not t.recorded[t.engines[t.requests[r].engine].group]:
         return
     row = t.counts[1]
     if row < t.events.size:
@@ -77,7 +77,7 @@ def note_segment(
         used = group.pool_units - group.free_units
         _add_to_bins(t, e, group.clock_s, end_s, n + prefill, prompts, used, engine.running, engine.waiting)
     t.counts[2] += 1
-    if end_s <= t.span_s[0] or group.clock_s >= t.span_s[1]:
+    if end_s <= t.span_s[0] or group.clock_s >= t.span_s[1] or not t.recorded[engine.group]:
         return
     row = t.counts[0]
     if row < t.segments.size:

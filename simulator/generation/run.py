@@ -27,12 +27,17 @@ FIRST_RECORDED = 50_000
 CHUNK_SEGMENTS = 1_000_000
 
 
+class TooManyIterations(InputError):
+    """A stretch in which engines do more than is recorded."""
+
+
 @dataclass(frozen=True)
 class _Watch:
-    """What is written down beside the requests: rows of segments and events within span_s, and bins."""
+    """What is written down beside the requests: rows of segments and events of a group within span_s, and bins."""
 
     rows: int = 0
     span_s: tuple[float, float] = (-math.inf, math.inf)
+    group: int | None = None
     bins: int = 0
     bins_span_s: tuple[float, float] = (0.0, 1.0)
 
@@ -83,20 +88,23 @@ def record_engines(
     workload: TokenWorkload,
     dispatch: str = "fewest_requests",
     span_s: tuple[float, float] = (-math.inf, math.inf),
+    group: int | None = None,
+    most: int = MAX_RECORDED,
 ) -> EngineSeries:
-    """What every engine does within span_s, iteration by iteration; the simulation is run again where room is short.
+    """What every engine, or those of one group, does within span_s, iteration by iteration.
 
-    Raises InputError if there are more than MAX_RECORDED segments or events.
+    The simulation is run again where room is short. Raises TooManyIterations if there are more than `most` segments or
+    events.
     """
-    tables, _ = _run(groups, workload, dispatch, _Watch(FIRST_RECORDED, span_s), None)
-    most = int(tables.counts[:2].max())
-    if most > MAX_RECORDED:
-        raise InputError(
-            f"The engines' iterations would be {words.count(most)} rows; at most {words.count(MAX_RECORDED)} are "
+    tables, _ = _run(groups, workload, dispatch, _Watch(min(FIRST_RECORDED, most), span_s, group), None)
+    found = int(tables.counts[:2].max())
+    if found > most:
+        raise TooManyIterations(
+            f"The engines' iterations would be {words.count(found)} rows; at most {words.count(most)} are "
             "recorded. Choose a shorter window of the traffic."
         )
-    if most > FIRST_RECORDED:
-        tables, _ = _run(groups, workload, dispatch, _Watch(most, span_s), None)
+    if found > FIRST_RECORDED:
+        tables, _ = _run(groups, workload, dispatch, _Watch(found, span_s, group), None)
     return EngineSeries.of_tables(tables)
 
 
@@ -148,6 +156,7 @@ def build_tables(
         events=np.zeros(watch.rows, EVENT),
         counts=np.zeros(3, np.int64),
         span_s=np.array(watch.span_s),
+        recorded=np.array([watch.group in (None, g) for g in range(len(groups))], dtype=bool),
         bins=np.zeros((len(members), watch.bins + 2 if watch.bins else 0), BIN),
         bins_s=np.array([watch.bins_span_s[0], (watch.bins_span_s[1] - watch.bins_span_s[0]) / max(watch.bins, 1)]),
     )

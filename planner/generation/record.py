@@ -1,0 +1,52 @@
+"""A placement of generating models seen closely: iterations of one group in a stretch of time, the life of a request.
+
+Groups are numbered as in EngineFigures, among those of generating models. Everything is simulated again to be written
+down; the requests fare as they did.
+"""
+
+from __future__ import annotations
+
+import math
+
+from planner.generation.compare import TokenOutcome, groups_by_kind
+from planner.generation.inputs import TokenInputs
+from simulator.generation import (
+    EngineBins,
+    EngineGroup,
+    EngineSeries,
+    LifeStep,
+    record_engines,
+    request_life,
+    watch_engines,
+)
+
+
+def record_group(
+    outcome: TokenOutcome, inputs: TokenInputs, group: int, span_s: tuple[float, float], most: int
+) -> EngineSeries:
+    """Iterations and events of one group within span_s; raises TooManyIterations where they are more than `most`."""
+    problem = inputs.problem
+    return record_engines(
+        _engine_groups(outcome, inputs), problem.workload, problem.section.dispatch, span_s, group, most
+    )
+
+
+def watch_stretch(outcome: TokenOutcome, inputs: TokenInputs, span_s: tuple[float, float], bins: int) -> EngineBins:
+    """What every engine does in equal parts of a stretch."""
+    problem = inputs.problem
+    return watch_engines(_engine_groups(outcome, inputs), problem.workload, problem.section.dispatch, bins, span_s)[1]
+
+
+def life_of(outcome: TokenOutcome, inputs: TokenInputs, request: int, most: int) -> tuple[LifeStep, ...]:
+    """The steps of a request, empty unless it was served; raises TooManyIterations as record_group."""
+    result = outcome.result
+    if not result.served[request]:
+        return ()
+    engine = outcome.figures.engines[int(result.engine[request])]
+    # A chunk that begins with the last token's moment belongs to somebody else.
+    span_s = float(result.workload.arrival_s[request]), math.nextafter(float(result.last_token_s[request]), math.inf)
+    return request_life(result, record_group(outcome, inputs, engine.group, span_s, most), request)
+
+
+def _engine_groups(outcome: TokenOutcome, inputs: TokenInputs) -> list[EngineGroup]:
+    return inputs.problem.engine_groups(groups_by_kind(outcome.placement, inputs)[0], outcome.name)
