@@ -11,7 +11,10 @@ from tests.figure_cases import compared, named, traces_of
 
 def test_the_strip_shows_the_rate_of_the_whole_run_and_selects_stretches():
     timeline = compared().timelines[0]
-    figure = build_overview_figure(timeline, (10.0, 20.0), queues=[(1, compared().timelines[1])])
+    figure = build_overview_figure(
+        timeline.edges_s, timeline.arrivals / np.diff(timeline.edges_s), (10.0, 20.0),
+        waiting=[(1, compared().timelines[1].mean_queue.sum(axis=0))],
+    )  # fmt: skip
     seconds = np.diff(timeline.edges_s)
     assert np.array_equal(named(figure, "arrivals").y[:-1], timeline.arrivals / seconds)
     assert (figure.layout.dragmode, figure.layout.selectdirection) == ("select", "h")
@@ -22,8 +25,8 @@ def test_the_strip_shows_the_rate_of_the_whole_run_and_selects_stretches():
 
 def test_the_strip_says_which_part_of_the_run_is_shown():
     timeline = compared().timelines[0]
-    assert "10.0 to 20.0" in describe_overview(timeline, (10.0, 20.0))
-    assert "whole run" in describe_overview(timeline, (timeline.edges_s[0], timeline.edges_s[-1]))
+    assert "10.0 to 20.0" in describe_overview(timeline.edges_s, (10.0, 20.0))
+    assert "whole run" in describe_overview(timeline.edges_s, (timeline.edges_s[0], timeline.edges_s[-1]))
 
 
 @pytest.mark.parametrize("index", [0, 1, 2])

@@ -10,33 +10,31 @@ import plotly.graph_objects as go
 from app.figures.drawing import line_of, new_figure
 from app.look import words
 from app.look.theme import LIGHT, Theme, see_through
-from simulator import Timeline
 
 _STRIP_PX = 96
 
 
 def build_overview_figure(
-    timeline: Timeline,
+    edges_s: np.ndarray,
+    rate: np.ndarray,
     window_s: tuple[float, float],
     theme: Theme = LIGHT,
-    queues: Sequence[tuple[int, Timeline]] = (),
+    waiting: Sequence[tuple[int, np.ndarray]] = (),
 ) -> go.Figure:
     """Arrivals per second of the whole run, with the window that is looked at; dragging over it selects a stretch.
 
     Args:
-        timeline: of the whole run. window_s: start and end of the window.
-        queues: (number of the hue, timeline with the same edges) of placements whose waiting requests are drawn too,
-            scaled to the highest rate, because only when they grow is to be seen.
+        edges_s: float64 (B + 1,), of equal parts of the run. rate: float64 (B,), arrivals a second.
+        window_s: start and end of the window.
+        waiting: (number of the hue, requests float64 (B,)) of placements whose waiting requests are drawn too, scaled
+            to the highest rate, because only when they grow is to be seen.
     """
-    figure = new_figure(theme, describe_overview(timeline, window_s), _STRIP_PX, "overview")
-    edges_s = timeline.edges_s
-    rate = timeline.arrivals / np.diff(edges_s)
+    figure = new_figure(theme, describe_overview(edges_s, window_s), _STRIP_PX, "overview")
     top = max(float(rate.max()), 1e-9)
     figure.add_scatter(
         x=edges_s, y=np.append(rate, rate[-1]), mode="lines", name="arrivals", fill="tozeroy", fillcolor=theme.grid,
         line={"color": theme.muted, "width": 1.2, "shape": "hv"}, hoverinfo="skip",
     )  # fmt: skip
-    waiting = [(hue, t.mean_queue.sum(axis=0)) for hue, t in queues]
     longest = max([float(w.max()) for _, w in waiting if w.size], default=0.0)
     for hue, queue in waiting:
         if longest > 0:
@@ -62,9 +60,9 @@ def build_overview_figure(
     )
 
 
-def describe_overview(timeline: Timeline, window_s: tuple[float, float]) -> str:
+def describe_overview(edges_s: np.ndarray, window_s: tuple[float, float]) -> str:
     """The alt text: how long the run is, and which stretch of it is shown below."""
-    first_s, last_s = float(timeline.edges_s[0]), float(timeline.edges_s[-1])
+    first_s, last_s = float(edges_s[0]), float(edges_s[-1])
     start_s, end_s = window_s
     if start_s <= first_s and end_s >= last_s:
         return f"The whole run of {words.span(last_s - first_s)} is shown below"

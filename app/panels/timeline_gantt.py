@@ -9,66 +9,31 @@ import streamlit as st
 from app.controls.fields import shown
 from app.figures.gantt import MOST_BARS, build_gantt_figure, describe_gantt, describe_request
 from app.figures.life import build_life_figure
-from app.figures.overview import build_overview_figure, describe_overview
 from app.look import words
 from app.look.style import plain_text
-from app.panels.compare_draw import clicked_points, dragged_stretch, draw_kept
+from app.panels.compare_draw import clicked_points, draw_kept
 from app.panels.compare_view import spans_of
 from app.panels.keep import draw_table
 from app.panels.timeline_view import COMFORTABLE, GanttView, busiest, change_gantt_view, most_that_fits, next_of
+from app.panels.timeline_window import AREA, draw_stretch, draw_strip, show_stretch
 from app.state.answer import Answer
 from app.state.results import kept, timeline
 from app.state.session import Session
 from simulator import STATUS
 from simulator.loads import list_waits
 
-_OVERVIEW, _GANTT = "timeline-overview", "timeline-gantt"
-_AREA = "timeline.window"
+_GANTT = "timeline-gantt"
 MOST_ROWS = 5_000
 
 
 def draw_window(session: Session, view: GanttView, answer: Answer) -> None:
     """The whole run with arrivals and waiting requests, to drag over; and the stretch in numbers."""
     whole = timeline(view.entry, answer)
-
-    def choose() -> None:
-        stretch = dragged_stretch(_OVERVIEW)
-        if stretch and stretch[1] > stretch[0]:
-            _show(session, *stretch)
-
-    draw_kept(_OVERVIEW, (view.entry.outcome_key, view.entry.hue, view.window_s), lambda theme: (
-        build_overview_figure(whole, view.window_s, theme, queues=[(view.entry.hue, whole)]),
-        describe_overview(whole, view.window_s),
-    ), on_select=choose, selection_mode=["box"])  # fmt: skip
+    rate, waiting = whole.arrivals / np.diff(whole.edges_s), whole.mean_queue.sum(axis=0)
+    draw_strip(session, view.entry, whole.edges_s, rate, waiting, view.window_s)
     st.caption("Grey: arrivals; coloured: requests that wait, highest where the queues are longest.")
-    start_s, end_s = view.window_s
-    length_s = end_s - start_s
-    left, middle, right = st.columns([2, 2, 5], vertical_alignment="bottom")
-    for column, label, key, value, take in (
-        (left, "From (s)", "timeline.start", start_s, lambda s: _show(session, s, s + length_s)),
-        (middle, "for (s)", "timeline.length", length_s, lambda s: _take_length(session, start_s, s)),
-    ):
-        shown(session, column.number_input, label, key, round(value, 4), take, _rounded, min_value=0.0,
-              step=max(round(length_s / 2, 3), 0.001), format="%.3f")  # fmt: skip
-    with right, st.container(horizontal=True, gap="small"):
-        moves = (
-            ("Earlier", ":material/chevron_left:", start_s - length_s / 2, end_s - length_s / 2),
-            ("Later", ":material/chevron_right:", start_s + length_s / 2, end_s + length_s / 2),
-            ("Closer", ":material/zoom_in:", start_s + length_s / 4, end_s - length_s / 4),
-            ("Wider", ":material/zoom_out:", start_s - length_s / 2, end_s + length_s / 2),
-        )
-        for label, icon, low, high in moves:
-            st.button(label, key=f"timeline.{label}", icon=icon, on_click=_show, args=(session, low, high))
-        st.button(
-            "Busiest",
-            key="timeline.busiest",
-            icon=":material/local_fire_department:",
-            on_click=_show_busiest,
-            args=(session, view, COMFORTABLE),
-            help="The shortest stretch in which as many stages begin as can be told apart.",
-        )
-    if _AREA in session.complaints:
-        st.error(plain_text(session.complaints[_AREA]))
+    draw_stretch(session, view.window_s, "Busiest", "The shortest stretch in which as many stages begin as can be "
+                 "told apart.", lambda: _show_busiest(session, view, COMFORTABLE))  # fmt: skip
 
 
 def draw_groups(session: Session, view: GanttView) -> None:
@@ -192,17 +157,12 @@ def _first(customdata: list[int] | tuple[int, ...] | dict[str, int]) -> int:
     return customdata["0"] if isinstance(customdata, dict) else customdata[0]
 
 
-def _show(session: Session, start_s: float, end_s: float) -> None:
-    session.complaints.pop(_AREA, None)
-    change_gantt_view(session, start=max(float(start_s), 0.0), end=float(end_s))
-
-
 def _show_busiest(session: Session, view: GanttView, count: int) -> None:
     window_s = busiest(view.entry, view.groups, count)
     if window_s is None:
-        session.complaints[_AREA] = "Nothing ran on these groups, so no stretch is busier than another."
+        session.complaints[AREA] = "Nothing ran on these groups, so no stretch is busier than another."
     else:
-        _show(session, *window_s)
+        show_stretch(session, *window_s)
 
 
 def _show_request(session: Session, view: GanttView, request: int) -> None:
@@ -210,15 +170,4 @@ def _show_request(session: Session, view: GanttView, request: int) -> None:
     arrival_s = float(view.result.workload.arrival_s[request])
     length_s = view.window_s[1] - view.window_s[0]
     if not view.window_s[0] <= arrival_s <= view.window_s[1]:
-        _show(session, arrival_s - length_s / 4, arrival_s + 3 * length_s / 4)
-
-
-def _take_length(session: Session, start_s: float, length_s: float) -> None:
-    if length_s <= 0:
-        session.complaints[_AREA] = f"A stretch of {length_s:g} s has nothing in it; more than 0 s are allowed."
-    else:
-        _show(session, start_s, start_s + length_s)
-
-
-def _rounded(number_s: float) -> float:
-    return round(number_s, 4)
+        show_stretch(session, arrival_s - length_s / 4, arrival_s + 3 * length_s / 4)

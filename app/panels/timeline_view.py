@@ -9,7 +9,7 @@ import numpy as np
 from app.figures.gantt import MOST_BARS, MOST_NAMED_ROWS, lane_kinds
 from app.panels.address import Address, finite
 from app.panels.compare_view import spans_of
-from app.state.answer import Answer, Answered
+from app.state.answer import Answer, Answered, AnyAnswer
 from app.state.results import kept
 from app.state.session import Session
 from simulator import STATUS, SimulationResult
@@ -18,7 +18,7 @@ from simulator.windows import busiest_window_s, most_waiting_at_s
 
 # So many executions in one picture can still be told apart.
 COMFORTABLE = 400
-_ADDRESS = Address(lambda views: views.timeline.address, ("start", "end", "groups", "request"))
+ADDRESS = Address(lambda views: views.timeline.address, ("start", "end", "groups", "request"))
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,12 @@ def current_gantt_view(session: Session, answer: Answer, entry: Answered) -> Gan
 
     What it begins with stays when another placement is looked at, so that the same moment and request are compared.
     """
-    given, result = _ADDRESS.given(session), entry.outcome.result
+    given, result = ADDRESS.given(session), entry.outcome.result
     run_s = counted_arrivals_s(answer.inputs.problem.workload, answer.inputs.warmup_s)
     numbers = [finite(part) for part in given.get("groups", "").split(",") if part]
     groups = tuple(sorted({int(g) for g in numbers if g is not None and 0 <= g < len(result.groups)}))
     groups = groups or kept(("groups to draw", entry.outcome_key), lambda: _busiest_groups(result))
-    if given.get("pinned", answer.inputs_key) != answer.inputs_key:
-        # It was found for other traffic, and nobody chose it.
-        for key in ("start", "end", "request", "pinned"):
-            given.pop(key, None)
+    forget_pinned(given, answer)
     start_s, end_s = finite(given.get("start")), finite(given.get("end"))
     if start_s is None or end_s is None or not end_s > start_s or start_s > run_s[1] or end_s < run_s[0]:
         start_s, end_s = _around_full_queues(entry, groups, run_s)
@@ -73,15 +70,22 @@ def current_gantt_view(session: Session, answer: Answer, entry: Answered) -> Gan
     return GanttView(entry, run_s, (start_s, end_s), groups, int(request))
 
 
+def forget_pinned(given: dict[str, str], answer: AnyAnswer) -> None:
+    """Take out what was found for other traffic and nobody chose."""
+    if given.get("pinned", answer.inputs_key) != answer.inputs_key:
+        for key in ("start", "end", "request", "pinned"):
+            given.pop(key, None)
+
+
 def change_gantt_view(session: Session, **values: str | float | None) -> None:
     """Look at something else, see Address.change; the visitor's choice outlasts other traffic."""
-    _ADDRESS.given(session).pop("pinned", None)
-    _ADDRESS.change(session, **values)
+    ADDRESS.given(session).pop("pinned", None)
+    ADDRESS.change(session, **values)
 
 
 def write_gantt_address(session: Session) -> None:
     """Put the view into the address, so that a link shows it."""
-    _ADDRESS.write(session)
+    ADDRESS.write(session)
 
 
 def busiest(entry: Answered, groups: tuple[int, ...], executions: int) -> tuple[float, float] | None:

@@ -36,20 +36,22 @@ def request_life(result: GenerationResult, series: EngineSeries, request: int) -
     steps: list[LifeStep] = []
     free_s, kind, forgotten = float(result.workload.arrival_s[request]), WAITS, 0
     decoding_s, generated, computed = None, 0, 0
-    for event in events.itertuples():
-        if event.kind == "preempted":
+    ends_s = series.segments["end_s"].to_numpy()
+    columns = (events[name].tolist() for name in ("at_s", "kind", "tokens", "segment"))
+    for at_s, what, tokens, segment in zip(*columns, strict=True):
+        if what == "preempted":
             if decoding_s is not None:
-                made = event.tokens - computed
-                steps.append(LifeStep(DECODES, decoding_s, event.at_s, made))
+                made = tokens - computed
+                steps.append(LifeStep(DECODES, decoding_s, at_s, made))
                 generated += made
-            free_s, kind, forgotten = event.at_s, WAITS_AGAIN, int(event.tokens)
+            free_s, kind, forgotten = at_s, WAITS_AGAIN, tokens
             decoding_s, computed = None, 0
             continue
         if computed == 0:
-            steps.append(LifeStep(kind, free_s, event.at_s, forgotten))
-        end_s = float(series.segments["end_s"].iloc[event.segment])
-        steps.append(LifeStep(PROMPT, event.at_s, end_s, int(event.tokens)))
-        computed += int(event.tokens)
+            steps.append(LifeStep(kind, free_s, at_s, forgotten))
+        end_s = float(ends_s[segment])
+        steps.append(LifeStep(PROMPT, at_s, end_s, tokens))
+        computed += tokens
         if computed == prompt_tokens + generated:
             generated += 1
             decoding_s = end_s

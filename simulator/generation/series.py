@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,6 +73,11 @@ class EngineBins:
     peak_cache: np.ndarray
     preemptions: np.ndarray
     whole: dict[str, np.ndarray]
+
+    def of_engines(self, engines: Sequence[int]) -> EngineBins:
+        """Those of some engines, in that order."""
+        rows = {name: getattr(self, name)[list(engines)] for name in self.whole}
+        return replace(self, **rows, whole={name: values[list(engines)] for name, values in self.whole.items()})
 
     @classmethod
     def of_tables(cls, tables: Tables) -> EngineBins:
