@@ -86,15 +86,16 @@ def build_token_life_figure(
         customdata=np.array(names, dtype=object)[:, None],
         hovertemplate="%{customdata[0]}: from %{base:,.4f} s for %{x:,.4f} s<extra></extra>",
     )  # fmt: skip
+    longest_s = max(float((begins + lengths).max()), slo.ttft_s or 0.0)
     for what, limit, value in (("first token", slo.ttft_s, result.ttft_s), ("last token", slo.e2e_s, result.e2e_s)):
         if limit is not None:
             shade = theme.text if value[request] <= limit else theme.missed
             figure.add_vline(x=limit, line={"color": shade, "width": 1.5})
             figure.add_annotation(
-                x=limit, y=1, yref="paper", yanchor="bottom", showarrow=False, font={"color": shade, "size": AXIS_SIZE},
-                text=f"deadline of the {what} {words.duration(limit)}",
+                x=limit, y=1, yref="paper", yanchor="bottom", xanchor="right" if limit > longest_s / 2 else "left",
+                text=f"deadline of the {what} {words.duration(limit)}", showarrow=False,
+                font={"color": shade, "size": AXIS_SIZE},
             )  # fmt: skip
-    longest_s = max(float((begins + lengths).max()), slo.ttft_s or 0.0)
     figure.update_xaxes(title_text="after its arrival (s)", range=[0, 1.04 * longest_s], tickformat=",~r")
     figure.update_yaxes(
         tickvals=np.arange(len(drawn)), ticktext=names, range=[len(drawn) - 0.4, -0.6], showgrid=False, ticksuffix=" "

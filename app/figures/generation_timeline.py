@@ -41,12 +41,13 @@ def build_iterations_figure(
     window_s: tuple[float, float],
     theme: Theme = LIGHT,
     hue: int = 0,
-    moments: Sequence[tuple[str, float]] = (),
+    moments: Sequence[float] = (),
 ) -> go.Figure:
     """What engines do iteration by iteration over one axis: which, requests running and waiting, cache, tokens.
 
     Args:
-        engines: of one group, a row each. series: of that group in window_s. moments: of the chosen request, named.
+        engines: of one group, a row each. series: of that group in window_s.
+        moments: of the chosen request, to be marked.
     """
     if series.segments.empty:
         return empty_figure(theme, describe_iterations(name, series, window_s))
@@ -78,11 +79,12 @@ def build_iterations_figure(
             font_size=AXIS_SIZE,
         )  # fmt: skip
     _draw_preempted(figure, series, theme)
-    for text, at_s in moments:
-        if window_s[0] <= at_s <= window_s[1]:
-            figure.add_vline(x=at_s, line={"color": theme.text, "width": 1, "dash": "dot"})
-            figure.add_annotation(x=at_s, y=1, yref="paper", yanchor="bottom", text=escape(text), showarrow=False,
-                                  font_size=AXIS_SIZE, xanchor="left")  # fmt: skip
+    inside = [at_s for at_s in moments if window_s[0] <= at_s <= window_s[1]]
+    for at_s in inside:
+        figure.add_vline(x=at_s, line={"color": theme.text, "width": 1, "dash": "dot"})
+    if inside:
+        figure.add_annotation(x=inside[0], y=1, yref="paper", yanchor="bottom", text="chosen request", showarrow=False,
+                              font_size=AXIS_SIZE, xanchor="left")  # fmt: skip
     figure.update_xaxes(range=list(window_s), tickformat=",~r")
     figure.update_xaxes(title_text="time (s)", row=len(heights), col=1)
     figure.update_layout(barmode="overlay", hovermode="closest", showlegend=True, margin_t=figure.layout.margin.t + 44,

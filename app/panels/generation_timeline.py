@@ -67,11 +67,10 @@ def draw_iterations(session: Session, view: EngineView, answer: TokenAnswer) -> 
         _draw_parts(view, answer)
         return None
     result, request = view.result, view.request
-    moments = [] if not result.served[request] or view.group != _group_of(view) else [
-        (f"{request} arrives", float(result.workload.arrival_s[request])),
-        ("first token", float(result.first_token_s[request])),
-        ("last token", float(result.last_token_s[request])),
-    ]  # fmt: skip
+    moments: list[float] = []
+    if result.served[request] and view.group == _group_of(view):
+        times = (result.workload.arrival_s, result.first_token_s, result.last_token_s)
+        moments = [float(at_s[request]) for at_s in times]
 
     def make(theme):
         name = entry.section.name
@@ -85,7 +84,7 @@ def draw_iterations(session: Session, view: EngineView, answer: TokenAnswer) -> 
               selection_mode="points")  # fmt: skip
     st.caption(
         "One bar is one iteration, or several in a row that only decode the same requests. Click one that computes "
-        "prompts, or a cross, to choose its request; dotted lines are moments of the chosen request."
+        "prompts, or a cross, to choose its request; dotted lines are arrival, first and last token of the chosen one."
     )
     return series
 
