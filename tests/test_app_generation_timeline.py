@@ -162,8 +162,8 @@ def test_requests_that_nobody_served_are_told_of_in_words(tight):
 
 def test_the_picture_of_a_stretch_holds_all_its_iterations_and_requests(tight):
     inputs, outcome = tight
-    window_s, engines = (10.0, 14.0), outcome.figures.engines[:1]
-    series = record_group(outcome, inputs, 0, window_s, MOST_ROWS)
+    window_s, engines = (30.0, 34.0), outcome.figures.engines[1:2]
+    series = record_group(outcome, inputs, 1, window_s, MOST_ROWS)
     figure = build_iterations_figure("own", engines, series, window_s)
     bars = [trace for trace in figure.data if trace.type == "bar"]
     assert sum(len(trace.x) for trace in bars) == len(series.segments) > 50
@@ -177,6 +177,9 @@ def test_the_picture_of_a_stretch_holds_all_its_iterations_and_requests(tight):
     assert "compute nothing" in describe_iterations("own", empty, (1e4, 1e4 + 1))
     requests, total = drawn_lives(outcome.result, engines, window_s)
     result = outcome.result
-    there = [r for r in range(len(result.workload)) if result.engine[r] == 0
+    there = [r for r in range(len(result.workload)) if result.engine[r] == 1
              and result.workload.arrival_s[r] < window_s[1] and result.last_token_s[r] > window_s[0]]  # fmt: skip
     assert total == len(there) and set(requests.tolist()) <= set(there) and requests.size == min(total, MOST_LIVES)
+    running = [r for r in there if result.scheduled_s[r] < window_s[1]]
+    assert set(running) <= set(requests.tolist()) and len(running) < MOST_LIVES
+    assert all(r in drawn_lives(result, engines, window_s, r)[0] for r in there)

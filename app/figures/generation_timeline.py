@@ -173,20 +173,19 @@ def _draw_preempted(figure, series, theme) -> None:
         )  # fmt: skip
 
 
-def drawn_lives(result: GenerationResult, engines: Sequence[EngineFigures], window_s: tuple[float, float]) -> tuple[
-    np.ndarray, int
-]:  # fmt: skip
+def drawn_lives(
+    result: GenerationResult, engines: Sequence[EngineFigures], window_s: tuple[float, float], chosen: int | None = None
+) -> tuple[np.ndarray, int]:
     """Numbers of the requests at these engines within the stretch, at most MOST_LIVES, and how many there are.
 
-    Those that arrive in it come before those that were there already, and these from the last that arrived on.
+    The chosen one comes first, then those in a batch, then those that wait all the time; of each the latest to arrive.
     """
-    workload = result.workload
+    arrival_s = result.workload.arrival_s
     there = np.isin(result.engine, [engine.engine for engine in engines])
-    there &= (workload.arrival_s < window_s[1]) & (result.last_token_s > window_s[0])
-    every = np.flatnonzero(there)
-    new = np.flatnonzero(workload.arrival_s[every] >= window_s[0])
-    old = np.flatnonzero(workload.arrival_s[every] < window_s[0])[::-1]
-    return np.sort(every[np.concatenate((new, old))[:MOST_LIVES]]), int(every.size)
+    every = np.flatnonzero(there & (arrival_s < window_s[1]) & (result.last_token_s > window_s[0]))
+    waits = result.scheduled_s[every] >= window_s[1]
+    order = np.lexsort((-every, waits, every != chosen))
+    return np.sort(every[order[:MOST_LIVES]]), int(every.size)
 
 
 def build_lives_figure(

@@ -91,7 +91,7 @@ def draw_iterations(session: Session, view: EngineView, answer: TokenAnswer) -> 
 
 def draw_lives(session: Session, view: EngineView, series: EngineSeries | None) -> None:
     """The requests at these engines in the stretch, a row each; a click chooses one."""
-    requests, total = drawn_lives(view.result, view.engines, view.window_s)
+    requests, total = drawn_lives(view.result, view.engines, view.window_s, view.request)
     entry = view.entry
     identity = (entry.outcome_key, entry.hue, view.window_s, view.group, view.request)
     draw_kept(_LIVES, identity, lambda theme: (
@@ -101,8 +101,10 @@ def draw_lives(session: Session, view: EngineView, series: EngineSeries | None) 
         describe_lives(view.result, requests, total, view.met),
     ), on_select=lambda: _take_clicked(session, _LIVES), selection_mode="points")  # fmt: skip
     if total > requests.size:
-        st.caption(f"{words.count(total - requests.size)} more are at these engines in this stretch; those that arrive "
-                   "in it come first. A shorter stretch has fewer, and the table below lists them.")  # fmt: skip
+        st.caption(
+            f"{words.count(total - requests.size)} more are at these engines in this stretch; those in a batch come "
+            "first. A shorter stretch has fewer."
+        )
 
 
 def draw_request(session: Session, view: EngineView, answer: TokenAnswer) -> None:
