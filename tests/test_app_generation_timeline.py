@@ -162,7 +162,7 @@ def test_requests_that_nobody_served_are_told_of_in_words(tight):
 
 def test_the_picture_of_a_stretch_holds_all_its_iterations_and_requests(tight):
     inputs, outcome = tight
-    window_s, engines = (30.0, 34.0), outcome.figures.engines[1:2]
+    window_s, engines = (20.0, 40.0), outcome.figures.engines[1:2]
     series = record_group(outcome, inputs, 1, window_s, MOST_ROWS)
     figure = build_iterations_figure("own", engines, series, window_s)
     bars = [trace for trace in figure.data if trace.type == "bar"]
