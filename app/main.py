@@ -26,7 +26,7 @@ PAGES = (
     ("search", "Search", ":material/manage_search:"),
     ("trace", "Trace", ":material/timeline:"),
     ("profile", "Profile", ":material/memory:"),
-    ("why", "Why share", ":material/school:"),
+    ("learn", "Learn", ":material/school:"),
     ("scenario", "Scenario", ":material/description:"),
     ("library", "Library", ":material/inventory_2:"),
 )
@@ -41,9 +41,13 @@ st.set_page_config(
 start_warm_up()
 page = st.navigation(
     [
-        st.Page(f"views/{name}.py", title=title, icon=icon, default=i == 0)
-        for i, (name, title, icon) in enumerate(PAGES)
-        if (VIEWS / f"{name}.py").exists()
+        *(
+            st.Page(f"views/{name}.py", title=title, icon=icon, default=i == 0)
+            for i, (name, title, icon) in enumerate(PAGES)
+            if (VIEWS / f"{name}.py").exists()
+        ),
+        # The lessons' address before there were several.
+        st.Page("views/why.py", visibility="hidden"),
     ],
     position="top",
 )

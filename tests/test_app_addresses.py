@@ -22,7 +22,7 @@ PAGES = (
     "search",
     "trace",
     "profile",
-    "why",
+    "learn",
     "scenario",
     "library",
 )

@@ -112,8 +112,10 @@ def test_beginning_again_can_be_undone(plan):
 
 
 def test_a_preset_of_the_lesson_stands_in_the_address(plan):
-    page = plan.switch_page("views/why.py").run()
-    page.button(key="case:Skewed, 20 to 80").click().run()
-    assert page.query_params["why_share"] in ("20", ["20"])
-    page.button(key="case:Poisson, evenly split").click().run()
-    assert "why_share" not in page.query_params
+    page = plan.switch_page("views/learn.py").run()
+    page.selectbox(key="lesson").set_value("traffic").run()
+    page.segmented_control(key="screen").set_value("experiment").run()
+    page.button(key="preset:traffic:c: skewed, 20 to 80").click().run()
+    assert page.query_params["x.traffic.share_percent"] in ("20.0", ["20.0"])
+    page.button(key="preset:traffic:b: bursty, CV 3").click().run()
+    assert "x.traffic.share_percent" not in page.query_params

@@ -184,19 +184,23 @@ class ProfileView:
 
 
 @dataclass
-class WhyView:
-    """Page Why share: the burst, two models under random traffic, and eight models (`many_...`)."""
+class LearnView:
+    """Page Learn.
 
-    burst_requests: Choice[int] = _one("burst_size", int)
-    hop_percent: Choice[int] = _one("hop", int)
-    burst_for: Choice[str] = _one("burst_for", str)
-    rate_per_s: Choice[float] = _one("why_rate", float)
-    cv: Choice[float] = _one("why_cv", float)
-    share_percent: Choice[int] = _one("why_share", int)
-    alpha: Choice[float] = _one("why_alpha", float)
-    many_rate_per_s: Choice[float] = _one("why8_rate", float)
-    many_cv: Choice[float] = _one("why8_cv", float)
-    many_alpha: Choice[float] = _one("why8_alpha", float)
+    Attributes:
+        lesson, screen: what is shown; projector: whether it is shown to a room.
+        guesses: predictions, by lesson. numbers, words: the settings, by lesson and field ("traffic.cv").
+        events: how far a lesson is stepped, by lesson. moves: what was played on a board, by lesson.
+    """
+
+    lesson: Choice[str] = _one("lesson", str)
+    screen: Choice[str] = _one("screen", str)
+    projector: Choice[bool] = _one("projector", bool)
+    guesses: Choices[str] = _by_name("guess.{}", str)
+    numbers: Choices[float] = _by_name("x.{}", float)
+    words: Choices[str] = _by_name("o.{}", str)
+    events: Choices[int] = _by_name("event.{}", int)
+    moves: Choices[str] = _by_name("moves.{}", str)
 
 
 @dataclass
@@ -233,7 +237,7 @@ class Views:
     traffic: TrafficView = field(default_factory=TrafficView)
     replay: ReplayView = field(default_factory=ReplayView)
     profile: ProfileView = field(default_factory=ProfileView)
-    why: WhyView = field(default_factory=WhyView)
+    learn: LearnView = field(default_factory=LearnView)
     library: LibraryView = field(default_factory=LibraryView)
     share: ShareView = field(default_factory=ShareView)
     written: Written | None = None

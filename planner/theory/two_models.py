@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planner.problem import Problem
 from simulator import (
-    Cluster,
     Group,
     Model,
     Placement,
@@ -60,7 +58,7 @@ def serve_burst(requests: int, hop_share: float, models: tuple[int, ...] = (0,))
     half = ProfileEntry(3, 1, (0.5, hop_share, 0.5), (0.5, 0.0, 0.5))
     profile = Profile("p", {(1, 1): ProfileEntry(1, 1, (1.0,), (1.0,)), (3, 1): half})
     which = np.resize(np.array(models, dtype=np.int64), requests)
-    return _serve(profile, (3, 1), Workload(np.zeros(requests), which, 2))
+    return _serve(profile, (3, 1), Workload(np.zeros(requests), which, 2), IDEAL)
 
 
 def serve_traffic(
@@ -69,18 +67,17 @@ def serve_traffic(
     share: float = 0.5,
     alpha: float = 1.0,
     beta: float = 1.0,
-    slo_scale: float | None = None,
     duration_s: float = 20_000.0,
     seed: int = 0,
     latency_s: float = LATENCY_S,
+    serving: Serving = IDEAL,
 ) -> TwoWays:
     """Gamma arrivals for two models on two devices.
 
     Args:
         rate_per_s: of both models; share: of the first model; cv: 1 is Poisson.
         alpha: what both stages take longer for communication. beta: what the first stage is slower than half.
-        slo_scale: deadline as a multiple of latency_s; None = endless.
-        latency_s: of a request alone on one device.
+        latency_s: of a request alone on one device. serving: the rules, without any delay if not given.
     """
     slow_s = alpha * beta * latency_s / 2
     entries = {
@@ -88,42 +85,14 @@ def serve_traffic(
         (2, 1): ProfileEntry(2, 1, (slow_s, max(alpha * latency_s - slow_s, 0.0)), (0.5, 0.5)),
     }
     workload = gamma_workload((rate_per_s * share, rate_per_s * (1 - share)), cv, duration_s, seed)
-    return _serve(Profile("p", entries), (2, 1), workload, np.inf if slo_scale is None else slo_scale * latency_s)
+    return _serve(Profile("p", entries), (2, 1), workload, serving)
 
 
-def serve_with_memory(
-    room: int, rate_per_s: float, cv: float, alpha: float = 1.0, slo_scale: float = 5.0, models: int = 8,
-    duration_s: float = 2_000.0, seed: int = 0, latency_s: float = LATENCY_S,
-) -> TwoWays:  # fmt: skip
-    """As many devices as models, by memory: replicas on single devices, and pipelines (figure 4).
-
-    A device holds `room` models whole; a pipeline of k stages on k devices holds room * k models. Replicas go to
-    devices i .. i + room - 1; the pipelines are the shortest whose groups hold every model.
-
-    Args:
-        room: models that fit one device, 1 to `models`. rate_per_s: of all models, split evenly.
-        alpha: what the stages of pipelines take longer for communication, as in figure 7b.
-        slo_scale: deadline as a multiple of latency_s, the latency of a request alone on one device.
-    """
-    stages = next(k for k in range(1, models + 1) if models % k == 0 and room * k >= models)
-    stretch = alpha if stages > 1 else 1.0
-    entries = {(1, 1): ProfileEntry(1, 1, (latency_s,), (1.0,))}
-    entries[stages, 1] = ProfileEntry(stages, 1, (stretch * latency_s / stages,) * stages, (1.0 / stages,) * stages)
-    profile = Profile("p", entries)
-    names = [f"model {i + 1}" for i in range(models)]
-    served = tuple(Model.with_slo_scale(name, profile, slo_scale) for name in names)
-    workload = gamma_workload((rate_per_s / models,) * models, cv, duration_s, seed)
-    replicas = Placement(tuple(Group(1, 1, tuple(names[(d - j) % models] for j in range(room))) for d in range(models)))
-    pipelines = Placement((Group(stages, 1, tuple(names)),) * (models // stages))
-    return TwoWays(*(simulate(served, p, workload, IDEAL) for p in (replicas, pipelines)))
-
-
-def _serve(profile: Profile, shape: tuple[int, int], workload: Workload, slo_s: float = np.inf) -> TwoWays:
-    models = tuple(Model(name, profile, slo_s) for name in NAMES)
+def _serve(profile: Profile, shape: tuple[int, int], workload: Workload, serving: Serving) -> TwoWays:
+    models = tuple(Model(name, profile, np.inf) for name in NAMES)
     dedicated = Placement(tuple(Group(1, 1, (name,)) for name in NAMES), "Dedicated")
     shared = Placement((Group(*shape, NAMES),), "Shared")
-    problem = Problem(models, Cluster(2), workload, IDEAL)
-    return TwoWays(*(simulate(problem.models, p, workload, IDEAL) for p in (dedicated, shared)))
+    return TwoWays(*(simulate(models, p, workload, serving) for p in (dedicated, shared)))
 
 
 def _mean(result: SimulationResult) -> float:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from planner.lessons.theory import LOADS, crossings, latencies, simulate_points
 from planner.theory.queueing import (
     bursty_waiting_s,
     dedicated_latency_s,
@@ -11,7 +12,7 @@ from planner.theory.queueing import (
     most_tolerant_load,
     pipeline_latency_s,
 )
-from planner.theory.two_models import serve_burst, serve_traffic, serve_with_memory
+from planner.theory.two_models import serve_burst, serve_traffic
 
 
 def test_four_requests_in_one_burst_take_the_papers_mean_latencies():
@@ -63,7 +64,23 @@ def test_a_poisson_queue_waits_as_kingman_says():
     assert bursty_waiting_s(1.5, 0.4, 1) == pytest.approx(dedicated_latency_s(1.5, 0.4, 1.0) - 0.4)
 
 
-def test_sharing_wins_while_memory_is_scarce_and_not_when_every_device_holds_every_model():
-    scarce, plenty = (serve_with_memory(room, 8.0, 3.0).slo_attainment() for room in (1, 8))
-    assert scarce[1] > scarce[0] + 0.1
-    assert plenty[1] == pytest.approx(plenty[0])
+@pytest.mark.parametrize("load", [0.25, 0.5, 1.0, 1.5, 1.9])
+def test_the_latencies_cross_where_the_largest_overheads_say(load):
+    """To three digits, as the lesson prints them."""
+    assert min(abs(at - load) for at in crossings(largest_alpha(load), 1.0)) < 5e-4
+    assert crossings(1.0, largest_beta(load)) == pytest.approx([load], abs=5e-4)
+
+
+def test_without_overhead_or_with_too_much_nothing_crosses():
+    assert crossings(1.0, 1.0) == crossings(1.2, 1.0) == []
+    low, high = crossings(1.1, 1.0)
+    for at in (low, high):
+        dedicated, shared = latencies(at, 1.1, 1.0)
+        assert dedicated == pytest.approx(shared, rel=1e-6)
+
+
+def test_the_formula_lies_in_nearly_all_intervals_of_the_simulated_points():
+    points = simulate_points(1.1, 1.05)
+    formulas = np.array([latencies(load, 1.1, 1.05) for load in LOADS]).T
+    kept_up = np.isfinite(formulas)
+    assert np.mean(np.abs(points.mean - formulas)[kept_up] <= points.half_width[kept_up]) >= 0.8

@@ -1,0 +1,132 @@
+"""What a lesson is: one module that fills in these fields, drawn by `app.panels.learn` screen after screen.
+
+Settings are a frozen dataclass of numbers and words; every control moves one field, and all fields stand in the
+address. `run` is pure, so that its result is kept and shared by everybody who asks for the same settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from app.look.theme import Theme
+
+S = TypeVar("S")
+R = TypeVar("R")
+
+# The screens of every lesson in their order, by their names in the address.
+SCREENS = {
+    "question": "Question",
+    "experiment": "Experiment",
+    "result": "What happened",
+    "exercise": "Exercise",
+    "paper": "The paper",
+}
+# Places in the hues: dedicated first, shared second, as in a basket of the two; None where neither is ahead.
+DEDICATED, SHARED = 0, 1
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A number of the settings."""
+
+    field: str
+    label: str
+    low: float
+    high: float
+    step: float
+    help: str | None = None
+    format: str | None = None
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A word of the settings, one of a few."""
+
+    field: str
+    label: str
+    options: tuple[str, ...]
+    help: str | None = None
+
+
+@dataclass(frozen=True)
+class Said:
+    """The answer: the number of the winner's hue (None: neither), the sentences, and why, in Markdown."""
+
+    hue: int | None
+    sentences: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure that nobody else has, its key on the page, and its description."""
+
+    figure: go.Figure
+    key: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Exercise(Generic[S, R]):
+    """Something to be reached with the controls.
+
+    Attributes:
+        task: in Markdown.
+        check: whether these settings solve it, and a sentence on how far they do.
+        solution: settings that do; a test tries them.
+    """
+
+    task: str
+    check: Callable[[S, R], tuple[bool, str]]
+    solution: S
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A figure of the paper beside ours: what it shows, published numbers and ours row by row, pictures."""
+
+    note: str
+    table: pd.DataFrame
+    pictures: Sequence[Picture] = ()
+
+
+@dataclass(frozen=True)
+class Lesson(Generic[S, R]):
+    """One lesson.
+
+    Attributes:
+        key: in the address. source: the paper's figure, as in "figure 1".
+        question: in Markdown, about the settings `asked`; predictions: possible answers by their keys.
+        run: the experiment. outcome: which prediction comes true.
+        say: verdict and reason of any settings.
+        pictures: of any settings, up to an event where the lesson is stepped.
+        events: how many events a run has; 0 where it is not stepped. event_words: what happens at one.
+        paper: the last screen; it may take seconds the first time and is kept.
+        panel: what else the experiment draws below its pictures, such as a board that is played.
+    """
+
+    key: str
+    title: str
+    source: str
+    question: str
+    asked: S
+    predictions: Mapping[str, str]
+    controls: tuple[Slider | Pick, ...]
+    run: Callable[[S], R]
+    outcome: Callable[[R], str]
+    say: Callable[[S, R], Said]
+    pictures: Callable[[S, R, Theme, int], Sequence[Picture]]
+    exercise: Exercise[S, R]
+    paper: Callable[[Theme], Paper]
+    presets: Mapping[str, S] = field(default_factory=dict)
+    events: Callable[[R], int] = lambda run: 0
+    event_words: Callable[[R, int], str] = lambda run, event: ""
+
+    def with_values(self, values: Mapping[str, Any]) -> S:
+        """Settings of these values by field."""
+        return type(self.asked)(**values)

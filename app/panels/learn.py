@@ -1,0 +1,189 @@
+"""The lessons, one screen after the other; all of a lesson is drawn by this module from its description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from app.controls.lessons import draw_controls, read_event, read_settings, read_word
+from app.controls.views import chosen, drop_hidden_keys, kept
+from app.figures.projector import enlarge
+from app.lessons import LESSONS
+from app.lessons.frame import SCREENS, Lesson, Picture, Said
+from app.look.markup import piece
+from app.look.style import current_theme, guarded, verdict_html
+from app.look.theme import mix
+from app.panels.keep import draw_chart, draw_table
+from app.state import results
+from app.state.session import Session
+
+FIRST = next(iter(LESSONS))
+_SCREENS = list(SCREENS)
+
+
+@st.fragment
+@guarded
+def draw_lessons(session: Session) -> None:
+    """The chosen screen of the chosen lesson, and the way to the others."""
+    # A fragment is drawn alone, so it looks itself after what the address no longer shows.
+    session.drawn += 1
+    view = session.views.learn
+    lesson = LESSONS[chosen(view.lesson, FIRST, options=list(LESSONS))]
+    st.title(lesson.title, anchor=False)
+    left, right = st.columns([4, 1], vertical_alignment="center")
+    with left:
+        kept(session, st.selectbox, "Lesson", view.lesson, FIRST, options=list(LESSONS), format_func=numbered_title,
+             label_visibility="collapsed")  # fmt: skip
+    with right:
+        projected = kept(session, st.toggle, "Projector", view.projector, False,
+                         help="Everything at 16 px or more, for a room.")  # fmt: skip
+    if projected:
+        st.html('<span class="for-a-room"></span>')
+    screen = _draw_way(session, lesson)
+    settings = read_settings(session, lesson)
+    run = run_of(lesson, settings)
+    event = read_event(session, lesson, lesson.events(run))
+    guess = read_word(session, view.guesses[lesson.key], list(lesson.predictions))
+    match screen:
+        case "question":
+            _draw_question(session, lesson, guess)
+        case "experiment":
+            _draw_experiment(session, lesson, settings, run, event)
+        case "result":
+            _draw_result(session, lesson, settings, guess)
+        case "exercise":
+            _draw_exercise(session, lesson, settings, run)
+        case _:
+            _draw_paper(session, lesson)
+    drop_hidden_keys(session)
+
+
+def run_of(lesson: Lesson, settings: Any) -> Any:
+    """What a lesson's experiment gives with these settings; computed once for everybody."""
+    return results.kept(("lesson", lesson.key, settings), lambda: lesson.run(settings))
+
+
+def numbered_title(key: str) -> str:
+    """A lesson as it stands in the list: "1. One burst (figure 1)"."""
+    return f"{list(LESSONS).index(key) + 1}. {LESSONS[key].title} ({LESSONS[key].source})"
+
+
+def move_screen(session: Session, by: int) -> None:
+    """To another screen; beyond the last one to the next lesson, before the first one to the one before."""
+    view, keys = session.views.learn, list(LESSONS)
+    lesson, screen = view.lesson.value or FIRST, view.screen.value or _SCREENS[0]
+    at = keys.index(lesson) * len(_SCREENS) + _SCREENS.index(screen) + by
+    at = min(max(at, 0), len(keys) * len(_SCREENS) - 1)
+    view.lesson.value, view.screen.value = keys[at // len(_SCREENS)], _SCREENS[at % len(_SCREENS)]
+
+
+def _draw_way(session: Session, lesson: Lesson) -> str:
+    view = session.views.learn
+    with st.container(horizontal=True, vertical_alignment="center", key="learn-way"):
+        screen = kept(session, st.segmented_control, "Screen", view.screen, _SCREENS[0], options=_SCREENS,
+                      format_func=SCREENS.get, required=True, label_visibility="collapsed")  # fmt: skip
+        at = list(LESSONS).index(lesson.key), _SCREENS.index(screen)
+        st.button("Back", icon=":material/arrow_back:", key="learn.back", shortcut="PageUp", on_click=move_screen,
+                  args=(session, -1), disabled=at == (0, 0))  # fmt: skip
+        st.button("Next", icon=":material/arrow_forward:", key="learn.next", shortcut="PageDown",
+                  on_click=move_screen, args=(session, 1), type="primary",
+                  disabled=at == (len(LESSONS) - 1, len(_SCREENS) - 1))  # fmt: skip
+    return screen
+
+
+def _draw_question(session: Session, lesson: Lesson, guess: str) -> None:
+    st.markdown(lesson.question)
+    st.markdown("**Your prediction:**")
+    choice = session.views.learn.guesses[lesson.key]
+
+    def predict(key: str) -> None:
+        choice.value = key
+
+    for number, (key, answer) in enumerate(lesson.predictions.items(), 1):
+        st.button(answer, key=f"predict:{lesson.key}:{key}", on_click=predict, args=(key,), shortcut=str(number),
+                  type="primary" if key == guess else "secondary")  # fmt: skip
+    if guess:
+        st.caption("Noted. Next: try it.")
+
+
+def _draw_experiment(session: Session, lesson: Lesson, settings: Any, run: Any, event: int) -> None:
+    draw_controls(session, lesson)
+    if lesson.events(run):
+        _draw_steps(session, lesson, run, event)
+    said = lesson.say(settings, run)
+    if not lesson.events(run) or event == lesson.events(run):
+        _draw_said(said, with_reason=False)
+    _draw_pictures(session, lesson.pictures(settings, run, current_theme(), event))
+
+
+def _draw_steps(session: Session, lesson: Lesson, run: Any, event: int) -> None:
+    choice, most = session.views.learn.events[lesson.key], lesson.events(run)
+
+    def go(to: int) -> None:
+        choice.value = min(max(to, 0), most)
+
+    with st.container(horizontal=True, vertical_alignment="center", key="learn-steps"):
+        st.button("To the start", key="learn.start", on_click=go, args=(0,), disabled=event == 0)
+        st.button("One event back", key="learn.undo", shortcut="b", on_click=go, args=(event - 1,), disabled=event == 0)
+        st.button("Next event", key="learn.step", shortcut="n", on_click=go, args=(event + 1,), type="primary",
+                  disabled=event == most)  # fmt: skip
+        st.button("To the end", key="learn.end", on_click=go, args=(most,), disabled=event == most)
+    st.html(piece("event", f"Event {event} of {most}", lesson.event_words(run, event)))
+
+
+def _draw_result(session: Session, lesson: Lesson, settings: Any, guess: str) -> None:
+    asked = run_of(lesson, lesson.asked)
+    true = lesson.outcome(asked)
+    left, right = st.columns([1, 2], gap="large")
+    with left:
+        st.markdown("**Your prediction**")
+        st.markdown(
+            lesson.predictions[guess] if guess else "You made none. It is not too late: go back to the question."
+        )
+        st.markdown("**What happened**")
+        st.markdown(lesson.predictions[true])
+        if guess:
+            st.caption("As you predicted." if guess == true else "Not as you predicted. Why?")
+    with right:
+        said = lesson.say(lesson.asked, asked)
+        _draw_said(said)
+        if settings != lesson.asked:
+            st.markdown("**With your own settings**")
+            _draw_said(lesson.say(settings, run_of(lesson, settings)), with_reason=False)
+    _draw_pictures(session, lesson.pictures(lesson.asked, asked, current_theme(), lesson.events(asked))[:1])
+
+
+def _draw_exercise(session: Session, lesson: Lesson, settings: Any, run: Any) -> None:
+    st.markdown(lesson.exercise.task)
+    draw_controls(session, lesson)
+    is_solved, sentence = lesson.exercise.check(settings, run)
+    (st.success if is_solved else st.info)(("Solved. " if is_solved else "Not yet. ") + sentence)
+    _draw_pictures(session, lesson.pictures(settings, run, current_theme(), lesson.events(run))[:1])
+
+
+def _draw_paper(session: Session, lesson: Lesson) -> None:
+    theme = current_theme()
+    paper = lesson.paper(theme)
+    st.markdown(paper.note)
+    draw_table(paper.table, f"paper-{lesson.key}", f"{lesson.source} of the paper, published and ours")
+    _draw_pictures(session, paper.pictures)
+
+
+def _draw_said(said: Said, with_reason: bool = True) -> None:
+    theme = current_theme()
+    st.html(verdict_html(said.hue, said.sentences) if said.hue is not None else
+            piece("verdict", mix(theme.muted, theme.background, 0.3), said.sentences))  # fmt: skip
+    if with_reason:
+        st.markdown(said.why)
+
+
+def _draw_pictures(session: Session, pictures: Any) -> None:
+    shown: list[Picture] = list(pictures)
+    if not shown:
+        return
+    for column, picture in zip(st.columns(min(len(shown), 2), gap="large") * len(shown), shown, strict=False):
+        with column:
+            if session.views.learn.projector.value:
+                enlarge(picture.figure)
+            draw_chart(picture.figure, picture.key, picture.alt)

@@ -1,0 +1,103 @@
+"""The page Learn: screens, predictions, steps, and every state in its link."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.lessons import LESSONS
+from app.lessons.frame import SCREENS, Slider
+from tests.cases import shown_key
+
+MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
+
+
+def opened(**parameters):
+    at = AppTest.from_file(MAIN, default_timeout=120).switch_page("views/learn.py")
+    at.query_params = parameters
+    at.run()
+    assert not at.exception and not at.error
+    return at
+
+
+def said(at):
+    return " ".join(e.proto.body for e in at.get("html"))
+
+
+def address(at):
+    return {key: value for key, value in dict(at.query_params).items() if key != "w"}
+
+
+def flat(parameters):
+    return {key: value[0] if isinstance(value, list) else value for key, value in parameters.items()}
+
+
+@pytest.mark.parametrize("key", LESSONS)
+def test_every_screen_of_a_lesson_opens_from_its_link_in_the_state_it_was_left(key):
+    lesson, at = LESSONS[key], opened(lesson=key)
+    at.button(key=f"predict:{key}:{list(lesson.predictions)[-1]}").click().run()
+    at.segmented_control(key=shown_key(at, "screen")).set_value("experiment").run()
+    for control in lesson.controls:
+        kind, prefix = ("slider", "x") if isinstance(control, Slider) else ("selectbox", "o")
+        widget = getattr(at, kind)(key=shown_key(at, f"{prefix}.{key}.{control.field}"))
+        value = float(control.low) if isinstance(control, Slider) else control.options[-1]
+        widget.set_value(value).run()
+    left = flat(address(at))
+    assert left[f"guess.{key}"] == list(lesson.predictions)[-1]
+    for screen in SCREENS:
+        again = opened(**{**left, "screen": screen})
+        kept = {name: value for name, value in flat(address(again)).items() if name != "screen"}
+        assert kept == {name: value for name, value in left.items() if name != "screen"}, screen
+
+
+def test_the_way_leads_through_all_screens_and_on_to_the_next_lesson():
+    at = opened()
+    seen = []
+    for _ in range(len(SCREENS)):
+        seen.append(at.segmented_control(key=shown_key(at, "screen")).value)
+        at.button(key="learn.next").click().run()
+    assert seen == [*SCREENS]
+    assert flat(address(at)) == {"lesson": list(LESSONS)[1]}
+    at.button(key="learn.back").click().run()
+    assert flat(address(at)) == {"screen": "paper"}
+
+
+def test_a_prediction_is_shown_beside_what_happened():
+    at = opened()
+    at.button(key="predict:burst:equal").click().run()
+    at.segmented_control(key="screen").set_value("result").run()
+    texts = [m.value for m in at.markdown]
+    assert LESSONS["burst"].predictions["equal"] in texts and LESSONS["burst"].predictions["shared"] in texts
+    assert "(1.1 + 1.6 + 2.1 + 2.6) y / 4 = 1.85 y" in said(at)
+
+
+def test_the_burst_is_stepped_one_event_at_a_time():
+    at = opened(screen="experiment")
+    assert "4 requests have come at once and wait." in said(at)
+    for number in (1, 2):
+        at.button(key="learn.step").click().run()
+        assert f"Event {number} of" in said(at) and flat(address(at))["event.burst"] == str(number)
+    at.button(key="learn.undo").click().run()
+    assert "Event 1 of" in said(at)
+    at.button(key="learn.end").click().run()
+    assert "Sharing answers 1.35 times faster" in said(at)
+
+
+def test_a_lesson_leaves_nothing_of_itself_in_the_address_of_another():
+    at = opened(lesson="traffic", screen="experiment", **{"x.traffic.cv": "2.0", "guess.traffic": "far"})
+    assert flat(address(at))["x.traffic.cv"] == "2.0"
+    at.selectbox(key=shown_key(at, "lesson")).set_value("theory").run()
+    assert not [key for key in address(at) if "traffic" in key]
+    at.selectbox(key=shown_key(at, "lesson")).set_value("traffic").run()
+    assert flat(address(at))["x.traffic.cv"] == "2.0"
+
+
+def test_a_solved_exercise_says_so():
+    at = opened(lesson="traffic", screen="exercise", **{"x.traffic.cv": "1.0", "x.traffic.share_percent": "20.0"})
+    assert at.success[0].value.startswith("Solved.")
+    assert opened(lesson="traffic", screen="exercise").info[0].value.startswith("Not yet.")
+
+
+def test_for_a_room_the_title_stays():
+    at = opened(projector="True", screen="experiment")
+    assert at.title[0].value == LESSONS["burst"].title and "for-a-room" in said(at)
