@@ -27,11 +27,11 @@ PLACES = {
     OWN_1: "device of model 1", OWN_2: "device of model 2", FIRST_HALF: "first half", SECOND_HALF: "second half",
     HOP: "the hop",
 }  # fmt: skip
-_TOKEN_PX, _MOST_TOKENS = 26, 8
+_TOKEN_PX, _GAP, _MOST_TOKENS = 24, 0.58, 8
 # Where things stand: x of queue, devices and answers (a queue grows to the left), y of the devices of both ways.
-_QUEUE_X, _DEVICE_X, _HALF_X, _ANSWER_X = 3.4, 5.0, 6.6, 8.2
-_Y = {DEDICATED: 1.9, SHARED: 0.0}
-_BOXES = {OWN_1: (_DEVICE_X, 2.3), OWN_2: (_DEVICE_X, 1.5), FIRST_HALF: (_DEVICE_X, 0.0), SECOND_HALF: (_HALF_X, 0.0)}
+_QUEUE_X, _DEVICE_X, _HALF_X, _ANSWER_X = 4.3, 5.5, 7.4, 9.6
+_Y = {DEDICATED: 2.0, SHARED: 0.0}
+_BOXES = {OWN_1: (_DEVICE_X, 2.4), OWN_2: (_DEVICE_X, 1.6), FIRST_HALF: (_DEVICE_X, 0.0), SECOND_HALF: (_HALF_X, 0.0)}
 _ROWS = ("device of model 1", "device of model 2", "pipeline, first half", "pipeline, second half")
 _ROW_Y = {OWN_1: 0.0, OWN_2: 1.0, FIRST_HALF: 2.6, SECOND_HALF: 3.6}
 
@@ -46,7 +46,10 @@ def build_tokens_figure(events: Sequence[Event], models: Sequence[int], theme: T
     for place, (x, y) in _BOXES.items():
         figure.add_shape(type="rect", x0=x - 0.42, x1=x + 0.42, y0=y - 0.33, y1=y + 0.33,
                          line={"color": theme.muted, "width": 1.5}, layer="below")  # fmt: skip
-        figure.add_annotation(x=x, y=y - 0.34, yanchor="top", text=PLACES[place])
+        if place in (OWN_1, OWN_2):
+            figure.add_annotation(x=x + 0.5, y=y, xanchor="left", text=PLACES[place])
+        else:
+            figure.add_annotation(x=x, y=y - 0.34, yanchor="top", text=PLACES[place])
     for way in (DEDICATED, SHARED):
         x, y, numbers = _token_places(found[way], way, models)
         style = placement_style(way, theme)
@@ -58,12 +61,12 @@ def build_tokens_figure(events: Sequence[Event], models: Sequence[int], theme: T
         )  # fmt: skip
         mean = running_means(events)[way]
         said = "no answer yet" if mean is None else f"mean of the answers: {mean:.3g} y"
-        figure.add_annotation(x=_ANSWER_X - 0.3, y=_Y[way] + 0.42, xanchor="left", yanchor="bottom",
+        figure.add_annotation(x=_ANSWER_X - 0.3, y=_Y[way] + 0.4, xanchor="left", yanchor="bottom",
                               text=said, font={"color": style.colour})  # fmt: skip
-        figure.add_annotation(x=0, y=_Y[way] + 0.42, xanchor="left", yanchor="bottom",
+        figure.add_annotation(x=0, y=_Y[way] + 0.78, xanchor="left", yanchor="bottom",
                               text=f"{NAMES[way].lower()}: waiting", font={"color": style.colour})  # fmt: skip
-    figure.update_xaxes(visible=False, range=[-0.1, _ANSWER_X + 0.45 * _MOST_TOKENS], fixedrange=True)
-    figure.update_yaxes(visible=False, range=[-0.75, 2.9], fixedrange=True)
+    figure.update_xaxes(visible=False, range=[-0.1, _ANSWER_X + _GAP * _MOST_TOKENS], fixedrange=True)
+    figure.update_yaxes(visible=False, range=[-0.75, 3.1], fixedrange=True)
     return figure
 
 
@@ -130,11 +133,11 @@ def _token_places(found: np.ndarray, way: int, models: Sequence[int]) -> tuple[l
     for request, place in enumerate(found.tolist()):
         if place == QUEUE:
             lane = models[request] if way == DEDICATED else 0
-            x.append(_QUEUE_X - 0.42 * waiting[lane])
+            x.append(_QUEUE_X - _GAP * waiting[lane])
             y.append((_BOXES[OWN_1 + lane] if way == DEDICATED else _BOXES[FIRST_HALF])[1])
             waiting[lane] += 1
         elif place == ANSWERED:
-            x.append(_ANSWER_X + 0.42 * answers)
+            x.append(_ANSWER_X + _GAP * answers)
             y.append(_Y[way])
             answers += 1
         elif place == HOP:

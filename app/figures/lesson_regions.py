@@ -28,13 +28,15 @@ def build_region_figure(
     neutral = mix(theme.muted, theme.background, 0.8)
     colours = [dedicated.tint, dedicated.tint, neutral, neutral, shared.tint, shared.tint]
     steps = [0, 1 / 3, 1 / 3, 2 / 3, 2 / 3, 1]
-    said = np.array(["replicas win", "no run can tell", "pipelines win"])[signs + 1]
+    wins = np.array(["replicas win", "no run can tell", "pipelines win"])[signs + 1]
+    said = [[f"{rate:g} req/s, CV {cv:g}: {win}" for rate, win in zip(rates_per_s, row, strict=True)]
+            for cv, row in zip(cvs, wins, strict=True)]  # fmt: skip
     figure.add_heatmap(
-        x=[f"{rate:g}" for rate in rates_per_s], y=[f"{cv:g}" for cv in cvs], z=signs, zmin=-1, zmax=1,
+        x=np.arange(len(rates_per_s)), y=np.arange(len(cvs)), z=signs, zmin=-1, zmax=1,
         colorscale=[list(pair) for pair in zip(steps, colours, strict=True)], showscale=False, xgap=2, ygap=2,
         text=np.array(["R", "·", "P"])[signs + 1], texttemplate="%{text}", customdata=said,
         textfont={"color": theme.text, "size": 12},
-        hovertemplate="%{x} req/s, CV %{y}: %{customdata}<extra></extra>",
+        hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
     for number, (rate, cv, sign) in enumerate(trail, 1):
         colour = {1: shared.colour, -1: dedicated.colour, 0: theme.muted}[sign]
@@ -47,9 +49,12 @@ def build_region_figure(
         marker={"color": theme.text, "size": 14, "symbol": "diamond-open", "line": {"width": 3}},
         hovertemplate="your sliders<extra></extra>",
     )  # fmt: skip
-    figure.update_xaxes(title_text="requests a second, all models (P pipelines, R replicas, · no run can tell)",
-                        type="category")  # fmt: skip
-    figure.update_yaxes(title_text="burstiness (CV)", type="category", showgrid=False)
+    figure.update_xaxes(
+        title_text="requests a second, all models (P pipelines, R replicas, · no run can tell)", zeroline=False,
+        tickvals=np.arange(len(rates_per_s)), ticktext=[f"{rate:g}" for rate in rates_per_s], showgrid=False,
+    )  # fmt: skip
+    figure.update_yaxes(title_text="burstiness (CV)", tickvals=np.arange(len(cvs)), ticktext=[f"{cv:g}" for cv in cvs],
+                        showgrid=False)  # fmt: skip
     return figure
 
 
@@ -98,5 +103,5 @@ def build_latency_lines_figure(
 
 
 def _place(value: float, ticks: Sequence[float]) -> float:
-    """Where a value lies on an axis of categories."""
+    """Where a value lies on an axis with these ticks, one apart."""
     return float(np.interp(value, ticks, np.arange(len(ticks))))

@@ -32,7 +32,6 @@ def _enlarge_trace(trace: Any) -> None:
     for name in ("textfont", "insidetextfont", "outsidetextfont"):
         if name in trace and (getattr(trace, name).size or 0) < LEAST_PX:
             getattr(trace, name).size = LEAST_PX
-    bar = getattr(trace, "colorbar", None) or getattr(getattr(trace, "marker", None), "colorbar", None)
-    if bar is not None:
-        bar.tickfont.size = LEAST_PX
-        bar.title.font.size = LEAST_PX
+    if trace.type == "heatmap" and trace.showscale is not False:
+        trace.colorbar.tickfont.size = LEAST_PX
+        trace.colorbar.title.font.size = LEAST_PX

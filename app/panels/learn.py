@@ -30,12 +30,12 @@ def draw_lessons(session: Session) -> None:
     session.drawn += 1
     view = session.views.learn
     lesson = LESSONS[chosen(view.lesson, FIRST, options=list(LESSONS))]
-    st.title(lesson.title, anchor=False)
-    left, right = st.columns([4, 1], vertical_alignment="center")
-    with left:
+    title, choose, room = st.columns([5, 4, 2], vertical_alignment="center")
+    title.title(lesson.title, anchor=False)
+    with choose:
         kept(session, st.selectbox, "Lesson", view.lesson, FIRST, options=list(LESSONS), format_func=numbered_title,
              label_visibility="collapsed")  # fmt: skip
-    with right:
+    with room:
         projected = kept(session, st.toggle, "Projector", view.projector, False,
                          help="Everything at 16 px or more, for a room.")  # fmt: skip
     if projected:
@@ -129,7 +129,7 @@ def _draw_steps(session: Session, lesson: Lesson, run: Any, event: int) -> None:
         st.button("Next event", key="learn.step", shortcut="n", on_click=go, args=(event + 1,), type="primary",
                   disabled=event == most)  # fmt: skip
         st.button("To the end", key="learn.end", on_click=go, args=(most,), disabled=event == most)
-    st.html(piece("event", f"Event {event} of {most}", lesson.event_words(run, event)))
+        st.html(piece("event", f"Event {event} of {most}", lesson.event_words(run, event)))
 
 
 def _draw_result(session: Session, lesson: Lesson, settings: Any, guess: str) -> None:
@@ -166,7 +166,11 @@ def _draw_paper(session: Session, lesson: Lesson) -> None:
     theme = current_theme()
     paper = lesson.paper(theme)
     st.markdown(paper.note)
-    draw_table(paper.table, f"paper-{lesson.key}", f"{lesson.source} of the paper, published and ours")
+    if session.views.learn.projector.value:
+        # Letters of the other kind of table cannot be enlarged.
+        st.table(paper.table.set_index(paper.table.columns[0]))
+    else:
+        draw_table(paper.table, f"paper-{lesson.key}", f"{lesson.source} of the paper, published and ours")
     _draw_pictures(session, paper.pictures)
 
 

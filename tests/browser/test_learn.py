@@ -1,0 +1,49 @@
+"""The lessons as a person walks them, with keys alone, and as a room sees them."""
+
+import pytest
+
+from tests.browser.test_capacity import open_page
+from tools.screenshots import wait_until_still
+
+SMALLEST = """() => Math.min(...[...document.querySelectorAll(
+  '.stMainBlockContainer :is(p, label, button, td, th, .verdict, .event, .chart-title, .js-plotly-plot text)')]
+  .filter(e => e.textContent.trim() && e.getClientRects().length && getComputedStyle(e).visibility === 'visible')
+  .map(e => parseFloat(getComputedStyle(e).fontSize)))"""
+
+
+def press(page, key):
+    page.locator("body").press(key)
+    wait_until_still(page)
+
+
+def test_the_first_lesson_is_walked_with_keys_alone(page, address):
+    open_page(page, address, "learn")
+    page.get_by_text("Your prediction:").wait_for(timeout=60_000)
+    press(page, "2")
+    page.get_by_text("Noted. Next: try it.").wait_for(timeout=30_000)
+    press(page, "PageDown")
+    page.locator(".event", has_text="have come at once and wait").wait_for(timeout=30_000)
+    press(page, "n")
+    page.locator(".event", has_text="Event 1 of").wait_for(timeout=30_000)
+    press(page, "b")
+    page.locator(".event", has_text="Event 0 of").wait_for(timeout=30_000)
+    press(page, "PageDown")
+    page.get_by_text("As you predicted.").wait_for(timeout=30_000)
+    assert "guess.burst=shared" in page.url and "screen=result" in page.url
+
+
+def test_the_old_address_leads_to_the_lessons(page, address):
+    open_page(page, address, "why")
+    page.get_by_role("heading", name="One burst, two devices").wait_for(timeout=60_000)
+
+
+@pytest.mark.parametrize("query", ["screen=experiment&event.burst=9", "lesson=regions&screen=result",
+                                   "lesson=theory&screen=paper", "lesson=traffic&screen=exercise"])  # fmt: skip
+def test_for_a_room_everything_is_large_and_nothing_scrolls_sideways(page, address, query):
+    page.set_viewport_size({"width": 1024, "height": 768})
+    open_page(page, address, f"learn?projector=True&{query}")
+    page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=60_000)
+    wait_until_still(page, 600)
+    assert page.evaluate(SMALLEST) >= 16
+    assert page.locator("h1").bounding_box()["y"] < 150
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
