@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
@@ -12,7 +13,7 @@ from app.figures.projector import enlarge
 from app.lessons import LESSONS
 from app.lessons.frame import SCREENS, Lesson, Picture, Said
 from app.look.markup import piece
-from app.look.style import current_theme, guarded, verdict_html
+from app.look.style import current_theme, facts_html, guarded, verdict_html
 from app.look.theme import mix
 from app.panels.keep import draw_chart, draw_table
 from app.state import results
@@ -160,6 +161,9 @@ def _draw_exercise(session: Session, lesson: Lesson, settings: Any, run: Any) ->
     is_solved, sentence = lesson.exercise.check(settings, run)
     (st.success if is_solved else st.info)(("Solved. " if is_solved else "Not yet. ") + sentence)
     _draw_pictures(session, lesson.pictures(settings, run, current_theme(), lesson.events(run))[:1])
+    with st.expander("One solution"):
+        values = asdict(lesson.exercise.solution)
+        st.html(facts_html([(c.label, str(values[c.field])) for c in lesson.controls]))
 
 
 def _draw_paper(session: Session, lesson: Lesson) -> None:

@@ -12,8 +12,8 @@ SMALLEST = """() => Math.min(...[...document.querySelectorAll(
 
 
 def press(page, key):
-    page.locator("body").press(key)
     wait_until_still(page)
+    page.keyboard.press(key)
 
 
 def test_the_first_lesson_is_walked_with_keys_alone(page, address):
