@@ -11,7 +11,7 @@ from typing import TypeVar
 from planner.rules import rule_notices
 from planner.scenario.inputs import Inputs, build_inputs
 from planner.scenario.schema import EpochSection, GroupSection, PlacementSection, Scenario
-from planner.search import NoPlacement, Progress, SearchResult, configure, search
+from planner.search import NoPlacement, SearchResult, configure, search
 from planner.spans import node_notices
 from planner.targets import misses_in_words, targets_missed
 from simulator import (
@@ -24,13 +24,12 @@ from simulator import (
     SimulationResult,
     measure,
     simulate,
-    words,
 )
+from simulator.headway import OnProgress
 from simulator.preparation import preparation_for
 
 # Called with the placement's name, what is being done with it, and its progress where there is one to show;
 # returning False stops.
-OnProgress = Callable[[str, str, Progress | None], bool | None]
 # Inputs, placements and outcomes, of models with fixed latencies or of those that generate.
 Built = TypeVar("Built")
 Placed = TypeVar("Placed")
@@ -237,7 +236,7 @@ def place(
         wanted.algorithm,
         seed=wanted.seed,
         time_limit_s=wanted.time_limit_s,
-        on_progress=None if on_progress is None else lambda p: on_progress(section.name, p.phase, p),
+        on_progress=named(section.name, on_progress),
         start=start,
         **({} if wanted.max_evaluations is None else {"max_evaluations": wanted.max_evaluations}),
         **wanted.options,
@@ -253,23 +252,17 @@ def evaluate(
 ) -> PlacementOutcome:
     """Simulate and measure a placement. Raises Cancelled if `on_progress` returned False."""
     problem, name = inputs.problem, placement.name
-
-    def report_preparing(words: str) -> bool | None:
-        return None if on_progress is None else on_progress(name, words or "simulating", None)
-
-    preparation_for(problem.serving).wait(report_preparing)
-    report = simulation_reporter(name, on_progress)
+    report = named(name, on_progress)
+    preparation_for(problem.serving).wait(report)
     result = simulate(problem.models, placement, problem.workload, problem.serving, report)
     return PlacementOutcome(name, placement, found, measure(result, inputs.warmup_s), result)
 
 
-def simulation_reporter(name: str, on_progress: OnProgress | None) -> Callable[[int, int], bool | None] | None:
-    """What a simulation of a placement calls with the requests done and those in all."""
+def named(name: str, on_progress: OnProgress | None) -> OnProgress | None:
+    """Tells what the work on one placement tells, with the placement's name."""
     if on_progress is None:
         return None
-    return lambda done, total: on_progress(
-        name, f"simulating, {words.count(done)} of {words.count(total)} requests", None
-    )
+    return lambda headway: on_progress(replace(headway, name=name, phase=headway.phase or "simulating"))
 
 
 def outcome_json(outcome: MeasuredPlacement) -> dict:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from simulator import kernels
-from simulator.errors import Cancelled
+from simulator.headway import Headway, OnProgress, tell
 from simulator.kernel_stamps import is_compiled
 from simulator.placement import Group, Placement
 from simulator.profiles import Model, Profile, ProfileEntry
@@ -74,12 +74,12 @@ class Preparation:
                 self._thread = threading.Thread(target=self._run, name="preparation", daemon=True)
                 self._thread.start()
 
-    def wait(self, on_progress: Callable[[str], bool | None] | None = None) -> None:
+    def wait(self, on_progress: OnProgress | None = None) -> None:
         """Begin if need be, and return once everything is prepared.
 
         Args:
-            on_progress: called every 50 ms with what is going on, in words, once it takes longer than loading does;
-                before that with an empty text.
+            on_progress: told every 50 ms what is going on, once it takes longer than loading does; before that an
+                empty phase.
 
         Raises:
             Cancelled: `on_progress` returned False; the work goes on in the background.
@@ -90,8 +90,7 @@ class Preparation:
         began_s = time.monotonic()
         while not self._ended.wait(POLL_S):
             words = self.words if time.monotonic() - began_s > PATIENCE_S else ""
-            if on_progress is not None and on_progress(words) is False:
-                raise Cancelled
+            tell(on_progress, Headway(words))
         if self._failure is not None:
             raise self._failure
 

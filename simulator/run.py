@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from simulator import kernels
 from simulator.arrays import Instance, Record, Rules, State, Tally
-from simulator.errors import Cancelled, InputError
+from simulator.errors import InputError
+from simulator.headway import OnProgress, simulated, tell
 from simulator.instance import build_instance, build_rules, new_state
 from simulator.placement import Placement, Schedule
 from simulator.profiles import Model
@@ -25,7 +26,6 @@ CHUNK, BATCHED_CHUNK = 1 << 18, 1 << 16
 NO_DEADLINES = np.empty(0)
 NO_DEADLINES.flags.writeable = False
 # Called with requests done and requests in all; returning False stops.
-OnProgress = Callable[[int, int], bool | None]
 
 
 def simulate(
@@ -42,7 +42,7 @@ def simulate(
         placement: a placement, or placements over time. Memory is not checked here, `placement.check` does that.
         workload: the requests.
         serving: the rules; the `testbed` preset if not given.
-        on_progress: called with (requests done, requests in all) about every quarter of a million requests, and
+        on_progress: told the requests done and those in all about every quarter of a million requests, and
             four times as often with batches;
             when it returns False the run stops.
 
@@ -138,8 +138,7 @@ class _Run:
                 self._serve_batches(epoch, chunk_low, chunk_high, until_s if chunk_high == high else -math.inf, tally)
             else:
                 self._serve(epoch, chunk_low, chunk_high, tally)
-            if self.on_progress is not None and self.on_progress(chunk_high, len(self.workload)) is False:
-                raise Cancelled
+            tell(self.on_progress, simulated(chunk_high, len(self.workload)))
 
     def result(self, name: str) -> SimulationResult:
         """The run as a frozen result."""

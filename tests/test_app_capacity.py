@@ -18,6 +18,7 @@ from planner.what_if.capacity import find_capacity
 from planner.what_if.faults import fault_what_if
 from planner.what_if.sweep import sweep
 from simulator import InputError
+from simulator.headway import Headway
 from tests.cases import shown_key
 
 PAGE = str(Path(__file__).parent.parent / "app" / "views" / "capacity.py")
@@ -177,4 +178,4 @@ def test_work_that_is_stopped_before_its_turn_never_starts():
     job.stop()
     job.run()
     assert job.result is None and job.is_done and "stopped" in job.problem
-    assert job.report(1, 2, "more") is False
+    assert job.report(Headway("more", 1, 2)) is False

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,6 +17,7 @@ from app.background.shared import SharedWork
 from app.state.cache import Cache, size_bytes
 from planner.search import Progress
 from simulator import Cancelled, InputError
+from simulator.headway import Headway
 
 
 class Tab:
@@ -29,7 +31,7 @@ class Tab:
         return self.is_open
 
 
-PROGRESS = Progress("looking", 7, 0.5, 1.0, 9.0)
+PROGRESS = Progress("looking", evaluations=7, best_score=0.5, seconds=1.0, time_left_s=9.0)
 
 
 def wait_for(condition, limit_s=20.0):
@@ -40,7 +42,7 @@ def wait_for(condition, limit_s=20.0):
 
 
 def test_a_job_reports_its_progress_and_gives_its_outcome():
-    job = Job("a", lambda job: job.on_placement("a", "looking", PROGRESS) and "outcome")
+    job = Job("a", lambda job: job.report_placement(PROGRESS) and "outcome")
     job.run()
     assert (job.result, job.what, job.progress, job.is_done, job.problem) == (
         "outcome",
@@ -54,7 +56,7 @@ def test_a_job_reports_its_progress_and_gives_its_outcome():
 def test_a_stopped_search_is_told_to_end_and_its_best_is_still_simulated():
     def work(job):
         job.stop()
-        return job.on_placement("a", "looking", PROGRESS), job.on_placement("a", "simulating", None)
+        return job.report_placement(PROGRESS), job.report_placement(Headway("simulating"))
 
     job = Job("a", work)
     job.run()
@@ -75,7 +77,7 @@ def test_the_jobs_of_a_closed_tab_end():
 
     def running(job):
         gate.wait(20)
-        return job.report(1, 2, "a piece")
+        return job.report(Headway("a piece", 1, 2))
 
     first, second = Job("first", running), Job("second", begun.append)
     for job in (first, second):
@@ -125,7 +127,7 @@ def test_the_making_of_inputs_ends_at_stop_for_who_waits_and_its_late_result_is_
 def test_a_placement_by_hand_that_waits_for_compiling_ends_at_stop():
     def work(job):
         job.stop()
-        return job.on_placement("a", "preparing", None)
+        return job.report_placement(Headway("preparing"))
 
     job = Job("a", work)
     job.run()
@@ -152,7 +154,7 @@ class Shared:
 
     def work(self, job):
         self.calls.append(job)
-        while not self.gate.wait(0.002) and job.on_placement("a", "looking", BEST):
+        while not self.gate.wait(0.002) and job.report_placement(BEST):
             pass
         return "the best so far" if job.is_stopped else "outcome"
 
@@ -163,7 +165,7 @@ class Shared:
         return [job.result for job in self.jobs]
 
 
-BEST = Progress("looking", 7, 0.5, 1.0, 9.0, "a placement")
+BEST = replace(PROGRESS, placement="a placement")
 
 
 def test_two_visitors_who_ask_for_the_same_compute_it_once_and_both_see_how_far_it_is():
@@ -316,7 +318,5 @@ def test_something_dearer_than_the_shelf_is_not_kept_and_costs_nobody_his_place(
 
 def test_the_size_of_a_result_is_that_of_its_arrays_each_counted_once():
     array = np.zeros(100_000)
-    assert (
-        array.nbytes <= size_bytes({"a": (array, [array]), "b": Progress("x", 1, 0.5, 1.0, 9.0)}) < 1.01 * array.nbytes
-    )
+    assert array.nbytes <= size_bytes({"a": (array, [array]), "b": PROGRESS}) < 1.01 * array.nbytes
     assert size_bytes(go.Figure(go.Scatter(y=array))) >= array.nbytes

@@ -126,7 +126,10 @@ def test_a_search_that_ran_when_the_server_died_shows_its_best_and_can_run_again
     # As if the process had ended in the middle: the job has reported and has no result.
     (job,) = session.jobs.all(Lane.SEARCH)
     step = whole.steps[len(whole.steps) // 2]
-    job.progress = Progress("look", step.evaluations, step.score, step.seconds, None, step.placement, whole.steps[:3])
+    job.progress = Progress(
+        "look", evaluations=step.evaluations, best_score=step.score, seconds=step.seconds, placement=step.placement,
+        steps=whole.steps[:3],
+    )  # fmt: skip
     job.result, session.answer = None, None
     waiting = Pending(SEARCHED, 0, job.key, job)
     session.answer = Answer(session.scenario, None, "", (), (waiting,), {})

@@ -215,7 +215,7 @@ def test_no_single_change_that_was_left_out_is_a_better_addition():
 
 def test_trying_stops_when_it_is_told_to_and_keeps_what_it_has():
     heard = []
-    found = suggest_changes(START, busy_inputs(), lambda done, total, best: heard.append(done) or done < 3)
+    found = suggest_changes(START, busy_inputs(), lambda told: heard.append(told.done) or told.done < 3)
     assert heard == [1, 2, 3]
     assert (found.tried, found.complete) == (3, False)
 

@@ -225,4 +225,4 @@ def test_bad_input_is_one_sentence():
 
 def test_stopping_raises_cancelled():
     with pytest.raises(Cancelled):
-        simulate_generation([one_engine()], tokens([0], [1], [1]), on_progress=lambda done, total: False)
+        simulate_generation([one_engine()], tokens([0], [1], [1]), on_progress=lambda _: False)

@@ -134,10 +134,10 @@ def test_a_dead_device_takes_its_group_and_nothing_else(scenario, comparison):
 
 
 def test_stopping_a_sweep_gives_the_points_so_far(scenario):
-    def stop_after_two(done, total, what):
-        return done < 2
+    def stop_after_two(told):
+        return told.done < 2
 
-    swept = sweep(scenario, [("rate_scale", tuple(np.linspace(0.5, 2, 12)))], on_point=stop_after_two)
+    swept = sweep(scenario, [("rate_scale", tuple(np.linspace(0.5, 2, 12)))], on_progress=stop_after_two)
     computed = [result for result in swept.results if result.outcome is not None]
     assert not swept.complete and 2 <= len(computed) < len(swept.results) == 36
     assert all("stopped" in result.reason for result in swept.results if result.outcome is None)

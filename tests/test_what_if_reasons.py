@@ -152,7 +152,7 @@ def test_headroom_at_its_limit_says_that_there_may_be_more(scenario):
 def test_a_capacity_search_that_is_stopped_says_what_is_missing(scenario, stop_at):
     sections = [PlacementSection(name=a, search={"algorithm": a}) for a in ("uniform", "selective_replication")]
     calls = iter(range(1000))
-    found = find_capacity(scenario, 0.9, sections, highest=16, on_point=lambda *_: next(calls) < stop_at)
+    found = find_capacity(scenario, 0.9, sections, highest=16, on_progress=lambda *_: next(calls) < stop_at)
     assert {plan.name for plan in found.plans} == {"uniform", "selective_replication"}
     for plan in found.plans:
         document = json.loads(json.dumps(plan.to_json(), allow_nan=False))

@@ -20,6 +20,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from planner.search import Progress
 from simulator import Cancelled, InputError
+from simulator.headway import Headway
 
 # More threads than cores: the kernels release the GIL, and a short search is not stuck behind long ones.
 THREADS = 2 * (os.cpu_count() or 1)
@@ -111,17 +112,16 @@ class Job:
         if not self.askers:
             self.stop()
 
-    def report(self, done: int, total: int, what: str) -> bool:
-        """Note how far the work is; False means that it is to stop. For `on_point` of sweeps and capacity plans."""
-        self.done, self.total, self.what = done, total, what
+    def report(self, told: Headway) -> bool:
+        """Note how far the work is, for `on_progress`; False means that it is to stop."""
+        self.done, self.total, self.what = told.done, told.total, told.phase
         return self.goes_on()
 
-    def on_placement(self, name: str, phase: str, progress: Progress | None) -> bool:
-        """Note how far a placement is, see planner.compare.OnProgress."""
-        self.what, self.progress = phase, progress
-        self._has_searched |= progress is not None
-        # After a stop the best placement of a search is still simulated.
-        return self.goes_on() or (progress is None and self._has_searched)
+    def report_placement(self, told: Headway) -> bool:
+        """Note how far a placement is; after a stop the best placement of a search is still simulated."""
+        self.what, self.progress = told.phase, told if isinstance(told, Progress) else None
+        self._has_searched |= self.progress is not None
+        return self.goes_on() or (self.progress is None and self._has_searched)
 
     def run(self) -> None:
         """Do the work and note how it ended; nothing is raised. Work that was stopped before is not begun."""

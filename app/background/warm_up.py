@@ -6,6 +6,7 @@ import sys
 
 from planner.search import SEARCHING
 from simulator.generation.preparation import GENERATING
+from simulator.headway import Headway
 from simulator.preparation import BATCHING, LOADING, SIMULATING
 
 ALL = (SIMULATING, SEARCHING, BATCHING, GENERATING)
@@ -32,10 +33,10 @@ def warm_up() -> None:
     """Prepare everything, and say so where it takes a while."""
     said: set[str] = set()
 
-    def say(words: str) -> None:
-        if words not in ("", LOADING) and not said:
+    def say(told: Headway) -> None:
+        if told.phase not in ("", LOADING) and not said:
             print("Compiling the simulator and the searches, once, some 20 s ...", file=sys.stderr)
-            said.add(words)
+            said.add(told.phase)
 
     for preparation in ALL:
         preparation.wait(say)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -34,6 +34,7 @@ from planner.search import ALGORITHMS
 from planner.what_if.capacity import Capacity, find_capacity
 from planner.what_if.plan import CapacityPlan
 from simulator import Schedule
+from simulator.headway import Headway
 
 AREA = "capacity"
 # These start from a placement instead of the models, so they cannot plan for another number of devices.
@@ -149,8 +150,8 @@ def _work(session: Session, scenario: Scenario, question: Question):
     own = session.uploads.own_profiles(scenario)
 
     def work(job: Job) -> tuple[Capacity, Scenario]:
-        def report(done: int, total: int, what: str) -> bool:
-            return job.report(done, total, f"in this round; last: {what}")
+        def report(told: Headway) -> bool:
+            return job.report(replace(told, phase=f"in this round; last: {told.phase}"))
 
         found = find_capacity(
             scenario, question.target, question.sections, question.lowest, question.highest, question.step,

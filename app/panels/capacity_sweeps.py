@@ -197,11 +197,8 @@ def _work(session: Session, scenario: Scenario, axes, sections):
     own = session.uploads.own_profiles(scenario)
 
     def work(job: Job) -> tuple[Sweep, Scenario]:
-        def report(done: int, total: int, what: str) -> bool:
-            return job.report(done, total, what)
-
         swept = sweep(
-            scenario, axes, sections, report, read=session.uploads.read_trace, profiles=own.profiles if own else {}
+            scenario, axes, sections, job.report, read=session.uploads.read_trace, profiles=own.profiles if own else {}
         )
         return swept, scenario
 

@@ -233,7 +233,7 @@ def _builder(session: Session) -> InputBuilder:
 
 def _reporter(job: Job):
     """Progress of points; between them the job is only asked whether it goes on."""
-    return lambda done, total, what: job.report(*((done, total, what) if what else (job.done, job.total, job.what)))
+    return lambda told: job.report(told) if told.phase else job.goes_on()
 
 
 def _key(scenario: Scenario, *asked) -> str:

@@ -10,7 +10,7 @@ from app.look.style import plain_text
 from app.state.answer import Answer
 from app.state.drafting import Draft, edit_draft
 from app.state.session import Session
-from planner.by_hand.suggest import MOST_CHANGES, Suggestion, Suggestions, suggest_changes
+from planner.by_hand.suggest import MOST_CHANGES, ChangeHeadway, Suggestion, Suggestions, suggest_changes
 
 _SLOT = "draft.suggestions"
 _MOST_LOSERS = 3
@@ -62,9 +62,9 @@ def _begin(session: Session, key: str, draft: Draft, answer: Answer) -> None:
 
 
 def _look(job: Job, draft: Draft, answer: Answer) -> Suggestions:
-    def report(done: int, total: int, best: float) -> bool:
-        job.best = words.share(best)
-        return job.report(done, total, "changes")
+    def report(told: ChangeHeadway) -> bool:
+        job.best = words.share(told.best)
+        return job.report(told)
 
     return suggest_changes(draft.now, answer.inputs, report)
 

@@ -33,6 +33,7 @@ from planner.parallelise.operators import GIB, total_weight_bytes
 from planner.scenario.schema import Scenario
 from simulator import InputError
 from simulator.catalogue import catalogue_document
+from simulator.headway import Headway
 
 AREA = "profile"
 OWN_FILE = "profiles of this session.json"
@@ -70,13 +71,13 @@ def _profile(question: Question, job: Job) -> Made:
     options = {"weight_memory_gib": question.weight_memory_gib, "sequence": question.sequence}
     calibrated = None
     if any(m.fitted for m in question.measurements):
-        job.report(0, 3, "scaling to the measured latencies")
+        job.report(Headway("scaling to the measured latencies", 0, 3))
         calibrated = calibrate(question.architecture, question.device, question.measurements, **options)
     factors = calibrated.calibration if calibrated else None
     shape = (question.architecture, question.device, question.max_pp, question.max_tp)
-    job.report(1, 3, "sharding operators and cutting layers")
+    job.report(Headway("sharding operators and cutting layers", 1, 3))
     modelled = profile_model(*shape, calibration=factors, **options)
-    job.report(2, 3, "cutting into equal layers, to compare")
+    job.report(Headway("cutting into equal layers, to compare", 2, 3))
     pipelines = (question.architecture, question.device, min(question.max_pp, question.architecture.layers), 1)
     try:
         equal = profile_model(*pipelines, batches=(1,), calibration=factors, cut="equal", **options).plans

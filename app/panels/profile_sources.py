@@ -12,6 +12,7 @@ from app.panels.keep import draw_table
 from app.panels.profile import Made
 from app.state.session import Session
 from planner.parallelise import evidence
+from simulator.headway import Headway
 
 AREA = "profile:evidence"
 _TABLES = {
@@ -52,7 +53,7 @@ def draw_evidence(session: Session, made: Made | None) -> None:
 def _compare(job: Job) -> dict[str, list[evidence.Check]]:
     found = {}
     for done, (title, compare) in enumerate(_TABLES.items()):
-        job.report(done, len(_TABLES), title)
+        job.report(Headway(title, done, len(_TABLES)))
         found[title] = compare()
     return found
 

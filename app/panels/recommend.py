@@ -20,8 +20,7 @@ from app.state.answer import Answer
 from app.state.results import shared_cache
 from app.state.session import Session
 from planner.compare import placement_section
-from planner.search import Progress
-from planner.what_if.recommend import FOUND, Recommendation, recommend
+from planner.what_if.recommend import FOUND, PlanHeadway, Recommendation, recommend
 from planner.what_if.recommend_words import sentences
 
 
@@ -83,14 +82,14 @@ def work_of(session: Session, answer: Answer, target: float, key: str):
         if found is not None:
             return found
 
-        def on_step(now: Recommendation, doing: str, progress: Progress | None) -> bool:
-            job.partial, job.what = now, doing
-            if progress is not None and progress.best_score is not None:
-                job.best = f"{words.share(progress.best_score)} of deadlines"
-            return job.goes_on()
+        def on_progress(headway: PlanHeadway) -> bool:
+            job.partial = headway.now
+            if headway.search is not None and headway.search.best_score is not None:
+                job.best = f"{words.share(headway.search.best_score)} of deadlines"
+            return job.report(headway)
 
         plan = recommend(
-            scenario, target, on_step, read=session.uploads.read_trace, profiles=own.profiles if own else {}
+            scenario, target, on_progress, read=session.uploads.read_trace, profiles=own.profiles if own else {}
         )  # fmt: skip
         if plan.complete:
             cache.put(key, plan)

@@ -30,7 +30,7 @@ from app.state.cache import Cache
 from app.state.limits import MAX_REQUESTS, check_cluster, check_models, check_requests
 from app.state.uploads import Uploads
 from planner import Inputs, PlacementOutcome, Scenario
-from planner.compare import OnProgress, evaluate, place
+from planner.compare import evaluate, place
 from planner.generation import compare as generation
 from planner.generation.compare import TokenOutcome
 from planner.generation.inputs import TokenInputs, build_token_inputs, generating_models
@@ -47,6 +47,7 @@ from planner.scenario.schema import PlacementSection
 from planner.search import Progress, SearchResult
 from simulator import Cancelled, InputError, Placement, Profile, Schedule, Workload
 from simulator.catalogue import builtin_catalogue
+from simulator.headway import OnProgress
 from simulator.traces import Trace
 
 # What one visitor's results may hold, in requests times placements: about 250 MB.
@@ -290,7 +291,7 @@ def _start(
         def work(job: Job, section: PlacementSection = section, key: str = key) -> AnyOutcome:
             found = cache.peek(key)
             if found is None:
-                found = _any_outcome_of(section, inputs, job.on_placement, searched.get(key))
+                found = _any_outcome_of(section, inputs, job.report_placement, searched.get(key))
                 if not (job.is_stopped or was_stopped(found)):
                     cache.put(key, found)
             return found

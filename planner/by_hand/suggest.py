@@ -21,13 +21,19 @@ from planner.by_hand.editing import (
 from planner.explain import paired_difference
 from planner.scenario.inputs import Inputs
 from simulator import Figures, InputError, Placement, SimulationResult, measure, simulate, words
+from simulator.headway import Headway, goes_on
 
 MOST_CHANGES = 300
 MOST_SUGGESTIONS = 5
 # Generators are cut here, so that 64 groups with 200 models do not make a million candidates.
 MOST_OF_A_KIND = 2_000
-# Called with (changes simulated, changes in all, best SLO attainment so far); returning False stops.
-OnChange = Callable[[int, int, float], bool | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeHeadway(Headway):
+    """How many changes are simulated; best: the highest SLO attainment among them, 0..1."""
+
+    best: float
 
 
 @dataclass(frozen=True)
@@ -75,14 +81,14 @@ class Suggestions:
 def suggest_changes(
     placement: Placement,
     inputs: Inputs,
-    on_change: OnChange | None = None,
+    on_progress: Callable[[ChangeHeadway], bool | None] | None = None,
     most: int = MOST_CHANGES,
 ) -> Suggestions:
     """Simulate single changes of a placement and rank them by SLO attainment (without the warm-up).
 
     Args:
         placement: fits the cluster. inputs: from build_inputs.
-        on_change: called after each simulation; returning False stops with the best so far.
+        on_progress: told after each simulation; returning False stops with the best so far.
         most: changes to simulate at most, those first that promise most.
 
     Raises:
@@ -98,7 +104,7 @@ def suggest_changes(
     for done, change in enumerate(changes, start=1):
         scored.append(_score(change, start, before, inputs))
         best_so_far = max(best_so_far, scored[-1].slo_attainment)
-        if on_change is not None and on_change(done, len(changes), best_so_far) is False:
+        if not goes_on(on_progress, ChangeHeadway("changes", done, len(changes), best=best_so_far)):
             complete = done == len(changes)
             break
     ranked = sorted(scored, key=lambda suggestion: -suggestion.gain)

@@ -20,7 +20,6 @@ from planner.commands.options import (
 from planner.commands.report import ProgressLine, marked, percent, print_json, print_notices, print_table
 from planner.commands.simulate import check_any, print_remarks_of
 from planner.compare import Comparison, PlacementOutcome, compare, outcome_json, placement_section
-from planner.problem import Problem
 from planner.scenario.file import dump_scenario, load_scenario
 from planner.scenario.inputs import SAMPLE_PREFIX, build_inputs
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
@@ -60,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         progress = ProgressLine(interrupt)
         comparison = compare(wanted, progress, inputs=inputs)
         if bound_s is not None and comparison.outcomes:
-            comparison = with_bound(comparison, tightened(inputs.problem, bound_s, progress))
+            comparison = with_bound(comparison, upper_bound(inputs.problem, bound_s, progress))
     print_notices(comparison.placement_notices)
     for _, found in _searched(comparison):
         print_notices(found.notes)
@@ -100,15 +99,6 @@ def searches_only(
             asked = {key: asked[key] for key in asked if key in SearchSection.model_fields}
         placements.append(section.model_copy(update={"search": SearchSection(**asked)}))
     return scenario.model_copy(update={"placements": placements}).in_folder(scenario.folder)
-
-
-def tightened(problem: Problem, time_limit_s: float, on_progress: ProgressLine) -> Bound:
-    """The bound, tightened for so many seconds or until it is stopped."""
-
-    def report(attainment: float) -> bool | None:
-        return on_progress("bound", f"at most {words.share(attainment)} is possible")
-
-    return upper_bound(problem, time_limit_s, report)
 
 
 def with_bound(comparison: Comparison, bound: Bound) -> Comparison:

@@ -10,8 +10,15 @@ from planner.commands.options import MAX_TIME_LIMIT_S, check_output, positive_nu
 from planner.commands.plan import write_scenario
 from planner.commands.report import print_json, say
 from planner.scenario.file import load_scenario
-from planner.search import Progress
-from planner.what_if.recommend import EVALUATIONS, TIME_LIMIT_S, Recommendation, found_section, planned, recommend
+from planner.what_if.recommend import (
+    EVALUATIONS,
+    TIME_LIMIT_S,
+    PlanHeadway,
+    Recommendation,
+    found_section,
+    planned,
+    recommend,
+)
 from planner.what_if.recommend_words import sentences
 from simulator import words
 from simulator.schema import MAX_DEVICES
@@ -39,14 +46,14 @@ def run(args: argparse.Namespace) -> int:
     with Interrupt() as interrupt:
         told: list[str] = []
 
-        def on_step(_: Recommendation, doing: str, progress: Progress | None) -> bool:
-            if progress is None and told[-1:] != [doing]:
-                told[:] = [doing]
-                say(doing, sys.stderr)
+        def on_progress(headway: PlanHeadway) -> bool:
+            if headway.search is None and told[-1:] != [headway.phase]:
+                told[:] = [headway.phase]
+                say(headway.phase, sys.stderr)
             return not interrupt.requested
 
         plan = recommend(
-            scenario, target, on_step, search=found_section(EVALUATIONS, time_limit_s), highest=highest
+            scenario, target, on_progress, search=found_section(EVALUATIONS, time_limit_s), highest=highest
         )  # fmt: skip
     if args.json:
         said = [{"topic": s.topic, "text": words.typed(s.text), "known": s.is_known} for s in sentences(plan)]

@@ -14,6 +14,7 @@ import tabulate
 from planner.commands.interrupt import Interrupt
 from planner.search import Progress
 from simulator import words
+from simulator.headway import Headway
 
 REPORT_EVERY_S = 0.5
 # Two spaces between columns are enough; headers need none of their own.
@@ -75,14 +76,14 @@ class ProgressLine:
         self._last_s = time.monotonic()
         self._last_line = ""
 
-    def __call__(self, name: str, phase: str, progress: Progress | None = None) -> bool:
+    def __call__(self, told: Headway) -> bool:
         now_s = time.monotonic()
         if now_s - self._last_s >= REPORT_EVERY_S:
             self._last_s = now_s
             more = ""
-            if progress is not None and progress.evaluations > 0:
-                more = f", {words.count(progress.evaluations)} placements tried, best {percent(progress.best_score)}"
-            line = f"{name}: {phase}{more}"
+            if isinstance(told, Progress) and told.evaluations > 0:
+                more = f", {words.count(told.evaluations)} placements tried, best {percent(told.best_score)}"
+            line = f"{told.name}: {told.phase}{more}"
             if line != self._last_line:
                 say(line, sys.stderr)
             self._last_line = line
@@ -94,10 +95,10 @@ class PointLine:
 
     def __init__(self, interrupt: Interrupt) -> None:
         self.interrupt = interrupt
-        self._last: tuple | None = None
+        self._last: Headway | None = None
 
-    def __call__(self, done: int, total: int, what: str) -> bool:
-        if done and (done, total, what) != self._last:
-            self._last = (done, total, what)
-            say(f"{done} of {total}: {what}", sys.stderr)
+    def __call__(self, told: Headway) -> bool:
+        if told.done and told != self._last:
+            self._last = told
+            say(f"{told.done} of {told.total}: {told.phase}", sys.stderr)
         return not self.interrupt.requested

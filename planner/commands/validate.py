@@ -19,6 +19,7 @@ from planner.generation.known_errors import (
     write_generation_errors,
 )
 from simulator.catalogue import builtin_catalogue, load_catalogue
+from simulator.headway import Headway
 
 WORST_SHOWN = 5
 
@@ -39,9 +40,9 @@ def run(args: argparse.Namespace) -> int:
     tokens = generation_errors(args.generation) if args.generation else known_generation_errors()
     with Interrupt() as interrupt:
 
-        def report(done: int, total: int) -> bool:
-            if done % 50 == 0 or done == total:
-                say(f"{done} of {total} replays", sys.stderr)
+        def report(told: Headway) -> bool:
+            if told.done % 50 == 0 or told.done == told.total:
+                say(f"{told.done} of {told.total} {told.phase}", sys.stderr)
             return not interrupt.requested
 
         errors = validate(runs, catalogue, report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 from planner.evidence.published import PublishedRun, load_published, replay
 from simulator import Profile, serving_preset
 from simulator.catalogue import builtin_catalogue
+from simulator.headway import Headway, OnProgress, goes_on
 
 # Written by `python -m planner validate --write`; a test replays and compares.
 ERRORS_FILE = Path(__file__).with_name("published_errors.json")
@@ -52,7 +53,7 @@ class ErrorSummary:
 def validate(
     runs: Sequence[PublishedRun] | None = None,
     catalogue: Mapping[str, Profile] | None = None,
-    on_progress: Callable[[int, int], bool | None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> list[RunError]:
     """Replay published runs: those simulated by the authors with the preset `published`, those measured on real
     devices with both presets.
@@ -60,7 +61,7 @@ def validate(
     Args:
         runs: the project's own file by default.
         catalogue: profiles; the built-in ones by default.
-        on_progress: called with (done, total); returning False stops and gives what is there.
+        on_progress: told how many are done; returning False stops and gives what is there.
     """
     runs = load_published() if runs is None else runs
     catalogue = builtin_catalogue() if catalogue is None else catalogue
@@ -68,7 +69,7 @@ def validate(
     errors = []
     for done, (run, preset) in enumerate(tasks):
         errors.append(RunError(run, preset, replay(run, catalogue, serving_preset(preset))))
-        if on_progress is not None and on_progress(done + 1, len(tasks)) is False:
+        if not goes_on(on_progress, Headway("replays", done + 1, len(tasks))):
             break
     return errors
 

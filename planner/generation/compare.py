@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.compare import Missing, OnProgress, answer_each, search_json, simulation_reporter
+from planner.compare import Missing, answer_each, named, search_json
 from planner.generation.figures import PlacementFigures, simulate_placement
 from planner.generation.inputs import TokenInputs, build_token_inputs
 from planner.generation.known_errors import NOT_MODELLED
@@ -27,6 +27,7 @@ from simulator import (
 )
 from simulator.generation import STATUS, GenerationResult
 from simulator.generation.preparation import GENERATING
+from simulator.headway import OnProgress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,7 +173,7 @@ def place(
             f"Placement '{section.name}' is a search, and the scenario has models of both kinds; list groups there, or "
             "search with models of one kind."
         )
-    _prepare(section.name, on_progress)
+    GENERATING.wait(named(section.name, on_progress))
     wanted = section.searched
     if wanted.options:
         raise InputError(
@@ -185,7 +186,7 @@ def place(
         section.name,
         wanted.time_limit_s,
         wanted.max_evaluations,
-        None if on_progress is None else lambda p: on_progress(section.name, p.phase, p),
+        named(section.name, on_progress),
         start,
     )
     return found.placement, found
@@ -205,8 +206,8 @@ def evaluate(
             f"Placement '{name}' uses {placement.devices} devices; the cluster has {problem.cluster.devices}."
         )
     groups = problem.engine_groups(generating, name)
-    _prepare(name, on_progress)
-    report = simulation_reporter(name, on_progress)
+    report = named(name, on_progress)
+    GENERATING.wait(report)
     result, figures = simulate_placement(problem, groups, inputs.warmup_s, report)
     if fixed is None:
         return TokenOutcome(name, placement, found, result, figures)
@@ -214,11 +215,6 @@ def evaluate(
     part.check(fixed.models, fixed.cluster)
     fixed_result = simulate(fixed.models, part, fixed.workload, fixed.serving, report)
     return TokenOutcome(name, placement, found, result, figures, fixed_result, measure(fixed_result, inputs.warmup_s))
-
-
-def _prepare(name: str, on_progress: OnProgress | None) -> None:
-    """Wait until the kernels are compiled, so that it counts neither as searching nor as simulating."""
-    GENERATING.wait(None if on_progress is None else lambda words: on_progress(name, words or "simulating", None))
 
 
 def groups_by_kind(placement: Placement, inputs: TokenInputs) -> tuple[tuple[Group, ...], tuple[Group, ...]]:

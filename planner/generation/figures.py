@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -19,6 +19,7 @@ from simulator.generation import (
     meets,
     watch_engines,
 )
+from simulator.headway import OnProgress
 from simulator.intervals import known_interval, share_half_width
 from simulator.metrics import counted_arrivals_s, counted_rows
 
@@ -108,7 +109,7 @@ def simulate_placement(
     problem: TokenProblem,
     groups: Sequence[EngineGroup],
     warmup_s: float = 0.0,
-    on_progress: Callable[[int, int], bool | None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> tuple[GenerationResult, PlacementFigures]:
     """What happens to every request, and the figures of that.
 

@@ -17,6 +17,7 @@ from planner.search.budget import Asked, Budget, Stopped
 from planner.search.result import Alternative, Step
 from simulator import Group, InputError, Placement
 from simulator.generation import simulate_generation
+from simulator.headway import goes_on
 
 ALTERNATIVES = 5
 TITLES = {
@@ -112,12 +113,13 @@ def search_engines(
             f"Algorithm '{algorithm}' is not known for generating models; {', '.join(TITLES)} are allowed."
         )
 
-    def report() -> bool | None:
-        if on_progress is None:
-            return None
+    def report() -> bool:
         tally = run.budget.tally
         left_s = run.budget.time_left_s
-        return on_progress(Progress(tally.phase, tally.evaluations, run.best_score, tally.seconds, left_s))
+        return goes_on(on_progress, Progress(
+            tally.phase, evaluations=tally.evaluations, best_score=run.best_score, seconds=tally.seconds,
+            time_left_s=left_s,
+        ))  # fmt: skip
 
     run = _Run(problem, name, Budget(time_limit_s, max_evaluations, Asked(report)))
     stop_reason = "done"

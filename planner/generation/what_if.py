@@ -10,13 +10,13 @@ from planner.generation.compare import TokenOutcome, evaluate, place
 from planner.generation.inputs import TokenInputs, build_token_inputs
 from planner.scenario.inputs import build_cluster
 from planner.scenario.schema import PlacementSection, Scenario
-from planner.search import NoPlacement, Progress
+from planner.search import NoPlacement
 from planner.what_if.variation import vary
 from simulator import Cancelled, InputError, Placement
+from simulator.headway import Headway, OnProgress, goes_on
 
 MAX_POINTS = 400
 # Called with points done, points in all (so far, where not known), and what was found; False stops.
-OnPoint = Callable[[int, int, str], bool | None]
 # Gives the inputs of a scenario; a server passes one that opens no files.
 InputBuilder = Callable[[Scenario], TokenInputs]
 
@@ -90,19 +90,19 @@ def find_token_capacity(
     sections: Sequence[PlacementSection],
     lowest: int,
     highest: int,
-    on_point: OnPoint | None = None,
+    on_progress: OnProgress | None = None,
     build: InputBuilder = build_token_inputs,
 ) -> list[TokenCapacity]:
     """Fewest devices from lowest to highest for which each search reaches the target: upwards in doubling steps, then
     by halving between the last two.
     """
     base = build(scenario)
-    return [_capacity(scenario, base, target, section, lowest, highest, on_point) for section in sections]
+    return [_capacity(scenario, base, target, section, lowest, highest, on_progress) for section in sections]
 
 
 def _capacity(
     scenario: Scenario, base: TokenInputs, target: float, section: PlacementSection, lowest: int, highest: int,
-    on_point: OnPoint | None,
+    on_progress: OnProgress | None,
 ) -> TokenCapacity:  # fmt: skip
     tried: dict[int, TokenPoint] = {}
     stopped = False
@@ -111,9 +111,9 @@ def _capacity(
         nonlocal stopped
         if devices not in tried:
             varied = vary(scenario, "devices", devices)
-            point = token_point(varied, base, section, (("devices", float(devices)),), on_point)
+            point = token_point(varied, base, section, (("devices", float(devices)),), on_progress)
             tried[devices] = point
-            stopped = _told(on_point, len(tried), len(tried), point) is False
+            stopped = not _told(on_progress, len(tried), len(tried), point)
         attainment = tried[devices].slo_attainment
         return attainment is not None and attainment >= target
 
@@ -132,7 +132,7 @@ def sweep_tokens(
     scenario: Scenario,
     axes: Sequence[tuple[str, Sequence[float]]],
     sections: Sequence[PlacementSection],
-    on_point: OnPoint | None = None,
+    on_progress: OnProgress | None = None,
     build: InputBuilder = build_token_inputs,
 ) -> tuple[list[TokenPoint], bool]:
     """Every placement at every combination of the axes' values; and whether all were done."""
@@ -147,9 +147,9 @@ def sweep_tokens(
             varied = vary(varied, axis, value)
         inputs = build(varied)
         for section in sections:
-            point = token_point(varied, inputs, section, setting, on_point)
+            point = token_point(varied, inputs, section, setting, on_progress)
             points.append(point)
-            if _told(on_point, len(points), total, point) is False:
+            if not _told(on_progress, len(points), total, point):
                 return points, len(points) == total
     return points, True
 
@@ -159,7 +159,7 @@ def token_point(
     inputs: TokenInputs,
     section: PlacementSection,
     values: tuple[tuple[str, float], ...],
-    on_point: OnPoint | None = None,
+    on_progress: OnProgress | None = None,
     start: Placement | None = None,
 ) -> TokenPoint:
     """One placement of a varied scenario, on `inputs` with the cluster of that scenario."""
@@ -167,8 +167,8 @@ def token_point(
     fixed = None if inputs.fixed is None else replace(inputs.fixed, cluster=cluster)
     inputs = replace(inputs, problem=replace(inputs.problem, cluster=cluster), fixed=fixed)
 
-    def asked(_: str, __: str, progress: Progress | None) -> bool | None:
-        return None if on_point is None else on_point(0, 0, "")
+    def asked(_: Headway) -> bool:
+        return goes_on(on_progress, Headway(""))
 
     try:
         placement, found = place(section, inputs, asked, start)
@@ -179,8 +179,6 @@ def token_point(
         return TokenPoint(section.name, values, None, str(error))
 
 
-def _told(on_point: OnPoint | None, done: int, total: int, point: TokenPoint) -> bool | None:
-    if on_point is None:
-        return None
+def _told(on_progress: OnProgress | None, done: int, total: int, point: TokenPoint) -> bool:
     where = ", ".join(f"{axis} {value:g}" for axis, value in point.values)
-    return on_point(done, total, f"{point.name}, {where}")
+    return goes_on(on_progress, Headway(f"{point.name}, {where}", done, total))

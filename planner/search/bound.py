@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from planner.search.bound_program import BoundProgram
 from planner.search.space import Space
 from simulator import Model, ProfileEntry, Serving, words
 from simulator.arrays import I64
+from simulator.headway import OnProgress
 from simulator.placement import MEMORY_TOLERANCE_GIB
 
 # Stretches that may be overloaded begin and end at every so many requests, further apart on long traces.
@@ -42,9 +42,7 @@ class Bound:
     together: float | None = None
 
 
-def upper_bound(
-    problem: Problem, time_limit_s: float = 0.0, on_step: Callable[[float], bool | None] | None = None
-) -> Bound:
+def upper_bound(problem: Problem, time_limit_s: float = 0.0, on_progress: OnProgress | None = None) -> Bound:
     """An upper bound on the SLO attainment of any placement, from deadlines, capacity and memory.
 
     Deadlines: a request counts only if some configuration that fits the cluster answers it in time alone.
@@ -54,7 +52,7 @@ def upper_bound(
     Memory: every model that is served takes its smallest weights once; the fractional knapsack over requests bounds
     how many requests belong to models that fit together.
     Together: with a time limit, the linear program of `bound_program`, tightened for so many seconds; ten do for the
-    sizes of the paper. `on_step` is told the bound, 0..1, and ends it with False.
+    sizes of the paper. `on_progress` is told the bound and ends it with False.
 
     Raises:
         InputError: no model fits the cluster.
@@ -79,7 +77,7 @@ def upper_bound(
         serving = problem.serving
         # Batches are formed when a group is idle, so only the way to the controller is certain before stage 1.
         waits_s = 0.0 if serving.max_batch_size > 1 else serving.dispatch_delay_s + serving.start_delay_s
-        together = BoundProgram(Space(problem), spare_s - waits_s).tighten(time_limit_s, on_step)
+        together = BoundProgram(Space(problem), spare_s - waits_s).tighten(time_limit_s, on_progress)
     attainment = min(deadlines, capacity, memory, 1.0 if together is None else together)
     reason = _reason(attainment, deadlines, capacity, memory)
     return Bound(attainment, deadlines, capacity, memory, reason, together)

@@ -16,12 +16,14 @@ best prices seen: to stop early costs sharpness, never truth.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from planner.search.bound_kernels import dual_slopes, dual_terms, served_alone
 from planner.search.space import Space
+from simulator import words
+from simulator.headway import Headway, OnProgress, goes_on
 
 MAX_WINDOWS = 512
 REQUESTS_PER_WINDOW = 8
@@ -92,8 +94,8 @@ class BoundProgram:
         slack_s = np.where(fits, longest_s[:, None] - elsewhere_s, 0.0).max(axis=0, initial=0.0)
         return kind, np.where(space.fits_alone[example], own_s[example], 0.0), slack_s
 
-    def tighten(self, time_limit_s: float, on_step: Callable[[float], bool | None] | None = None) -> float:
-        """Look for a lower bound and return it, 0..1; `on_step` is told the bound and stops the work with False."""
+    def tighten(self, time_limit_s: float, on_progress: OnProgress | None = None) -> float:
+        """Look for a lower bound and return it, 0..1; `on_progress` is told the bound and stops the work with False."""
         # Imported here: half a second that few need.
         from scipy.optimize import minimize
 
@@ -113,7 +115,8 @@ class BoundProgram:
         def look(xk: np.ndarray) -> None:
             scaled = xk  # by this name scipy calls it with the variables
             self.attainment = min(self.attainment, self.evaluate(scaled * scale, 0.0)[0] / self._count)
-            if time.monotonic() > end_s or (on_step is not None and on_step(self.attainment) is False):
+            headway = Headway(f"at most {words.share(self.attainment)} is possible", name="bound")
+            if time.monotonic() > end_s or not goes_on(on_progress, headway):
                 raise StopIteration
 
         for width in WIDTHS:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from planner.search.bound import Bound
 from simulator import Placement, Schedule
+from simulator.headway import Headway
 
 
 @dataclass(frozen=True)
@@ -39,19 +40,17 @@ class Step:
     alternatives: tuple[Alternative, ...] = ()
 
 
-@dataclass(frozen=True)
-class Progress:
+@dataclass(frozen=True, kw_only=True)
+class Progress(Headway):
     """What a running search reports.
 
     Attributes:
-        phase: what it is doing now, a few words.
         evaluations: placements scored so far.
         best_score: best SLO attainment so far, 0..1; None before any placement was scored.
         seconds: since it began; time_left_s: until its limit, None if there is none.
         placement: the best so far, None before there is one; steps: that led there.
     """
 
-    phase: str
     evaluations: int
     best_score: float | None
     seconds: float

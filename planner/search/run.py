@@ -13,6 +13,7 @@ from planner.search.pool import Pool
 from planner.search.result import Alternative, Progress
 from planner.search.space import Layout, Space
 from planner.search.workers import Workers
+from simulator.headway import goes_on
 from simulator.score_kernels import Traffic
 
 if TYPE_CHECKING:
@@ -75,16 +76,12 @@ def begin_run(
 ) -> Run:
     """A run whose clock starts now; see `search` for the arguments."""
 
-    def report() -> bool | None:
-        if on_progress is None:
-            return None
+    def report() -> bool:
         tally = budget.tally
-        return on_progress(
-            Progress(
-                tally.phase, tally.evaluations, incumbent.highest, tally.seconds, budget.time_left_s,
-                incumbent.placement, tuple(incumbent.steps),
-            )
-        )  # fmt: skip
+        return goes_on(on_progress, Progress(
+            tally.phase, evaluations=tally.evaluations, best_score=incumbent.highest, seconds=tally.seconds,
+            time_left_s=budget.time_left_s, placement=incumbent.placement, steps=tuple(incumbent.steps),
+        ))  # fmt: skip
 
     budget = Budget(time_limit_s, max_evaluations, Asked(report))
     incumbent = Incumbent(budget.tally)

@@ -83,7 +83,7 @@ def attainment(
     """The SLO attainment of a placement on some traffic under the problem's or other rules; None if stopped."""
     try:
         result = simulate(
-            problem.models, placement, workload, serving or problem.serving, lambda done, total: not control[0]
+            problem.models, placement, workload, serving or problem.serving, lambda _: not control[0]
         )  # fmt: skip
     except Cancelled:
         return None

@@ -24,6 +24,7 @@ from planner.search.scoring import attainment, begin_with
 from planner.search.space import Space
 from planner.search.training import check_held_out, hold_out, with_other_days
 from simulator import InputError, Placement, Schedule, words
+from simulator.headway import Headway, goes_on
 from simulator.preparation import preparation_for
 
 # Of a time limit, for testing on other days.
@@ -87,9 +88,11 @@ def search(
     """
     began_s = time.monotonic()
 
-    def report(words: str) -> bool | None:
-        progress = Progress(words or "start", 0, None, time.monotonic() - began_s, time_limit_s)
-        return None if on_progress is None else on_progress(progress)
+    def report(headway: Headway) -> bool:
+        seconds = time.monotonic() - began_s
+        return goes_on(on_progress, Progress(
+            headway.phase or "start", evaluations=0, best_score=None, seconds=seconds, time_left_s=time_limit_s
+        ))  # fmt: skip
 
     configure(algorithm, options)
     SEARCHING.wait(report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -16,8 +16,9 @@ from planner.targets import misses_in_words, targets_missed
 from planner.what_if.climb import Climb
 from planner.what_if.faults import Fault, fault_what_if
 from planner.what_if.plan import CapacityPlan, Tried
-from planner.what_if.points import STOPPED, Evaluator, OnPoint, Point, PointResult, Values, check_sections
+from planner.what_if.points import STOPPED, Evaluator, Point, PointResult, Values, check_sections
 from simulator import Cancelled, Cluster, InputError, Profile, Schedule, words
+from simulator.headway import Headway, OnProgress, goes_on
 from simulator.schema import MAX_DEVICES
 
 HEADROOM_LIMIT = 16.0
@@ -55,7 +56,7 @@ def find_capacity(
     highest: int = 64,
     step: int = 1,
     confident: bool = False,
-    on_point: OnPoint | None = None,
+    on_progress: OnProgress | None = None,
     executor: Executor | None = None,
     read: TraceReader | None = None,
     profiles: Mapping[str, Profile] | None = None,
@@ -73,7 +74,7 @@ def find_capacity(
         target: SLO attainment, 0..1.
         lowest, highest, step: which numbers of devices may be the answer.
         confident: whether the lower end of the 95 % interval must reach the target, not only the estimate.
-        on_point, executor: see Evaluator.evaluate_all. read, profiles: see build_inputs.
+        on_progress, executor: see Evaluator.evaluate_all. read, profiles: see build_inputs.
 
     Raises:
         InputError: a target or range that cannot be, an unknown algorithm, or no searched placement.
@@ -88,7 +89,7 @@ def find_capacity(
             f"Devices from {lowest} to {highest} in steps of {step} are asked for; 1 <= lowest <= highest <= "
             f"{MAX_DEVICES} and a step of at least 1 are allowed."
         )
-    finder = Finder(Evaluator(scenario, read, profiles), target, on_point, executor)
+    finder = Finder(Evaluator(scenario, read, profiles), target, on_progress, executor)
     climbs = [finder.begin(section, lowest, highest, step, confident) for section in sections]
     finder.climb(climbs)
     plans = [finder.plan(climb) for climb in climbs]
@@ -114,9 +115,9 @@ class Finder:
     """
 
     def __init__(
-        self, evaluator: Evaluator, target: float, on_point: OnPoint | None, executor: Executor | None
+        self, evaluator: Evaluator, target: float, on_progress: OnProgress | None, executor: Executor | None
     ) -> None:
-        self.evaluator, self.target, self.on_point, self.executor = evaluator, target, on_point, executor
+        self.evaluator, self.target, self.on_progress, self.executor = evaluator, target, on_progress, executor
         self.stopped = False
 
     def begin(
@@ -147,7 +148,7 @@ class Finder:
             harder = {key: [result.point for result in results] for key, results in before.items()}
             earlier = [result for results in before.values() for result in results]
             received = 0
-            for result in self.evaluator.evaluate_all(points, self.on_point, self.executor, harder, earlier):
+            for result in self.evaluator.evaluate_all(points, self.on_progress, self.executor, harder, earlier):
                 open_ones[result.point.section.name].take(result)
                 received += 1
             self.stopped = received < len(points)
@@ -222,7 +223,9 @@ class Finder:
         while low < HEADROOM_LIMIT and (high is None or high / low > 1 + HEADROOM_PRECISION):
             factor = 2 * low if high is None else math.sqrt(low * high)
             point = Point(section, (("devices", float(devices)), ("rate_scale", factor)))
-            evaluated = [] if self.stopped else list(self.evaluator.evaluate_all([point], self.on_point, self.executor))
+            evaluated: list[PointResult] = []
+            if not self.stopped:
+                evaluated += self.evaluator.evaluate_all([point], self.on_progress, self.executor)
             if not evaluated:
                 self.stopped = True
                 reasons["headroom_rate_scale"] = STOPPED
@@ -258,13 +261,11 @@ class Finder:
             return ()
 
     def _goes_on(self, doing: str) -> bool:
-        if not self.stopped and self.on_point is not None and self.on_point(0, 0, doing) is False:
-            self.stopped = True
+        self.stopped = self.stopped or not goes_on(self.on_progress, Headway(doing))
         return not self.stopped
 
-    def _watch_faults(self, name: str) -> Callable[[int, int], bool | None] | None:
-        on_point = self.on_point
-        return None if on_point is None else lambda _done, _total: on_point(0, 1, f"{name}: what a failure costs")
+    def _watch_faults(self, name: str) -> OnProgress:
+        return lambda _: goes_on(self.on_progress, Headway(f"{name}: what a failure costs", 0, 1))
 
 
 def _most_missed(missed: list[tuple[Named, int]]) -> tuple[Named, int] | None:

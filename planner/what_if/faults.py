@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from planner.problem import Problem
 from simulator import Group, Placement, measure, simulate
+from simulator.headway import OnProgress
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def fault_what_if(
     placement: Placement,
     problem: Problem,
     warmup_s: float = 0.0,
-    on_progress: Callable[[int, int], bool | None] | None = None,
+    on_progress: OnProgress | None = None,
     kinds: Collection[str] = ("device", "node"),
 ) -> tuple[Fault, ...]:
     """Attainment when any one device, or any one node, dies before the traffic begins (nothing is moved).
@@ -70,7 +71,7 @@ def _without(
     gone: Sequence[int],
     problem: Problem,
     warmup_s: float,
-    on_progress: Callable[[int, int], bool | None] | None,
+    on_progress: OnProgress | None,
 ) -> tuple[float, tuple[str, ...]]:
     # Empty groups stay where they were, so that the others keep their devices and their order.
     groups = [Group(g.pp, g.tp, () if i in gone else g.models) for i, g in enumerate(placement.groups)]

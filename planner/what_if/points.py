@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -19,12 +19,11 @@ from planner.scenario.schema import PlacementSection, Scenario, WorkloadSection
 from planner.search import SEARCHING, NoPlacement, SearchResult, find_algorithm, upper_bound
 from planner.what_if.variation import vary, with_own_deadlines
 from simulator import Cancelled, InputError, Placement, Profile, Workload, words
+from simulator.headway import Headway, OnProgress, goes_on
 from simulator.intervals import known_interval
 from simulator.traces import Trace
 
 # Called with (points done, points in all, what was done last) whenever a point is done and at least every POLL_S;
-# returning False stops.
-OnPoint = Callable[[int, int, str], bool | None]
 POLL_S = 0.1
 STOPPED = "The work was stopped before this was computed."
 # So many different workloads are kept: points that differ in the cluster only share one.
@@ -230,15 +229,15 @@ class Evaluator:
     def evaluate_all(
         self,
         points: Sequence[Point],
-        on_point: OnPoint | None = None,
+        on_progress: OnProgress | None = None,
         executor: Executor | None = None,
         harder: Mapping[tuple, Sequence[Point]] | None = None,
         earlier: Sequence[PointResult] = (),
     ) -> Iterator[PointResult]:
-        """Results as they become ready; stops early, without error, once `on_point` returns False.
+        """Results as they become ready; stops early, without error, once `on_progress` returns False.
 
         Args:
-            points: what to evaluate. on_point: see OnPoint.
+            points: what to evaluate. on_progress: told of the points that are done.
             executor: anything with the interface of concurrent.futures; threads on this machine by default.
             harder: by key of a point, those of `points` and `earlier` whose placements it begins with; they are
                 evaluated first.
@@ -266,7 +265,7 @@ class Evaluator:
                         known[result.point.key] = before if result.outcome is None else [result]
                         last = describe(result)
                         yield result
-                    if on_point is not None and on_point(len(known) - len(earlier), len(points), last) is False:
+                    if not goes_on(on_progress, Headway(last, len(known) - len(earlier), len(points))):
                         self.stop()
                         return
             except BaseException as error:

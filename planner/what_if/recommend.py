@@ -1,6 +1,6 @@
 """Recommend a plan: the placement to use, how many devices reach the target, what a lost node costs, what limits.
 
-The answer gets better in place: `on_step` is told what is known by now, from the simple placements, which take
+The answer gets better in place: `on_progress` is told what is known by now, from the simple placements, which take
 milliseconds, to the number of devices that bears the loss of a node. What one search finds, the next begins with.
 """
 
@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 
 from planner.compare import (
     MeasuredPlacement,
-    OnProgress,
     PlacementOutcome,
     evaluate,
     outcome_json,
@@ -28,6 +27,7 @@ from planner.what_if.plan import CapacityPlan
 from planner.what_if.points import STOPPED, Evaluator, Point, PointResult, attained
 from planner.what_if.spare import SparePlan, find_spare, worst_node
 from simulator import Cancelled, InputError, Placement, Profile, words
+from simulator.headway import Headway, OnProgress, goes_on
 from simulator.schema import MAX_DEVICES
 
 FOUND, REPLICATED, GROUPED = "found", "replicated", "grouped"
@@ -38,8 +38,6 @@ EVALUATIONS, TIME_LIMIT_S = 1_500, 10.0
 MOST_SIZES = 2
 # Of the devices that are there, up to so many times as many are tried.
 MOST_TIMES = 4
-# Called with what is known, what is being done, and how far a search is; returning False stops.
-OnStep = Callable[["Recommendation", str, Progress | None], bool | None]
 
 
 @dataclass(frozen=True)
@@ -129,10 +127,18 @@ def size_section(pp: int, tp: int) -> PlacementSection:
     return PlacementSection(name=f"Groups of {cut}", search=search)
 
 
+@dataclass(frozen=True, kw_only=True)
+class PlanHeadway(Headway):
+    """How far a plan is: what is known by now, and how far a search is, None where none is under way."""
+
+    now: Recommendation
+    search: Progress | None
+
+
 def recommend(
     scenario: Scenario,
     target: float = 0.99,
-    on_step: OnStep | None = None,
+    on_progress: Callable[[PlanHeadway], bool | None] | None = None,
     read: TraceReader | None = None,
     profiles: Mapping[str, Profile] | None = None,
     search: PlacementSection | None = None,
@@ -141,7 +147,7 @@ def recommend(
     """The plan for a scenario; its own placements do not matter.
 
     Args:
-        target: SLO attainment, 0..1. on_step: see OnStep. read, profiles: see build_inputs.
+        target: SLO attainment, 0..1. on_progress: told what is known by now. read, profiles: see build_inputs.
         search: in place of `found_section()`. highest: the most devices that are tried, by default MOST_TIMES as many
             as there are.
 
@@ -150,7 +156,7 @@ def recommend(
     """
     check_target(target)
     evaluator = Evaluator(scenario, read, profiles)
-    return _Adviser(evaluator, target, on_step, search or found_section(), highest).advise()
+    return _Adviser(evaluator, target, on_progress, search or found_section(), highest).advise()
 
 
 def planned(plan: Recommendation, scenario: Scenario) -> Scenario:
@@ -167,13 +173,18 @@ class _Adviser:
     """Takes one step after the other, until it is stopped; `now` is what is known."""
 
     def __init__(
-        self, evaluator: Evaluator, target: float, on_step: OnStep | None, search: PlacementSection, highest: int | None
+        self,
+        evaluator: Evaluator,
+        target: float,
+        on_progress: Callable[[PlanHeadway], bool | None] | None,
+        search: PlacementSection,
+        highest: int | None,
     ) -> None:
         cluster = evaluator.scenario.cluster
-        self.evaluator, self.on_step, self.search = evaluator, on_step, search
+        self.evaluator, self.on_progress, self.search = evaluator, on_progress, search
         self.inputs: Inputs = evaluator.inputs()
         self.highest = highest or min(MOST_TIMES * cluster.devices, MAX_DEVICES)
-        self.finder = Finder(evaluator, target, self._on_point, None)
+        self.finder = Finder(evaluator, target, self._on_points, None)
         self.sizes: list[tuple[PlacementSection, PlacementOutcome]] = []
         self.now = Recommendation(
             target, cluster.devices, cluster.devices_per_node, cluster.usd_per_device_hour,
@@ -225,8 +236,8 @@ class _Adviser:
         best = self.now.best
         start = best.placement if best is not None and isinstance(best.placement, Placement) else None
 
-        def watch(_: str, phase: str, progress: Progress | None) -> bool | None:
-            return self._tell(phase, progress)
+        def watch(headway: Headway) -> bool:
+            return self._tell(headway.phase, headway if isinstance(headway, Progress) else None)
 
         if self._try(FOUND, self.search, start, watch) is None and not self.now.outcomes:
             raise InputError(self.now.reasons[FOUND])
@@ -298,9 +309,10 @@ class _Adviser:
         self.now = replace(self.now, reasons={**self.now.reasons, name: reason})
 
     def _tell(self, doing: str, progress: Progress | None = None) -> bool:
-        if self.on_step is not None and self.on_step(self.now, doing, progress) is False:
+        if not goes_on(self.on_progress, PlanHeadway(doing, now=self.now, search=progress)):
             self.finder.stopped = True
         return not self.finder.stopped
 
-    def _on_point(self, done: int, total: int, what: str) -> bool:
-        return self._tell(what if done or not total else f"{words.plural(total, 'placement')} on other devices")
+    def _on_points(self, told: Headway) -> bool:
+        begins = told.total and not told.done
+        return self._tell(f"{words.plural(told.total, 'placement')} on other devices" if begins else told.phase)

@@ -135,7 +135,7 @@ def _best_kept(
     inputs = finder.evaluator.inputs(point.values)
     rest = [Point(section, point.values) for section in sections[1:]]
     needs = {point.key: [*rest, *(result.point for result in begin)]}
-    got = list(finder.evaluator.evaluate_all([*rest, point], finder.on_point, finder.executor, needs, begin))
+    got = list(finder.evaluator.evaluate_all([*rest, point], finder.on_progress, finder.executor, needs, begin))
     if len(got) < len(rest) + 1:
         raise Cancelled
     best: tuple[PointResult, Fault] | None = None

@@ -17,9 +17,10 @@ from itertools import product
 
 from planner.scenario.inputs import TraceReader
 from planner.scenario.schema import PlacementSection, Scenario
-from planner.what_if.points import STOPPED, Evaluator, OnPoint, Point, PointResult, check_sections
+from planner.what_if.points import STOPPED, Evaluator, Point, PointResult, check_sections
 from planner.what_if.variation import VARIATIONS
 from simulator import InputError, Profile, words
+from simulator.headway import OnProgress
 
 MAX_POINTS = 2_000
 
@@ -84,7 +85,7 @@ def sweep(
     scenario: Scenario,
     axes: Sequence[tuple[str, Sequence[float]]],
     sections: Sequence[PlacementSection] | None = None,
-    on_point: OnPoint | None = None,
+    on_progress: OnProgress | None = None,
     executor: Executor | None = None,
     read: TraceReader | None = None,
     profiles: Mapping[str, Profile] | None = None,
@@ -96,7 +97,7 @@ def sweep(
         axes: one or two of (name in VARIATIONS, values). `devices`, `memory_gib` and `slo_scale` are absolute,
             `rate_scale` and `cv_scale` are relative to the scenario. `slo_scale` sets the deadline of every model, in
             whichever way the scenario gives it, and changes deadlines that requests bring along in the same ratio.
-        on_point, executor: see Evaluator.evaluate_all. read, profiles: see build_inputs.
+        on_progress, executor: see Evaluator.evaluate_all. read, profiles: see build_inputs.
 
     Raises:
         InputError: an unknown axis or algorithm, too many points, no placement, or not one point that can be.
@@ -123,7 +124,7 @@ def sweep(
         for values in product(*(values for _, values in fixed_axes))
     ]
     evaluator = Evaluator(scenario, read, profiles, keep_requests=False)
-    done = {r.point.key: r for r in evaluator.evaluate_all(points, on_point, executor, _harder(points, fixed_axes))}
+    done = {r.point.key: r for r in evaluator.evaluate_all(points, on_progress, executor, _harder(points, fixed_axes))}
     complete = len(done) == len(points)
     results = tuple(done.get(point.key) or PointResult(point, None, STOPPED) for point in points)
     if complete and all(result.outcome is None for result in results):

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from simulator import words
-from simulator.errors import Cancelled, InputError
+from simulator.errors import InputError
 from simulator.generation.arrays import BIN, END, ENGINE, EVENT, GROUP, NONE, REQUEST, SEGMENT, Dispatch, Tables
 from simulator.generation.engine import COEFFICIENTS, MAX_ENGINES, Engine, EngineGroup
 from simulator.generation.result import STATUS, GenerationResult
 from simulator.generation.series import EngineBins, EngineSeries
 from simulator.generation.serve_kernels import drain, serve
 from simulator.generation.workload import TokenWorkload
+from simulator.headway import OnProgress, simulated, tell
 
 DISPATCH_RULES = ("round_robin", "fewest_requests", "fewest_tokens", "least_kv")
 # Roofs of iterations up to so many tokens are looked up, those of larger ones computed.
@@ -49,7 +50,7 @@ def simulate_generation(
     groups: Sequence[EngineGroup],
     workload: TokenWorkload,
     dispatch: str = "fewest_requests",
-    on_progress: Callable[[int, int], bool | None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> GenerationResult:
     """What happens to every request.
 
@@ -59,7 +60,7 @@ def simulate_generation(
         dispatch: which engine of its model takes a request at its arrival, ties to the lowest number. `round_robin`;
             `fewest_requests`, `fewest_tokens` outstanding in the group (tokens still to be computed, lengths known);
             `least_kv`, smallest share of the pool in use.
-        on_progress: called with (requests dispatched, all); returning False raises Cancelled.
+        on_progress: told the requests dispatched and all; returning False raises Cancelled.
 
     Raises InputError for an unknown rule, or more engines than can be simulated.
     """
@@ -73,7 +74,7 @@ def watch_engines(
     dispatch: str,
     bins: int,
     span_s: tuple[float, float],
-    on_progress: Callable[[int, int], bool | None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> tuple[GenerationResult, EngineBins]:
     """`simulate_generation`, and beside it what every engine does in `bins` equal parts of span_s, before and after.
 
@@ -113,7 +114,7 @@ def _run(
     workload: TokenWorkload,
     dispatch: str,
     watch: _Watch,
-    on_progress: Callable[[int, int], bool | None] | None,
+    on_progress: OnProgress | None,
 ) -> tuple[Tables, Dispatch]:
     if dispatch not in DISPATCH_RULES:
         raise InputError(f"dispatch is '{dispatch}'; {', '.join(DISPATCH_RULES)} are allowed.")
@@ -122,15 +123,10 @@ def _run(
     step = max(1, n if on_progress is None else CHUNK)
     for first in range(0, n, step):
         serve(tables, dispatcher, rule, first, min(first + step, n))
-        _report(on_progress, min(first + step, n), n)
+        tell(on_progress, simulated(min(first + step, n), n))
     while not drain(tables, tables.counts[2] + CHUNK_SEGMENTS):
-        _report(on_progress, n, n)
+        tell(on_progress, simulated(n, n))
     return tables, dispatcher
-
-
-def _report(on_progress: Callable[[int, int], bool | None] | None, done: int, total: int) -> None:
-    if on_progress is not None and on_progress(done, total) is False:
-        raise Cancelled
 
 
 def build_tables(
