@@ -52,8 +52,8 @@ def test_searched_placements_fit_the_cluster(comparison):
 
 
 def test_stopping_a_comparison_gives_what_was_done(scenario):
-    def stop_at_replicas(name, phase, progress):
-        return name == "by hand"
+    def stop_at_replicas(told):
+        return told.name == "by hand"
 
     stopped = compare(scenario, stop_at_replicas)
     assert not stopped.complete
