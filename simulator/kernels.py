@@ -223,11 +223,11 @@ def serve(
                 next_answer_s[g] = min(next_answer_s[g], reach_s)
             continue
         start_s, end_s = _execute(g, row, reach_s, start_delay_s, depth, predicted_s, actual_s, last_s, latency_s)
-        in_time = end_s + response_delay_s <= deadline_s
-        good[m] += in_time
+        in_slo = end_s + response_delay_s <= deadline_s
+        good[m] += in_slo
         total_latency_s[m] += end_s + response_delay_s - arrival_s[i]
         if record is not None:
-            record.status[i] = SERVED if in_time else LATE
+            record.status[i] = SERVED if in_slo else LATE
             record.group[i] = first_group + g
             record.start_s[i] = start_s
             record.batch[i] = 1
@@ -285,9 +285,9 @@ def _run_queue(
             if chosen < 0:
                 record.status[i] = REJECTED
                 continue
-            in_time = end_s + rules.response_delay_s <= _deadline_of(i, arrival_s, model, slo_s, instance.slo_s)
-            tally.good[m] += in_time
-            record.status[i] = SERVED if in_time else LATE
+            in_slo = end_s + rules.response_delay_s <= _deadline_of(i, arrival_s, model, slo_s, instance.slo_s)
+            tally.good[m] += in_slo
+            record.status[i] = SERVED if in_slo else LATE
             record.start_s[i] = start_s
             record.batch[i] = size
             ended_s[i] = end_s

@@ -158,12 +158,12 @@ def score(
         if not everyone:
             done = _take(affected, cuts[k], cuts[k + 1], traffic, low, own_arrival_s, own_model, own_slo_s)
         serve(instance, rules, state, arrival_s, model, slo_s, low, done, ended_s, next_request, None, tally)
-        in_time = 0
+        in_slo = 0
         for m in range(models):
             if affected[m]:
                 good_at[k, m] = good[m]
-                in_time += good[m]
-        if done - in_time > limit[k]:
+                in_slo += good[m]
+        if done - in_slo > limit[k]:
             return False
     for m in range(models):
         if affected[m]:

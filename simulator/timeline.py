@@ -21,7 +21,7 @@ class Timeline:
 
     Attributes:
         edges_s: float64 (B + 1,), seconds.
-        arrivals, in_time: int64 (B,), requests that arrived in the bin, and those of them that met their deadline.
+        arrivals, good: int64 (B,), requests that arrived in the bin, and those of them that met their deadline.
         rejected: int64 (G, B), by time of arrival.
         mean_queue, max_queue: (G, B), accepted requests that waited at the group, before stage 1 or between stages.
         mean_queue_between_stages: float64 (G, B), the part of mean_queue that was through stage 1.
@@ -34,7 +34,7 @@ class Timeline:
 
     edges_s: np.ndarray
     arrivals: np.ndarray
-    in_time: np.ndarray
+    good: np.ndarray
     rejected: np.ndarray
     mean_queue: np.ndarray
     max_queue: np.ndarray
@@ -47,12 +47,12 @@ class Timeline:
     @property
     def missed(self) -> np.ndarray:
         """int64 (B,): requests that arrived in the bin and did not meet their deadline."""
-        return self.arrivals - self.in_time
+        return self.arrivals - self.good
 
     @property
     def slo_attainment(self) -> np.ndarray:
         """float64 (B,): share of the bin's arrivals that met their deadline; NaN where nothing arrived."""
-        return np.divide(self.in_time, self.arrivals, out=np.full(self.arrivals.size, np.nan), where=self.arrivals > 0)
+        return np.divide(self.good, self.arrivals, out=np.full(self.arrivals.size, np.nan), where=self.arrivals > 0)
 
     @property
     def utilization(self) -> np.ndarray:
@@ -105,7 +105,7 @@ def build_timeline(
     return Timeline(
         edges_s=edges_s,
         arrivals=np.bincount(bin_of[inside], minlength=bins),
-        in_time=np.bincount(bin_of[inside & result.in_slo], minlength=bins),
+        good=np.bincount(bin_of[inside & result.in_slo], minlength=bins),
         rejected=np.bincount(cell, minlength=groups * bins).reshape(groups, bins),
         mean_queue=loads.mean_queue,
         max_queue=loads.max_queue,

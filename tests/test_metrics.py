@@ -80,7 +80,7 @@ def test_timelines_match_the_twin(seed, batch, bins):
     np.testing.assert_allclose(timeline.in_flight, flight, atol=1e-9)
     np.testing.assert_array_equal(timeline.max_queue, highest)
     assert timeline.arrivals.sum() == len(result.workload)
-    assert timeline.in_time.sum() == result.in_slo.sum()
+    assert timeline.good.sum() == result.in_slo.sum()
     assert timeline.rejected.sum() == (result.status == 2).sum()
 
 
