@@ -2,6 +2,7 @@
 
 python -m benchmarks.bench_search           # the named cases and the algorithms
 python -m benchmarks.bench_search scaling   # models, devices and requests; writes search_scaling.csv and .png
+python -m benchmarks.bench_search large     # up to 1,000 models on 1,000 devices: the first seconds, and a minute
 python -m benchmarks.bench_search schedule [S3/32] [S1/16] [SEED ...]
                                             # is a longer search ever worse, by evaluations and by the clock
 
@@ -10,6 +11,7 @@ Seconds are of the clock and of both processors together: on a busy machine only
 
 from __future__ import annotations
 
+import resource
 import sys
 import time
 from collections.abc import Mapping
@@ -34,6 +36,10 @@ MIXED = ("bert-6.7b", "moe-5.3b", "bert-2.6b", "moe-2.4b", "bert-1.3b", "moe-1.3
 RATE_PER_DEVICE = 2.0
 SCALING_EVALUATIONS = 8_000
 SEEDS = (0, 1, 2)
+# Models, devices, requests, time limit in seconds; largest traffic last, because memory is a peak.
+LARGE = ((500, 512, 150_000, 10.0), (1_000, 1_000, 300_000, 10.0), (1_000, 1_000, 300_000, 120.0))
+LARGE += ((1_000, 1_000, 9_500_000, 10.0),)
+LARGE_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0)
 # What 0.3, 0.5, 1, 2, 5, 10 and 30 s are worth on S3/32 on two cores, roughly.
 SCHEDULE_EVALUATIONS = (4_000, 8_000, 16_000, 32_000, 90_000, 180_000, 540_000)
 SCHEDULE_S = (0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -141,6 +147,25 @@ def _scaling_row(models: int, devices: int, requests: int) -> dict[str, float]:
     return row
 
 
+def large() -> None:
+    """Large clusters: attainment after so many seconds, and the most memory that the process had."""
+    for models, devices, requests, limit_s in LARGE:
+        rate = RATE_PER_DEVICE * devices
+        problem = Case("", MIXED, models, devices, rate, "").problem(requests / rate)
+        result, clock_s, processor_s = timed(problem, "alpaserve", time_limit_s=limit_s)
+        at = {s: max((step.score for step in result.steps if step.seconds <= s), default=0.0) for s in LARGE_SECONDS}
+        row = {
+            "models": models,
+            "devices": devices,
+            "requests": len(problem.workload),
+            "first_s": result.steps[0].seconds,
+        }
+        row |= {f"{s:g} s": score for s, score in at.items() if s <= limit_s} | {"attainment": result.score}
+        row |= {"clock_s": clock_s, "processor_s": processor_s}
+        row["memory_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print({key: round(value, 4) for key, value in row.items()}, flush=True)
+
+
 def build_scaling_figure(table: pd.DataFrame) -> go.Figure:
     """Attainment and processor seconds over devices by models; processor seconds over requests."""
     titles = (f"attainment, {SCALING_EVALUATIONS:,} placements scored", "processor seconds", "processor seconds")
@@ -182,6 +207,8 @@ def main() -> None:
     asked = sys.argv[1:]
     if "scaling" in asked:
         save_picture(build_scaling_figure(scaling()), HERE / "search_scaling.png")
+    elif "large" in asked:
+        large()
     elif "schedule" in asked:
         cases = tuple(case for case in (S3, S1) if case.name in asked)
         schedule(cases or (S3, S1), tuple(int(a) for a in asked if a.isdigit()) or SCHEDULE_SEEDS)

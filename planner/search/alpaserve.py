@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from itertools import product
@@ -9,6 +10,9 @@ from itertools import product
 import numpy as np
 
 from planner.search.baselines import fall_back
+from planner.search.block_cuts import cut_into_blocks
+from planner.search.blocks import search_in_blocks
+from planner.search.budget import NoImprovement
 from planner.search.filling import Filled, fill_each, fill_layout
 from planner.search.options import AlpaServeOptions
 from planner.search.partition import (
@@ -18,7 +22,7 @@ from planner.search.partition import (
     may_share,
     released_buckets,
 )
-from planner.search.refine import Improvement
+from planner.search.refine import PATIENT_EVALUATIONS, PATIENT_SHARE, Improvement, Standing
 from planner.search.result import Alternative
 from planner.search.run import Run
 from planner.search.scoring import Scored, score_each
@@ -32,8 +36,8 @@ SURVIVORS = 4
 REFILLED_SURVIVORS = 2
 # Up to so many requests the best survivors are filled anew on all of them.
 REFILLED_REQUESTS = 100_000
-# With improvement to follow, so many rounds of it come before buckets, which take about so many evaluations.
-ROUNDS_BEFORE_BUCKETS = 1
+# With improvement to follow: partitions, one round of it, buckets, which take about so many evaluations, and rounds.
+BUCKET_STAGE = 3
 BUCKET_EVALUATIONS = 12_000
 # On larger clusters buckets get whole nodes.
 EVERY_DEVICE = 64
@@ -51,26 +55,69 @@ def alpaserve(run: Run, options: AlpaServeOptions) -> None:
     on a part, and only survivors on the whole, and a first round of improvement comes before the buckets. What is
     done in which order does not depend on the limits.
     """
-    shapes = allowed_shapes(run.space, options.max_pp, options.max_tp, options.shapes)
-    fall_back(run)
-    finder = _Finder(run, shapes, options.mixed, judge_all=not options.refine)
+    if not options.refine:
+        fall_back(run)
+        _as_published(run, options)
+        return
+    if parts := cut_into_blocks(run.space):
+        fall_back(run)
+        search_in_blocks(run, options, parts, take_stage)
+    standing = None
+    for stage in itertools.count():
+        if stage > BUCKET_STAGE and run.budget.unlimited and not run.budget.more:
+            run.budget.more.append(NoImprovement(PATIENT_EVALUATIONS, PATIENT_SHARE))
+        standing = take_stage(run, options, stage, standing)
+
+
+def _as_published(run: Run, options: AlpaServeOptions) -> None:
+    finder = _Finder(run, options)
     run.budget.enter("group partitions")
-    found = finder.one_bucket()
-    improvement = None
-    if options.refine:
-        run.budget.enter("judge on all traffic")
-        improvement = Improvement(run, shapes, finder.judge_survivors(found))
-        run.budget.enter("improve")
-        for _ in range(ROUNDS_BEFORE_BUCKETS):
-            improvement.round()
+    finder.one_bucket()
     if options.bucketing != "one":
         run.budget.enter("buckets")
-        found = finder.all_bucketings() if options.bucketing == "all" else finder.released_bucketing()
-        if improvement is not None and found:
-            improvement.join(finder.judge_survivors(found))
-    if improvement is not None:
+        finder.bucketings()
+
+
+def take_stage(run: Run, options: AlpaServeOptions, stage: int, standing: Standing | None) -> Standing | None:
+    """One stage of the search with improvement: models dealt out in turn, partitions with one bucket, a round of
+    improvement, buckets, and rounds.
+
+    Args:
+        stage: counts from 0. standing: after the stage before; None before there is one, or where the best so far of
+            the run is all that there is to go on from.
+    """
+    shapes = _shapes(run, options)
+    if stage == 0:
+        fall_back(run)
+        return None
+    if standing is None:
+        return Improvement(run, shapes, _starts(run, options, stage)).standing
+    improvement = Improvement(run, shapes, standing)
+    if stage != BUCKET_STAGE:
         run.budget.enter("improve")
-        improvement.go_on()
+        improvement.round()
+    elif options.bucketing != "one":
+        run.budget.enter("buckets")
+        finder = _Finder(run, options)
+        if found := finder.bucketings():
+            improvement.join(finder.judge_survivors(found))
+    return improvement.standing
+
+
+def _starts(run: Run, options: AlpaServeOptions, stage: int) -> list[Scored]:
+    """Where an improvement begins: at what partitions give, or, in later stages, at the best so far."""
+    if stage > 1:
+        assert run.incumbent.layout is not None, "later stages begin with what earlier ones found"
+        return score_each(run, "the best so far", [run.incumbent.layout])
+    finder = _Finder(run, options)
+    run.budget.enter("group partitions")
+    found = finder.one_bucket()
+    run.budget.enter("judge on all traffic")
+    return finder.judge_survivors(found)
+
+
+def _shapes(run: Run, options: AlpaServeOptions) -> list[int]:
+    return allowed_shapes(run.space, options.max_pp, options.max_tp, options.shapes)
 
 
 class _Finder:
@@ -81,9 +128,10 @@ class _Finder:
     where the authors enumerate (and prune) them.
     """
 
-    def __init__(self, run: Run, shapes: list[int], mixed: bool, judge_all: bool) -> None:
-        self.run, self.space, self.shapes, self.mixed, self.judge_all = run, run.space, shapes, mixed, judge_all
-        self.traffic = run.traffic if judge_all else _middle(run)
+    def __init__(self, run: Run, options: AlpaServeOptions) -> None:
+        self.run, self.space, self.options, self.judge_all = run, run.space, options, not options.refine
+        self.shapes = _shapes(run, options)
+        self.traffic = run.traffic if self.judge_all else _middle(run)
         self.latency_s = [model.profile.single_device_latency_s for model in run.space.problem.models]
 
     def one_bucket(self) -> list[Found]:
@@ -97,6 +145,10 @@ class _Finder:
                 run.offer(what, layout, filled.good, [Alternative(w, run.share(good)) for _, good, w in found])
             found.append((layout, filled.good, what))
         return [(layout, good) for layout, good, _ in found]
+
+    def bucketings(self) -> list[Found]:
+        """The best of the bucketings that the options name, if there is more than one bucket."""
+        return self.all_bucketings() if self.options.bucketing == "all" else self.released_bucketing()
 
     def released_bucketing(self) -> list[Found]:
         """The one clustering of the released code."""
@@ -170,7 +222,7 @@ class _Finder:
         return solved
 
     def _partitions(self, devices: int) -> list[list[int]]:
-        return group_partitions(self.space, devices, self.shapes, self.mixed)
+        return group_partitions(self.space, devices, self.shapes, self.options.mixed)
 
     def _fill_each(self, jobs: list[_Job]) -> Iterator[tuple[_Job, Filled]]:
         """Every partition of every job's devices, filled with the job's models."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,8 +18,9 @@ from planner.search.run import Run
 from planner.search.scoring import Scored, score_each, score_layout
 from planner.search.space import Layout, Space
 from planner.search.training import build_training
-from planner.search.workers import WORKERS
 
+# Fixed, not the number of processors: the same seed gives the same answer on every machine.
+CHAINS = 2
 # Chosen by trying: see docs/search.md.
 CHANGES = {"join": 0.35, "leave": 0.10, "move": 0.15, "trade": 0.20, "rebuild": 0.20}
 PATIENCE = 1.0
@@ -54,24 +56,49 @@ def refine(run: Run, options: RefineOptions) -> None:
     Improvement(run, shapes, starts).go_on()
 
 
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """Where an improvement stands between two rounds.
+
+    Attributes:
+        walks: one of each chain. best_good, confirmed_good: requests in time of the best layout on the training
+            traffic, and of the last one that was scored on all. round_evaluations: of the next round.
+    """
+
+    walks: list[Walk]
+    best_good: int
+    confirmed_good: int
+    round_evaluations: int
+
+
 class Improvement:
     """Two chains of simulated annealing, and what is known of the best of them.
 
-    They begin at the best two starts. Every few calls the one that lags takes over the place of the other, and every
-    round begins at the best layout so far. Very long traffic is improved on a part of it and the winner is scored on
-    the whole.
+    They begin at the best two starts, or where another improvement stood. Every few calls the one that lags takes
+    over the place of the other, and every round begins at the best layout so far. Very long traffic is improved on a
+    part of it and the winner is scored on the whole.
     """
 
-    def __init__(self, run: Run, shapes: list[int], starts: list[Scored]) -> None:
+    def __init__(self, run: Run, shapes: list[int], begin: list[Scored] | Standing) -> None:
         self.run, self.training = run, build_training(run.traffic, len(run.space.problem.models))
-        if not self.training.is_whole:
-            starts = self._score(start.layout for start in starts)
         self.moves = Moves(np.array(shapes), run.space.devices, np.cumsum(list(CHANGES.values())), PATIENCE)
-        self.walks = [_begin(starts[chain % len(starts)], run.seed * WORKERS + chain) for chain in range(WORKERS)]
         self.size = self.training.traffic.model.size
         self.trials = min(max(REQUESTS_PER_CALL // max(self.size, 1), 1), MAX_TRIALS_PER_CALL)
-        self.best_good = self.confirmed_good = starts[0].good
-        self.round_evaluations = FIRST_ROUND_EVALUATIONS
+        standing = begin if isinstance(begin, Standing) else self._begin(begin)
+        self.walks, self.round_evaluations = list(standing.walks), standing.round_evaluations
+        self.best_good, self.confirmed_good = standing.best_good, standing.confirmed_good
+
+    def _begin(self, starts: list[Scored]) -> Standing:
+        """Every chain at one of the starts, best first."""
+        if not self.training.is_whole:
+            starts = self._score(start.layout for start in starts)
+        walks = [_begin(starts[chain % len(starts)], self.run.seed * CHAINS + chain) for chain in range(CHAINS)]
+        return Standing(walks, starts[0].good, starts[0].good, FIRST_ROUND_EVALUATIONS)
+
+    @property
+    def standing(self) -> Standing:
+        """To go on from later, or elsewhere."""
+        return Standing(list(self.walks), self.best_good, self.confirmed_good, self.round_evaluations)
 
     def go_on(self) -> None:
         """Round after round until a condition ends the search, raised as Stopped."""
@@ -104,7 +131,7 @@ class Improvement:
         """Let the chain that lags go on from the best of other starts."""
         if not self.training.is_whole:
             starts = self._score(start.layout for start in starts)
-        lagging = min(range(WORKERS), key=lambda chain: self.walks[chain].good_at[-1].sum())
+        lagging = min(range(CHAINS), key=lambda chain: self.walks[chain].good_at[-1].sum())
         walk = self.walks[lagging]
         fresh = _begin(starts[0], 0)
         self.walks[lagging] = fresh._replace(random=walk.random)
@@ -121,7 +148,7 @@ class Improvement:
     def _call(self, heat: float) -> int:
         """Let every chain try a number of changes; returns how many layouts were scored."""
         run, space, training, tried = self.run, self.run.space, self.training, 0
-        shares = [min(self.trials, (run.budget.evaluations_left + chain) // WORKERS) for chain in range(WORKERS)]
+        shares = [min(self.trials, (run.budget.evaluations_left + chain) // CHAINS) for chain in range(CHAINS)]
         rest = (space.catalogue, training.traffic, training.requests_at, space.rules, run.workers.control, heat)
         tasks = [
             (refine_kernels.improve, (walk, self.moves, *rest, share))

@@ -12,7 +12,7 @@ from planner.search.incumbent import Incumbent
 from planner.search.pool import Pool
 from planner.search.result import Alternative, Progress
 from planner.search.space import Layout, Space
-from planner.search.workers import Workers
+from planner.search.workers import InTurn, Workers
 from simulator.headway import goes_on
 from simulator.score_kernels import Traffic
 
@@ -28,6 +28,7 @@ class Run:
     budget, workers, incumbent: limits, threads, the best so far.
     pool: good layouts to choose from in the end.
     start: the placement that the search was given to begin with, scored; None if there is none.
+    good: requests in time of the last layout that was offered and taken.
     notes: sentences worth telling.
     partial: what is missing where a schedule is the beginning of an answer only; None otherwise.
     """
@@ -36,10 +37,11 @@ class Run:
     seed: int
     traffic: Traffic
     budget: Budget
-    workers: Workers
+    workers: Workers | InTurn
     incumbent: Incumbent
     pool: Pool = field(default_factory=Pool)
     start: Scored | None = None
+    good: int = 0
     notes: list[str] = field(default_factory=list[str])
     partial: str | None = None
 
@@ -63,6 +65,7 @@ class Run:
         if empty or not self.incumbent.is_beaten_by(score):
             return False
         self.incumbent.replace(what, self.space.placement(layout), score, layout.copy(), alternatives)
+        self.good = good
         return True
 
 

@@ -82,3 +82,23 @@ class Workers:
                 self.control[0] = 1
             return stopped
         return None
+
+
+class InTurn:
+    """The same within a task of its own: one after the other, in the calling thread.
+
+    Attributes:
+        control: int64 (1,), of whoever waits for the task; never reset here.
+    """
+
+    def __init__(self, budget: Budget, control: np.ndarray) -> None:
+        self.budget, self.control = budget, control
+
+    def close(self) -> None:
+        """Nothing is under way."""
+
+    def each(self, tasks: Iterable[Task[Result]], abandon: bool = False) -> Iterator[Result]:
+        """See `Workers.each`."""
+        for function, arguments in tasks:
+            yield function(*arguments)
+            self.budget.check()
