@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.drawing import hover_name, new_figure
 from app.look import words
-from app.look.theme import AXIS_SIZE, LIGHT, Theme, placement_style
+from app.look.theme import AXIS_SIZE, LIGHT, Theme, placement_style, see_through
 from simulator import Cluster, Model, Placement
 from simulator.placement import group_weight_gib
 
@@ -42,6 +43,14 @@ class _Columns:
     what: str
 
 
+class Piece(NamedTuple):
+    """A part of a device's memory: whose, GiB, and its place in the ramp of models."""
+
+    name: str
+    gib: float
+    rank: int
+
+
 def build_cluster_figure(
     placement: Placement,
     models: Sequence[Model],
@@ -59,24 +68,73 @@ def build_cluster_figure(
     Args:
         hue: the number of the placement's hue. requests: of each model, for the order of the ramp.
     """
-    columns = _lay_out(placement, cluster)
-    lines = int(columns.line.max()) + 1
-    figure = new_figure(theme, describe_cluster(placement, cluster), 40 + 118 * lines, "cluster")
-    base_y = (lines - 1 - columns.line) * _LINE
-    _draw_outlines(figure, columns, base_y, theme)
+    figure, columns, base_y = _empty_cluster(placement, cluster, describe_cluster(placement, cluster), theme)
     _draw_weights(figure, columns, base_y, placement, models, cluster, theme, requests)
     _draw_frames(figure, columns, base_y, placement, theme, hue)
+    return figure.update_yaxes(title_text="weights on a device (GiB)")
+
+
+def build_memory_figure(
+    placement: Placement,
+    weights: Sequence[Sequence[Piece]],
+    caches: Sequence[tuple[float, float | None]],
+    cluster: Cluster,
+    title: str,
+    theme: Theme = LIGHT,
+    hue: int = 0,
+) -> go.Figure:
+    """Every device as a bar of memory_gib: the weights of its engines, and on top of them the cache in the hue.
+
+    Args:
+        weights: of each group what a device holds. caches: of each group GiB of a device, and the share of it that
+            was in use at most, 0..1, which is drawn stronger.
+    """
+    figure, columns, base_y = _empty_cluster(placement, cluster, title, theme)
+    models, most = {piece.rank for pieces in weights for piece in pieces}, max(MOST_BARS // columns.x.size, 1)
+    held, x, base, size, colours, text = [], [], [], [], [], []
+    colour = placement_style(hue, theme).colour
+    for column in np.flatnonzero(columns.group >= 0).tolist():
+        g = int(columns.group[column])
+        where = words.numbered("group", g)
+        where += f", {words.numbered('device', column)}" if columns.what == "device" else ""
+        held.append((column, g, where, weights[g][:most]))
+        low, (cache_gib, used) = sum(piece.gib for piece in weights[g]), caches[g]
+        for what, gib, shade in (
+            ("cache in use at most", cache_gib * (used or 0.0), see_through(colour, 0.45)),
+            ("cache never in use", cache_gib * (1 - (used or 0.0)), see_through(colour, 0.15)),
+        ):
+            x, base, size = [*x, columns.x[column]], [*base, base_y[column] + low / cluster.memory_gib], [*size, gib]
+            colours, text = [*colours, shade], [*text, f"{what}: {words.gib(gib)} of {words.gib(cache_gib)}<br>{where}"]
+            low += gib
+    _draw_pieces(figure, columns, base_y, held, len(models), cluster, theme)
+    figure.add_bar(
+        x=np.array(x), y=np.array(size) / cluster.memory_gib, base=np.array(base), width=_BAR_WIDTH, name="cache",
+        marker={"color": colours, "line": {"width": 0}}, hovertext=np.array(text), textposition="none",
+        hovertemplate="%{hovertext}<extra></extra>",
+    )  # fmt: skip
+    _draw_frames(figure, columns, base_y, placement, theme, hue)
+    return figure.update_yaxes(title_text="memory of a device (GiB)")
+
+
+def _empty_cluster(
+    placement: Placement, cluster: Cluster, title: str, theme: Theme
+) -> tuple[go.Figure, _Columns, np.ndarray]:
+    """Devices without anything in them, and where each stands."""
+    columns = _lay_out(placement, cluster)
+    lines = int(columns.line.max()) + 1
+    figure = new_figure(theme, title, 40 + 118 * lines, "cluster")
+    base_y = (lines - 1 - columns.line) * _LINE
+    _draw_outlines(figure, columns, base_y, theme)
     if columns.what == "device":
         _name_nodes(figure, columns, base_y, cluster, theme)
     ticks = np.concatenate([[y, y + 1] for y in (np.arange(lines) * _LINE)])
     full = words.number(cluster.memory_gib)
     figure.update_xaxes(visible=False, range=[-0.8, float(columns.x.max()) + 0.8])
     figure.update_yaxes(
-        tickvals=ticks, ticktext=["0", full] * lines, showgrid=False, title_text="weights on a device (GiB)",
-        range=[-0.28, lines * _LINE - 0.16],
-    )  # fmt: skip
+        tickvals=ticks, ticktext=["0", full] * lines, showgrid=False, range=[-0.28, lines * _LINE - 0.16]
+    )
     figure.update_layout(barmode="overlay", hovermode="closest")
-    return figure
+    return figure, columns, base_y
 
 
 def describe_cluster(placement: Placement, cluster: Cluster) -> str:
@@ -132,8 +190,8 @@ def _draw_weights(figure, columns, base_y, placement, models, cluster, theme, re
     rank = {models[m].name: i for i, m in enumerate(order)}
     by_name = {model.name: model for model in models}
     most = max(MOST_BARS // columns.x.size, 1)
-    x, y, base, ranks, text, held = [], [], [], [], [], []
-    pieces: dict[tuple[int, int], list[tuple[str, float, int]]] = {}
+    pieces: dict[tuple[int, int], list[Piece]] = {}
+    held = []
     for column in np.flatnonzero(columns.group >= 0).tolist():
         g = int(columns.group[column])
         group = placement.groups[g]
@@ -142,40 +200,48 @@ def _draw_weights(figure, columns, base_y, placement, models, cluster, theme, re
             stage = int(np.argmax(group_weight_gib(group, by_name)))
         if (g, stage) not in pieces:
             pieces[g, stage] = _pieces(group, stage, by_name, rank, most)
-        low = float(base_y[column])
         where = f"{words.numbered('group', g)}, {words.numbered('stage', stage)} of {group.pp}" + (
             f", {words.numbered('device', column)}" if columns.what == "device" else ""
         )
-        for name, weight_gib, place in pieces[g, stage]:
+        held.append((column, g, where, pieces[g, stage]))
+    _draw_pieces(figure, columns, base_y, held, len(models), cluster, theme)
+
+
+def _draw_pieces(figure, columns, base_y, held, models: int, cluster, theme) -> None:
+    """One bar trace: of each of `held` (column, group, where that is in words, pieces) the pieces one on the other."""
+    x, y, base, ranks, text, data = [], [], [], [], [], []
+    for column, g, where, pieces in held:
+        low = float(base_y[column])
+        for piece in pieces:
             x.append(columns.x[column])
-            y.append(weight_gib / cluster.memory_gib)
+            y.append(piece.gib / cluster.memory_gib)
             base.append(low)
-            ranks.append(place)
-            text.append(f"{hover_name(name)}: {words.gib(weight_gib)}<br>{where}")
-            held.append((g, name))
-            low += weight_gib / cluster.memory_gib
+            ranks.append(piece.rank)
+            text.append(f"{hover_name(piece.name)}: {words.gib(piece.gib)}<br>{where}")
+            data.append((g, piece.name))
+            low += piece.gib / cluster.memory_gib
     figure.add_bar(
         x=np.array(x), y=np.array(y), base=np.array(base), width=_BAR_WIDTH, name="weights",
         # Places on the ramp instead of thousands of colours, which Plotly would check one by one.
-        marker={"color": np.array(ranks), "cmin": 0, "cmax": max(len(models) - 1, 1), "colorscale": theme.models,
+        marker={"color": np.array(ranks), "cmin": 0, "cmax": max(models - 1, 1), "colorscale": theme.models,
                 "line": {"color": theme.background, "width": 1}},
-        hovertext=np.array(text), hovertemplate="%{hovertext}<extra></extra>", customdata=held,
+        hovertext=np.array(text), hovertemplate="%{hovertext}<extra></extra>", customdata=data,
         # Without this Plotly looks for a colour of the text that is not there, for every bar.
         textposition="none",
         selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
 
 
-def _pieces(group, stage, by_name, rank, most) -> list[tuple[str, float, int]]:
+def _pieces(group, stage, by_name, rank, most) -> list[Piece]:
     """Name, weight and place in the ramp of what a stage holds, the most loaded first; the rest in one piece."""
     held = sorted(group.models, key=lambda name: rank[name])
     weight = {name: by_name[name].profile.entry(group.pp, group.tp).stage_weight_gib[stage] for name in held}
     drawn = held if len(held) <= most else held[: most - 1]
-    pieces = [(name, weight[name], rank[name]) for name in drawn]
+    pieces = [Piece(name, weight[name], rank[name]) for name in drawn]
     rest = held[len(drawn) :]
     if rest:
         total_gib = sum(weight[name] for name in rest)
-        pieces.append((words.plural(len(rest), "model"), total_gib, rank[rest[0]]))
+        pieces.append(Piece(words.plural(len(rest), "model"), total_gib, rank[rest[0]]))
     return pieces
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
 import streamlit as st
 
 from app.look.style import plain_text
-from app.state.answer import Answer
+from app.state.answer import Answer, TokenAnswer, TokenAnswered
 from app.state.drafting import Draft
-from planner.export import TARGETS, export_placement
+from planner.export import ENGINE_TARGETS, TARGETS, export_engines, export_placement
 from simulator import InputError
 
 _TITLES = {
@@ -26,19 +27,32 @@ _TITLES = {
 
 
 def draw_exports(answer: Answer, draft: Draft) -> None:
+    """The placement under one's hands as files of a serving system."""
+    problem = answer.inputs.problem
+    placement = draft.now if draft.is_changed else replace(draft.now, name=draft.start_name)
+    _draw_files(TARGETS, lambda target: export_placement(
+        placement, problem.models, problem.cluster, problem.serving, target
+    ))  # fmt: skip
+
+
+def draw_engine_exports(answer: TokenAnswer, entry: TokenAnswered) -> None:
+    """The engines of a placement of generating models, with their limits, as files of a serving system."""
+    placement = entry.outcome.placement
+    _draw_files(ENGINE_TARGETS, lambda target: export_engines(placement, answer.inputs.problem, target))
+
+
+def _draw_files(targets: Sequence[str], export: Callable[[str], dict[str, str]]) -> None:
     """The choice of the system, what is lost there, and its files to look at and to download."""
     st.markdown("##### Take it to production")
     target = st.segmented_control(
-        "Serving system", TARGETS, key="export.target", format_func=_TITLES.__getitem__, default=None,
+        "Serving system", targets, key="export.target", format_func=_TITLES.__getitem__, default=None,
         help="The placement above as files for this system.",
     )  # fmt: skip
     if target is None:
         st.caption("Choose a system to see its files, and what it does otherwise than the simulation.")
         return
-    problem = answer.inputs.problem
-    placement = draft.now if draft.is_changed else replace(draft.now, name=draft.start_name)
     try:
-        files = export_placement(placement, problem.models, problem.cluster, problem.serving, target)
+        files = export(target)
     except InputError as error:
         st.error(plain_text(str(error)))
         return

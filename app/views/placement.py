@@ -6,9 +6,16 @@ import streamlit as st
 
 from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
-from app.panels import placement, placement_edit, placement_export, placement_suggest, progress
-from app.panels.generation_page import fixed_only
-from app.state.answer import Answer
+from app.panels import (
+    generation_placement,
+    placement,
+    placement_edit,
+    placement_export,
+    placement_suggest,
+    progress,
+)
+from app.panels.choose import choose_placement
+from app.state.answer import Answer, TokenAnswer
 from app.state.results import answer_of
 from app.state.session import Session, current_session
 
@@ -33,16 +40,22 @@ def draw_bench(session: Session, answer: Answer) -> None:
     placement_export.draw_exports(answer, draft)
 
 
+@st.fragment
+@guarded
+def draw_engines(session: Session, answer: TokenAnswer) -> None:
+    """Engines that generate: which models, how much cache, and their files."""
+    generation_placement.draw(answer, choose_placement(session, answer))
+
+
 st.title("Who sits where, and what if I move them?", anchor=False)
 session = current_session()
 answer = answer_of(session)
 progress.draw_progress(session, answer)
-fixed = fixed_only(answer, "the workbench")
-if fixed is None:
-    pass
-elif fixed.shown:
-    draw_bench(session, fixed)
-else:
+if not answer.shown:
     progress.draw_nothing_yet(answer)
+elif isinstance(answer, TokenAnswer):
+    draw_engines(session, answer)
+else:
+    draw_bench(session, answer)
 with st.sidebar:
     draw_sidebar(session, answer)

@@ -12,7 +12,7 @@ from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.options import check_output, whole_file
 from planner.commands.report import ProgressLine, print_notices, say
 from planner.compare import place
-from planner.export import TARGETS, export_placement
+from planner.export import TARGETS, export_engines, export_placement
 from planner.rules import rule_notices
 from planner.scenario.file import load_scenario
 from planner.scenario.inputs import Inputs, build_inputs
@@ -34,17 +34,10 @@ def run(args: argparse.Namespace) -> int:
     """Find the placement where it has to be searched, export it, and write or print the files."""
     scenario = load_scenario(args.scenario)
     section = chosen_section(scenario, args.placement)
-    inputs = build_inputs(scenario)
-    print_notices(inputs.notices)
-    with Interrupt() as interrupt:
-        placement, found = place(section, inputs, ProgressLine(interrupt))
-        if interrupt.requested:
-            say("Interrupted; nothing was written.", sys.stderr)
-            return INTERRUPTED
-    cluster, rules = inputs.problem.cluster, inputs.problem.rules
-    said = (*rule_notices(placement, cluster, rules), *node_notices(placement, cluster))
-    print_notices((*said, *(found.notes if found else ())))
-    files = export_files(placement, inputs, args.to, args.epoch)
+    files = _engine_files(args, scenario, section) if scenario.generates else _files(args, scenario, section)
+    if files is None:
+        say("Interrupted; nothing was written.", sys.stderr)
+        return INTERRUPTED
     if args.out is not None:
         for path in write_files(files, args.out):
             say(str(path), sys.stderr)
@@ -53,6 +46,38 @@ def run(args: argparse.Namespace) -> int:
     else:
         raise InputError(f"The export has {len(files)} files; name a folder for them with --out.")
     return 0
+
+
+def _files(args: argparse.Namespace, scenario: Scenario, section: PlacementSection) -> dict[str, str] | None:
+    """The files of models with fixed latencies; None if it was interrupted."""
+    inputs = build_inputs(scenario)
+    print_notices(inputs.notices)
+    with Interrupt() as interrupt:
+        placement, found = place(section, inputs, ProgressLine(interrupt))
+        if interrupt.requested:
+            return None
+    cluster, rules = inputs.problem.cluster, inputs.problem.rules
+    said = (*rule_notices(placement, cluster, rules), *node_notices(placement, cluster))
+    print_notices((*said, *(found.notes if found else ())))
+    return export_files(placement, inputs, args.to, args.epoch)
+
+
+def _engine_files(args: argparse.Namespace, scenario: Scenario, section: PlacementSection) -> dict[str, str] | None:
+    """The same of models that generate."""
+    # Here, because scenarios without engines do without it.
+    from planner.generation.compare import place as place_engines
+    from planner.generation.inputs import build_token_inputs
+
+    if args.epoch is not None:
+        raise InputError(f"--epoch: placement '{section.name}' does not change over time.")
+    inputs = build_token_inputs(scenario)
+    print_notices(inputs.notices)
+    with Interrupt() as interrupt:
+        placement, found = place_engines(section, inputs, ProgressLine(interrupt))
+        if interrupt.requested:
+            return None
+    print_notices(found.notes if found else ())
+    return export_engines(placement, inputs.problem, args.to)
 
 
 def chosen_section(scenario: Scenario, name: str | None) -> PlacementSection:

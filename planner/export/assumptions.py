@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from planner.export.layout import ClusterLayout
+from planner.export.engines import simulated_engines
+from planner.export.layout import AnyLayout, EngineLayout
 
 _DISPATCH = {
     "shortest_queue": "to the group with the fewest outstanding requests",
@@ -14,7 +15,7 @@ _DISPATCH = {
 }
 
 
-def head(layout: ClusterLayout, target: str, losses: Sequence[str]) -> list[str]:
+def head(layout: AnyLayout, target: str, losses: Sequence[str]) -> list[str]:
     """Sentences for the head of an export: what it is, what was assumed, what is lost with this target."""
     placement, cluster = layout.placement, layout.cluster
     lines = [
@@ -34,8 +35,10 @@ def head(layout: ClusterLayout, target: str, losses: Sequence[str]) -> list[str]
     return lines
 
 
-def simulated(layout: ClusterLayout) -> list[str]:
+def simulated(layout: AnyLayout) -> list[str]:
     """What the simulation assumed of the serving system, one sentence each."""
+    if isinstance(layout, EngineLayout):
+        return simulated_engines(layout)
     serving = layout.serving
     lines = [f"A request goes {_DISPATCH[serving.dispatch]}."]
     if any(len(placed.group.models) > 1 for placed in layout.groups):
@@ -66,7 +69,7 @@ def simulated(layout: ClusterLayout) -> list[str]:
     return lines
 
 
-def shared_groups(layout: ClusterLayout) -> str:
+def shared_groups(layout: AnyLayout) -> str:
     """The groups that hold several models, in words; empty if there is none."""
     shared = [str(placed.index) for placed in layout.groups if len(placed.group.models) > 1]
     if not shared:

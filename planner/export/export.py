@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 
 from planner.export.json_document import json_files
 from planner.export.kubernetes_manifests import kubernetes_files
-from planner.export.layout import ClusterLayout, lay_out
+from planner.export.layout import ClusterLayout, EngineLayout, lay_out, lay_out_engines
 from planner.export.ray_serve import ray_files
 from planner.export.triton_repository import triton_files
 from planner.export.vllm_commands import vllm_files
+from planner.generation.problem import TokenProblem
 from simulator import Cluster, InputError, Model, Placement, Schedule, Serving
 
 _TARGETS: dict[str, Callable[[ClusterLayout], dict[str, str]]] = {
@@ -20,6 +21,12 @@ _TARGETS: dict[str, Callable[[ClusterLayout], dict[str, str]]] = {
     "json": json_files,
 }
 TARGETS = tuple(_TARGETS)
+_ENGINE_TARGETS: dict[str, Callable[[EngineLayout], dict[str, str]]] = {
+    "vllm": vllm_files,
+    "kubernetes": kubernetes_files,
+    "json": json_files,
+}
+ENGINE_TARGETS = tuple(_ENGINE_TARGETS)
 
 
 def export_placement(
@@ -48,3 +55,15 @@ def export_placement(
     if target not in _TARGETS:
         raise InputError(f"The export target is '{target}'; {', '.join(TARGETS)} are allowed.")
     return _TARGETS[target](lay_out(placement, models, cluster, serving))
+
+
+def export_engines(placement: Placement, problem: TokenProblem, target: str) -> dict[str, str]:
+    """The files that set up engines of generating models with their limits; as export_placement.
+
+    target: one of ENGINE_TARGETS: `vllm` (commands a node), `kubernetes` (manifests), `json`.
+    """
+    if target not in _ENGINE_TARGETS:
+        raise InputError(
+            f"The export target is '{target}'; for models that generate {', '.join(ENGINE_TARGETS)} are allowed."
+        )
+    return _ENGINE_TARGETS[target](lay_out_engines(placement, problem))

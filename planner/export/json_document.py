@@ -7,25 +7,35 @@ import math
 from dataclasses import asdict
 
 from planner.export.assumptions import simulated
-from planner.export.layout import ClusterLayout, GroupLayout
+from planner.export.engines import EngineShare, engine_losses, engine_shares
+from planner.export.layout import AnyLayout, ClusterLayout, EngineLayout, GroupLayout
 
 FORMAT_VERSION = 1
 
 
-def json_files(layout: ClusterLayout) -> dict[str, str]:
+def json_files(layout: AnyLayout) -> dict[str, str]:
     """placement.json: groups, devices, memory on every device by model, deadlines, sources of the profiles."""
     document = {
         "format": "placement",
         "version": FORMAT_VERSION,
         "name": layout.placement.name,
         "assumptions": simulated(layout),
-        "losses": [],
+        "losses": engine_losses(layout) if isinstance(layout, EngineLayout) else [],
         "cluster": asdict(layout.cluster),
-        "serving": asdict(layout.serving),
-        "models": [_model(layout, name) for name in layout.models],
-        "unplaced_models": list(layout.unplaced),
-        "groups": [_group(layout, placed) for placed in layout.groups],
     }
+    if isinstance(layout, EngineLayout):
+        document |= {
+            "generation": layout.problem.section.model_dump(),
+            "models": [_generating_model(layout, name) for name in layout.models],
+            "groups": [_engine_group(layout, placed) for placed in layout.groups],
+        }
+    else:
+        document |= {
+            "serving": asdict(layout.serving),
+            "models": [_model(layout, name) for name in layout.models],
+            "groups": [_group(layout, placed) for placed in layout.groups],
+        }
+    document["unplaced_models"] = list(layout.unplaced)
     return {"placement.json": json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"}
 
 
@@ -69,4 +79,51 @@ def _group(layout: ClusterLayout, placed: GroupLayout) -> dict:
             for stage in range(group.pp)
             for rank, (node, device) in enumerate(placed.stage_devices(stage))
         ],
+    }
+
+
+def _generating_model(layout: EngineLayout, name: str) -> dict:
+    model = layout.models[name]
+    profile = next(iter(model.profiles.values()))
+    return {
+        "name": name,
+        "label": layout.labels[name],
+        "profile": profile.name,
+        "device": profile.device,
+        **{f"slo_{quantity}": limit for quantity, limit in asdict(model.slo).items()},
+        "groups": [placed.index for placed in layout.groups_of(name)],
+    }
+
+
+def _engine_group(layout: EngineLayout, placed: GroupLayout) -> dict:
+    shares = engine_shares(layout, placed)
+    return {
+        "index": placed.index,
+        "tp": placed.group.tp,
+        "models": list(placed.group.models),
+        "kv_pool_bytes": layout.engines[placed.index].kv_pool_bytes,
+        "engines": [_engine(share) for share in shares.values()],
+        "devices": [
+            {
+                "node": node,
+                "device": device,
+                "tensor_rank": rank,
+                "weight_gib": math.fsum(share.engine.profile.weight_gib or 0.0 for share in shares.values()),
+                "kv_gib": math.fsum(share.kv_gib for share in shares.values()),
+            }
+            for rank, (node, device) in enumerate(placed.devices)
+        ],
+    }
+
+
+def _engine(share: EngineShare) -> dict:
+    profile = share.engine.profile
+    return {
+        "model": share.engine.model,
+        **asdict(share.engine.limits),
+        "kv_blocks": share.kv_blocks,
+        "max_model_len": share.max_model_len,
+        "weight_gib": profile.weight_gib,
+        "kv_gib": share.kv_gib,
+        "source": profile.provenance,
     }

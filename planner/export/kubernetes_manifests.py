@@ -5,7 +5,8 @@ from __future__ import annotations
 import yaml
 
 from planner.export.assumptions import head, shared_groups
-from planner.export.layout import ClusterLayout, GroupLayout
+from planner.export.engines import deadlines_in_words
+from planner.export.layout import AnyLayout, EngineLayout, GroupLayout
 from planner.export.names import comment, one_line
 from planner.export.vllm_commands import FIRST_MASTER_PORT, FIRST_PORT, vllm_flags, vllm_losses
 
@@ -16,7 +17,7 @@ _GROUP = f"{APP}/group"
 _PART = f"{APP}/part"
 
 
-def kubernetes_files(layout: ClusterLayout) -> dict[str, str]:
+def kubernetes_files(layout: AnyLayout) -> dict[str, str]:
     """placement.yaml: for each group a Deployment of one pod, or one for each part where it spans nodes; for each
     model a Service in front of the groups that hold it.
     """
@@ -43,7 +44,7 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
 _Dumper.add_representer(str, _represent_text)
 
 
-def _losses(layout: ClusterLayout) -> list[str]:
+def _losses(layout: AnyLayout) -> list[str]:
     lines = [
         "A Service sends a connection to any of the groups that hold the model, not to the one the simulation chose; "
         "put a router in front to do better.",
@@ -65,7 +66,7 @@ def _losses(layout: ClusterLayout) -> list[str]:
     return lines + vllm_losses(layout)
 
 
-def _group(layout: ClusterLayout, placed: GroupLayout, ports: dict[str, int]) -> list[dict]:
+def _group(layout: AnyLayout, placed: GroupLayout, ports: dict[str, int]) -> list[dict]:
     name, parts = f"group-{placed.index}", len(placed.parts)
     documents = [_deployment(layout, placed, ports, rank) for rank in range(parts)]
     if parts > 1:
@@ -81,7 +82,7 @@ def _group(layout: ClusterLayout, placed: GroupLayout, ports: dict[str, int]) ->
     return documents
 
 
-def _deployment(layout: ClusterLayout, placed: GroupLayout, ports: dict[str, int], rank: int) -> dict:
+def _deployment(layout: AnyLayout, placed: GroupLayout, ports: dict[str, int], rank: int) -> dict:
     name = f"group-{placed.index}" + (f"-part-{rank}" if rank else "")
     labels = {_LABEL: APP, _GROUP: str(placed.index), _PART: str(rank)}
     # Services look for the label of their model, and only the first part of a group answers.
@@ -108,7 +109,7 @@ def _annotations(placed: GroupLayout) -> dict[str, str]:
     }
 
 
-def _pod(layout: ClusterLayout, placed: GroupLayout, ports: dict[str, int], rank: int) -> dict:
+def _pod(layout: AnyLayout, placed: GroupLayout, ports: dict[str, int], rank: int) -> dict:
     mine = [ports[name] for name in placed.group.models]
     container = {
         "name": "engines",
@@ -133,7 +134,7 @@ def _pod(layout: ClusterLayout, placed: GroupLayout, ports: dict[str, int], rank
     }
 
 
-def _script(layout: ClusterLayout, placed: GroupLayout, ports: dict[str, int], rank: int) -> str:
+def _script(layout: AnyLayout, placed: GroupLayout, ports: dict[str, int], rank: int) -> str:
     """All engines of a part; when one ends, the container ends and is started anew."""
     engines = [_engine(layout, placed, ports, name, rank) for name in placed.group.models]
     script = "\n".join(["set -euo pipefail", *engines, "wait -n", ""])
@@ -141,22 +142,26 @@ def _script(layout: ClusterLayout, placed: GroupLayout, ports: dict[str, int], r
     return script.replace("$(", "$$(")
 
 
-def _engine(layout: ClusterLayout, placed: GroupLayout, ports: dict[str, int], name: str, rank: int) -> str:
+def _engine(layout: AnyLayout, placed: GroupLayout, ports: dict[str, int], name: str, rank: int) -> str:
     group = f"group-{placed.index}"
     master = f"{group} {FIRST_MASTER_PORT + ports[name] - FIRST_PORT}"
     flags = " ".join(vllm_flags(layout, placed, name, ports[name], rank, master))
     return f"vllm serve /models/{layout.labels[name]} {flags} &"
 
 
-def _service(layout: ClusterLayout, name: str, port: int) -> dict:
+def _service(layout: AnyLayout, name: str, port: int) -> dict:
     label = layout.labels[name]
+    if isinstance(layout, EngineLayout):
+        deadlines = deadlines_in_words(layout.models[name].slo)
+    else:
+        deadlines = f"{layout.models[name].slo_s:g} s"
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {
             "name": f"model-{label}",
             "labels": {_LABEL: APP},
-            "annotations": {f"{APP}/model": one_line(name), f"{APP}/slo": f"{layout.models[name].slo_s:g} s"},
+            "annotations": {f"{APP}/model": one_line(name), f"{APP}/slo": deadlines},
         },
         "spec": {"selector": {f"{APP}/{label}": "held"}, "ports": [{"name": "http", "port": 80, "targetPort": port}]},
     }

@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from planner.export.names import safe_names
-from simulator import Cluster, Group, InputError, Model, Placement, Schedule, Serving
+from planner.generation.problem import GeneratingModel, TokenProblem
+from simulator import Cluster, Group, InputError, Model, Placement, Schedule, Serving, words
+from simulator.generation import EngineGroup
+
+ModelT = TypeVar("ModelT", Model, GeneratingModel)
 
 
 @dataclass(frozen=True)
@@ -51,11 +56,11 @@ class GroupLayout:
 
 
 @dataclass(frozen=True)
-class ClusterLayout:
-    """A placement on its nodes, with everything an export needs.
+class Layout(Generic[ModelT]):
+    """A placement on its nodes.
 
     Attributes:
-        placement, cluster, serving: what is exported and how it was simulated.
+        placement, cluster: what is exported.
         models: by name, in the order of the scenario; only those that are held somewhere.
         labels: a DNS-1123 label for each of them.
         groups: the groups that hold models; empty ones have nothing to run.
@@ -64,8 +69,7 @@ class ClusterLayout:
 
     placement: Placement
     cluster: Cluster
-    serving: Serving
-    models: dict[str, Model]
+    models: dict[str, ModelT]
     labels: dict[str, str]
     groups: tuple[GroupLayout, ...]
     unplaced: tuple[str, ...]
@@ -73,6 +77,27 @@ class ClusterLayout:
     def groups_of(self, name: str) -> list[GroupLayout]:
         """The groups that hold a model."""
         return [placed for placed in self.groups if name in placed.group.models]
+
+
+@dataclass(frozen=True)
+class ClusterLayout(Layout[Model]):
+    """A placement of models with fixed latencies, and the rules by which it was simulated."""
+
+    serving: Serving
+
+
+@dataclass(frozen=True)
+class EngineLayout(Layout[GeneratingModel]):
+    """A placement of models that generate.
+
+    problem: as simulated. engines: the engines of every group that holds models, by its index.
+    """
+
+    problem: TokenProblem
+    engines: dict[int, EngineGroup]
+
+
+AnyLayout = ClusterLayout | EngineLayout
 
 
 def lay_out(
@@ -88,6 +113,34 @@ def lay_out(
             "configured for one of them, so export one epoch."
         )
     placement.check(models, cluster)
+    return ClusterLayout(placement, cluster, *_laid_out(placement, models, cluster), serving)
+
+
+def lay_out_engines(placement: Placement, problem: TokenProblem) -> EngineLayout:
+    """The same of models that generate; raises InputError as lay_out."""
+    cluster = problem.cluster
+    if placement.devices > cluster.devices:
+        raise InputError(
+            f"Placement '{placement.name}' uses {words.plural(placement.devices, 'device')}; the cluster has "
+            f"{cluster.devices}."
+        )
+    own = {model.name for model in problem.models}
+    other = next((name for group in placement.groups for name in group.models if name not in own), None)
+    if other is not None:
+        raise InputError(
+            f"Placement '{placement.name}' holds '{other}', which does not generate token by token; an export holds "
+            "models of one kind."
+        )
+    laid_out = _laid_out(placement, problem.models, cluster)
+    engines = problem.engine_groups([placed.group for placed in laid_out[2]], placement.name)
+    by_index = {placed.index: group for placed, group in zip(laid_out[2], engines, strict=True)}
+    return EngineLayout(placement, cluster, *laid_out, problem, by_index)
+
+
+def _laid_out(
+    placement: Placement, models: Sequence[ModelT], cluster: Cluster
+) -> tuple[dict[str, ModelT], dict[str, str], tuple[GroupLayout, ...], tuple[str, ...]]:
+    """What a Layout holds of models, labels and groups, and the names of models that no group holds."""
     if not placement.replicas:
         raise InputError(f"Placement '{placement.name}' holds no model; at least one replica is needed for an export.")
     groups, first = [], 0
@@ -100,7 +153,7 @@ def lay_out(
     held = {name for placed in groups for name in placed.group.models}
     known = {model.name: model for model in models if model.name in held}
     unplaced = tuple(model.name for model in models if model.name not in held)
-    return ClusterLayout(placement, cluster, serving, known, safe_names(list(known)), tuple(groups), unplaced)
+    return known, safe_names(list(known)), tuple(groups), unplaced
 
 
 def wait_s(layout: ClusterLayout, model: Model, placed: GroupLayout) -> float:

@@ -7,7 +7,8 @@ import shlex
 from dataclasses import dataclass
 
 from planner.export.assumptions import head, shared_groups
-from planner.export.layout import ClusterLayout, GroupLayout, Part
+from planner.export.engines import engine_flags, engine_losses, engine_shares
+from planner.export.layout import AnyLayout, ClusterLayout, EngineLayout, GroupLayout, Part
 from planner.export.names import comment
 from simulator import words
 
@@ -32,7 +33,7 @@ class Engine:
     master_port: int
 
 
-def vllm_files(layout: ClusterLayout) -> dict[str, str]:
+def vllm_files(layout: AnyLayout) -> dict[str, str]:
     """node-N.sh for every node that is used, and routes.json: the addresses of every model."""
     engines = _engines(layout)
     title = comment(head(layout, "vLLM", vllm_losses(layout) + _script_losses(layout)))
@@ -46,7 +47,7 @@ def vllm_files(layout: ClusterLayout) -> dict[str, str]:
     return files
 
 
-def vllm_flags(layout: ClusterLayout, placed: GroupLayout, name: str, port: int, rank: int, master: str) -> list[str]:
+def vllm_flags(layout: AnyLayout, placed: GroupLayout, name: str, port: int, rank: int, master: str) -> list[str]:
     """Flags of `vllm serve` for a model of a group, each with its value and quoted for a shell.
 
     --max-num-seqs counts all requests inside the engine, so a pipeline of pp stages needs pp times the batch size to
@@ -58,9 +59,7 @@ def vllm_flags(layout: ClusterLayout, placed: GroupLayout, name: str, port: int,
         # With "=", a name may begin with a dash.
         shlex.quote(f"--served-model-name={name}"),
         f"--pipeline-parallel-size {group.pp}",
-        f"--tensor-parallel-size {group.tp}",
-        f"--max-num-seqs {group.pp * layout.serving.max_batch_size}",
-        f"--gpu-memory-utilization {memory_share(layout, placed, name):.4f}",
+        *_limits(layout, placed, name),
         f"--port {port}",
     ]
     if parts > 1:
@@ -71,8 +70,20 @@ def vllm_flags(layout: ClusterLayout, placed: GroupLayout, name: str, port: int,
     return flags
 
 
-def vllm_losses(layout: ClusterLayout) -> list[str]:
+def _limits(layout: AnyLayout, placed: GroupLayout, name: str) -> list[str]:
+    if isinstance(layout, EngineLayout):
+        return engine_flags(engine_shares(layout, placed)[name], DEVICE_SHARE)
+    return [
+        f"--tensor-parallel-size {placed.group.tp}",
+        f"--max-num-seqs {placed.group.pp * layout.serving.max_batch_size}",
+        f"--gpu-memory-utilization {memory_share(layout, placed, name):.4f}",
+    ]
+
+
+def vllm_losses(layout: AnyLayout) -> list[str]:
     """What vLLM does otherwise, wherever it is started."""
+    if isinstance(layout, EngineLayout):
+        return engine_losses(layout)
     lines = [
         "The profiles are of one forward pass for each request; vLLM also generates token by token and batches "
         "continuously, so measure and profile your models with it before trusting the attainment.",
@@ -101,7 +112,7 @@ def memory_share(layout: ClusterLayout, placed: GroupLayout, name: str) -> float
     return int(1e4 * DEVICE_SHARE * weights[name] / sum(weights.values())) / 1e4
 
 
-def _engines(layout: ClusterLayout) -> list[Engine]:
+def _engines(layout: AnyLayout) -> list[Engine]:
     next_port: dict[int, int] = {}
     engines = []
     for placed in layout.groups:
@@ -113,7 +124,7 @@ def _engines(layout: ClusterLayout) -> list[Engine]:
     return engines
 
 
-def _script_losses(layout: ClusterLayout) -> list[str]:
+def _script_losses(layout: AnyLayout) -> list[str]:
     lines = [
         "vLLM does not route between groups: put a router in front that knows routes.json and does what the "
         "simulation assumed.",
@@ -127,7 +138,7 @@ def _script_losses(layout: ClusterLayout) -> list[str]:
     return lines
 
 
-def _script(layout: ClusterLayout, engines: list[Engine], node: int, title: str) -> str:
+def _script(layout: AnyLayout, engines: list[Engine], node: int, title: str) -> str:
     lines = ["#!/usr/bin/env bash", title + "set -euo pipefail", 'MODEL_ROOT="${MODEL_ROOT:-/models}"']
     mine = [engine for engine in engines if node in engine.placed.nodes]
     hosts = sorted({engine.placed.parts[0].node for engine in mine if len(engine.placed.parts) > 1})
@@ -141,7 +152,7 @@ def _script(layout: ClusterLayout, engines: list[Engine], node: int, title: str)
     return "\n".join([*lines, "wait -n", ""])
 
 
-def _command(layout: ClusterLayout, engine: Engine, rank: int, part: Part) -> str:
+def _command(layout: AnyLayout, engine: Engine, rank: int, part: Part) -> str:
     placed = engine.placed
     master = f'"${{NODE_{placed.parts[0].node}_HOST}}" {engine.master_port}'
     flags = vllm_flags(layout, placed, engine.model, engine.port, rank, master)

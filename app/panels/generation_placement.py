@@ -1,0 +1,128 @@
+"""Which models that generate stand on which engine: weights, cache and limits of every one, and their files."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app.figures.cluster import Piece, build_memory_figure
+from app.look import words
+from app.look.style import verdict_html
+from app.panels.compare_draw import draw_kept
+from app.panels.keep import draw_table
+from app.panels.placement_export import draw_engine_exports
+from app.state.answer import TokenAnswer, TokenAnswered
+from planner.export.engines import EngineShare, engine_shares
+from planner.export.layout import EngineLayout, lay_out_engines
+from planner.generation.compare import groups_by_kind
+from simulator import Placement
+
+
+def draw(answer: TokenAnswer, entry: TokenAnswered) -> None:
+    """The engines of a placement in words, as a picture and as a table, and the way to production."""
+    generating, others = groups_by_kind(entry.outcome.placement, answer.inputs)
+    if not generating:
+        st.info("This placement holds no model that generates.")
+        return
+    layout = lay_out_engines(Placement(generating, entry.section.name), answer.inputs.problem)
+    st.html(verdict_html(entry.hue, describe_engines_held(layout)))
+    if others:
+        st.caption(
+            f"{words.plural(len(others), 'more group')} of this placement hold models with fixed latencies; they are "
+            "not shown here."
+        )
+    _draw_memory(layout, answer, entry)
+    st.markdown("##### Engine by engine")
+    draw_table(engine_table(layout, entry), "placement-engines", "Devices, weights, cache and limits of every engine",
+               column_config=_COLUMNS)  # fmt: skip
+    draw_engine_exports(answer, entry)
+
+
+def describe_engines_held(layout: EngineLayout) -> str:
+    """How many engines of how many models stand on how many devices, how many share them, and how full these are."""
+    engines = [engine for group in layout.engines.values() for engine in group.engines]
+    name, devices = words.shorten(layout.placement.name, 40), sum(placed.group.tp for placed in layout.groups)
+    sentence = (
+        f"{name} runs {words.plural(len(engines), 'engine')} of {words.plural(len(layout.models), 'model')} on "
+        f"{words.plural(devices, 'device')}."
+    )
+    shared = sum(len(placed.group.models) > 1 for placed in layout.groups)
+    if shared:
+        sentence += f" Several models take turns on {words.plural(shared, 'group')} of devices."
+    if layout.unplaced:
+        sentence += f" No engine has {words.join([words.shorten(n, 30) for n in layout.unplaced[:5]])}."
+    least = min(layout.groups, key=lambda placed: _cache_gib(engine_shares(layout, placed)))
+    cache_gib = _cache_gib(engine_shares(layout, least))
+    return f"{sentence} Weights leave at least {words.gib(cache_gib)} of a device for the KV cache."
+
+
+def engine_table(layout: EngineLayout, entry: TokenAnswered) -> pd.DataFrame:
+    """One row an engine: where, weights and cache of each of its devices, limits, and how full the cache gets."""
+    figures = iter(entry.outcome.figures.engines)
+    rows = []
+    for placed in layout.groups:
+        for share in engine_shares(layout, placed).values():
+            engine, seen = share.engine, next(figures)
+            rows.append({
+                "Engine": seen.engine,
+                "Model": engine.model,
+                "Devices": ", ".join(f"{node}:{device}" for node, device in placed.devices),
+                "tp": engine.profile.tp,
+                "Profile": f"{engine.profile.name} on {engine.profile.device}",
+                "Weights (GiB a device)": engine.profile.weight_gib,
+                "KV cache (GiB a device)": share.kv_gib,
+                "KV blocks": share.kv_blocks,
+                "Tokens in the cache": share.kv_blocks * engine.limits.block_size,
+                "Shares the cache with": len(placed.group.models) - 1,
+                "Longest request (tokens)": share.max_model_len,
+                "Running at most": engine.limits.max_num_seqs,
+                "Requests": seen.requests,
+                "KV in use, most (%)": None if seen.peak_cache is None else 100 * seen.peak_cache,
+            })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+_COLUMNS = {
+    "Devices": st.column_config.TextColumn(help="Node and device on it."),
+    "Weights (GiB a device)": st.column_config.NumberColumn(format="%.2f"),
+    "KV cache (GiB a device)": st.column_config.NumberColumn(
+        format="%.2f", help="An equal part of the pool where several engines share the devices."
+    ),
+    "Longest request (tokens)": st.column_config.NumberColumn(help="Of the model in the traffic, prompt and output."),
+    "KV in use, most (%)": st.column_config.NumberColumn(format="%.1f", help="Of the pool, by all its engines."),
+}
+
+
+def _draw_memory(layout: EngineLayout, answer: TokenAnswer, entry: TokenAnswered) -> None:
+    cluster = answer.inputs.problem.cluster
+    names = list(layout.models)
+    by_group: dict[int, float] = {}
+    for engine in entry.outcome.figures.engines:
+        by_group[engine.group] = max(by_group.get(engine.group, 0.0), engine.peak_cache or 0.0)
+    weights, caches = [], []
+    for number, placed in enumerate(layout.groups):
+        shares = engine_shares(layout, placed)
+        weights.append([
+            Piece(f"weights of {name}", share.engine.profile.weight_gib or 0.0, names.index(name))
+            for name, share in shares.items()
+        ])  # fmt: skip
+        caches.append((_cache_gib(shares), by_group.get(number)))
+    drawn = Placement(tuple(placed.group for placed in layout.groups), layout.placement.name)
+    title = describe_memory(caches)
+    draw_kept("placement-memory", (entry.outcome_key, entry.hue, cluster), lambda theme: (
+        build_memory_figure(drawn, weights, caches, cluster, title, theme, entry.hue), title,
+    ))  # fmt: skip
+    st.caption("Grey: weights, a shade a model; coloured: the KV cache, stronger up to the most that was in use.")
+
+
+def describe_memory(caches: list[tuple[float, float | None]]) -> str:
+    """How full the fullest cache gets, and where."""
+    group, (_, used) = max(enumerate(caches), key=lambda item: item[1][1] or 0.0)
+    if not used:
+        return "No request ever takes room in a KV cache"
+    return f"The KV cache of {words.numbered('group', group)} gets fullest: {words.share(used)} in use at most"
+
+
+def _cache_gib(shares: dict[str, EngineShare]) -> float:
+    """Of a device, all its engines."""
+    return sum(share.kv_gib for share in shares.values())
