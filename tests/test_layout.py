@@ -130,3 +130,10 @@ def test_sources_are_cited_that_a_reader_has():
     files = [p for room in (*ROOMS, "tests", "benchmarks", "docs") for p in (ROOT / room).rglob("*")]
     texts = [p for p in files if p.suffix in (".py", ".md")]
     assert texts and not [p.name for p in texts if notes in p.read_text(encoding="utf-8")]
+
+
+def test_headings_follow_one_another_by_one_level():
+    """A page has one title and below it headers; who cannot see the page goes from one to the next by them."""
+    others = re.compile(r"""st\.subheader\(|["']#{1,6} """)
+    pages = [path for path in modules("app") if "report" not in path.parts]
+    assert pages and not [path.name for path in pages if others.search(path.read_text(encoding="utf-8"))]

@@ -14,7 +14,7 @@ _AREA = "cluster"
 def draw_cluster_controls(session: Session, problem: str | None) -> None:
     """Devices, memory, nodes and price."""
     cluster = session.scenario.cluster
-    st.markdown("##### Cluster")
+    st.header("Cluster", anchor=False)
 
     def field(label: str, name: str, **options) -> None:
         bound(session, _AREA, st.number_input, label, f"cluster.{name}", getattr(cluster, name),

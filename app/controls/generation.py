@@ -44,7 +44,7 @@ FIRST_DEVICES, MOST_FIRST_MODELS = 8, 4
 
 def draw_kind_of_models(session: Session) -> None:
     """Whether answers come whole, after a fixed latency, or token by token."""
-    st.markdown("##### Models and deadlines")
+    st.header("Models and deadlines", anchor=False)
     scenario = session.scenario
     generating = [section.generation is not None for section in scenario.models]
     kind = _BOTH if any(generating) and not all(generating) else _TOKENS if any(generating) else _WHOLE

@@ -36,7 +36,7 @@ _KIND = "placements.kind"
 
 def draw_placement_controls(session: Session, answer: AnyAnswer) -> None:
     """Every placement of the basket with its own settings, and adding one."""
-    st.markdown("##### Placements to compare")
+    st.header("Placements to compare", anchor=False)
     for index, section in enumerate(session.scenario.placements):
         area = f"placement:{section.name}"
         name, settings, remove = st.columns([6, 2, 1], vertical_alignment="center")

@@ -31,7 +31,7 @@ FIRST_REQUESTS = 200_000
 
 def draw_traffic_controls(session: Session, answer: AnyAnswer, problem: str | None) -> None:
     """The choice of the traffic, the upload, and how it is replayed."""
-    st.markdown("##### Traffic")
+    st.header("Traffic", anchor=False)
     titles = {f"{SAMPLE_PREFIX}{sample.key}": f"Sample: {sample.title}" for sample in SAMPLES}
     titles |= {_UPLOADED + ", ".join(names): f"Yours: {', '.join(names)}" for names in session.uploads.traces} | _MADE
     chosen = _chosen(session.scenario)

@@ -76,7 +76,7 @@ def replayed_sentence(workload: Workload) -> str:
 
 def draw_file(session: Session, answer: Answer) -> None:
     """The trace as it is in the file."""
-    st.subheader("In the file", anchor=False)
+    st.header("In the file", anchor=False)
     trace = answer.inputs.trace
     if trace is None:
         st.info("These arrivals are made here, so there is no file. Choose a sample or upload a trace to see one.")
@@ -117,7 +117,7 @@ def draw_replayed(answer: Answer) -> None:
     """What the models get, after window, mapping, scaling and resampling."""
     workload = answer.inputs.problem.workload
     facts = count_arrivals(workload.arrival_s)
-    st.subheader(f"Replayed on {words.plural(workload.num_models, 'model')}", anchor=False)
+    st.header(f"Replayed on {words.plural(workload.num_models, 'model')}", anchor=False)
     st.html(facts_html([
         ("requests", words.count(facts.requests)),
         ("over", words.span(facts.span_s)),
@@ -167,7 +167,7 @@ def draw_bursts(session: Session, answer: Answer) -> None:
     trace = answer.inputs.trace
     if trace is None:
         return
-    st.subheader("When did it burst?", anchor=False)
+    st.header("When did it burst?", anchor=False)
     kept(session, st.slider, "A burst has at least so many times the mean rate", session.views.traffic.burst_times,
          _TIMES, **_TIMES_RANGE,
          help="Neighbouring intervals of at least this rate make one burst.")  # fmt: skip

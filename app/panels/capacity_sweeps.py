@@ -44,7 +44,7 @@ MOST_SIMULATED = 400_000_000
 
 def draw_rate_map(session: Session, answer: Answer, question: Question) -> None:
     """Traffic against devices for one algorithm, with the line on which the target is reached."""
-    st.subheader("How much traffic do how many devices bear?", anchor=False)
+    st.header("How much traffic do how many devices bear?", anchor=False)
     names, view = [section.name for section in question.sections], session.views.capacity
     columns = st.columns([3, 2, 2, 2, 2], vertical_alignment="bottom")
     with columns[0]:
@@ -92,7 +92,7 @@ def rate_map(swept: Sweep, target: float) -> tuple:
 def draw_sweep(session: Session, answer: Answer, question: Question) -> None:
     """One thing varied, the basket or the algorithms compared, and where the target is crossed."""
     view = session.views.capacity
-    st.subheader("What if traffic, burstiness or deadlines change?", anchor=False)
+    st.header("What if traffic, burstiness or deadlines change?", anchor=False)
     columns = st.columns([3, 3, 2, 2, 2], vertical_alignment="bottom")
     with columns[0]:
         axis = kept(session, st.selectbox, "Change", view.axis, "rate_scale", options=list(AXES), format_func=AXES.get)

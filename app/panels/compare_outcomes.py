@@ -94,7 +94,7 @@ def draw_models(session: Session, view: View, answer: Answer) -> None:
         ), on_select=lambda: _pick_bar(session, found), selection_mode="points")  # fmt: skip
         st.caption(chance_note(len(found)))
     with right:
-        st.markdown("##### Model by model")
+        st.header("Model by model", anchor=False)
         table = model_table(found, view, answer)
         percent = [entry.section.name for entry in view.shown]
         numbers = {name: st.column_config.NumberColumn(f"{words.shorten(name, 30)} (%)", format="%.2f")
@@ -164,7 +164,7 @@ def draw_groups(session: Session, view: View, answer: Answer) -> None:
         "max_queue",
     ]
     table = pd.DataFrame(rows, columns=names)
-    st.markdown("##### Group by group")
+    st.header("Group by group", anchor=False)
 
     def choose() -> None:
         chosen = st.session_state[_GROUPS]["selection"]["rows"]

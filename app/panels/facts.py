@@ -30,7 +30,7 @@ def draw_trace(answer: Answer) -> None:
     """What is replayed, what the file holds, and what was done to it."""
     if answer.built is None:
         return
-    st.markdown("##### What arrives")
+    st.header("What arrives", anchor=False)
     workload, trace = answer.inputs.problem.workload, answer.inputs.trace
     st.html(facts_html([("simulated", words.plural(len(workload), "request")), *_workload_facts(workload)]))
     for notice in answer.notices:

@@ -31,7 +31,7 @@ def draw_files(
     Args:
         figures: the JSON document. more: files of this kind of models. frames: tables of the requests, one at a time.
     """
-    st.markdown("##### Take it with you")
+    st.header("Take it with you", anchor=False)
     st.caption(
         "`python -m planner simulate scenario.yaml --json` prints the same figures; put an uploaded trace beside it."
     )

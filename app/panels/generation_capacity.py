@@ -167,7 +167,7 @@ def capacity_table(found: Sequence[TokenCapacity]) -> pd.DataFrame:
 
 
 def _draw_sweep(session: Session, target: float, sections: Sequence[PlacementSection], requests: int) -> None:
-    st.markdown("##### What if it changes?")
+    st.header("What if it changes?", anchor=False)
     scenario, view = session.scenario, session.views.generation
     first, second, third, fourth = st.columns(4)
     with first:

@@ -61,7 +61,7 @@ def draw_comparison(session: Session, answer: TokenAnswer) -> None:
         draw_download(as_frame(rows, view), "compare-table")
     if len(answer.shown) > len(view.shown):
         st.caption(f"The first {len(view.shown)} of {len(answer.shown)} placements are compared.")
-    st.markdown("##### Which models gain, which lose?")
+    st.header("Which models gain, which lose?", anchor=False)
     _draw_models(view, answer)
 
 

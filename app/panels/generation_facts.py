@@ -24,7 +24,7 @@ def draw_trace(answer: TokenAnswer) -> None:
     """What is replayed, and what was done to it."""
     if answer.built is None:
         return
-    st.markdown("##### What arrives")
+    st.header("What arrives", anchor=False)
     st.html(facts_html(workload_facts(answer.inputs.problem.workload)))
     if answer.inputs.fixed is not None:
         st.caption(f"And {words.plural(len(answer.inputs.fixed.workload), 'request')} to models with fixed latencies.")

@@ -192,7 +192,7 @@ def draw_over_time(entry: TokenAnswered, answer: TokenAnswer) -> None:
 
 def draw_placements(answer: TokenAnswer) -> None:
     """All placements in one table: groups, deadlines, percentiles, speed, cost."""
-    st.markdown("##### Dedicated, shared or replicated: the placements side by side")
+    st.header("Dedicated, shared or replicated: the placements side by side", anchor=False)
     table = placement_table(answer.shown)
     st.dataframe(table, key="placements-table", height=_ROW_PX * (len(table) + 1) + 3,
                  alt="Groups, deadlines met, percentiles, tokens a second and cost of every placement")  # fmt: skip
@@ -233,7 +233,7 @@ def _figures_in_words(entry: TokenAnswered) -> dict[str, str]:
 
 def draw_models(entry: TokenAnswered) -> None:
     """One row a model, and one for each with fixed latencies."""
-    st.markdown("##### Model by model")
+    st.header("Model by model", anchor=False)
     rows = []
     for name, figures in entry.outcome.figures.models.items():
         row = {"Model": name, "Requests": figures.requests}
@@ -255,7 +255,7 @@ def draw_models(entry: TokenAnswered) -> None:
 
 def draw_engines(entry: TokenAnswered) -> None:
     """One row an engine, over the whole run."""
-    st.markdown("##### Engine by engine")
+    st.header("Engine by engine", anchor=False)
     engines = entry.outcome.figures.engines
     rows = [
         {

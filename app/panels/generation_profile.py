@@ -21,7 +21,7 @@ _BLOCK = 16
 
 def draw(session: Session) -> None:
     """One shipped profile in pictures, all of them in a table, and the comparison with measured runs."""
-    st.markdown("#### Models that generate token by token")
+    st.header("Models that generate token by token", anchor=False)
     names = {title_of(profile): profile for profile in shipped_profiles()}
     view = session.views.generation
     left, right = st.columns([3, 1])

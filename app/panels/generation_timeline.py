@@ -109,7 +109,7 @@ def draw_lives(session: Session, view: EngineView, series: EngineSeries | None) 
 
 def draw_request(session: Session, view: EngineView, answer: TokenAnswer) -> None:
     """The life of one request in words and as a picture."""
-    st.markdown("##### What happened to one request?")
+    st.header("What happened to one request?", anchor=False)
     result, total = view.result, len(view.result.workload)
     left, right = st.columns([2, 5], vertical_alignment="bottom")
     shown(session, left.number_input, "Request", "timeline.request", view.request,

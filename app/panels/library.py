@@ -51,7 +51,7 @@ def draw_state(session: Session) -> None:
 
 def draw_new_version(session: Session) -> None:
     """A name for how things stand now."""
-    st.markdown("##### Name this version")
+    st.header("Name this version", anchor=False)
     with st.form("library.version", clear_on_submit=True, border=False):
         st.text_input("Name", key="library.name", max_chars=MAX_NAME, placeholder="Before the move to 24 devices")
         st.text_area("Notes", key="library.notes", max_chars=MAX_NOTES, height=80)
@@ -95,7 +95,7 @@ def draw_comparison(session: Session) -> None:
     versions = _versions(session)
     if not versions:
         return
-    st.markdown("##### Compare two")
+    st.header("Compare two", anchor=False)
     titles = {NOW: "As it is now"} | {version.number: version.name for version in versions}
     left, right = st.columns(2)
     first = left.selectbox("This", list(titles), key="library.first", format_func=titles.__getitem__)
@@ -111,7 +111,7 @@ def draw_comparison(session: Session) -> None:
 
 def draw_link(session: Session) -> None:
     """The address that only reads."""
-    st.markdown("##### Share, read only")
+    st.header("Share, read only", anchor=False)
     workspace = own_id(session)
     if workspace is None:
         st.caption("There is a link once there is something to keep.")
@@ -122,7 +122,7 @@ def draw_link(session: Session) -> None:
 
 def draw_file(session: Session) -> None:
     """The workspace as one file, and such a file as a workspace."""
-    st.markdown("##### Take along")
+    st.header("Take along", anchor=False)
     if own_id(session) is not None:
         st.download_button("Export (zip)", lambda: shelf.export(session), "workspace.zip", "application/zip",
                            key="library.export", icon=":material/download:", on_click="ignore",
@@ -133,7 +133,7 @@ def draw_file(session: Session) -> None:
 
 def draw_deletion(session: Session) -> None:
     """Delete the workspace, and the way back."""
-    st.markdown("##### Delete")
+    st.header("Delete", anchor=False)
     gone = session.views.library.gone.value
     if gone is not None:
         st.info("The workspace is deleted; for a day it can be restored.")

@@ -154,7 +154,7 @@ def draw_groups(draft: Draft, bench: EditContext, tried: Answered | None) -> Non
     """One row a group: its shape, memory and load."""
     if tried is None or not draft.now.groups:
         return
-    st.markdown("##### Group by group")
+    st.header("Group by group", anchor=False)
     rows = [
         {
             "Group": load.index,

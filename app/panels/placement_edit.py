@@ -28,7 +28,7 @@ _MODELS, _SHAPE, _MISFITS = "draft.models", "draft.shape", "draft.misfits"
 
 def draw_edits(session: Session, draft: Draft, bench: EditContext, tried: Answered | None) -> None:
     """The group that is chosen and all that can be done with it; then a group more."""
-    st.markdown("##### Edit by hand")
+    st.header("Edit by hand", anchor=False)
     if draft.now.groups:
         busy = {load.index: load.utilization for load in tried.outcome.figures.groups} if tried else {}
         options = list(range(len(draft.now.groups)))

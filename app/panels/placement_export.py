@@ -43,7 +43,7 @@ def draw_engine_exports(answer: TokenAnswer, entry: TokenAnswered) -> None:
 
 def _draw_files(targets: Sequence[str], export: Callable[[str], dict[str, str]]) -> None:
     """The choice of the system, what is lost there, and its files to look at and to download."""
-    st.markdown("##### Take it to production")
+    st.header("Take it to production", anchor=False)
     target = st.segmented_control(
         "Serving system", targets, key="export.target", format_func=_TITLES.__getitem__, default=None,
         help="The placement above as files for this system.",

@@ -18,7 +18,7 @@ _MOST_LOSERS = 3
 
 def draw_suggestions(session: Session, answer: Answer, draft: Draft) -> None:
     """A button that looks for the best next change, and the changes found for the draft as it stands."""
-    st.markdown("##### Best next change")
+    st.header("Best next change", anchor=False)
     key = f"{answer.inputs_key}:{[(g.pp, g.tp, g.models) for g in draft.now.groups]}"
     slot = slot_of(session, _SLOT)
     st.button(

@@ -176,7 +176,7 @@ def draw_cuts(made: Made) -> None:
 
 def draw_stages(session: Session, made: Made) -> None:
     """The cut of one configuration over the layers, and how its operators are shared."""
-    st.subheader("How are the layers cut and shared?", anchor=False)
+    st.header("How are the layers cut and shared?", anchor=False)
     keys = sorted(made.modelled.plans, key=lambda key: (key[0] * key[1], key[1]))
     titles = {f"{pp}x{tp}": (pp, tp) for pp, tp in keys}
     first = next((t for t in ("4x1", "8x1", "2x1") if t in titles), next(iter(titles)))
@@ -213,7 +213,7 @@ def stage_table(modelled: ModelledProfile, pp: int, tp: int) -> pd.DataFrame:
 
 def draw_configurations(made: Made) -> None:
     """Every configuration as a row, and those that cannot be."""
-    st.subheader("Every configuration", anchor=False)
+    st.header("Every configuration", anchor=False)
     rows = [configuration_row(made.modelled, pp, tp) for pp, tp in sorted(made.modelled.plans)]
     keys = ("pp", "tp", "devices", "latency_s", "slowest_stage_s", "throughput_per_s", "compute_s", "communication_s",
             "imbalance_s", "weight_gib", "activation_gib")  # fmt: skip

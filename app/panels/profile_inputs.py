@@ -76,7 +76,7 @@ def draw_question(session: Session) -> Question | None:
     except InputError as error:
         st.error(plain_text(str(error)))
         wrong = True
-    st.markdown("##### How far to cut")
+    st.header("How far to cut", anchor=False)
     left, right = st.columns(2)
     degrees = [1, 2, 4, 8, 16, 32]
     with left:
@@ -95,7 +95,7 @@ def draw_question(session: Session) -> Question | None:
 
 
 def _draw_model(session: Session) -> Architecture:
-    st.markdown("##### Model")
+    st.header("Model", anchor=False)
     uploaded = session.views.profile.architectures
     shipped = load_architectures()
     name = kept(session, st.selectbox, "Architecture", session.views.profile.architecture, "bert-1.3b",
@@ -171,7 +171,7 @@ def read_config(file_name: str, content: bytes) -> Architecture:
 
 
 def _draw_device(session: Session) -> Device:
-    st.markdown("##### Device")
+    st.header("Device", anchor=False)
     shipped = load_hardware()
     name = kept(session, st.selectbox, "Accelerator", session.views.profile.device, "v100-16gb", options=list(shipped))
     found = shipped[name]

@@ -24,7 +24,7 @@ _TABLES = {
 
 def draw_evidence(session: Session, made: Made | None) -> None:
     """The sources of model and device, and the errors against known numbers."""
-    st.subheader("Where do these numbers come from?", anchor=False)
+    st.header("Where do these numbers come from?", anchor=False)
     if made is not None:
         question = made.question
         sources = [

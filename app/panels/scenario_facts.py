@@ -32,7 +32,7 @@ def draw_state(session: Session, answer: AnyAnswer) -> None:
 def draw_summary(session: Session, answer: AnyAnswer) -> None:
     """The scenario in words: what arrives, for which models, on what, and what each placement meets."""
     scenario = session.scenario
-    st.markdown(f"##### {plain_text(words.shorten(scenario.name or 'scenario', 60))}")
+    st.header(plain_text(words.shorten(scenario.name or "scenario", 60)), anchor=False)
     cluster = scenario.cluster
     facts = [
         ("devices", f"{words.count(cluster.devices)} × {words.gib(cluster.memory_gib)}"),
@@ -57,8 +57,8 @@ def draw_summary(session: Session, answer: AnyAnswer) -> None:
 
 def draw_command(session: Session) -> None:
     """How to get the same from the command line."""
-    st.markdown("##### The same from the command line")
-    st.code("python -m planner simulate scenario.yaml", language="bash")
+    st.header("The same from the command line", anchor=False)
+    st.code("python -m planner simulate scenario.yaml", language=None)
     section = session.scenario.workload.trace
     if section is not None and not all(path.startswith("sample:") for path in section.paths):
         st.caption(f"With {plain_text(words.join(section.paths))} beside it.")

@@ -30,7 +30,7 @@ _NOTE = "Latency is that of answered requests, first arrival to answer; p99 mean
 
 def draw_models(entry: Answered) -> None:
     """One row a model, the one that misses most on top."""
-    st.markdown("##### Model by model")
+    st.header("Model by model", anchor=False)
     table = model_table(entry).sort_values("missed", ascending=False, kind="stable")
     st.dataframe(
         table, hide_index=True, column_config=_COLUMNS, height=268, key="models-table",

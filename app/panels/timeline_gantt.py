@@ -94,7 +94,7 @@ def draw_gantt(session: Session, view: GanttView) -> None:
 
 def draw_request(session: Session, view: GanttView) -> None:
     """The life of one request in words and as a picture."""
-    st.markdown("##### What happened to one request?")
+    st.header("What happened to one request?", anchor=False)
     total = len(view.result.workload)
     left, right = st.columns([2, 5], vertical_alignment="bottom")
     shown(session, left.number_input, "Request", "timeline.request", view.request,

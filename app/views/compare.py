@@ -17,7 +17,7 @@ from app.state.session import Session, current_session
 @guarded
 def draw_time(session: Session, answer: Answer) -> None:
     """When it happened; a moment or a stretch changes only this part."""
-    st.markdown("##### When did it happen?")
+    st.header("When did it happen?", anchor=False)
     compare_time.draw_time(session, current_view(session, answer))
 
 
@@ -35,7 +35,7 @@ def draw_comparison(session: Session, answer: AnyAnswer) -> None:
     compare_table.draw_table(view, answer)
     compare_outcomes.draw_reasons(view, answer)
     draw_time(session, answer)
-    st.markdown("##### Which models gain, which lose?")
+    st.header("Which models gain, which lose?", anchor=False)
     compare_outcomes.draw_models(session, view, answer)
     left, right = st.columns(2, gap="large")
     with left:
