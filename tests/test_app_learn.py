@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.lessons import LESSONS
-from app.lessons.frame import SCREENS, Slider
+from app.lessons.frame import SCREENS, Moves, Slider
 from tests.cases import shown_key
 
 MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
@@ -38,9 +38,13 @@ def test_every_screen_of_a_lesson_opens_from_its_link_in_the_state_it_was_left(k
     at.button(key=f"predict:{key}:{list(lesson.predictions)[-1]}").click().run()
     at.segmented_control(key=shown_key(at, "screen")).set_value("experiment").run()
     for control in lesson.controls:
+        if isinstance(control, Moves):
+            move = next(iter(control.choices(lesson.asked, lesson.run(lesson.asked))))
+            at.button(key=f"move:{key}:{move}").click().run()
+            continue
         kind, prefix = ("slider", "x") if isinstance(control, Slider) else ("selectbox", "o")
         widget = getattr(at, kind)(key=shown_key(at, f"{prefix}.{key}.{control.field}"))
-        value = float(control.low) if isinstance(control, Slider) else control.options[-1]
+        value = float(control.high) if isinstance(control, Slider) else control.options[-1]
         widget.set_value(value).run()
     left = flat(address(at))
     assert left[f"guess.{key}"] == list(lesson.predictions)[-1]
@@ -101,3 +105,20 @@ def test_a_solved_exercise_says_so():
 def test_for_a_room_the_title_stays():
     at = opened(projector="True", screen="experiment")
     assert at.title[0].value == LESSONS["burst"].title and "for-a-room" in said(at)
+
+
+def test_a_board_is_played_taken_back_and_begun_again():
+    at = opened(lesson="greedy", screen="experiment")
+    assert "No score is shown before you have chosen" in said(at)
+    at.button(key="move:greedy:D0").click().run()
+    assert "You took D on device 0" in said(at) and flat(address(at))["o.greedy.moves"] == "D0"
+    at.button(key="move:greedy:B0").click().run()
+    at.button(key="learn.takeback").click().run()
+    assert flat(address(at))["o.greedy.moves"] == "D0"
+    at.button(key="learn.again").click().run()
+    assert "o.greedy.moves" not in address(at)
+
+
+def test_moves_of_a_link_that_do_not_fit_are_not_played():
+    at = opened(lesson="greedy", screen="experiment", **{"o.greedy.moves": "A0.B0.xx"})
+    assert "You took A on device 0" in said(at) and not at.exception

@@ -7,7 +7,7 @@ import pytest
 
 from app.figures.projector import LEAST_PX, enlarge
 from app.lessons import LESSONS
-from app.lessons.frame import Slider
+from app.lessons.frame import Moves, Slider
 from app.look.theme import DARK, LIGHT
 
 EVERY = pytest.mark.parametrize("lesson", LESSONS.values(), ids=LESSONS)
@@ -20,6 +20,8 @@ def test_a_lesson_moves_each_of_its_settings_within_its_ends(lesson):
     for settings in (lesson.asked, lesson.exercise.solution, *lesson.presets.values()):
         for control in lesson.controls:
             value = asdict(settings)[control.field]
+            if isinstance(control, Moves):
+                continue
             if isinstance(control, Slider):
                 assert control.low <= value <= control.high
                 steps = (value - control.low) / control.step
@@ -31,7 +33,7 @@ def test_a_lesson_moves_each_of_its_settings_within_its_ends(lesson):
 @EVERY
 def test_one_of_the_predictions_comes_true(lesson):
     assert lesson.outcome(lesson.run(lesson.asked)) in lesson.predictions
-    assert len(lesson.predictions) >= 2
+    assert 2 <= len(lesson.predictions) <= 4
 
 
 @EVERY
@@ -49,14 +51,14 @@ def test_the_same_settings_give_the_same_words(lesson):
 
 @EVERY
 def test_every_end_of_every_control_has_an_answer_and_pictures(lesson):
-    for control in lesson.controls:
+    for control in (control for control in lesson.controls if not isinstance(control, Moves)):
         ends = (control.low, control.high) if isinstance(control, Slider) else control.options
         for value in ends:
             settings = replace(lesson.asked, **{control.field: float(value) if isinstance(control, Slider) else value})
             run = lesson.run(settings)
             assert lesson.outcome(run) in lesson.predictions
             said = lesson.say(settings, run)
-            assert "nan" not in said.sentences + said.why and "inf" not in said.sentences.split()
+            assert "nan" not in said.sentences + lesson.why(settings, run) and "inf" not in said.sentences.split()
             for picture in lesson.pictures(settings, run, DARK, lesson.events(run)):
                 assert picture.alt and "nan" not in picture.alt
 
@@ -65,7 +67,7 @@ def test_every_end_of_every_control_has_an_answer_and_pictures(lesson):
 def test_published_stands_beside_ours(lesson):
     paper = lesson.paper(LIGHT)
     assert len(paper.table) and not paper.table.isna().any(axis=None)
-    assert "Figure" in paper.note
+    assert any(what in paper.note for what in ("Figure", "section", "Section")) and "of the paper" in paper.note
     keys = [picture.key for picture in paper.pictures]
     assert len({*keys}) == len(keys)
 

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app.controls.views import chosen, kept, write_key
-from app.lessons.frame import Lesson, Pick, Slider
+from app.lessons.frame import Lesson, Moves, Pick, Slider
 from app.state.session import Session
 from app.state.views import Choice
 
@@ -35,20 +35,40 @@ def read_event(session: Session, lesson: Lesson, most: int) -> int:
     return _read(session, choice, 0, {"min_value": 0, "max_value": most})
 
 
-def draw_controls(session: Session, lesson: Lesson) -> None:
-    """Presets as buttons, then the controls side by side."""
+def draw_controls(session: Session, lesson: Lesson, settings: Any, run: Any) -> None:
+    """Presets as buttons, then the controls side by side, then what can be played next."""
     if lesson.presets:
         with st.container(horizontal=True):
-            for name, settings in lesson.presets.items():
+            for name, preset in lesson.presets.items():
                 st.button(name, key=f"preset:{lesson.key}:{name}", on_click=take_settings,
-                          args=(session, lesson, settings))  # fmt: skip
+                          args=(session, lesson, preset))  # fmt: skip
     defaults = asdict(lesson.asked)
-    for column, control in zip(st.columns(max(len(lesson.controls), 1)), lesson.controls, strict=False):
+    moved = [control for control in lesson.controls if not isinstance(control, Moves)]
+    for column, control in zip(st.columns(max(len(moved), 1)), moved, strict=False):
         with column:
             widget = st.slider if isinstance(control, Slider) else st.selectbox
             more = {"format": control.format} if isinstance(control, Slider) and control.format else {}
             kept(session, widget, control.label, _choice(session, lesson, control), defaults[control.field],
                  help=control.help, **_options(control), **_step(control), **more)  # fmt: skip
+    for control in lesson.controls:
+        if isinstance(control, Moves):
+            _draw_moves(session, lesson, control, control.choices(settings, run))
+
+
+def _draw_moves(session: Session, lesson: Lesson, control: Moves, choices: Mapping[str, str]) -> None:
+    choice = _choice(session, lesson, control)
+    played = [word for word in (choice.value or "").split(".") if word]
+
+    def play(moves: list[str]) -> None:
+        choice.value = ".".join(moves)
+
+    st.markdown(f"**{control.label}**")
+    with st.container(horizontal=True, key="learn-moves", gap="small"):
+        for word, label in choices.items():
+            st.button(label, key=f"move:{lesson.key}:{word}", on_click=play, args=([*played, word],))
+        st.button("Take back", key="learn.takeback", icon=":material/undo:", shortcut="b", type="tertiary",
+                  on_click=play, args=(played[:-1],), disabled=not played)  # fmt: skip
+        st.button("Begin again", key="learn.again", type="tertiary", on_click=play, args=([],), disabled=not played)
 
 
 def take_settings(session: Session, lesson: Lesson, settings: Any) -> None:
@@ -59,12 +79,14 @@ def take_settings(session: Session, lesson: Lesson, settings: Any) -> None:
     session.views.learn.events[lesson.key].value = 0
 
 
-def _choice(session: Session, lesson: Lesson, control: Slider | Pick) -> Choice[Any]:
+def _choice(session: Session, lesson: Lesson, control: Slider | Pick | Moves) -> Choice[Any]:
     view = session.views.learn
     return (view.numbers if isinstance(control, Slider) else view.words)[f"{lesson.key}.{control.field}"]
 
 
-def _options(control: Slider | Pick) -> dict[str, Any]:
+def _options(control: Slider | Pick | Moves) -> dict[str, Any]:
+    if isinstance(control, Moves):
+        return {}
     if isinstance(control, Slider):
         return {"min_value": float(control.low), "max_value": float(control.high)}
     return {"options": list(control.options)}

@@ -50,9 +50,9 @@ def outcome(found: Run) -> str:
 
 
 def say(settings: Settings, found: Run) -> Said:
-    """Who is faster, the sums behind it, and how long a device stood idle."""
+    """Who is faster, and the sums behind it."""
     winner = {"shared": SHARED, "dedicated": DEDICATED, "equal": None}[outcome(found)]
-    return Said(winner, burst_sentence(found.both), _why(settings))
+    return Said(winner, burst_sentence(found.both))
 
 
 def burst_sentence(both: TwoWays) -> str:
@@ -86,7 +86,8 @@ def _article(place: int) -> str:
     return name if name.startswith("the ") else f"the {name}"
 
 
-def _why(settings: Settings) -> str:
+def why(settings: Settings, found: Run) -> str:
+    """Which devices a burst can use, and what the hop costs."""
     hop = settings.hop_percent
     if settings.asked == ONE:
         idle = ("With a device of its own, model 1 has one device for all its requests, and the other device, which "
@@ -158,6 +159,7 @@ LESSON = Lesson(
     run=run,
     outcome=outcome,
     say=say,
+    why=why,
     pictures=pictures,
     events=lambda found: len(found.events),
     event_words=event_words,

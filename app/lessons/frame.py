@@ -54,12 +54,23 @@ class Pick:
 
 
 @dataclass(frozen=True)
+class Moves:
+    """What is played step by step, as words with points between them.
+
+    choices: of settings and run: the words that can follow, and what they are called.
+    """
+
+    field: str
+    label: str
+    choices: Callable[[Any, Any], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
 class Said:
-    """The answer: the number of the winner's hue (None: neither), the sentences, and why, in Markdown."""
+    """The answer: the number of the winner's hue (None: neither), and the sentences, the verdict first."""
 
     hue: int | None
     sentences: str
-    why: str
 
 
 @dataclass(frozen=True)
@@ -103,11 +114,11 @@ class Lesson(Generic[S, R]):
         key: in the address. source: the paper's figure, as in "figure 1".
         question: in Markdown, about the settings `asked`; predictions: possible answers by their keys.
         run: the experiment. outcome: which prediction comes true.
-        say: verdict and reason of any settings.
+        say: the verdict of any settings. why: its reason, in Markdown.
         pictures: of any settings, up to an event where the lesson is stepped.
         events: how many events a run has; 0 where it is not stepped. event_words: what happens at one.
         paper: the last screen; it may take seconds the first time and is kept.
-        panel: what else the experiment draws below its pictures, such as a board that is played.
+        answer: the verdict on the question, where that is another one than of its settings.
     """
 
     key: str
@@ -116,14 +127,16 @@ class Lesson(Generic[S, R]):
     question: str
     asked: S
     predictions: Mapping[str, str]
-    controls: tuple[Slider | Pick, ...]
+    controls: tuple[Slider | Pick | Moves, ...]
     run: Callable[[S], R]
     outcome: Callable[[R], str]
     say: Callable[[S, R], Said]
+    why: Callable[[S, R], str]
     pictures: Callable[[S, R, Theme, int], Sequence[Picture]]
     exercise: Exercise[S, R]
     paper: Callable[[Theme], Paper]
     presets: Mapping[str, S] = field(default_factory=dict)
+    answer: Callable[[S, R], Said] | None = None
     events: Callable[[R], int] = lambda run: 0
     event_words: Callable[[R, int], str] = lambda run, event: ""
 

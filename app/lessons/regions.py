@@ -79,7 +79,7 @@ def outcome(found: Run) -> str:
 def say(settings: Settings, found: Run) -> Said:
     """Who wins, and by how much."""
     hue = {1: SHARED, -1: DEDICATED, 0: None}[found.ahead.sign]
-    return Said(hue, lead_sentence(settings, found.both, found.ahead), why_sentence(settings))
+    return Said(hue, lead_sentence(settings, found.both, found.ahead))
 
 
 def lead_sentence(settings: Settings, both: TwoWays, ahead: Lead) -> str:
@@ -216,6 +216,7 @@ LESSON = Lesson(
     run=run,
     outcome=outcome,
     say=say,
+    why=lambda settings, found: why_sentence(settings),
     pictures=pictures,
     exercise=Exercise(
         "Find traffic and a deadline where **replicas meet clearly more deadlines**, though cutting costs no more than "

@@ -64,7 +64,7 @@ def say(settings: Settings, found: Run) -> Said:
     """The verdict of the formula, for its traffic only, and what a simulation says of the same."""
     sign = formula_sign(found)
     hue = {1: SHARED, -1: DEDICATED, 0: None}[sign]
-    return Said(hue, f"{formula_sentence(found)} {simulation_sentence(found)}", crossing_sentence(settings, found))
+    return Said(hue, f"{formula_sentence(found)} {simulation_sentence(found)}")
 
 
 def formula_sentence(found: Run) -> str:
@@ -195,6 +195,7 @@ LESSON = Lesson(
     run=run,
     outcome=outcome,
     say=say,
+    why=crossing_sentence,
     pictures=pictures,
     exercise=Exercise(
         "At **load 1** with even stages (beta 1): set **alpha** to the largest value with which sharing is not slower, "

@@ -50,15 +50,20 @@ def outcome(found: TrafficRun) -> str:
 
 
 def say(settings: Settings, found: TrafficRun) -> Said:
-    """Who answers faster on average, if this run can tell, and what the formula says."""
+    """Who answers faster on average, if this run can tell, and who cannot keep up."""
     share = settings.share_percent / 100
     sign = lead(found.both, "mean latency").sign
     loads = busiest_loads(settings.rate_per_s, share)
     sentences = f"{traffic_sentence(found.both)} {overload_sentence(loads, DURATION_S)}".rstrip()
-    formulas_s = closed_forms_s(settings.rate_per_s, settings.cv, share)
-    formula = (formula_sentence(formulas_s) if settings.cv == 1 else
-               kingman_sentence(found.both.mean_latency_s(), formulas_s))  # fmt: skip
-    return Said({1: SHARED, -1: DEDICATED, 0: None}[sign], sentences, f"{_WHY} {formula}")
+    return Said({1: SHARED, -1: DEDICATED, 0: None}[sign], sentences)
+
+
+def why(settings: Settings, found: TrafficRun) -> str:
+    """What a burst does to both ways, and what the formula says."""
+    formulas_s = closed_forms_s(settings.rate_per_s, settings.cv, settings.share_percent / 100)
+    if settings.cv == 1:
+        return f"{_WHY} {formula_sentence(formulas_s)}"
+    return f"{_WHY} {kingman_sentence(found.both.mean_latency_s(), formulas_s)}"
 
 
 _WHY = ("A burst for one model fills the queue of its own device, while the other device may have nothing to do. "
@@ -194,6 +199,7 @@ LESSON = Lesson(
     run=run,
     outcome=outcome,
     say=say,
+    why=why,
     pictures=pictures,
     exercise=Exercise(
         "Take **Poisson traffic (CV 1) at 3 requests a second**. How uneven must the two models be until sharing is "

@@ -109,12 +109,12 @@ def _draw_question(session: Session, lesson: Lesson, guess: str) -> None:
 
 
 def _draw_experiment(session: Session, lesson: Lesson, settings: Any, run: Any, event: int) -> None:
-    draw_controls(session, lesson)
+    draw_controls(session, lesson, settings, run)
     if lesson.events(run):
         _draw_steps(session, lesson, run, event)
     said = lesson.say(settings, run)
     if not lesson.events(run) or event == lesson.events(run):
-        _draw_said(said, with_reason=False)
+        _draw_said(said)
     _draw_pictures(session, lesson.pictures(settings, run, current_theme(), event))
 
 
@@ -147,17 +147,17 @@ def _draw_result(session: Session, lesson: Lesson, settings: Any, guess: str) ->
         if guess:
             st.caption("As you predicted." if guess == true else "Not as you predicted. Why?")
     with right:
-        said = lesson.say(lesson.asked, asked)
-        _draw_said(said)
+        _draw_said((lesson.answer or lesson.say)(lesson.asked, asked))
+        st.markdown(lesson.why(lesson.asked, asked))
         if settings != lesson.asked:
             st.markdown("**With your own settings**")
-            _draw_said(lesson.say(settings, run_of(lesson, settings)), with_reason=False)
+            _draw_said(lesson.say(settings, run_of(lesson, settings)))
     _draw_pictures(session, lesson.pictures(lesson.asked, asked, current_theme(), lesson.events(asked))[:1])
 
 
 def _draw_exercise(session: Session, lesson: Lesson, settings: Any, run: Any) -> None:
     st.markdown(lesson.exercise.task)
-    draw_controls(session, lesson)
+    draw_controls(session, lesson, settings, run)
     is_solved, sentence = lesson.exercise.check(settings, run)
     (st.success if is_solved else st.info)(("Solved. " if is_solved else "Not yet. ") + sentence)
     _draw_pictures(session, lesson.pictures(settings, run, current_theme(), lesson.events(run))[:1])
@@ -178,12 +178,10 @@ def _draw_paper(session: Session, lesson: Lesson) -> None:
     _draw_pictures(session, paper.pictures)
 
 
-def _draw_said(said: Said, with_reason: bool = True) -> None:
+def _draw_said(said: Said) -> None:
     theme = current_theme()
     st.html(verdict_html(said.hue, said.sentences) if said.hue is not None else
             piece("verdict", mix(theme.muted, theme.background, 0.3), said.sentences))  # fmt: skip
-    if with_reason:
-        st.markdown(said.why)
 
 
 def _draw_pictures(session: Session, pictures: Any) -> None:

@@ -72,7 +72,7 @@ def compare_recovered() -> list[Check]:
     """Sums and slowest stages of pp 4 and 8, and sums of tp 4, of the six models (AlpaServe 7.4), ms."""
     rows = []
     for name, known in known_numbers()["recovered"]["models"].items():
-        plans = _calibrated_plans(name, [(4, 1), (8, 1), (1, 4)])
+        plans = calibrated_plans(name, [(4, 1), (8, 1), (1, 4)])
         for key, configuration in (("pp4", (4, 1)), ("pp8", (8, 1))):
             plan = plans[configuration]
             rows.append(Check(f"{name} {key} sum", plan.latency_s() * 1e3, known[key][0]))
@@ -153,7 +153,7 @@ def check_weights() -> list[WeightCheck]:
     configurations = [tuple(pair) for pair in bounds["configurations"]]
     rows = []
     for name, limits in bounds["models"].items():
-        plans = _calibrated_plans(name, configurations)
+        plans = calibrated_plans(name, configurations)
         for (pp, tp), (lowest, highest) in zip(configurations, limits, strict=True):
             rows.append(WeightCheck(f"{name} pp{pp} tp{tp}", max(plans[pp, tp].weight_gib), lowest, highest))
     return rows
@@ -167,7 +167,7 @@ def compare_cuts() -> list[SavedOverhead]:
         alone_s = known_numbers()["recovered"]["models"][name]["single"] / 1e3
         overhead = {}
         for cut in ("equal", "dynamic"):
-            plan = _calibrated_plans(name, [(pp, 1)], cut)[pp, 1]
+            plan = calibrated_plans(name, [(pp, 1)], cut)[pp, 1]
             overhead[cut] = pp * plan.slowest_s() - alone_s
         rows.append(SavedOverhead(name, overhead["equal"], overhead["dynamic"], published))
     return rows
@@ -178,9 +178,10 @@ def replay_published() -> list[ErrorSummary]:
     return summarise_errors(validate(catalogue=paper_profiles(batches=(1,))))
 
 
-def _calibrated_plans(
+def calibrated_plans(
     name: str, configurations: Sequence[tuple[int, int]], cut: str = "dynamic"
 ) -> dict[tuple[int, int], Plan]:
+    """Plans of a model of the paper on its devices at batch 1, by (pp, tp); cut as in `Setting`."""
     setting = Setting(load_architectures()[name], paper_device(), (1,), alone_calibration(name), cut)
     return make_plans(setting, configurations)[0]
 
