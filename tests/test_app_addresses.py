@@ -39,7 +39,7 @@ KINDS = (
 # Options that are shown in other words than they are kept in.
 OTHERS = {"axis": "devices", "token_axis": "devices", "replay_over": "seconds", "edit_group": 1, "screen": "experiment"}
 # What the pages show that stands in the address beside the choices of their widgets.
-ALWAYS = {"s", "w", "look", "first", "second", "at", "start", "end", "request"}
+ALWAYS = {"s", "w", "look", "first", "second", "at", "start", "end", "request", "o.hunt.trail"}
 
 
 def _scenario():

@@ -7,7 +7,7 @@ import pytest
 
 from app.figures.projector import LEAST_PX, enlarge
 from app.lessons import LESSONS
-from app.lessons.frame import Moves, Slider
+from app.lessons.frame import Moves, Slider, Trail
 from app.look.theme import DARK, LIGHT
 
 EVERY = pytest.mark.parametrize("lesson", LESSONS.values(), ids=LESSONS)
@@ -20,7 +20,7 @@ def test_a_lesson_moves_each_of_its_settings_within_its_ends(lesson):
     for settings in (lesson.asked, lesson.exercise.solution, *lesson.presets.values()):
         for control in lesson.controls:
             value = asdict(settings)[control.field]
-            if isinstance(control, Moves):
+            if isinstance(control, Moves | Trail):
                 continue
             if isinstance(control, Slider):
                 assert control.low <= value <= control.high
@@ -51,7 +51,7 @@ def test_the_same_settings_give_the_same_words(lesson):
 
 @EVERY
 def test_every_end_of_every_control_has_an_answer_and_pictures(lesson):
-    for control in (control for control in lesson.controls if not isinstance(control, Moves)):
+    for control in (control for control in lesson.controls if not isinstance(control, Moves | Trail)):
         ends = (control.low, control.high) if isinstance(control, Slider) else control.options
         for value in ends:
             settings = replace(lesson.asked, **{control.field: float(value) if isinstance(control, Slider) else value})

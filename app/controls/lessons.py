@@ -9,9 +9,12 @@ from typing import Any
 import streamlit as st
 
 from app.controls.views import chosen, kept, write_key
-from app.lessons.frame import Lesson, Moves, Pick, Slider
+from app.lessons.frame import Lesson, Moves, Pick, Slider, Trail
 from app.state.session import Session
 from app.state.views import Choice
+
+# On a trail; the earliest go first.
+MOST_TRIED = 12
 
 
 def read_settings(session: Session, lesson: Lesson) -> Any:
@@ -19,6 +22,10 @@ def read_settings(session: Session, lesson: Lesson) -> Any:
     defaults = asdict(lesson.asked)
     values = {c.field: _read(session, _choice(session, lesson, c), defaults[c.field], _options(c))
               for c in lesson.controls}  # fmt: skip
+    for control in lesson.controls:
+        if isinstance(control, Trail):
+            values[control.field] = _grow(session, _choice(session, lesson, control), [values[f] for f in control.of],
+                                          [defaults[f] for f in control.of])  # fmt: skip
     return lesson.with_values(defaults | values)
 
 
@@ -43,7 +50,7 @@ def draw_controls(session: Session, lesson: Lesson, settings: Any, run: Any) -> 
                 st.button(name, key=f"preset:{lesson.key}:{name}", on_click=take_settings,
                           args=(session, lesson, preset))  # fmt: skip
     defaults = asdict(lesson.asked)
-    moved = [control for control in lesson.controls if not isinstance(control, Moves)]
+    moved = [control for control in lesson.controls if not isinstance(control, Moves | Trail)]
     for column, control in zip(st.columns(max(len(moved), 1)), moved, strict=False):
         with column:
             widget = st.slider if isinstance(control, Slider) else st.selectbox
@@ -79,13 +86,24 @@ def take_settings(session: Session, lesson: Lesson, settings: Any) -> None:
     session.views.learn.events[lesson.key].value = 0
 
 
-def _choice(session: Session, lesson: Lesson, control: Slider | Pick | Moves) -> Choice[Any]:
+def _grow(session: Session, choice: Choice[str], here: Sequence[float], start: Sequence[float]) -> str:
+    """The trail with what is chosen at its end; it begins with the first change."""
+    tried = [word for word in (choice.value or "").split("~") if word]
+    word = "_".join(f"{value:g}" for value in here)
+    if tried[-1:] != [word] and (tried or list(here) != list(start)):
+        tried = [*tried, word][-MOST_TRIED:]
+    choice.value = "~".join(tried)
+    write_key(session, choice.key, choice.value or None)
+    return choice.value
+
+
+def _choice(session: Session, lesson: Lesson, control: Slider | Pick | Moves | Trail) -> Choice[Any]:
     view = session.views.learn
     return (view.numbers if isinstance(control, Slider) else view.words)[f"{lesson.key}.{control.field}"]
 
 
-def _options(control: Slider | Pick | Moves) -> dict[str, Any]:
-    if isinstance(control, Moves):
+def _options(control: Slider | Pick | Moves | Trail) -> dict[str, Any]:
+    if isinstance(control, Moves | Trail):
         return {}
     if isinstance(control, Slider):
         return {"min_value": float(control.low), "max_value": float(control.high)}

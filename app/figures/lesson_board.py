@@ -33,9 +33,6 @@ def build_board_figure(
         zmax=low + 2.2 * max(high - low, 0.1), showscale=False, xgap=3, ygap=3, hoverinfo="skip",
         textfont={"color": theme.text, "size": 13},
     )  # fmt: skip
-    blank = [(m, d) for m in range(len(models)) for d in range(devices) if not np.isfinite(z[m, d]) and text[m][d]]
-    for model, device in blank:
-        figure.add_annotation(x=device, y=model, text=text[model][device])
     for move, name, size in ((greedy, "greedy", 0.46), (yours, "yours", 0.4)):
         if move is not None:
             model, device = move
@@ -73,4 +70,4 @@ def build_progress_figure(
 def _cell(model: int, device: int, z: np.ndarray, held: Sequence[Sequence[int]]) -> str:
     if model in held[device]:
         return "is there"
-    return f"{z[model, device]:.2f} %" if np.isfinite(z[model, device]) else ""
+    return f"{z[model, device]:.2f} %" if np.isfinite(z[model, device]) else "no room"

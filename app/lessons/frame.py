@@ -66,6 +66,14 @@ class Moves:
 
 
 @dataclass(frozen=True)
+class Trail:
+    """What was tried: the values of some fields, "_" between them, "~" between settings; it grows by itself."""
+
+    field: str
+    of: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Said:
     """The answer: the number of the winner's hue (None: neither), and the sentences, the verdict first."""
 
@@ -127,7 +135,7 @@ class Lesson(Generic[S, R]):
     question: str
     asked: S
     predictions: Mapping[str, str]
-    controls: tuple[Slider | Pick | Moves, ...]
+    controls: tuple[Slider | Pick | Moves | Trail, ...]
     run: Callable[[S], R]
     outcome: Callable[[R], str]
     say: Callable[[S, R], Said]

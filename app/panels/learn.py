@@ -7,11 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from app.controls.lessons import draw_controls, read_event, read_settings, read_word
+from app.controls.lessons import draw_controls, read_event, read_settings, read_word, take_settings
 from app.controls.views import chosen, drop_hidden_keys, kept
 from app.figures.projector import enlarge
 from app.lessons import LESSONS
-from app.lessons.frame import SCREENS, Lesson, Picture, Said
+from app.lessons.frame import SCREENS, Lesson, Picture, Said, Trail
 from app.look.markup import piece
 from app.look.style import current_theme, facts_html, guarded, verdict_html
 from app.look.theme import mix
@@ -163,7 +163,9 @@ def _draw_exercise(session: Session, lesson: Lesson, settings: Any, run: Any) ->
     _draw_pictures(session, lesson.pictures(settings, run, current_theme(), lesson.events(run))[:1])
     with st.expander("One solution"):
         values = asdict(lesson.exercise.solution)
-        st.html(facts_html([(c.label, str(values[c.field])) for c in lesson.controls]))
+        said = [(c.label, values[c.field]) for c in lesson.controls if not isinstance(c, Trail)]
+        st.html(facts_html([(name, v if isinstance(v, str) else f"{v:g}") for name, v in said]))
+        st.button("Set it", key="learn.solve", on_click=take_settings, args=(session, lesson, lesson.exercise.solution))
 
 
 def _draw_paper(session: Session, lesson: Lesson) -> None:

@@ -51,10 +51,10 @@ def serve_eight(
 
 
 def serve_measured(
-    measure: str, rate_per_s: float, cv: float, slo_scale: float, alpha: float, requests: int = 20_000
+    measure: str, rate_per_s: float, cv: float, slo_scale: float, alpha: float, requests: int = 20_000, room: int = ROOM
 ) -> TwoWays:
     """The run by which a measure is decided: for the mean latency without deadlines, so that all are answered."""
-    return serve_eight(rate_per_s, cv, slo_scale if measure == "deadlines met" else np.inf, alpha, requests)
+    return serve_eight(rate_per_s, cv, slo_scale if measure == "deadlines met" else np.inf, alpha, requests, room)
 
 
 # Where the map of the settings has its cells.
@@ -63,9 +63,10 @@ MAP_CVS = (0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
 _MAP_REQUESTS = 2_000
 
 
-def map_leads(measure: str, slo_scale: float, alpha: float) -> np.ndarray:
+@lru_cache(maxsize=256)
+def map_leads(measure: str, slo_scale: float, alpha: float, room: int = ROOM) -> np.ndarray:
     """Who is ahead in every cell: int64 (CVs, rates), 1 sharing, -1 dedicating, 0 no run can tell."""
-    return np.array([[_sign(measure, rate, cv, slo_scale, alpha) for rate in MAP_RATES_PER_S] for cv in MAP_CVS])
+    return np.array([[_sign(measure, rate, cv, slo_scale, alpha, room) for rate in MAP_RATES_PER_S] for cv in MAP_CVS])
 
 
 def attainments(
@@ -85,5 +86,5 @@ def _unit_arrivals(cv: float, requests: int, seed: int) -> Workload:
     return gamma_workload((1.0 / MODELS,) * MODELS, cv, requests, seed)
 
 
-def _sign(measure: str, rate_per_s: float, cv: float, slo_scale: float, alpha: float) -> int:
-    return lead(serve_measured(measure, rate_per_s, cv, slo_scale, alpha, _MAP_REQUESTS), measure).sign
+def _sign(measure: str, rate_per_s: float, cv: float, slo_scale: float, alpha: float, room: int) -> int:
+    return lead(serve_measured(measure, rate_per_s, cv, slo_scale, alpha, _MAP_REQUESTS, room), measure).sign
