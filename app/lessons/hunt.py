@@ -48,7 +48,7 @@ def run(settings: Settings) -> Run:
     s = settings
     both = _serve(s)
     signs = map_leads(MET, s.slo_scale, s.alpha, round(s.room))
-    tried = [Settings(*values) for values in read_trail(s.trail)]
+    tried = [Settings(**dict(zip(FIELDS, values, strict=True))) for values in read_trail(s.trail)]
     trail = tuple((t.rate_per_s, t.cv, lead(_serve(t), MET).sign) for t in tried)
     return Run(both, lead(both, MET), signs, trail)
 
