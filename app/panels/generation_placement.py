@@ -32,7 +32,7 @@ def draw(answer: TokenAnswer, entry: TokenAnswered) -> None:
             "not shown here."
         )
     _draw_memory(layout, answer, entry)
-    st.markdown("##### Engine by engine")
+    st.header("Engine by engine", anchor=False)
     draw_table(engine_table(layout, entry), "placement-engines", "Devices, weights, cache and limits of every engine",
                column_config=_COLUMNS)  # fmt: skip
     draw_engine_exports(answer, entry)
