@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
-from typing import TypeVar
+from typing import Protocol, Self, TypeVar
 
 from planner.rules import rule_notices
 from planner.scenario.inputs import Inputs, build_inputs
@@ -28,10 +28,13 @@ from simulator import (
 from simulator.headway import OnProgress
 from simulator.preparation import preparation_for
 
-# Called with the placement's name, what is being done with it, and its progress where there is one to show;
-# returning False stops.
+
+class _Ruled(Protocol):
+    def under(self, section: PlacementSection) -> Self: ...
+
+
 # Inputs, placements and outcomes, of models with fixed latencies or of those that generate.
-Built = TypeVar("Built")
+Built = TypeVar("Built", bound=_Ruled)
 Placed = TypeVar("Placed")
 Outcome = TypeVar("Outcome")
 
@@ -134,7 +137,9 @@ class Comparison:
 
     def document(self, outcome_document: Callable[[PlacementOutcome], dict]) -> dict:
         """One entry a placement in the scenario's order; one without figures has null and the reason."""
-        entries = {o.name: outcome_document(o) | self._targets_json(o) for o in self.outcomes}
+        rules = {section.name: section.serving_rules for section in self.scenario.placements if section.serving_rules}
+        own = {name: {"serving": of} for name, of in rules.items()}
+        entries = {o.name: outcome_document(o) | self._targets_json(o) | own.get(o.name, {}) for o in self.outcomes}
         entries |= {m.name: {"name": m.name, "slo_attainment": None, "reason": m.reason} for m in self.missing}
         order = {section.name: place for place, section in enumerate(self.scenario.placements)}
         placements = [entries[name] for name in sorted(entries, key=lambda name: order.get(name, len(order)))]
@@ -199,10 +204,11 @@ def answer_each(
         if stopped:
             missing.append(Missing(section.name, "The work was stopped before this placement was begun."))
             continue
+        ruled = inputs.under(section)
         try:
-            placement, found = place(section, inputs, on_progress)
+            placement, found = place(section, ruled, on_progress)
             stopped = found is not None and found.stop_reason == "cancelled"
-            outcomes.append(evaluate(placement, found, inputs, None if stopped else on_progress))
+            outcomes.append(evaluate(placement, found, ruled, None if stopped else on_progress))
         except NoPlacement as nothing:
             missing.append(Missing(section.name, str(nothing)))
             stopped = nothing.stop_reason == "cancelled"
@@ -220,9 +226,9 @@ def place(
 ) -> tuple[Placement | Schedule, SearchResult | None]:
     """The placement of a section: as given, after checking that it fits, or as found by its search.
 
-    `start`: where a search begins, see `search`. Raises InputError if it does not fit or the search cannot begin,
-    NoPlacement if the search ended with nothing in hand. Otherwise a search that is stopped gives its best
-    so far.
+    `inputs`: under the rules of the section (`Inputs.under`), as for `evaluate`. `start`: where a search begins, see
+    `search`. Raises InputError if it does not fit or the search cannot begin, NoPlacement if the search ended with
+    nothing in hand. Otherwise a search that is stopped gives its best so far.
     """
     problem = inputs.problem
     if section.search is None:
@@ -292,6 +298,11 @@ def search_json(found: SearchResult) -> dict:
         half_width = held_out["half_width"]
         document["held_out"] = held_out | {"half_width": None if math.isnan(half_width) else half_width}
     return document
+
+
+def filled(section: PlacementSection, placement: Placement | Schedule) -> PlacementSection:
+    """A section with its search filled in as found; name and serving rules stay."""
+    return placement_section(placement).model_copy(update={"name": section.name, **section.serving_rules})
 
 
 def placement_section(placement: Placement | Schedule) -> PlacementSection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from planner.rules import NO_RULES, Rules
 from simulator import Cluster, InputError, Model, Serving, Workload
@@ -40,3 +40,7 @@ class Problem:
         if len(set(names)) != len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise InputError(f"Two models are called '{twice}'; every name may occur once.")
+
+    def under(self, rules: Mapping[str, str | int]) -> Problem:
+        """The same with some fields of `serving` changed."""
+        return replace(self, serving=replace(self.serving, **rules)) if rules else self

@@ -16,8 +16,10 @@ from planner import Problem, dump_scenario, parse_scenario
 from planner.compare import placement_section
 from planner.generation import search as generation
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
+from planner.scenario.serving_rules import name_with_rules
 from planner.search import ALGORITHMS
 from simulator import InputError
+from simulator.schema import MAX_NAME
 
 BY_HAND = "by hand"
 SEARCH_LIMIT_S = 20.0
@@ -95,6 +97,19 @@ def removed(scenario: Scenario, index: int) -> Scenario:
 def with_name(scenario: Scenario, index: int, name: str) -> Scenario:
     """A placement called otherwise."""
     return _with_one(scenario, index, name=name.strip())
+
+
+def with_rule(scenario: Scenario, index: int, rule: str, value: Any) -> Scenario:
+    """A placement with a serving rule of its own; None takes that of all. A name that says the rules follows them."""
+    section = scenario.placements[index]
+    changed = section.model_copy(update={rule: value})
+    name = name_with_rules(section.name, section.serving_rules, changed.serving_rules)
+    if len(name) > MAX_NAME:
+        name = section.name
+    if name != section.name:
+        others = [s for i, s in enumerate(scenario.placements) if i != index]
+        name = _free_name(name, scenario.model_copy(update={"placements": others}))
+    return _with_one(scenario, index, name=name, **{rule: value})
 
 
 def with_option(scenario: Scenario, index: int, name: str, value: Any) -> Scenario:

@@ -20,6 +20,7 @@ from app.controls.placement_edits import (
     with_name,
     with_option,
 )
+from app.controls.placement_rules import draw_placement_rules
 from app.look import words
 from app.look.markup import piece
 from app.look.style import colour_of, plain
@@ -89,6 +90,8 @@ def _draw_details(session: Session, index: int, section: PlacementSection, area:
     elif section.search is not None and section.search.algorithm in ALGORITHMS:
         st.caption(ALGORITHMS[section.search.algorithm].description)
         _draw_options(session, index, section, area)
+    if any(model.generation is None for model in session.scenario.models):
+        draw_placement_rules(session, index, section, area)
 
 
 def _draw_group_size(session: Session, answer: Answer, index: int, section: PlacementSection, area: str) -> None:

@@ -13,13 +13,13 @@ from simulator.serving import ADMISSION_RULES, DISPATCH_RULES
 
 _AREA = "serving"
 _PRESETS = {"testbed": "as on a real cluster (testbed)", "published": "as in the published simulations"}
-_DISPATCH = {
+DISPATCH = {
     "shortest_queue": "the shortest queue",
     "earliest_free": "the one that is free first",
     "earliest_finish": "the one that finishes it first",
     "round_robin": "each in turn",
 }
-_ADMISSION = {"deadline": "turned away at once", "none": "served all the same"}
+ADMISSION = {"deadline": "turned away at once", "none": "served all the same"}
 _DELAYS = {
     "client_delay_s": "Client to controller (s)",
     "dispatch_delay_s": "Controller to group (s)",
@@ -46,13 +46,13 @@ def draw_serving_controls(session: Session, problem: str | None) -> None:
                   lambda scenario, value: with_values(scenario, "serving", **{name: value}), **options)  # fmt: skip
 
         field(st.selectbox, "A request goes to", "dispatch", options=list(DISPATCH_RULES),
-              format_func=_DISPATCH.get, help="Which of the groups that hold its model gets a request.")  # fmt: skip
+              format_func=DISPATCH.get, help="Which of the groups that hold its model gets a request.")  # fmt: skip
         field(
             st.selectbox,
             "What would be late is",
             "admission",
             options=list(ADMISSION_RULES),
-            format_func=_ADMISSION.get,
+            format_func=ADMISSION.get,
             help="Turning away what is predicted to be late leaves room for others.",
         )
         field(st.number_input, "Largest batch", "max_batch_size", min_value=1, max_value=MAX_BATCH_SIZE, step=1,

@@ -47,7 +47,7 @@ def _faults(session: Session, answer: Answer, entry: Answered, placement: Placem
     area, key = f"faults:{entry.section.name}", f"faults:{entry.outcome_key}"
 
     def work(job: Job | None = None) -> tuple[Fault, ...]:
-        return fault_what_if(placement, answer.inputs.problem, answer.inputs.warmup_s)
+        return fault_what_if(placement, answer.inputs.under(entry.section).problem, answer.inputs.warmup_s)
 
     groups = len(placement.groups)
     if len(answer.inputs.problem.workload) * 2 * groups <= QUICK_WORK:

@@ -24,6 +24,8 @@ from app.state.answer import Answer, Answered
 from app.state.results import kept
 from app.state.session import Session
 from planner.explain import PairedDifference, paired_difference
+from planner.scenario.schema import PlacementSection
+from planner.scenario.serving_rules import rules_in_words
 from simulator import Figures
 
 
@@ -128,6 +130,7 @@ def as_frame(rows: list[Row], view: View) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "placement": row.name,
+            "serving_rules": rules_in_words(row.entry.section.serving_rules),
             "met": 100 * row.figures.total.slo_attainment,
             "met_from": 100 * row.figures.interval[0],
             "met_to": 100 * row.figures.interval[1],
@@ -150,6 +153,7 @@ def _cells(row: Row, view: View, low: float) -> dict[str, Any]:
     difference, sure = difference_cell(row.difference, row.entry is view.first)
     return {
         "name": words.shorten(row.name),
+        "rules": unsaid_rules(row.entry.section),
         "colour": colour_of(row.entry.hue),
         "met": words.share(total.slo_attainment),
         "width": words.uncertainty(total.slo_attainment, figures.half_width),
@@ -163,6 +167,12 @@ def _cells(row: Row, view: View, low: float) -> dict[str, Any]:
         "difference": difference,
         "sure": sure,
     }
+
+
+def unsaid_rules(section: PlacementSection) -> str:
+    """The serving rules that a placement has of its own, where its name as shown does not say them; else empty."""
+    said = rules_in_words(section.serving_rules)
+    return "" if said in words.shorten(section.name) else said
 
 
 def lowest(ends: Sequence[float]) -> float:

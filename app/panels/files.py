@@ -12,7 +12,7 @@ import streamlit as st
 from app.state.answer import Answer, AnyAnswer, TokenAnswer
 from app.state.session import Session
 from planner import dump_scenario
-from planner.compare import placement_section
+from planner.compare import filled
 
 AnswerT = TypeVar("AnswerT", Answer, TokenAnswer)
 # Label, name, MIME type, and what makes the content when it is asked for.
@@ -57,10 +57,7 @@ def _of(make: Callable[[AnswerT], str | bytes], answer: AnswerT) -> Callable[[],
 
 
 def _found_yaml(answer: AnyAnswer) -> str:
-    sections = [
-        placement_section(entry.outcome.placement).model_copy(update={"name": entry.section.name})
-        for entry in answer.shown
-    ]
+    sections = [filled(entry.section, entry.outcome.placement) for entry in answer.shown]
     return dump_scenario(answer.scenario.model_copy(update={"placements": sections}))
 
 

@@ -17,7 +17,7 @@ from app.look.style import colour_of, verdict_html
 from app.panels import generation_plan
 from app.panels.compare_draw import draw_kept
 from app.panels.compare_outcomes import chance_note, difference_in_words
-from app.panels.compare_table import difference_cell, draw_pair, lowest, range_marks
+from app.panels.compare_table import difference_cell, draw_pair, lowest, range_marks, unsaid_rules
 from app.panels.compare_view import MOST_SHOWN, TokenView, chosen_pair, write_address
 from app.panels.keep import draw_download
 from app.panels.verdict import draw_remarks
@@ -133,6 +133,7 @@ def _cells(row: TokenRow, view: TokenView, low: float) -> dict[str, Any]:
     difference, sure = difference_cell(row.difference, row.entry is view.first)
     return {
         "name": words.shorten(row.entry.section.name),
+        "rules": unsaid_rules(row.entry.section),
         "colour": colour_of(row.entry.hue),
         "met": words.share(row.met),
         "width": words.uncertainty(row.met, row.half_width),

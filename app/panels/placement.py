@@ -74,7 +74,7 @@ def draw_steps(session: Session, answer: Answer) -> Draft:
 def try_draft(session: Session, answer: Answer, draft: Draft) -> Answered | None:
     """The draft simulated; None where it does not fit."""
     try:
-        return trial(draft.now, session.hue_of(""), answer)
+        return trial(draft.now, answer.entry(draft.start_name).section, session.hue_of(""), answer)
     except InputError:
         return None
 

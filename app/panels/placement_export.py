@@ -28,7 +28,7 @@ _TITLES = {
 
 def draw_exports(answer: Answer, draft: Draft) -> None:
     """The placement under one's hands as files of a serving system."""
-    problem = answer.inputs.problem
+    problem = answer.inputs.under(answer.entry(draft.start_name).section).problem
     placement = draft.now if draft.is_changed else replace(draft.now, name=draft.start_name)
     _draw_files(TARGETS, lambda target: export_placement(
         placement, problem.models, problem.cluster, problem.serving, target

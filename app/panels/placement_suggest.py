@@ -19,7 +19,8 @@ _MOST_LOSERS = 3
 def draw_suggestions(session: Session, answer: Answer, draft: Draft) -> None:
     """A button that looks for the best next change, and the changes found for the draft as it stands."""
     st.header("Best next change", anchor=False)
-    key = f"{answer.inputs_key}:{[(g.pp, g.tp, g.models) for g in draft.now.groups]}"
+    rules = answer.entry(draft.start_name).section.serving_rules
+    key = f"{answer.inputs_key}:{rules}:{[(g.pp, g.tp, g.models) for g in draft.now.groups]}"
     slot = slot_of(session, _SLOT)
     st.button(
         "Find the best next change", icon=":material/lightbulb:", key="draft.suggest", on_click=_begin,
@@ -66,7 +67,8 @@ def _look(job: Job, draft: Draft, answer: Answer) -> Suggestions:
         job.best = words.share(told.best)
         return job.report(told)
 
-    return suggest_changes(draft.now, answer.inputs, report)
+    inputs = answer.inputs.under(answer.entry(draft.start_name).section)
+    return suggest_changes(draft.now, inputs, report)
 
 
 def _apply(session: Session, suggestion: Suggestion) -> None:

@@ -36,6 +36,7 @@ from app.report import parts
 from planner import Comparison, PlacementOutcome, Scenario, dump_scenario, parse_scenario
 from planner.explain import model_differences
 from planner.scenario.link import repeatable
+from planner.scenario.serving_rules import rules_in_words
 from simulator import InputError, Schedule, build_timeline
 from simulator.metrics import counted_arrivals_s
 from simulator.pairs import pair_outcomes
@@ -207,12 +208,17 @@ def _placement(comparison: Comparison, hue: int) -> dict[str, Any]:
     return {
         "colour": parts.colour_of(hue),
         "name": outcome.name,
-        "how_found": parts.how_found(outcome),
+        "how_found": f"{parts.how_found(outcome)}{_own_rules(comparison, outcome.name)}",
         "epochs": epochs,
         "picture": picture,
         "models": parts.model_table(outcome),
         "groups": parts.group_table(outcome),
     }
+
+
+def _own_rules(comparison: Comparison, name: str) -> str:
+    rules = next((section.serving_rules for section in comparison.scenario.placements if section.name == name), {})
+    return f" Served under its own rules: {rules_in_words(rules)}." if rules else ""
 
 
 def _drawn(key: str, figure: go.Figure, alt: str) -> _Drawn:

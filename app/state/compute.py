@@ -43,7 +43,7 @@ from planner.scenario.inputs import (
     build_serving,
     make_workload,
 )
-from planner.scenario.schema import PlacementSection
+from planner.scenario.schema import SERVING_RULES, PlacementSection
 from planner.search import Progress, SearchResult
 from simulator import Cancelled, InputError, Placement, Profile, Schedule, Workload
 from simulator.catalogue import builtin_catalogue
@@ -121,7 +121,10 @@ def answer(
 
 def run_key(inputs_key: str, section: PlacementSection) -> str:
     """Of all that the result of a placement follows from; its name is not."""
-    return _digest(inputs_key, section.model_dump(mode="json", exclude={"name"}))
+    # Rules that are not given are left out, so that what was found before there were any is found again.
+    return _digest(
+        inputs_key, section.model_dump(mode="json", exclude={"name", *SERVING_RULES}), *section.serving_rules.items()
+    )
 
 
 def outcome_of(
@@ -134,6 +137,7 @@ def outcome_of(
 
     searched: what its search found before; if that does not fit, it is run.
     """
+    inputs = inputs.under(section)
     if searched is not None:
         placement = replace(searched.placement, name=section.name)
         with suppress(InputError):
@@ -150,6 +154,7 @@ def _token_outcome_of(
     searched: SearchResult | None = None,
 ) -> TokenOutcome:
     """The same of a scenario with models that generate."""
+    inputs = inputs.under(section)
     if searched is not None and isinstance(searched.placement, Placement):
         placement = replace(searched.placement, name=section.name)
         with suppress(InputError):

@@ -113,12 +113,16 @@ def replace_draft(session: Session, draft: Draft) -> None:
 def saved(scenario: Scenario, draft: Draft, name: str) -> Scenario:
     """The scenario with the draft in the basket: in place of the placement of that name, or as one more.
 
+    It keeps the serving rules of the placement that it began as.
+
     Raises InputError if the name is empty or the basket is full.
     """
     name = name.strip()
-    section = placement_section(replace(draft.now, name=name)).model_dump() if name else None
-    if section is None:
+    if not name:
         raise InputError("The placement needs a name.")
+    start = next((s for s in scenario.placements if s.name == draft.start_name), None)
+    rules = start.serving_rules if start else {}
+    section = placement_section(replace(draft.now, name=name)).model_dump() | rules
     sections = [section if s.name == name else s.model_dump() for s in scenario.placements]
     if section not in sections:
         if len(sections) >= MAX_PLACEMENTS:

@@ -12,7 +12,8 @@ from app.state.answer import Answer, Answered, AnyAnswer, AnyAnswered, Pending
 from app.state.cache import Cache
 from app.state.compute import answer, outcome_of, renamed, run_key
 from app.state.session import Session
-from planner.compare import placement_section
+from planner.compare import filled
+from planner.scenario.schema import PlacementSection
 from simulator import Placement, Timeline, build_timeline
 from simulator.metrics import counted_arrivals_s
 from simulator.traces import Trace, TraceSummary, rate_over_time, summarise
@@ -58,12 +59,12 @@ def kept(key: Hashable, make: Callable[[], Any]) -> Any:
     return shared_cache().get(key, make)
 
 
-def trial(placement: Placement, hue: int, answer: Answer) -> Answered:
-    """A placement that is not in the basket, simulated as if it stood there with this hue.
+def trial(placement: Placement, like: PlacementSection, hue: int, answer: Answer) -> Answered:
+    """A placement that is not in the basket, simulated as if it stood there with this hue and the rules of `like`.
 
     Raises InputError if it does not fit.
     """
-    section = placement_section(placement)
+    section = filled(like, placement).model_copy(update={"name": placement.name})
     key = run_key(answer.inputs_key, section)
     outcome = kept(key, lambda: outcome_of(section, answer.inputs))
     return Answered(section, hue, key, renamed(outcome, section.name))

@@ -9,7 +9,7 @@ from app.report.build import build_report
 from app.state.answer import Answer, AnyAnswered
 from app.state.session import Session
 from planner import Comparison, Scenario
-from planner.compare import placement_section
+from planner.compare import filled
 from planner.scenario.inputs import SAMPLE_PREFIX
 from planner.scenario.link import decode_scenario, encode_scenario, portable
 from planner.scenario.schema import PlacementSection
@@ -102,4 +102,4 @@ def _repeatable(section: PlacementSection, entry: AnyAnswered | None) -> Placeme
     found = entry.outcome.search
     if section.search.time_limit_s is None and (found is None or found.stop_reason != "cancelled"):
         return section
-    return placement_section(entry.outcome.placement).model_copy(update={"name": section.name})
+    return filled(section, entry.outcome.placement)

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _files(args: argparse.Namespace, scenario: Scenario, section: PlacementSection) -> dict[str, str] | None:
     """The files of models with fixed latencies; None if it was interrupted."""
-    inputs = build_inputs(scenario)
+    inputs = build_inputs(scenario).under(section)
     print_notices(inputs.notices)
     with Interrupt() as interrupt:
         placement, found = place(section, inputs, ProgressLine(interrupt))

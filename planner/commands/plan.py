@@ -19,7 +19,7 @@ from planner.commands.options import (
 )
 from planner.commands.report import ProgressLine, marked, percent, print_json, print_notices, print_table
 from planner.commands.simulate import check_any, print_remarks_of
-from planner.compare import Comparison, PlacementOutcome, compare, outcome_json, placement_section
+from planner.compare import Comparison, PlacementOutcome, compare, filled, outcome_json, placement_section
 from planner.scenario.file import dump_scenario, load_scenario
 from planner.scenario.inputs import SAMPLE_PREFIX, build_inputs
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
@@ -114,9 +114,10 @@ def with_bound(comparison: Comparison, bound: Bound) -> Comparison:
 
 def with_found(scenario: Scenario, found: Mapping[str, Placement | Schedule]) -> Scenario:
     """The scenario with each searched placement filled in as found; those of other names come last."""
-    filled = {name: placement_section(placement) for name, placement in found.items()}
-    placements = [filled.pop(section.name, section) for section in scenario.placements]
-    return scenario.model_copy(update={"placements": [*placements, *filled.values()]}).in_folder(scenario.folder)
+    rest = dict(found)
+    placements = [filled(s, rest.pop(s.name)) if s.name in rest else s for s in scenario.placements]
+    others = map(placement_section, rest.values())
+    return scenario.model_copy(update={"placements": [*placements, *others]}).in_folder(scenario.folder)
 
 
 def write_scenario(scenario: Scenario, path: str | Path) -> None:

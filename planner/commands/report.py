@@ -44,6 +44,12 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     say(tabulate.tabulate(rows, header, "plain", colalign=sides if rows else None, disable_numparse=True))
 
 
+def print_wrapped(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table of sentences: narrow columns, each cell on as many lines as it needs."""
+    widths = [16, *[30] * (len(header) - 1)]
+    say(tabulate.tabulate(rows, header, "plain", maxcolwidths=widths, disable_numparse=True))
+
+
 def marked(text: str, remark: str | None) -> str:
     """A figure with a star where a remark beneath the table belongs to it."""
     return f"{text} *" if remark is not None else text

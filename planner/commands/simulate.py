@@ -20,6 +20,7 @@ from planner.commands.report import (
 from planner.compare import Comparison, compare
 from planner.scenario.file import load_scenario
 from planner.scenario.inputs import build_inputs
+from planner.scenario.serving_rules import rules_in_words
 from simulator import InputError, words
 
 
@@ -112,7 +113,9 @@ def _print_comparison(comparison: Comparison) -> None:
 
 
 def print_remarks_of(comparison: Comparison) -> None:
-    """Beneath a table of placements: figures that are not of a finished plan or missing, and models below targets."""
+    """Beneath a table: serving rules, figures that are not of a finished plan or missing, models below targets."""
+    rules = ((section.name, rules_in_words(section.serving_rules)) for section in comparison.scenario.placements)
+    print_remarks(((name, f"served under its own rules: {said}.") for name, said in rules if said), "= ")
     print_remarks((outcome.name, outcome.remark) for outcome in comparison.outcomes)
     print_remarks(((missing.name, missing.reason) for missing in comparison.missing), "- ")
     print_remarks(comparison.target_notices, "- ")

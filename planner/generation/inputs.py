@@ -19,7 +19,14 @@ from planner.scenario.inputs import (
     make_workload,
     read_scenario_trace,
 )
-from planner.scenario.schema import LengthSection, ModelSection, Scenario, TokensSection, TraceSection
+from planner.scenario.schema import (
+    LengthSection,
+    ModelSection,
+    PlacementSection,
+    Scenario,
+    TokensSection,
+    TraceSection,
+)
 from simulator import Cluster, InputError, Profile, Workload, words
 from simulator.catalogue import builtin_catalogue, load_catalogue
 from simulator.generation import TokenSlo, TokenWorkload
@@ -46,6 +53,10 @@ class TokenInputs:
     warmup_s: float
     trace: Trace | None
     notices: tuple[str, ...]
+
+    def under(self, section: PlacementSection) -> TokenInputs:
+        """The same under the serving rules of a placement, which are of the models with fixed latencies."""
+        return replace(self, fixed=None if self.fixed is None else self.fixed.under(section.serving_rules))
 
 
 def build_token_inputs(

@@ -165,7 +165,7 @@ def token_point(
     """One placement of a varied scenario, on `inputs` with the cluster of that scenario."""
     cluster = build_cluster(scenario)
     fixed = None if inputs.fixed is None else replace(inputs.fixed, cluster=cluster)
-    inputs = replace(inputs, problem=replace(inputs.problem, cluster=cluster), fixed=fixed)
+    inputs = replace(inputs, problem=replace(inputs.problem, cluster=cluster), fixed=fixed).under(section)
 
     def asked(_: Headway) -> bool:
         return goes_on(on_progress, Headway(""))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from planner.scenario.schema import (
     DeterministicSection,
     GammaSection,
     MarkovSection,
+    PlacementSection,
     Scenario,
     TraceSection,
     WindowsSection,
@@ -62,6 +63,10 @@ class Inputs:
     trace: Trace | None
     notices: tuple[str, ...]
     targets: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    def under(self, section: PlacementSection) -> Inputs:
+        """The same under the serving rules of a placement."""
+        return replace(self, problem=self.problem.under(section.serving_rules))
 
 
 def build_inputs(

@@ -10,7 +10,7 @@ import zlib
 
 from pydantic import ValidationError
 
-from planner.compare import Comparison, placement_section
+from planner.compare import Comparison, filled
 from planner.scenario.inputs import SAMPLE_PREFIX
 from planner.scenario.schema import Scenario, TraceSection
 from simulator import InputError, words
@@ -96,7 +96,8 @@ def repeatable(comparison: Comparison) -> Scenario:
     (a search under a time limit may find another one), and the trace is named by its SHA-256.
     """
     scenario = portable(comparison.scenario, comparison.inputs.trace)
-    sections = [placement_section(o.placement).model_copy(update={"name": o.name}) for o in comparison.outcomes]
+    given = {section.name: section for section in scenario.placements}
+    sections = [filled(given[o.name], o.placement) for o in comparison.outcomes]
     return scenario.model_copy(update={"placements": sections})
 
 

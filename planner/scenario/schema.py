@@ -42,6 +42,8 @@ from simulator.traces.options import Dequantisation, MappingRule, Resampling
 from simulator.traces.trace import MAX_TOKENS
 
 MAX_PLACEMENTS = 24
+# Serving rules that a placement may have of its own.
+SERVING_RULES = ("dispatch", "admission", "max_batch_size")
 MAX_EPOCHS = 10_000
 _PathText = Annotated[str, Field(min_length=1, max_length=4096)]
 _TokenCount = Annotated[int, Between(1, MAX_TOKENS)]
@@ -292,12 +294,18 @@ class SearchSection(Section):
 
 
 class PlacementSection(Section):
-    """One placement to compare: `groups` by hand, a `schedule`, or a `search`."""
+    """One placement to compare: `groups` by hand, a `schedule`, or a `search`.
+
+    `dispatch`, `admission` and `max_batch_size` are rules of this placement in place of those under `serving`.
+    """
 
     name: Name
     groups: Annotated[list[GroupSection], Field(max_length=MAX_DEVICES)] | None = None
     schedule: Annotated[list[EpochSection], Field(min_length=1, max_length=MAX_EPOCHS)] | None = None
     search: SearchSection | None = None
+    dispatch: DispatchRule | None = None
+    admission: AdmissionRule | None = None
+    max_batch_size: BatchSize | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> PlacementSection:
@@ -310,6 +318,11 @@ class PlacementSection(Section):
         """The search; only where the placement is not given by hand."""
         assert self.search is not None, "whoever asks has looked"
         return self.search
+
+    @property
+    def serving_rules(self) -> dict[str, str | int]:
+        """The serving rules that are this placement's own, by their name."""
+        return {name: value for name in SERVING_RULES if (value := getattr(self, name)) is not None}
 
 
 class Scenario(Section):
@@ -341,6 +354,16 @@ class Scenario(Section):
         if self.generates and not self.rules.is_empty:
             raise ValueError("rules hold for models with a profile; this scenario has models with generation")
         self.rules.check(self.models)
+        return self
+
+    @model_validator(mode="after")
+    def _rules_have_a_use(self) -> Scenario:
+        ruled = next((section for section in self.placements if section.serving_rules), None)
+        if ruled is not None and all(section.generation is not None for section in self.models):
+            raise ValueError(
+                f"placement '{ruled.name}' has {next(iter(ruled.serving_rules))}, a rule of models with fixed "
+                "latencies, and all models generate; the engines' rules stand under generation"
+            )
         return self
 
     @property

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from planner.compare import MeasuredPlacement, PlacementOutcome, placement_section
+from planner.compare import MeasuredPlacement, PlacementOutcome, filled
 from planner.problem import Problem
 from planner.scenario.inputs import TraceReader
 from planner.scenario.schema import PlacementSection, Scenario
@@ -218,7 +218,7 @@ class Finder:
         if isinstance(outcome.placement, Schedule):
             reasons["headroom_rate_scale"] = OVER_TIME
             return None
-        section, low = placement_section(outcome.placement), 1.0
+        section, low = filled(climb.section, outcome.placement), 1.0
         high: float | None = None
         while low < HEADROOM_LIMIT and (high is None or high / low > 1 + HEADROOM_PRECISION):
             factor = 2 * low if high is None else math.sqrt(low * high)

@@ -128,7 +128,7 @@ class Evaluator:
         if self._stop.is_set():
             raise Cancelled
         try:
-            inputs = self.inputs(point.values)
+            inputs = self.inputs(point.values).under(point.section)
             outcome = self._outcome(point.section, inputs, [r.outcome for r in harder if r.outcome is not None])
         except NoPlacement as nothing:
             result = PointResult(point, None, str(nothing), undecided=nothing.stop_reason != "done")
@@ -173,15 +173,15 @@ class Evaluator:
             if self._stop.is_set():
                 raise Cancelled
             devices = (low + high) // 2
-            if self._is_excluded((("devices", float(devices)), *values), target):
+            if self._is_excluded(section, (("devices", float(devices)), *values), target):
                 low = devices
             else:
                 high = devices
         return low
 
-    def _is_excluded(self, values: Values, target: float) -> bool:
+    def _is_excluded(self, section: PlacementSection, values: Values, target: float) -> bool:
         try:
-            return upper_bound(self.inputs(values).problem).attainment < target
+            return upper_bound(self.inputs(values).under(section).problem).attainment < target
         except InputError:
             # No model fits so few devices.
             return True

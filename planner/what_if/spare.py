@@ -132,7 +132,7 @@ def _best_kept(
     finder: Finder, point: Point, sections: Sequence[PlacementSection], begin: Sequence[PointResult]
 ) -> tuple[PointResult, Fault | None]:
     """The placement that keeps most without its worst node; raises Cancelled where the work was stopped."""
-    inputs = finder.evaluator.inputs(point.values)
+    inputs = finder.evaluator.inputs(point.values).under(point.section)
     rest = [Point(section, point.values) for section in sections[1:]]
     needs = {point.key: [*rest, *(result.point for result in begin)]}
     got = list(finder.evaluator.evaluate_all([*rest, point], finder.on_progress, finder.executor, needs, begin))

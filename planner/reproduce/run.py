@@ -1,0 +1,249 @@
+"""Runs a figure point by point, with progress and stop, and sets the published points beside ours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from planner.compare import MeasuredPlacement, evaluate, place
+from planner.reproduce.azure import end_to_end, robustness
+from planner.reproduce.made import ablation, batching, very_large_models
+from planner.reproduce.parts import TARGET, Curve, Figure, Panel
+from planner.reproduce.traffic import bursty_traffic, steady_traffic
+from planner.scenario.inputs import Inputs, build_inputs, make_workload, read_scenario_trace
+from planner.scenario.schema import Scenario, SearchSection, WorkloadSection
+from planner.search import NoPlacement
+from simulator import Cancelled, InputError, Workload
+from simulator.traces import Trace
+
+FIGURES = ("12", "13", "14", "15", "17")
+STOPPED = "The work was stopped before this was computed."
+# Called with (points done, points in all, what is being done); returning False stops.
+OnPoint = Callable[[int, int, str], bool | None]
+
+
+@dataclass(frozen=True, eq=False)
+class ReproducedPoint:
+    """One point of a figure.
+
+    Attributes:
+        panel, curve: it belongs to. value: of the panel's axis.
+        outcome: placement, search and figures; None with its reason.
+        published: what the authors have there, 0..1; None where it is not known, or the settings are others.
+    """
+
+    panel: Panel
+    curve: Curve
+    value: float
+    outcome: MeasuredPlacement | None
+    reason: str | None = None
+    published: float | None = None
+
+    @property
+    def slo_attainment(self) -> float | None:
+        """0..1; None where there are no figures."""
+        return self.outcome.slo_attainment if self.outcome else None
+
+    @property
+    def difference(self) -> float | None:
+        """Ours minus theirs, 0..1; None where one of them is missing."""
+        ours = self.slo_attainment
+        return None if ours is None or self.published is None else ours - self.published
+
+    def to_json(self) -> dict:
+        """One of `points`."""
+        half = math.nan if self.outcome is None else self.outcome.figures.half_width
+        return {
+            "panel": self.panel.name,
+            "axis": self.panel.axis.name,
+            "value": self.value,
+            "curve": self.curve.name,
+            "slo_attainment": self.slo_attainment,
+            "half_width": None if math.isnan(half) else half,
+            "published": self.published,
+            "difference": self.difference,
+            "reason": self.reason,
+            "remark": None if self.outcome is None else self.outcome.remark,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Reproduction:
+    """A figure, run. `complete` is False where it was stopped; points that are missing have their reason."""
+
+    figure: Figure
+    points: tuple[ReproducedPoint, ...]
+    complete: bool
+
+    def crossings(self) -> list[tuple[str, str, float | None, float | None]]:
+        """(panel, curve, ours, theirs): the last value, from the easy end, that reaches 99 %; None if none does."""
+        found = []
+        for panel in dict.fromkeys(point.panel.name for point in self.points):
+            mine = [point for point in self.points if point.panel.name == panel]
+            for curve in dict.fromkeys(point.curve.name for point in mine):
+                of = [point for point in mine if point.curve.name == curve]
+                ours, theirs = (
+                    _crossing(of[0].panel.axis.more_is_harder, [(p.value, getattr(p, name)) for p in of])
+                    for name in ("slo_attainment", "published")
+                )
+                found.append((panel, curve, ours, theirs))
+        return found
+
+    def to_json(self) -> dict:
+        """The document of `reproduce --json`."""
+        return {
+            "figure": self.figure.number,
+            "title": self.figure.title,
+            "complete": self.complete,
+            "differences": [asdict(difference) for difference in self.figure.differences],
+            "not_repeated": list(self.figure.not_repeated),
+            "points": [point.to_json() for point in self.points],
+            "target": TARGET,
+            "crossings": [
+                {"panel": panel, "curve": curve, "ours": ours, "published": theirs}
+                for panel, curve, ours, theirs in self.crossings()
+            ],
+        }
+
+
+def figure_of(number: str, traces: Mapping[str, Sequence[str]] | None = None) -> Figure:
+    """A figure of FIGURES. `traces`: files of "MAF1" and "MAF2"; the shipped samples in their place.
+
+    Raises InputError: an unknown figure, or a file of another kind.
+    """
+    given = traces or {}
+    if number not in FIGURES:
+        raise InputError(f"Figure '{number}' cannot be reproduced; {', '.join(FIGURES)} are allowed.")
+    if number in ("13", "15", "17"):
+        return {"13": very_large_models, "15": batching, "17": ablation}[number]()
+    steady = steady_traffic(given.get("MAF1", ()))
+    if number == "14":
+        return robustness({"MAF1": steady})
+    return end_to_end({"MAF1": steady, "MAF2": bursty_traffic(given.get("MAF2", ()))})
+
+
+def chosen(figure: Figure, panels: Sequence[str] = (), values: Sequence[float] = ()) -> Figure:
+    """Only the panels whose name holds one of some texts, at some values; raises InputError where nothing is left."""
+    kept = [p for p in figure.panels if not panels or any(text.casefold() in p.name.casefold() for text in panels)]
+    if not kept:
+        names = "; ".join(panel.name for panel in figure.panels[:12])
+        raise InputError(f"Figure {figure.number} has no panel '{panels[0]}'; it has {names}.")
+    if values:
+        kept = [replace(p, values=tuple(v for v in p.values if v in values)) for p in kept]
+        kept = [panel for panel in kept if panel.values]
+    if not kept:
+        raise InputError(f"None of these panels of figure {figure.number} has a point at {values[0]:g}.")
+    return replace(figure, panels=tuple(kept))
+
+
+def reproduce(
+    figure: Figure,
+    on_point: OnPoint | None = None,
+    on_result: Callable[[Reproduction], object] | None = None,
+    time_limit_s: float | None = None,
+) -> Reproduction:
+    """Run a figure, one point after the other.
+
+    Args:
+        on_point: told what is being done, also within a search; returning False stops with what is there.
+        on_result: called with all that is known after each point.
+        time_limit_s: of each search that improves step by step.
+    """
+    tasks = [(panel, value, curve) for panel in figure.panels for value in panel.values for curve in panel.curves]
+    builder, done = _Builder(), []
+    stopped = False
+
+    def watch(doing: str) -> bool:
+        nonlocal stopped
+        stopped = stopped or (on_point is not None and on_point(len(done), len(tasks), doing) is False)
+        return not stopped
+
+    for panel, value, curve in tasks:
+        doing = f"{panel.name} {value:g}, {curve.name}"
+        point = ReproducedPoint(panel, curve, value, None, STOPPED, panel.published.get((curve.name, value)))
+        if watch(doing):
+            point = _computed(point, builder, lambda doing=doing: watch(doing), time_limit_s)
+        done.append(point)
+        if on_result is not None and not stopped:
+            on_result(Reproduction(figure, tuple(done), False))
+    return Reproduction(figure, tuple(done), not stopped)
+
+
+def _computed(
+    point: ReproducedPoint, builder: _Builder, watch: Callable[[], bool], time_limit_s: float | None
+) -> ReproducedPoint:
+    section, panel = point.curve.section, point.panel
+    search = section.searched
+    if time_limit_s is not None and search.max_evaluations is not None:
+        limited = SearchSection.model_validate(search.model_dump() | {"time_limit_s": time_limit_s})
+        section = section.model_copy(update={"search": limited})
+    tell = lambda *_: watch()  # noqa: E731
+    try:
+        tested = builder.inputs(panel.scenario(point.value)).under(section)
+        planned = tested
+        if panel.planned_on is not None and not point.curve.knows:
+            planned = builder.inputs(panel.planned_on(point.value)).under(section)
+        placement, found = place(section, planned, tell)
+        if not watch():
+            return point
+        return replace(point, outcome=evaluate(placement, found, tested, tell).without_requests, reason=None)
+    except Cancelled:
+        return point
+    except (InputError, NoPlacement) as error:
+        return replace(point, reason=str(error))
+
+
+class _Builder:
+    """Builds scenarios; keeps the traces it has read, and the requests that neighbouring points share."""
+
+    def __init__(self) -> None:
+        self._traces: dict[tuple[str, ...], Trace] = {}
+        self._made: dict[str, tuple[Workload, tuple[str, ...]]] = {}
+
+    def inputs(self, scenario: Scenario) -> Inputs:
+        return build_inputs(scenario, self._read, None, self._requests)
+
+    def _read(self, scenario: Scenario) -> Trace:
+        paths = tuple(scenario.workload.replayed.paths)
+        if paths not in self._traces:
+            self._traces[paths] = read_scenario_trace(scenario)
+        return self._traces[paths]
+
+    def _requests(
+        self, section: WorkloadSection, names: Sequence[str], trace: Trace | None
+    ) -> tuple[Workload, tuple[str, ...]]:
+        key = f"{section.model_dump_json()}{','.join(names)}"
+        if key not in self._made:
+            self._made = dict([*self._made.items(), (key, make_workload(section, names, trace))][-_KEPT:])
+        return self._made[key]
+
+
+# A panel with other traffic to plan for needs two at a time.
+_KEPT = 2
+
+
+def _crossing(more_is_harder: bool, values: Sequence[tuple[float, float | None]]) -> float | None:
+    last = None
+    for value, attainment in sorted(values, reverse=not more_is_harder):
+        if attainment is None or attainment < TARGET:
+            break
+        last = value
+    return last
+
+
+def curve_rows(points: Sequence[ReproducedPoint]) -> Iterator[tuple[float, list[ReproducedPoint]]]:
+    """The points of one panel by value, in the order of its curves."""
+    for value in dict.fromkeys(point.value for point in points):
+        yield value, [point for point in points if point.value == value]
+
+
+def difference_summary(points: Sequence[ReproducedPoint]) -> list[tuple[str, int, float, float]]:
+    """(curve, points with a published one, mean absolute difference, mean difference), shares of 1."""
+    rows = []
+    for curve in dict.fromkeys(point.curve.name for point in points):
+        gaps = [p.difference for p in points if p.curve.name == curve and p.difference is not None]
+        if gaps:
+            mean_abs = sum(map(abs, gaps)) / len(gaps)
+            rows.append((curve, len(gaps), mean_abs, sum(gaps) / len(gaps)))
+    return rows
