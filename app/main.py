@@ -26,6 +26,7 @@ PAGES = (
     ("search", "Search", ":material/manage_search:"),
     ("trace", "Trace", ":material/timeline:"),
     ("profile", "Profile", ":material/memory:"),
+    ("accuracy", "Accuracy", ":material/verified:"),
     ("learn", "Learn", ":material/school:"),
     ("scenario", "Scenario", ":material/description:"),
     ("library", "Library", ":material/inventory_2:"),

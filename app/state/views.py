@@ -212,6 +212,14 @@ class LibraryView:
 
 
 @dataclass
+class AccuracyView:
+    """Page Accuracy: the figure of the paper that is run again, and its panel."""
+
+    figure: Choice[str] = _one("figure", str)
+    panel: Choice[str] = _one("panel", str)
+
+
+@dataclass
 class ShareView:
     """Links and reports.
 
@@ -239,6 +247,7 @@ class Views:
     profile: ProfileView = field(default_factory=ProfileView)
     learn: LearnView = field(default_factory=LearnView)
     library: LibraryView = field(default_factory=LibraryView)
+    accuracy: AccuracyView = field(default_factory=AccuracyView)
     share: ShareView = field(default_factory=ShareView)
     written: Written | None = None
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "trace": "what a trace holds",
     "profile": "make a profile from a model architecture and a device",
     "export": "a placement as configuration of a serving system",
+    "robustness": "whether the ranking of placements survives errors in latencies and other traffic",
     "reproduce": "run a figure of the paper again: 12, 13, 14, 15 or 17",
     "validate": "replay the published results and print the error table",
 }

@@ -20,6 +20,7 @@ from planner.reproduce.run import (
     reproduce,
 )
 from simulator import InputError
+from simulator.headway import Headway
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,14 +46,14 @@ def run(args: argparse.Namespace) -> int:
     with Interrupt() as interrupt:
         told = -1
 
-        def on_point(done: int, total: int, doing: str) -> bool:
+        def on_progress(now: Headway) -> bool:
             nonlocal told
-            if done != told:
-                told = done
-                say(f"{done} of {total}: {doing}", sys.stderr)
+            if now.done != told:
+                told = now.done
+                say(f"{now.done} of {now.total}: {now.phase}", sys.stderr)
             return not interrupt.requested
 
-        result = reproduce(figure, on_point, time_limit_s=time_limit_s)
+        result = reproduce(figure, on_progress, time_limit_s=time_limit_s)
     if args.json:
         print_json(result.to_json())
     else:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.report import print_json, print_table, say
 from planner.evidence.published import load_published
+from planner.evidence.replays import write_replays
 from planner.evidence.validate import RunError, summarise_errors, validate, write_known_errors
 from planner.generation.evidence import generation_errors
 from planner.generation.known_errors import (
@@ -49,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
     summaries = summarise_errors(errors)
     if args.write and not interrupt.requested:
         write_known_errors(summaries)
+        if not args.published:
+            write_replays(errors)
         write_generation_errors(tokens)
     if args.json:
         print_json(

@@ -15,12 +15,11 @@ from planner.scenario.inputs import Inputs, build_inputs, make_workload, read_sc
 from planner.scenario.schema import Scenario, SearchSection, WorkloadSection
 from planner.search import NoPlacement
 from simulator import Cancelled, InputError, Workload
+from simulator.headway import Headway, OnProgress, goes_on
 from simulator.traces import Trace
 
 FIGURES = ("12", "13", "14", "15", "17")
 STOPPED = "The work was stopped before this was computed."
-# Called with (points done, points in all, what is being done); returning False stops.
-OnPoint = Callable[[int, int, str], bool | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,14 +138,14 @@ def chosen(figure: Figure, panels: Sequence[str] = (), values: Sequence[float] =
 
 def reproduce(
     figure: Figure,
-    on_point: OnPoint | None = None,
+    on_progress: OnProgress | None = None,
     on_result: Callable[[Reproduction], object] | None = None,
     time_limit_s: float | None = None,
 ) -> Reproduction:
     """Run a figure, one point after the other.
 
     Args:
-        on_point: told what is being done, also within a search; returning False stops with what is there.
+        on_progress: told what is being done, also within a search; returning False stops with what is there.
         on_result: called with all that is known after each point.
         time_limit_s: of each search that improves step by step.
     """
@@ -156,7 +155,7 @@ def reproduce(
 
     def watch(doing: str) -> bool:
         nonlocal stopped
-        stopped = stopped or (on_point is not None and on_point(len(done), len(tasks), doing) is False)
+        stopped = stopped or not goes_on(on_progress, Headway(doing, len(done), len(tasks)))
         return not stopped
 
     for panel, value, curve in tasks:

@@ -1,0 +1,87 @@
+"""The page Accuracy without a browser: what it says is what the runs say."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.figures.accuracy import build_published_figure, robustness_columns
+from app.panels.accuracy import closed_form_table, published_table, real_table, setting_link
+from app.panels.robustness import AREA, case_table
+from planner import build_inputs
+from planner.compare import compare
+from planner.evidence.replays import known_replays
+from planner.scenario.link import decode_scenario
+from planner.what_if.robustness_words import sentence
+from tests.test_app_compare import session, written
+
+MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
+
+
+@pytest.fixture
+def shown():
+    at = AppTest.from_file(MAIN, default_timeout=120).run()
+    at.switch_page("views/accuracy.py").run()
+    assert not at.exception and not at.error
+    return at
+
+
+def test_every_published_run_is_a_point_with_its_link():
+    runs = known_replays()
+    assert len(runs) == 403 + 2 * 20
+    figure = build_published_figure(runs)
+    drawn = sorted(int(i) for trace in figure.data if trace.customdata is not None for i in trace.customdata)
+    assert drawn == list(range(len(runs)))
+    table = published_table(runs)
+    assert table["setting"].notna().mean() > 0.5
+    np.testing.assert_allclose(table["error (points)"], 100 * np.array([r.error for r in runs]), atol=1e-3)
+
+
+@pytest.mark.parametrize("number", [0, 100, 250, 383, 403, 430])
+def test_a_link_holds_the_setting_that_gives_the_prediction(number):
+    run = known_replays()[number]
+    link = setting_link(run)
+    if link is not None:
+        assert decode_scenario(link.split("?s=")[1]) == run.scenario()
+    (outcome,) = compare(run.scenario(), inputs=build_inputs(run.scenario())).outcomes
+    assert outcome.slo_attainment == pytest.approx(run.predicted, abs=1e-12)
+
+
+def test_the_real_runs_stand_with_the_authors_own_simulation():
+    table = real_table()
+    assert len(table) == 20 and not table.isna().any().any()
+    row = table[(table["placement"] == "sr-greedy") & (table["SLO scale"] == 5)].iloc[0]
+    assert (row["measured (%)"], row["the authors' simulator (%)"]) == (64.9, 64.0)
+
+
+def test_the_simulator_meets_the_closed_forms():
+    table = closed_form_table()
+    assert (table["simulated (ms)"] / table["formula (ms)"] - 1).abs().max() < 0.03
+
+
+def test_the_ranking_of_my_placements_is_tried_and_said(shown):
+    shown.button(key="robustness.go").click().run()
+    session(shown).slots[AREA].job.wait(120)
+    shown.run()
+    assert not shown.exception and not shown.error
+    found = session(shown).slots[AREA].result
+    assert sentence(found).split(". ")[0][:60] in written(shown)
+    assert sum(len(variants) for _, variants in robustness_columns(found)) == 1 + len(found.variants)
+    assert len(case_table(found)) == 1 + len(found.variants)
+
+
+def test_a_published_setting_replaces_the_scenario_and_undo_brings_it_back(shown):
+    before = session(shown).scenario
+    session(shown).replace("accuracy", known_replays()[0].scenario())
+    shown.run()
+    assert session(shown).scenario.cluster.devices == known_replays()[0].run.devices
+    session(shown).step_back()
+    assert session(shown).scenario == before
+
+
+def test_a_panel_of_the_paper_is_chosen_and_its_differences_stand_there(shown):
+    assert "The paper's figures, run again" in [header.value for header in shown.header]
+    shown.selectbox(key="figure").set_value("13").run()
+    assert not shown.exception and not shown.error
+    assert session(shown).views.accuracy.figure.value == "13"
