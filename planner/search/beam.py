@@ -13,10 +13,13 @@ from planner.search.result import Alternative
 from planner.search.run import Run
 from planner.search.scoring import Scored, score_each, score_layout
 from planner.search.space import Layout, Space
-from planner.search.workers import WORKERS, Task
+from planner.search.workers import Task
 from simulator import words
 from simulator.arrays import F64, I64
 from simulator.kernels import NONE
+
+# Additions are scored in so many parts side by side; more would give up fewer of them early.
+PARTS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +75,7 @@ def _children(run: Run, frontier: list[Scored], visited: set[bytes], width: int)
     owners: list[tuple[Scored, np.ndarray]] = []
     for parent in frontier:
         added = _new_additions(space, parent.layout, visited)
-        for part in np.array_split(added, WORKERS):
+        for part in np.array_split(added, PARTS):
             if len(part):
                 layout = parent.layout
                 arguments = (layout.shape, layout.holds, part, parent.good_at, parent.latency_s, width)

@@ -1,4 +1,4 @@
-"""Local improvement of layouts: two chains of random changes, side by side."""
+"""Local improvement of layouts: chains of random changes, side by side."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ from planner.search.run import Run
 from planner.search.scoring import Scored, score_each, score_layout
 from planner.search.space import Layout, Space
 from planner.search.training import build_training
+from simulator.arrays import U64
 
-# Fixed, not the number of processors: the same seed gives the same answer on every machine.
-CHAINS = 2
+# A round has so many chains, by its length and not by the processors: the same seed gives the same answer on every
+# machine. Shorter chains than these would not cool down slowly enough.
+CHAINS, MAX_CHAINS = 2, 16
+EVALUATIONS_PER_CHAIN = 12_000
 # Chosen by trying: see docs/search.md.
 CHANGES = {"join": 0.35, "leave": 0.10, "move": 0.15, "trade": 0.20, "rebuild": 0.20}
 PATIENCE = 1.0
@@ -72,7 +75,7 @@ class Standing:
 
 
 class Improvement:
-    """Two chains of simulated annealing, and what is known of the best of them.
+    """Chains of simulated annealing, two at first, and what is known of the best of them.
 
     They begin at the best two starts, or where another improvement stood. Every few calls the one that lags takes
     over the place of the other, and every round begins at the best layout so far. Very long traffic is improved on a
@@ -109,6 +112,7 @@ class Improvement:
 
     def round(self) -> None:
         """One round, from the best layout so far; raises Stopped if nothing better is possible."""
+        self._add_chains()
         done = calls = 0
         heat = TEMPERATURE * min(self.round_evaluations / FULL_HEAT_EVALUATIONS, 1.0)
         heat *= math.sqrt(max(self.size - self.best_good, 0))
@@ -127,11 +131,21 @@ class Improvement:
         self._return_to_best()
         self.round_evaluations *= GROWTH
 
+    def _add_chains(self) -> None:
+        """As many chains as this round has; new ones begin where the first stand, with random numbers of their own."""
+        count = min(max(self.round_evaluations // EVALUATIONS_PER_CHAIN, CHAINS), MAX_CHAINS)
+        for chain in range(len(self.walks), count):
+            walk = self.walks[chain % CHAINS]
+            fresh = _random([self.run.seed, chain])
+            self.walks.append(
+                walk._replace(good_at=walk.good_at.copy(), random=fresh, rejected=np.zeros(REJECTED_SLOTS, np.uint64))
+            )
+
     def join(self, starts: list[Scored]) -> None:
         """Let the chain that lags go on from the best of other starts."""
         if not self.training.is_whole:
             starts = self._score(start.layout for start in starts)
-        lagging = min(range(CHAINS), key=lambda chain: self.walks[chain].good_at[-1].sum())
+        lagging = min(range(len(self.walks)), key=lambda chain: self.walks[chain].good_at[-1].sum())
         walk = self.walks[lagging]
         fresh = _begin(starts[0], 0)
         self.walks[lagging] = fresh._replace(random=walk.random)
@@ -148,7 +162,8 @@ class Improvement:
     def _call(self, heat: float) -> int:
         """Let every chain try a number of changes; returns how many layouts were scored."""
         run, space, training, tried = self.run, self.run.space, self.training, 0
-        shares = [min(self.trials, (run.budget.evaluations_left + chain) // CHAINS) for chain in range(CHAINS)]
+        chains = len(self.walks)
+        shares = [min(self.trials, (run.budget.evaluations_left + chain) // chains) for chain in range(chains)]
         rest = (space.catalogue, training.traffic, training.requests_at, space.rules, run.workers.control, heat)
         tasks = [
             (refine_kernels.improve, (walk, self.moves, *rest, share))
@@ -209,9 +224,12 @@ class Improvement:
                 self.walks[chain] = _begin(scored, 0)._replace(random=self.walks[chain].random)
 
 
+def _random(seed: int | list[int]) -> U64:
+    return np.random.default_rng(seed).integers(0, 1 << 63, 1, dtype=np.uint64)
+
+
 def _begin(start: Scored, seed: int) -> Walk:
-    shape, holds = start.layout.shape, start.layout.holds
-    random = np.random.default_rng(seed).integers(0, 1 << 63, 1, dtype=np.uint64)
+    shape, holds, random = start.layout.shape, start.layout.holds, _random(seed)
     rejected = np.zeros(REJECTED_SLOTS, np.uint64)
     return Walk(
         shape.copy(), holds.copy(), start.good_at.copy(), shape.copy(), holds.copy(), start.good, random, rejected

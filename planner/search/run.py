@@ -76,6 +76,7 @@ def begin_run(
     max_evaluations: int | None = None,
     on_progress: Callable[[Progress], bool | None] | None = None,
     executor: Executor | None = None,
+    workers: int | None = None,
 ) -> Run:
     """A run whose clock starts now; see `search` for the arguments."""
 
@@ -88,4 +89,6 @@ def begin_run(
 
     budget = Budget(time_limit_s, max_evaluations, Asked(report))
     incumbent = Incumbent(budget.tally)
-    return Run(space, seed, space.traffic, budget, Workers(budget, executor), incumbent, notes=list(space.notes()))
+    return Run(
+        space, seed, space.traffic, budget, Workers(budget, executor, workers), incumbent, notes=list(space.notes())
+    )

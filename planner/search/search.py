@@ -61,6 +61,7 @@ def search(
     executor: Executor | None = None,
     held_out: int = 0,
     start: Placement | None = None,
+    workers: int | None = None,
     **options: Any,
 ) -> SearchResult:
     """Find a placement that finishes many requests in time.
@@ -79,6 +80,8 @@ def search(
         held_out: resamplings of the traffic, never planned for, on which the placement is tested in the end.
         start: a placement that fits the problem, to begin with. Algorithms that improve step by step go on from it,
             and the answer of none scores below it.
+        workers: placements to score at a time; by default PLANNER_WORKERS, or all processors. No answer depends on it
+            but by the time limit.
         options: of the algorithm, see ALGORITHMS.
 
     Raises:
@@ -98,7 +101,17 @@ def search(
     SEARCHING.wait(report)
     preparation_for(problem.serving).wait(report)
     return find(
-        problem, algorithm, seed, time_limit_s, on_progress, max_evaluations, executor, held_out, start, **options
+        problem,
+        algorithm,
+        seed,
+        time_limit_s,
+        on_progress,
+        max_evaluations,
+        executor,
+        held_out,
+        start,
+        workers,
+        **options,
     )
 
 
@@ -112,6 +125,7 @@ def find(
     executor: Executor | None = None,
     held_out: int = 0,
     start: Placement | None = None,
+    workers: int | None = None,
     **options: Any,
 ) -> SearchResult:
     """The search itself, with kernels that may still have to be compiled: see `search`."""
@@ -119,7 +133,7 @@ def find(
     check_held_out(held_out)
     space, resamplings = Space(problem), getattr(configured, "resamplings", 0)
     bound = _in_background(upper_bound, problem)
-    with begin_run(space, seed, time_limit_s, max_evaluations, on_progress, executor) as run:
+    with begin_run(space, seed, time_limit_s, max_evaluations, on_progress, executor, workers) as run:
         stop_reason = "done"
         try:
             if resamplings:

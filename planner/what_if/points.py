@@ -6,7 +6,6 @@ What cannot be computed is never a figure: its point carries the reason instead.
 from __future__ import annotations
 
 import math
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
@@ -17,6 +16,7 @@ from planner.compare import MeasuredPlacement, PlacementOutcome, evaluate, place
 from planner.scenario.inputs import Inputs, TraceReader, build_inputs, make_workload, read_scenario_trace
 from planner.scenario.schema import PlacementSection, Scenario, WorkloadSection
 from planner.search import SEARCHING, NoPlacement, SearchResult, find_algorithm, upper_bound
+from planner.search.workers import worker_count
 from planner.what_if.variation import vary, with_own_deadlines
 from simulator import Cancelled, InputError, Placement, Profile, Workload, words
 from simulator.headway import Headway, OnProgress, goes_on
@@ -313,7 +313,7 @@ def _fits(outcome: MeasuredPlacement, inputs: Inputs) -> bool:
 
 @contextmanager
 def _threads() -> Iterator[Executor]:
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(worker_count()) as pool:
         yield pool
 
 
