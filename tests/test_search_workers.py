@@ -17,8 +17,8 @@ from tests.search_cases import random_problem
 from tests.test_search_blocks import large_problem
 
 REFINE = sys.modules["planner.search.refine"]
-SWEPT = """
-models: [{profile: bert-1.3b, count: 3, slo_scale: 3}]
+SWEPT = """version: 1
+models: [{name: m, profile: bert-1.3b, count: 3, slo_scale: 3}]
 cluster: {devices: 4}
 workload: {gamma: {duration_s: 60, total_rate_per_s: 9, cv: 3}}
 placements:
