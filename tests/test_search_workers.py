@@ -18,7 +18,7 @@ from tests.test_search_blocks import large_problem
 
 REFINE = sys.modules["planner.search.refine"]
 SWEPT = """version: 1
-models: [{name: m, profile: bert-1.3b, count: 3, slo_scale: 3}]
+models: [{name: "m-{i}", profile: bert-1.3b, count: 3, slo_scale: 3}]
 cluster: {devices: 4}
 workload: {gamma: {duration_s: 60, total_rate_per_s: 9, cv: 3}}
 placements:
