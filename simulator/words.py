@@ -6,6 +6,7 @@ files) holds plain numbers instead.
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Sequence
 
@@ -20,6 +21,8 @@ NOTHING = "\u2013"
 FIRST_NUMBER = {"group": 0, "node": 0, "device": 0, "stage": 1}
 
 
+_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+           "December")  # fmt: skip
 # A terminal's ordinary characters, which every encoding has.
 _TYPED = str.maketrans({THIN: " ", SPACE: " ", MINUS: "-", NOTHING: "-"})
 
@@ -143,6 +146,21 @@ def usd_per_hour(value: float) -> str:
     """A price: "$ 49 / h", with cents below 10."""
     amount = f"{value:.2f}" if value < 10 and value != round(value) else count(value)
     return f"${SPACE}{amount}{SPACE}/{SPACE}h"
+
+
+def usd_per_month(value: float) -> str:
+    """A price: "$ 35 770 / month"."""
+    return f"${SPACE}{count(value)}{SPACE}/{SPACE}month"
+
+
+def times(factor: float) -> str:
+    """A multiple of something, before its noun: "twice", "half", "1.3 times"."""
+    return {0.5: "half", 1.0: "once", 2.0: "twice"}.get(factor, f"{number(factor)} times")
+
+
+def day(date: datetime.date) -> str:
+    """A day: "12 April 2027"."""
+    return f"{date.day} {_MONTHS[date.month - 1]} {date.year}"
 
 
 def plural(value: int, noun: str, many: str | None = None) -> str:

@@ -132,6 +132,22 @@ def test_sweep_and_capacity_find_where_the_target_is_reached(capsys, scenario):
     assert {f["what"] for f in plan["faults"]} == {"device", "node"}
 
 
+def test_capacity_says_what_more_traffic_takes_and_from_which_day_on(capsys, scenario):
+    asked = ("capacity", scenario, "--target", "0.6", "--devices", "1-8", "--growth", "10", "--times", "3")
+    document = run_json(capsys, *asked)
+    growth = document["growth"]
+    assert growth["bears_rate_scale"] < growth["fails_rate_scale"]
+    tried = {t["rate_scale"]: t["slo_attainment"] for t in growth["tried"]}
+    assert tried[growth["bears_rate_scale"]] >= 0.6 > tried[growth["fails_rate_scale"]]
+    assert growth["lasts_until"] < growth["short_from"] and growth["percent_per_month"] == 10
+    status, out, _ = run(capsys, *asked)
+    assert status == 0 and all(sentence in out for sentence in growth["sentences"])
+    assert f"3 times the traffic needs {growth['needed']['devices']} devices" in out
+    more = run_json(capsys, *asked[:6], "--times", "3", "--present", "8")["growth"]
+    assert more["devices"] == 8 and more["bears_rate_scale"] > growth["bears_rate_scale"]
+    assert "lasts_until" not in more and "growth" not in run_json(capsys, *asked[:6])
+
+
 def test_trace_prints_the_document_of_the_design(capsys):
     document = run_json(capsys, "trace", "sample:bursty")
     assert set(document) == {"format", "requests", "span_s", "rate_per_s", "cv", "peak_to_mean", "sources"}

@@ -33,6 +33,9 @@ WRONG = [
     (("capacity", "--step", "0"), "--step"),
     (("capacity", "--time-limit", "-inf"), "--time-limit"),
     (("capacity", "--algorithm", "magic"), "magic"),
+    (("capacity", "--times", "17"), "--times"),
+    (("capacity", "--growth", "-5"), "--growth"),
+    (("capacity", "--growth", "5", "--present", "0"), "--present"),
 ]
 
 

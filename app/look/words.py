@@ -14,6 +14,7 @@ from simulator.words import (
     clock,
     count,
     count_difference,
+    day,
     duration,
     duration_difference,
     fixed,
@@ -30,8 +31,10 @@ from simulator.words import (
     share,
     signed,
     span,
+    times,
     uncertainty,
     usd_per_hour,
+    usd_per_month,
 )
 
 __all__ = [
@@ -45,6 +48,7 @@ __all__ = [
     "clock",
     "count",
     "count_difference",
+    "day",
     "duration",
     "duration_difference",
     "fixed",
@@ -65,9 +69,11 @@ __all__ = [
     "shorten",
     "signed",
     "span",
+    "times",
     "uncertainty",
     "undecided",
     "usd_per_hour",
+    "usd_per_month",
     "verdict",
 ]
 

@@ -25,6 +25,7 @@ from planner.parallelise.architectures import Architecture
 from planner.scenario.schema import Scenario
 from planner.search import SearchResult
 from planner.what_if.capacity import Capacity
+from planner.what_if.growth import Growth
 from planner.what_if.recommend import Recommendation
 from planner.what_if.sweep import Sweep
 from simulator import InputError
@@ -45,6 +46,7 @@ TITLES = {
 # Results of these areas of the pages are kept; others are made again at once.
 _RESULTS = {
     "capacity": tuple[Capacity, Scenario],
+    "growth": tuple[Growth, Scenario],
     "sweep": tuple[Sweep, Scenario],
     "rate-map": tuple[Sweep, Scenario],
     ADVICE: Recommendation,

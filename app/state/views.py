@@ -70,7 +70,10 @@ def _by_name(key: str, kind: type[T]) -> Choices[T]:
 
 @dataclass
 class CapacityView:
-    """Page Capacity: the question, the map of traffic against devices (`map_...`), and the sweep by its axis."""
+    """Page Capacity: the question, growth (`grown_...`), traffic against devices (`map_...`), the sweep by its axis.
+
+    grown_of: devices that are there. grown_times: a multiple of the traffic. growth_percent: a month.
+    """
 
     target: Choice[float] = _one("target", float)
     lowest: Choice[int] = _one("from", int)
@@ -79,6 +82,10 @@ class CapacityView:
     algorithms: Choice[list[str]] = _one("algorithms", list)
     limit_s: Choice[float] = _one("limit", float)
     confident: Choice[bool] = _one("sure", bool)
+    grown_algorithm: Choice[str] = _one("grown_by", str)
+    grown_of: Choice[int] = _one("present", int)
+    grown_times: Choice[float] = _one("times", float)
+    growth_percent: Choice[float] = _one("growth", float)
     map_algorithm: Choice[str] = _one("map_by", str)
     map_low: Choice[float] = _one("map_low", float)
     map_high: Choice[float] = _one("map_high", float)

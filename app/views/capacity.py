@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
-from app.panels import capacity, capacity_faults, capacity_sweeps, generation_capacity
+from app.panels import capacity, capacity_faults, capacity_growth, capacity_sweeps, generation_capacity
 from app.state.answer import TokenAnswer
 from app.state.results import answer_of
 from app.state.session import current_session
@@ -20,10 +20,14 @@ if isinstance(answer, TokenAnswer):
     guarded(generation_capacity.draw)(session, answer)
 elif (question := guarded(capacity.draw_question)(session, answer)) is not None:
     guarded(capacity.draw_plans)(session, answer, question)
-    sizing, failures, sweeps = st.tabs(["Traffic and devices", "When something dies", "What if it changes"])
-    with sizing:
-        guarded(capacity_sweeps.draw_rate_map)(session, answer, question)
+    growth, failures, sizing, sweeps = st.tabs(
+        ["When traffic grows", "When something dies", "Traffic and devices", "What if it changes"]
+    )
+    with growth:
+        guarded(capacity_growth.draw_growth)(session, question)
     with failures:
         guarded(capacity_faults.draw_faults)(session, answer)
+    with sizing:
+        guarded(capacity_sweeps.draw_rate_map)(session, answer, question)
     with sweeps:
         guarded(capacity_sweeps.draw_sweep)(session, answer, question)

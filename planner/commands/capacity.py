@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from planner.commands.capacity_more import add_more_arguments, answer_more, read_more
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.options import MAX_TIME_LIMIT_S, positive_number, whole_number
 from planner.commands.report import PointLine, marked, percent, print_json, print_remarks, print_table, say
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--step", default="1", metavar="N", help="step between numbers of devices (default 1)")
     parser.add_argument("--time-limit", metavar="S", default="2", help="seconds for each search (default 2)")
     parser.add_argument("--confident", action="store_true", help="the lower end of the 95 %% interval must reach it")
+    add_more_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(run=run)
 
@@ -38,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
     time_limit_s = positive_number("--time-limit", args.time_limit, MAX_TIME_LIMIT_S)
     step = whole_number("--step", args.step, 1, MAX_DEVICES)
     asked = parse_range(args.devices) if args.devices is not None else None
+    more = read_more(args)
     scenario = load_scenario(args.scenario)
     if scenario.generates:
         # Here, because what these models need takes long to load.
@@ -50,13 +53,17 @@ def run(args: argparse.Namespace) -> int:
         capacity = find_capacity(
             scenario, target, sections, lowest, highest, step, args.confident, PointLine(interrupt)
         )
+        best = capacity.best.name
+        answers = answer_more(more, scenario, sections, best, target, step, args.confident, interrupt)
     if capacity.complete and all(plan.outcome is None for plan in capacity.plans):
         raise InputError(" ".join(f"{plan.name}: {plan.reasons['slo_attainment']}" for plan in capacity.plans))
     if args.json:
-        print_json(capacity.to_json())
+        print_json(capacity.to_json() | answers.document)
     else:
         _print_plans(capacity)
-    return 0 if capacity.complete else INTERRUPTED
+        for sentence in answers.sentences:
+            say(f"\n{sentence}")
+    return 0 if capacity.complete and answers.complete else INTERRUPTED
 
 
 def parse_range(text: str) -> tuple[int, int]:

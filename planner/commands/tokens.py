@@ -86,8 +86,10 @@ def capacity(
     lowest, highest = asked or (1, min(4 * scenario.cluster.devices, MAX_DEVICES))
     if not 1 <= lowest <= highest:
         raise InputError(f"--devices is '{lowest}-{highest}'; the first number must not be larger than the second.")
-    if args.confident or args.step != "1":
-        option = "--confident" if args.confident else "--step"
+    unknown = {"--confident": args.confident, "--step": args.step != "1", "--times": args.times is not None,
+               "--growth": args.growth is not None}  # fmt: skip
+    option = next((name for name, is_given in unknown.items() if is_given), None)
+    if option is not None:
         raise InputError(f"{option} is not known for generating models; leave it out.")
     sections = search_sections(scenario, args.algorithm or _own_algorithms(scenario), time_limit_s, ALGORITHM)
     with Interrupt() as interrupt:

@@ -161,7 +161,7 @@ class Finder:
         outcome = chosen.outcome if chosen else None
         reasons: dict[str, str] = {}
         if not climb.is_settled or devices is None:
-            reasons["devices"] = self._why_no_answer(climb, curve)
+            reasons["devices"] = self.why_no_answer(climb, curve)
         price = self.evaluator.scenario.cluster.usd_per_device_hour
         if not price:
             reasons["usd_per_hour"] = "The scenario names no price of a device-hour (cluster.usd_per_device_hour)."
@@ -190,7 +190,8 @@ class Finder:
             reasons=reasons,
         )
 
-    def _why_no_answer(self, climb: Climb, curve: Mapping[int, PointResult]) -> str:
+    def why_no_answer(self, climb: Climb, curve: Mapping[int, PointResult]) -> str:
+        """Why a climb has no answer, or none that stands, a sentence."""
         if not climb.finished:
             return f"{STOPPED} Fewer devices may do." if climb.answer else STOPPED
         undecided = [result.reason for result in climb.results.values() if result.undecided and result.reason]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from planner.scenario.schema import PlacementSection
 from planner.targets import targets_met
-from planner.what_if.points import Point, PointResult, Values
+from planner.what_if.points import Point, PointResult, Values, merit
 
 
 class Climb:
@@ -95,10 +95,7 @@ class Climb:
 
     def merit(self, result: PointResult) -> float:
         """What is held against the target; below every target where it is not known."""
-        value = result.slo_attainment
-        if self.confident:
-            value = None if result.interval is None else result.interval[0]
-        return -1.0 if value is None else value
+        return merit(result, self.confident)
 
     def curve(self) -> dict[int, PointResult]:
         """The results by ascending number of devices; the best placement of fewer devices is one for more."""

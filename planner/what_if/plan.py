@@ -117,6 +117,20 @@ class CapacityPlan:
         return document | ({} if self.outcome.search is None else {"search": search_json(self.outcome.search)})
 
 
+@dataclass(frozen=True)
+class Needed:
+    """How many devices a placement needs for the target: None with its reason; settled as in CapacityPlan."""
+
+    name: str
+    devices: int | None
+    settled: bool
+    reason: str | None = None
+
+    def to_json(self) -> dict:
+        """Its values by name."""
+        return {"name": self.name, "devices": self.devices, "settled": self.settled, "reason": self.reason}
+
+
 def _tried_json(tried: Tried) -> dict:
     return {
         "devices": tried.devices,

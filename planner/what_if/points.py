@@ -163,9 +163,7 @@ class Evaluator:
         That is by the upper bound of `planner.search`, so it is certain, and a search below is in vain. `values`: of
         other axes. Raises Cancelled after `stop`.
         """
-        searched = section.search is not None and section.search.algorithm not in _REPLANNING
-        # The bound is of all requests, the figures may leave some out.
-        if not searched or self.scenario.workload.warmup_s > 0:
+        if not self.is_bounded(section):
             return 0
         SEARCHING.wait(lambda _: self.watch())
         low, high = 0, highest + 1
@@ -173,13 +171,20 @@ class Evaluator:
             if self._stop.is_set():
                 raise Cancelled
             devices = (low + high) // 2
-            if self._is_excluded(section, (("devices", float(devices)), *values), target):
+            if self.is_excluded(section, (("devices", float(devices)), *values), target):
                 low = devices
             else:
                 high = devices
         return low
 
-    def _is_excluded(self, section: PlacementSection, values: Values, target: float) -> bool:
+    def is_bounded(self, section: PlacementSection) -> bool:
+        """Whether the upper bound holds for what the section finds: not for placements that change over time."""
+        searched = section.search is not None and section.search.algorithm not in _REPLANNING
+        # The bound is of all requests, the figures may leave some out.
+        return searched and not self.scenario.workload.warmup_s > 0
+
+    def is_excluded(self, section: PlacementSection, values: Values, target: float) -> bool:
+        """Whether no placement whatever reaches the target with these values of the axes, by the upper bound."""
         try:
             return upper_bound(self.inputs(values).under(section).problem).attainment < target
         except InputError:
@@ -287,6 +292,14 @@ def check_sections(sections: Sequence[PlacementSection]) -> None:
     for section in sections:
         if section.search is not None:
             find_algorithm(section.search.algorithm)
+
+
+def merit(result: PointResult, confident: bool) -> float:
+    """What is held against a target: attainment, or the lower end of its interval; -1 where it is not known."""
+    value = result.slo_attainment
+    if confident:
+        value = None if result.interval is None else result.interval[0]
+    return -1.0 if value is None else value
 
 
 def attained(outcome: MeasuredPlacement) -> float:

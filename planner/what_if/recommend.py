@@ -23,7 +23,7 @@ from planner.search import Bound, NoPlacement, Progress, upper_bound
 from planner.what_if.capacity import Finder, check_target
 from planner.what_if.climb import Climb
 from planner.what_if.faults import Fault
-from planner.what_if.plan import CapacityPlan
+from planner.what_if.plan import CapacityPlan, Needed
 from planner.what_if.points import STOPPED, Evaluator, Point, PointResult, attained
 from planner.what_if.spare import SparePlan, find_spare, worst_node
 from simulator import Cancelled, InputError, Placement, Profile, words
@@ -38,16 +38,6 @@ EVALUATIONS, TIME_LIMIT_S = 1_500, 10.0
 MOST_SIZES = 2
 # Of the devices that are there, up to so many times as many are tried.
 MOST_TIMES = 4
-
-
-@dataclass(frozen=True)
-class Needed:
-    """How many devices a simple placement needs for the target: None with its reason; settled as in CapacityPlan."""
-
-    name: str
-    devices: int | None
-    settled: bool
-    reason: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,9 +89,7 @@ class Recommendation:
             "bound": None if self.bound is None else self.bound.attainment,
             "bound_reason": None if self.bound is None else self.bound.reason,
             "plan": None if self.plan is None else self.plan.to_json(),
-            "needed": [
-                {"name": n.name, "devices": n.devices, "settled": n.settled, "reason": n.reason} for n in self.needed
-            ],
+            "needed": [needed.to_json() for needed in self.needed],
             "spare": None if self.spare is None else self.spare.to_json(),
             "reasons": dict(self.reasons),
         }

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from planner.what_if.recommend import FOUND, GROUPED, REPLICATED, Needed, Recommendation
+from planner.what_if.plan import Needed
+from planner.what_if.recommend import FOUND, GROUPED, REPLICATED, Recommendation
+from planner.what_if.sentences import Sentences
 from simulator import words
-
-
-@dataclass(frozen=True)
-class Sentences:
-    """What there is to say on one topic; is_known: False where it is why there is nothing yet."""
-
-    topic: str
-    text: str
-    is_known: bool = True
 
 
 def sentences(plan: Recommendation) -> tuple[Sentences, ...]:
