@@ -93,9 +93,12 @@ def _why_not(growth: Growth) -> str:
         return "no placement can"
     if failed is None or failed.slo_attainment is None:
         return "none was found that does"
-    said = f"the best that was found meets {words.share(failed.slo_attainment)}"
+    met = words.share(failed.slo_attainment)
     if failed.slo_attainment < growth.target:
-        return said
+        # A figure that reads as the target would contradict the sentence.
+        nearly = failed.slo_attainment >= growth.target - 0.0005
+        return f"the best that was found meets {'just less' if nearly else met}"
+    said = f"the best that was found meets {met}"
     # What is missed then is said: a target of single models, or the lower end of the interval.
     why = (failed.reason or "its 95 % interval begins below the target").rstrip(".")
     return f"{said}, but {why[0].lower()}{why[1:]}"
@@ -106,7 +109,7 @@ def needed_sentence(growth: Growth, usd_per_device_hour: float = 0.0) -> str:
     traffic = f"{words.times(growth.times).capitalize()} the traffic"
     goal, needed = words.goal(growth.target), growth.needed
     if needed is None:
-        return f"How many devices {traffic.lower()} needs is not known: {growth.reasons['needed']}"
+        return f"{traffic} needs a number of devices that is not known: {growth.reasons['needed']}"
     if needed.devices is None:
         return f"{traffic} reaches {goal} with no number of devices that was tried: {needed.reason}"
     most = "" if needed.settled else "at most "
