@@ -147,11 +147,11 @@ def test_to_be_sure_the_lower_end_of_the_interval_counts(scenario):
 def test_what_was_not_searched_is_absent_with_its_reason(scenario):
     asked = []
 
-    def stop(done, total, what):
-        asked.append(what)
+    def stop(told):
+        asked.append(told)
         return len(asked) < 3
 
-    stopped = find_growth(scenario, 0.97, SECTION, on_point=stop)
+    stopped = find_growth(scenario, 0.97, SECTION, on_progress=stop)
     assert not stopped.complete and stopped.needed is None
     for part in growth_sentences(stopped, 5.0, TODAY):
         assert part.is_known or "stopped" in part.text

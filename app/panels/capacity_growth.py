@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from app.state.session import Session
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.what_if.growth import LEAST_TIMES, MOST_TIMES, Growth, find_growth
 from planner.what_if.growth_words import growth_sentences
+from simulator.headway import Headway
 
 AREA = "growth"
 
@@ -75,8 +77,8 @@ def _work(
     own = session.uploads.own_profiles(scenario)
 
     def work(job: Job) -> tuple[Growth, Scenario]:
-        def report(done: int, total: int, what: str) -> bool:
-            return job.report(done, total, f"in this round; last: {what}")
+        def report(told: Headway) -> bool:
+            return job.report(replace(told, phase=f"in this round; last: {told.phase}"))
 
         found = find_growth(
             scenario, question.target, section, times, present, max(question.highest, present), question.step,

@@ -68,7 +68,7 @@ def answer_more(
     if more.times is not None or more.percent_per_month is not None:
         growth = find_growth(
             scenario, target, section, more.times or FIRST_TIMES, more.present, step=step,
-            confident=confident, on_point=PointLine(interrupt),
+            confident=confident, on_progress=PointLine(interrupt),
         )  # fmt: skip
         percent, today = more.percent_per_month, datetime.date.today()
         parts = growth_sentences(growth, percent or 0.0, today, scenario.cluster.usd_per_device_hour)

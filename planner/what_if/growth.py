@@ -13,8 +13,9 @@ from planner.scenario.schema import PlacementSection, Scenario
 from planner.targets import misses_in_words, targets_met, targets_missed
 from planner.what_if.capacity import Finder, check_target
 from planner.what_if.plan import Needed
-from planner.what_if.points import STOPPED, Evaluator, OnPoint, Point, PointResult, Values, merit
+from planner.what_if.points import STOPPED, Evaluator, Point, PointResult, Values, merit
 from simulator import Cancelled, InputError, Placement, Profile, words
+from simulator.headway import OnProgress
 from simulator.schema import MAX_DEVICES
 
 # Multiples of the traffic that are tried, and how near to each other the last two of them are.
@@ -98,7 +99,7 @@ def find_growth(
     highest: int | None = None,
     step: int = 1,
     confident: bool = False,
-    on_point: OnPoint | None = None,
+    on_progress: OnProgress | None = None,
     executor: Executor | None = None,
     read: TraceReader | None = None,
     profiles: Mapping[str, Profile] | None = None,
@@ -112,7 +113,7 @@ def find_growth(
         devices: that are there; the scenario's by default.
         highest: the most devices to try for `times`, by default 4 * times as many as there are.
         step: between numbers of devices: whole nodes of n with n.
-        confident, on_point, executor, read, profiles: see find_capacity.
+        confident, on_progress, executor, read, profiles: see find_capacity.
 
     Raises:
         InputError: a target or multiple that cannot be, an unknown algorithm, or a scenario that cannot be built.
@@ -124,7 +125,7 @@ def find_growth(
         raise InputError(
             f"{words.number(times)} times the traffic is asked about; {LEAST_TIMES:g} to {MOST_TIMES:g} are allowed."
         )
-    finder = Finder(Evaluator(scenario, read, profiles), target, on_point, executor)
+    finder = Finder(Evaluator(scenario, read, profiles), target, on_progress, executor)
     there = devices or scenario.cluster.devices
     most = highest or min(math.ceil(4 * max(times, 1.0)) * there, MAX_DEVICES)
     search = _Traffic(finder, section, there, confident)
@@ -239,7 +240,7 @@ class _Traffic:
 
     def _evaluate(self, point: Point, begin: Sequence[PointResult]) -> PointResult:
         finder, before = self.finder, {point.key: [result.point for result in begin]}
-        got = list(finder.evaluator.evaluate_all([point], finder.on_point, finder.executor, before, begin))
+        got = list(finder.evaluator.evaluate_all([point], finder.on_progress, finder.executor, before, begin))
         if not got:
             raise Cancelled
         return got[0]
