@@ -41,7 +41,7 @@ def steps():
 
 @pytest.fixture(scope="module")
 def plan(scenario, steps):
-    return recommend(scenario, 0.95, lambda now, doing, _: steps.append((now, doing)), search=SEARCH)
+    return recommend(scenario, 0.95, lambda told: steps.append((told.now, told.phase)), search=SEARCH)
 
 
 def said(plan, topic):
