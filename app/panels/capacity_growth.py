@@ -30,7 +30,7 @@ AREA = "growth"
 
 def draw_growth(session: Session, question: Question) -> None:
     """What is asked, and the sentences with the chart that they are read from."""
-    st.subheader("How long do my devices last?", anchor=False)
+    st.header("How long do my devices last?", anchor=False)
     scenario, view = session.scenario, session.views.capacity
     names = [section.name for section in question.sections]
     columns = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
