@@ -208,7 +208,9 @@ class _Traffic:
             self._note(factor, best)
             return
         evaluator = self.finder.evaluator
-        excluded = evaluator.is_bounded(self.section) and evaluator.is_excluded(self.section, values, self.finder.target)
+        excluded = evaluator.is_bounded(self.section) and evaluator.is_excluded(
+            self.section, values, self.finder.target
+        )
         if best is not None and excluded:
             self._note(factor, best, excluded=True)
         else:
