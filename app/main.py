@@ -24,6 +24,7 @@ PAGES = (
     ("placement", "Placement", ":material/grid_view:"),
     ("capacity", "Capacity", ":material/stacked_line_chart:"),
     ("search", "Search", ":material/manage_search:"),
+    ("models", "Models", ":material/dataset:"),
     ("trace", "Trace", ":material/timeline:"),
     ("profile", "Profile", ":material/memory:"),
     ("accuracy", "Accuracy", ":material/verified:"),

@@ -7,7 +7,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.background.jobs import Lane
-from app.controls.models import edited_rows
 from app.look.style import OUR_FAULT
 from app.state.first_scenario import first_scenario
 from app.state.limits import MAX_DEVICES, MAX_MODELS
@@ -231,19 +230,6 @@ def test_without_placements_the_page_says_what_to_do(plan):
     plan.button(key="placement.0.remove").click().run()
     assert not plan.exception
     assert any("Add one" in info.value for info in plan.info)
-
-
-def test_of_two_ways_to_give_a_deadline_the_edited_one_counts():
-    rows = [{"name": "a", "profile": "bert-1.3b", "count": 1, "slo_scale": 5.0, "slo_s": None}, {"name": "gone"}]
-    edits = {
-        "edited_rows": {"0": {"count": 3, "slo_s": 2.0}},
-        "added_rows": [{"name": "big", "profile": "bert-6.7b", "slo_scale": 8.0}],
-        "deleted_rows": [1],
-    }
-    assert edited_rows(rows, edits) == [
-        {"name": "a-{i}", "profile": "bert-1.3b", "count": 3, "slo_s": 2.0},
-        {"name": "big", "profile": "bert-6.7b", "slo_scale": 8.0},
-    ]
 
 
 def add(plan, kind):

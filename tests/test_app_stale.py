@@ -63,7 +63,7 @@ def values(at, keys):
 
 
 def test_the_edits_of_a_replaced_table_are_taken_once():
-    at = opened("plan", s=LINK)
+    at = opened("models", s=LINK)
     editor = next(e.proto for e in at.dataframe if "models.table" in e.proto.id)
     edits = {"edited_rows": {"0": {"count": 5}}, "added_rows": [], "deleted_rows": []}
     sent = at._tree.get_widget_states()

@@ -1,5 +1,7 @@
 """Editing placements by hand: what fits is done, what does not is said, and nothing is changed in place."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,7 @@ from planner.by_hand.editing import (
     half_shapes,
     merge_groups,
     move_replica,
+    obey_rules,
     placement_problems,
     remove_group,
     reshape_group,
@@ -22,6 +25,7 @@ from planner.by_hand.editing import (
 )
 from planner.by_hand.suggest import single_changes, suggest_changes
 from planner.problem import Problem
+from planner.rules import Rules
 from planner.scenario.inputs import Inputs
 from simulator import Cluster, Group, InputError, Model, Placement, Workload, measure, serving_preset, simulate
 from tests.cases import CONFIGURATIONS, profile
@@ -231,3 +235,32 @@ def test_single_changes_fit_differ_and_are_named():
     assert all(any(c.what.startswith(kind) for c in changes) for kind in kinds)
     for change in changes:
         change.placement.check(MODELS, BENCH.cluster)
+
+
+def test_an_edit_that_breaks_a_rule_is_refused_and_one_that_mends_is_not():
+    rules = Rules(pins={"m0": (0, 0), "m4": (1, 2)}, apart=(("m2", "m5"),), min_replicas={"m3": 1})
+    bench = EditContext(MODELS, BENCH.cluster, rules)
+    assert not rules.broken(START, BENCH.cluster)
+    refused = {
+        "'m0', which is pinned to device 0": lambda: add_replica(START, 2, "m0", bench),
+        "'m2' and 'm5', which are kept apart": lambda: add_replica(START, 1, "m5", bench),
+        "'m3' has 0 replicas, at least 1 are wanted": lambda: drop_replica(START, 1, "m3"),
+        # Without the first group the others move to other devices.
+        "'m4', which is pinned to devices 1 to 2": lambda: remove_group(START, 0),
+    }
+    for sentence, edit in refused.items():
+        with pytest.raises(InputError, match=f"^That would break a rule: .*{sentence}"):
+            obey_rules(START, edit(), bench)
+    broken = add_replica(add_replica(START, 2, "m0", bench), 1, "m5", bench)
+    mended = obey_rules(broken, drop_replica(broken, 2, "m0"), bench)
+    assert len(rules.broken(mended, BENCH.cluster)) == 1
+    assert obey_rules(START, add_replica(START, 2, "m5", bench), bench).groups[2].models == ("m5",)
+
+
+def test_no_suggestion_breaks_a_rule():
+    inputs = busy_inputs()
+    free = suggest_changes(START, inputs)
+    rules = Rules(pins={"m0": (0, 2)}, min_replicas={"m1": 1})
+    assert any(rules.broken(s.placement, BENCH.cluster) for s in free.best)
+    found = suggest_changes(START, replace(inputs, problem=replace(inputs.problem, rules=rules)))
+    assert found.best and not any(rules.broken(s.placement, BENCH.cluster) for s in found.best)

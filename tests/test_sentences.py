@@ -1,6 +1,7 @@
 """Sentences of pictures, searches and suggestions are computed again from what they speak of."""
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -41,8 +42,27 @@ def test_a_suggestion_names_every_model_that_loses_and_no_sure_gain_that_is_not(
         assert ("at the expense of" in text) == bool(lose)
         clear = paired_difference(start, result, inputs.warmup_s).is_clear
         assert ("no difference that this run can tell" in text) == (not clear)
-        for name, fall in suggestion.losers[:3]:
-            assert f"{name} {words.points_difference(-fall, 0.0)}" in text
+        for place, (name, fall) in enumerate(suggestion.losers[:8]):
+            if place < 3 or fall >= 0.01:
+                assert f"{name} {words.points_difference(-fall, 0.0)}" in text
+
+
+def test_a_suggestion_says_which_model_it_pushes_below_its_target_and_comes_after_those_that_push_none():
+    inputs = busy_inputs()
+    problem = inputs.problem
+    start = dict(measure(simulate(problem.models, START, problem.workload, problem.serving), inputs.warmup_s).models)
+    free = suggest_changes(START, inputs)
+    # What this model meets now is its target: whoever takes some of it pushes it below.
+    model = next(name for suggestion in free.best for name, _ in suggestion.losers)
+    target = start[model].slo_attainment
+    found = suggest_changes(START, replace(inputs, targets={model: target}))
+    pushing = [bool(suggestion.pushed) for suggestion in found.best]
+    assert pushing == sorted(pushing) and pushing != [bool(dict(s.losers).get(model)) for s in free.best]
+    for suggestion in found.best:
+        result = simulate(problem.models, suggestion.placement, problem.workload, problem.serving)
+        after = dict(measure(result, inputs.warmup_s).models)[model].slo_attainment
+        said = f"it pushes {model} below its target of {words.goal(target)}" in suggestion_sentence(suggestion)
+        assert said == (after < target)
 
 
 @settings(max_examples=30)

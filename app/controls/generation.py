@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.controls.fields import bound, draw_complaint
 from app.controls.lengths import has_lengths, lengths_for
-from app.controls.models import edited_rows
+from app.controls.table_editor import edited_rows
 from app.state.limits import MAX_MODELS
 from app.state.results import shared_cache
 from app.state.session import Session, checked_scenario, with_values
@@ -187,7 +187,7 @@ def _take_table(session: Session, key: str, rows: list[dict]) -> None:
     if key != f"models.generating.{session.edition}":
         # The browser may still send the edits of a table that has been replaced, see Session.brought.
         return
-    changed = edited_rows(rows, st.session_state[key], _FIELDS)
+    changed = [_named(row) for row in edited_rows(rows, st.session_state[key])]
     session.edit(_AREA, lambda scenario: with_values(scenario, "", models=changed))
     session.edition += 1
 
@@ -218,3 +218,11 @@ def _draw_limits(session: Session) -> None:
               format_func=_DISPATCH.get, help="Which of the engines that hold its model gets a request.")  # fmt: skip
         field(st.number_input, "Switching between models (s)", "switch_s", min_value=0.0, max_value=3600.0,
               step=0.001, format="%g", help="Before an iteration of another model on the same devices.")  # fmt: skip
+
+
+def _named(row: dict) -> dict:
+    """A row with what is given only; the name of several models counts them."""
+    given = {name: value for name, value in row.items() if value is not None}
+    if given.get("count", 1) > 1 and "{i}" not in given.get("name", ""):
+        given["name"] = f"{given.get('name', 'model')}-{{i}}"
+    return given

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import pandas as pd
 import streamlit as st
 
 from app.controls.fields import bound, draw_complaint
@@ -16,22 +13,21 @@ from simulator.catalogue import builtin_catalogue
 
 _AREA = "models"
 _UPLOAD = "upload:profiles:"
-_FIELDS = ("name", "profile", "count", "slo_scale", "slo_s")
 MAX_SCALE = 20.0
 
 
 def draw_model_controls(session: Session, problem: str | None) -> None:
-    """How many of which model, their deadline, the whole table, and own profiles."""
+    """How many of which model, their deadline, the way to the whole table, and own profiles."""
     scenario = session.scenario
     if len(scenario.models) == 1:
         _draw_one_kind(session)
     else:
         count = sum(section.count for section in scenario.models)
         kinds = len({section.profile for section in scenario.models})
-        st.caption(f"{count} models of {kinds} kind{'s' if kinds != 1 else ''}, see the table.")
+        st.caption(f"{count} models of {kinds} kind{'s' if kinds != 1 else ''}.")
     _draw_deadline(session)
-    with st.expander("Table of models, own profiles"):
-        _draw_table(session)
+    st.page_link("views/models.py", label="Table of models, targets, rules", icon=":material/table_edit:")
+    with st.expander("Own profiles"):
         st.file_uploader(
             "Profiles (JSON, CSV, or the authors' TSV)", key=f"{_UPLOAD}{session.refused}",
             on_change=_take_profiles, args=(session,),
@@ -72,60 +68,6 @@ def _draw_deadline(session: Session) -> None:
           min(max(value, 1.0), MAX_SCALE), lambda s, scale: _with_sections(s, slo_scale=scale, slo_s=None),
           min_value=1.0, max_value=MAX_SCALE, step=0.5,
           help="5 means: an answer must come within five times what the model takes alone on one device.")  # fmt: skip
-
-
-def _draw_table(session: Session) -> None:
-    rows = [section.model_dump(include=set(_FIELDS)) for section in session.scenario.models]
-    key = f"models.table.{session.edition}"
-    table = pd.DataFrame(rows, columns=list(_FIELDS)).astype({"slo_scale": "float64", "slo_s": "float64"})
-    st.data_editor(
-        table,
-        key=key,
-        num_rows="dynamic",
-        hide_index=True,
-        on_change=_take_table,
-        args=(session, key, rows),
-        alt="The models with profile, count and deadline; every cell can be edited",
-        column_config={
-            "name": st.column_config.TextColumn("Name", default="model", help="{i} stands for the number: ads-{i}"),
-            "profile": st.column_config.SelectboxColumn(
-                "Profile", options=known_profiles(session), default="bert-1.3b"
-            ),
-            "count": st.column_config.NumberColumn("Count", min_value=1, max_value=MAX_MODELS, step=1, default=1),
-            "slo_scale": st.column_config.NumberColumn("Times alone", min_value=0.01, default=5.0),
-            "slo_s": st.column_config.NumberColumn("or seconds", min_value=0.001),
-        },
-    )
-
-
-def _take_table(session: Session, key: str, rows: list[dict]) -> None:
-    if key != f"models.table.{session.edition}":
-        # The browser may still send the edits of a table that has been replaced, see Session.brought.
-        return
-    changed = edited_rows(rows, st.session_state[key])
-    session.edit(_AREA, lambda scenario: with_values(scenario, "", models=changed))
-    # The editor starts again from the scenario, so that edits are not applied twice.
-    session.edition += 1
-
-
-def edited_rows(rows: list[dict], edits: dict, fields: Sequence[str] = _FIELDS) -> list[dict]:
-    """The rows of the table of models after an edit, as st.data_editor tells it. fields: the columns."""
-    edited = {int(i): cells for i, cells in edits["edited_rows"].items()}
-    changed = [_merged(row, edited.get(i, {})) for i, row in enumerate(rows) if i not in edits["deleted_rows"]]
-    return changed + [_merged({}, {name: row.get(name) for name in fields}) for row in edits["added_rows"]]
-
-
-def _merged(row: dict, cells: dict) -> dict:
-    """A row with edited cells: of the two ways to give a deadline the edited one counts."""
-    merged = row | cells
-    if cells.get("slo_s") is not None:
-        merged["slo_scale"] = None
-    elif cells.get("slo_scale") is not None:
-        merged["slo_s"] = None
-    merged = {name: value for name, value in merged.items() if value is not None}
-    if merged.get("count", 1) > 1 and "{i}" not in merged.get("name", ""):
-        merged["name"] = f"{merged.get('name', 'model')}-{{i}}"
-    return merged
 
 
 def _with_count(scenario: Scenario, count: int) -> Scenario:

@@ -30,7 +30,8 @@ _START, _PICTURE, _NAME = "draft.start", "draft.picture", "draft.name"
 
 def bench_of(answer: Answer) -> EditContext:
     """What placements are edited for."""
-    return EditContext(answer.inputs.problem.models, answer.inputs.problem.cluster)
+    problem = answer.inputs.problem
+    return EditContext(problem.models, problem.cluster, problem.rules)
 
 
 def draw_start(session: Session, answer: Answer) -> None:
@@ -109,6 +110,7 @@ def draw_verdict(session: Session, answer: Answer, draft: Draft, tried: Answered
             f"As edited it {meets}, {change}. {edits}.",
         )
     )
+    verdict.draw_wishes((tried,), answer.inputs)
     verdict.draw_tiles(tried, replace(answer, shown=(start, tried)))
 
 

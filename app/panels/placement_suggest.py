@@ -13,7 +13,9 @@ from app.state.session import Session
 from planner.by_hand.suggest import MOST_CHANGES, ChangeHeadway, Suggestion, Suggestions, suggest_changes
 
 _SLOT = "draft.suggestions"
-_MOST_LOSERS = 3
+# So many losers are named at least, and of those that lose noticeably so many at most.
+_LEAST_LOSERS, _MOST_LOSERS = 3, 8
+NOTICED = 0.01
 
 
 def draw_suggestions(session: Session, answer: Answer, draft: Draft) -> None:
@@ -52,10 +54,16 @@ def suggestion_sentence(suggestion: Suggestion) -> str:
     sentence = f"{gain}: {suggestion.what}, then {words.share(suggestion.slo_attainment)}{sure}"
     if not suggestion.losers:
         return sentence
-    named, rest = suggestion.losers[:_MOST_LOSERS], len(suggestion.losers) - _MOST_LOSERS
+    noticed = sum(fall >= NOTICED for _, fall in suggestion.losers)
+    most = max(_LEAST_LOSERS, min(noticed, _MOST_LOSERS))
+    named, rest = suggestion.losers[:most], len(suggestion.losers) - most
     parts = [f"{words.shorten(name, 30)} {words.points_difference(-fall, 0.0)}" for name, fall in named]
     more = [words.plural(rest, "other model")] if rest > 0 else []
-    return f"{sentence}; at the expense of {words.join(parts + more)}"
+    sentence = f"{sentence}; at the expense of {words.join(parts + more)}"
+    if not suggestion.pushed:
+        return sentence
+    below = [f"{words.shorten(m.model, 30)} below its target of {words.goal(m.target)}" for m in suggestion.pushed]
+    return f"{sentence}; it pushes {words.join(below)}"
 
 
 def _begin(session: Session, key: str, draft: Draft, answer: Answer) -> None:

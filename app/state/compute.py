@@ -40,9 +40,11 @@ from planner.scenario.inputs import (
     build_cluster,
     build_inputs,
     build_models,
+    build_rules,
     build_serving,
     make_workload,
 )
+from planner.scenario.model_sections import WISHES
 from planner.scenario.schema import SERVING_RULES, PlacementSection
 from planner.search import Progress, SearchResult
 from simulator import Cancelled, InputError, Placement, Profile, Schedule, Workload
@@ -216,15 +218,26 @@ def _keys(scenario: Scenario, uploads: Uploads) -> _Keys:
     workload = _digest("workload", scenario.workload.model_dump(mode="json"), names, uploads.identity(scenario))
     problem = _digest(
         workload,
-        [section.model_dump(mode="json") for section in scenario.models],
+        [section.model_dump(mode="json", exclude=set(WISHES)) for section in scenario.models],
         own.digest if own else None,
         # The device chooses the profile of a model that generates, the price is part of its figures.
         scenario.cluster.model_dump(exclude=set() if scenario.generates else {"device", "usd_per_device_hour"}),
         scenario.serving.model_dump(),
         scenario.generation.model_dump() if scenario.generates else None,
+        # Only where something is asked, so that what was found without stays found.
+        *_searched_for(scenario),
     )
-    inputs = _digest("inputs", problem, scenario.cluster.model_dump())
+    inputs = _digest(
+        "inputs", problem, scenario.cluster.model_dump(), *([scenario.targets] if scenario.targets else [])
+    )
     return _Keys(workload, problem, inputs, tuple(run_key(problem, section) for section in scenario.placements))
+
+
+def _searched_for(scenario: Scenario) -> list[object]:
+    """Rules, weights and least replicas, which searches keep to; a target changes no placement."""
+    wishes = [[section.weight, section.min_replicas] for section in scenario.models]
+    is_asked = not scenario.rules.is_empty or any(any(wish) for wish in wishes)
+    return [scenario.rules.model_dump(), wishes] if is_asked else []
 
 
 def _problems(scenario: Scenario, uploads: Uploads) -> dict[str, str]:
@@ -234,8 +247,9 @@ def _problems(scenario: Scenario, uploads: Uploads) -> dict[str, str]:
         check_models(scenario)
         own = uploads.own_profiles(scenario)
         fixed = [section for section in scenario.models if section.generation is None]
-        build_models(fixed, builtin_catalogue() | (own.profiles if own else {}))
+        models = build_models(fixed, builtin_catalogue() | (own.profiles if own else {}))
         generating_models(scenario.models, build_cluster(scenario))
+        build_rules(scenario).check(models, build_cluster(scenario))
     with _noted(problems, "cluster"):
         check_cluster(scenario)
         build_cluster(scenario)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from app.panels.verdict import placement_now
-from app.state.answer import AnyAnswer, AnyAnswered
+from app.state.answer import Answer, AnyAnswer, AnyAnswered
 from app.state.session import Session, with_values
+from planner.by_hand.editing import EditContext, obey_rules
 from planner.compare import placement_section
 from planner.scenario.schema import MAX_PLACEMENTS, Scenario
 from simulator import InputError, Placement
@@ -92,13 +93,22 @@ def draft_of(session: Session, answer: AnyAnswer) -> Draft:
 
 
 def edit_draft(session: Session, sentence: str, edit: Callable[[Placement], Placement]) -> None:
-    """Apply an edit to the draft; if it cannot be, the draft stays and the sentence is noted."""
+    """Apply an edit to the draft; if it cannot be or breaks a rule, the draft stays and the sentence is noted."""
     session.complaints.pop(AREA, None)
     draft = session.drafts[session.drafting or ""]
     try:
-        replace_draft(session, draft.then(sentence, edit(draft.now)))
+        replace_draft(session, draft.then(sentence, _obeying(session, draft.now, edit(draft.now))))
     except InputError as error:
         session.complaints[AREA] = str(error)
+
+
+def _obeying(session: Session, before: Placement, after: Placement) -> Placement:
+    """The edited placement; raises InputError where it breaks a rule of the scenario that was kept."""
+    answer = session.answer
+    if not isinstance(answer, Answer) or answer.built is None:
+        return after
+    problem = answer.inputs.problem
+    return obey_rules(before, after, EditContext(problem.models, problem.cluster, problem.rules))
 
 
 def replace_draft(session: Session, draft: Draft) -> None:

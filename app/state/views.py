@@ -136,6 +136,27 @@ class PlacementView:
 
 
 @dataclass
+class EditedTable:
+    """A table whose cells are edited.
+
+    Attributes:
+        rows: as the editor began with them. shown: what of the scenario it shows by now.
+        number: how many there were before, so that a new one is another widget.
+    """
+
+    rows: list[dict[str, Any]]
+    shown: object
+    number: int = 0
+
+
+@dataclass
+class ModelsView:
+    """Page Models. `tables`: under edit, by key."""
+
+    tables: dict[str, EditedTable] = field(default_factory=dict)
+
+
+@dataclass
 class TrafficView:
     """Page Trace: how many times the mean rate makes a burst."""
 
@@ -250,6 +271,7 @@ class Views:
     compare: CompareView = field(default_factory=CompareView)
     timeline: TimelineView = field(default_factory=TimelineView)
     placement: PlacementView = field(default_factory=PlacementView)
+    models: ModelsView = field(default_factory=ModelsView)
     traffic: TrafficView = field(default_factory=TrafficView)
     replay: ReplayView = field(default_factory=ReplayView)
     profile: ProfileView = field(default_factory=ProfileView)

@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
+from planner.rules import NO_RULES, Rules
 from simulator import Cluster, Group, InputError, Model, Placement, words
 from simulator.placement import MEMORY_TOLERANCE_GIB, group_weight_gib
 
@@ -22,11 +23,12 @@ class EditContext:
     """What placements are edited for.
 
     Attributes:
-        models: the served models. cluster: devices and their memory.
+        models: the served models. cluster: devices and their memory. rules: what placements keep to.
     """
 
     models: tuple[Model, ...]
     cluster: Cluster
+    rules: Rules = NO_RULES
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", tuple(self.models))
@@ -87,6 +89,20 @@ def placement_problems(placement: Placement, bench: EditContext) -> tuple[str, .
         problems.append(_too_many_devices(placement, bench))
     found = (bench.group_problem(group, index) for index, group in enumerate(placement.groups))
     return (*problems, *(sentence for sentence in found if sentence is not None))
+
+
+def keeps_rules(before: Placement, after: Placement, bench: EditContext) -> bool:
+    """Whether an edit breaks no more rules than were broken, so that two can be mended one after the other."""
+    return len(bench.rules.broken(after, bench.cluster)) <= len(bench.rules.broken(before, bench.cluster))
+
+
+def obey_rules(before: Placement, after: Placement, bench: EditContext) -> Placement:
+    """The placement after an edit; raises InputError naming the rule where it breaks one that was kept."""
+    if keeps_rules(before, after, bench):
+        return after
+    kept = bench.rules.broken(before, bench.cluster)
+    broken = next(what for what in bench.rules.broken(after, bench.cluster) if what not in kept)
+    raise InputError(f"That would break a rule: {broken}.")
 
 
 def add_replica(placement: Placement, group: int, model: str, bench: EditContext) -> Placement:

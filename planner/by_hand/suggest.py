@@ -12,6 +12,7 @@ from planner.by_hand.editing import (
     add_replica,
     drop_replica,
     half_shapes,
+    keeps_rules,
     merge_groups,
     move_replica,
     placement_problems,
@@ -20,6 +21,7 @@ from planner.by_hand.editing import (
 )
 from planner.explain import paired_difference
 from planner.scenario.inputs import Inputs
+from planner.targets import TargetMiss, targets_missed
 from simulator import Figures, InputError, Placement, SimulationResult, measure, simulate, words
 from simulator.headway import Headway, goes_on
 
@@ -52,6 +54,7 @@ class Suggestion:
         slo_attainment: with it, 0..1; gain: the difference to before.
         is_clear: whether the gain is larger than the uncertainty of the paired difference; False with few requests.
         losers: models that meet fewer deadlines with it: name, and by how much its attainment falls, most first.
+        pushed: models that it pushes below their own targets, which they meet without it.
     """
 
     what: str
@@ -60,6 +63,7 @@ class Suggestion:
     gain: float
     is_clear: bool
     losers: tuple[tuple[str, float], ...]
+    pushed: tuple[TargetMiss, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ class Suggestions:
     """What came of trying.
 
     Attributes:
-        best: the changes that gain most, best first, at most MOST_SUGGESTIONS; only those that gain.
+        best: the changes that gain most, best first, at most MOST_SUGGESTIONS; only those that gain. Those that push
+            a model below its own target come last.
         tried: how many were simulated; possible: how many were found worth trying.
         complete: False if it was stopped.
     """
@@ -86,6 +91,8 @@ def suggest_changes(
 ) -> Suggestions:
     """Simulate single changes of a placement and rank them by SLO attainment (without the warm-up).
 
+    Changes that break a placement rule which the placement keeps are left out.
+
     Args:
         placement: fits the cluster. inputs: from build_inputs.
         on_progress: told after each simulation; returning False stops with the best so far.
@@ -98,7 +105,8 @@ def suggest_changes(
     placement.check(problem.models, problem.cluster)
     start = _run(placement, inputs)
     before = measure(start, inputs.warmup_s)
-    changes = list(islice(single_changes(placement, EditContext(problem.models, problem.cluster), before), most))
+    bench = EditContext(problem.models, problem.cluster, problem.rules)
+    changes = list(islice(single_changes(placement, bench, before), most))
     scored: list[Suggestion] = []
     best_so_far, complete = before.total.slo_attainment, True
     for done, change in enumerate(changes, start=1):
@@ -107,9 +115,9 @@ def suggest_changes(
         if not goes_on(on_progress, ChangeHeadway("changes", done, len(changes), best=best_so_far)):
             complete = done == len(changes)
             break
-    ranked = sorted(scored, key=lambda suggestion: -suggestion.gain)
-    best = tuple(s for s in ranked[:MOST_SUGGESTIONS] if s.gain > 0)
-    return Suggestions(best, len(scored), len(changes), complete)
+    gaining = (suggestion for suggestion in scored if suggestion.gain > 0)
+    ranked = sorted(gaining, key=lambda suggestion: (bool(suggestion.pushed), -suggestion.gain))
+    return Suggestions(tuple(ranked[:MOST_SUGGESTIONS]), len(scored), len(changes), complete)
 
 
 def single_changes(placement: Placement, bench: EditContext, figures: Figures) -> Iterator[Change]:
@@ -138,7 +146,7 @@ def single_changes(placement: Placement, bench: EditContext, figures: Figures) -
             if change is None or _key(change.placement) in seen:
                 continue
             seen.add(_key(change.placement))
-            if not placement_problems(change.placement, bench):
+            if not placement_problems(change.placement, bench) and keeps_rules(placement, change.placement, bench):
                 yield change
 
 
@@ -258,8 +266,15 @@ def _score(change: Change, start: SimulationResult, before: Figures, inputs: Inp
     falls = [(name, old.slo_attainment - new.slo_attainment) for (name, old), (_, new) in pairs if old.requests]
     losers = sorted(((name, fall) for name, fall in falls if fall > 0), key=lambda item: -item[1])
     is_clear = paired_difference(start, result, inputs.warmup_s).is_clear
+    missed = {miss.model for miss in targets_missed(before, inputs.targets)}
     return Suggestion(
-        change.what, change.placement, attainment, attainment - before.total.slo_attainment, is_clear, tuple(losers)
+        what=change.what,
+        placement=change.placement,
+        slo_attainment=attainment,
+        gain=attainment - before.total.slo_attainment,
+        is_clear=is_clear,
+        losers=tuple(losers),
+        pushed=tuple(miss for miss in targets_missed(after, inputs.targets) if miss.model not in missed),
     )
 
 

@@ -107,14 +107,23 @@ def summarise(trace: Trace) -> TraceSummary:
     return TraceSummary(trace.format, requests, span_s, rate_per_s, cv, peak_to_mean, peak_bin_s, sources)
 
 
-def requests_per_source(trace: Trace) -> np.ndarray:
-    """Requests of each source, for rates the expected number: float64, shape (sources,)."""
-    content = trace.content
+def requests_per_source(trace: Trace, start_s: float = 0.0, duration_s: float | None = None) -> np.ndarray:
+    """Requests of each source, for rates the expected number: float64, shape (sources,).
+
+    start_s, duration_s: the window that counts, as in TraceOptions; by default the whole trace.
+    """
+    content, end_s = trace.content, math.inf if duration_s is None else start_s + duration_s
     if isinstance(content, Events):
-        return np.bincount(content.source, minlength=len(trace.sources)).astype(np.float64)
+        low, high = np.searchsorted(content.arrival_s, (start_s, end_s))
+        return np.bincount(content.source[low:high], minlength=len(trace.sources)).astype(np.float64)
     if isinstance(content, Counts):
-        return content.counts.sum(axis=1, dtype=np.int64).astype(np.float64)
-    return np.bincount(content.source, content.rate_per_s * content.duration_s, len(trace.sources))
+        bins = slice(round(start_s / content.bin_s), None if duration_s is None else round(end_s / content.bin_s))
+        return content.counts[:, bins].sum(axis=1, dtype=np.int64).astype(np.float64)
+    # What is cut off at both ends, so that the whole is not rounded.
+    late_s = np.maximum(start_s - content.start_s, 0.0)
+    early_s = np.maximum(content.start_s + content.duration_s - end_s, 0.0)
+    inside_s = np.maximum(content.duration_s - late_s - early_s, 0.0)
+    return np.bincount(content.source, content.rate_per_s * inside_s, len(trace.sources))
 
 
 def first_s(trace: Trace) -> float:

@@ -1,0 +1,32 @@
+"""Models: which are served, what is wanted of each, who asks for them, and where they may stand."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.controls.model_table import draw_model_table
+from app.controls.models import known_profiles
+from app.controls.rule_tables import draw_rules
+from app.controls.sidebar import draw_sidebar
+from app.controls.source_table import draw_source_table
+from app.look.style import guarded
+from app.panels import models, progress
+from app.panels.generation_page import fixed_only
+from app.state.results import answer_of
+from app.state.session import current_session
+
+st.title("Which models, and what is wanted of each?", anchor=False)
+session = current_session()
+answer = answer_of(session)
+progress.draw_progress(session, answer)
+fixed = None if session.scenario.generates else fixed_only(answer, "the table of models")
+if session.scenario.generates:
+    st.info("Models that generate token by token are edited on the left.")
+elif fixed is not None:
+    guarded(models.draw_summary)(session.scenario, fixed)
+    guarded(draw_model_table)(session, known_profiles(session), answer.problems.get("models"))
+    guarded(models.draw_outcomes)(fixed)
+    guarded(draw_source_table)(session, fixed)
+    guarded(draw_rules)(session)
+with st.sidebar:
+    draw_sidebar(session, answer)
