@@ -15,12 +15,14 @@ from app.lessons.frame import SCREENS, Lesson, Picture, Said, Trail
 from app.look.markup import piece
 from app.look.style import current_theme, facts_html, guarded, verdict_html
 from app.look.theme import mix
+from app.panels import learn_class
 from app.panels.keep import draw_chart, draw_table
 from app.state import results
 from app.state.session import Session
 
 FIRST = next(iter(LESSONS))
 _SCREENS = list(SCREENS)
+_KEYS = [*LESSONS, learn_class.KEY]
 
 
 @st.fragment
@@ -30,22 +32,31 @@ def draw_lessons(session: Session) -> None:
     # A fragment is drawn alone, so it looks itself after what the address no longer shows.
     session.drawn += 1
     view = session.views.learn
-    lesson = LESSONS[chosen(view.lesson, FIRST, options=list(LESSONS))]
+    key = chosen(view.lesson, FIRST, options=_KEYS)
+    lesson = LESSONS.get(key)
     title, choose, room = st.columns([5, 4, 2], vertical_alignment="center")
-    title.title(lesson.title, anchor=False)
+    title.title(lesson.title if lesson else learn_class.TITLE, anchor=False)
     with choose:
-        kept(session, st.selectbox, "Lesson", view.lesson, FIRST, options=list(LESSONS), format_func=numbered_title,
+        kept(session, st.selectbox, "Lesson", view.lesson, FIRST, options=_KEYS, format_func=numbered_title,
              label_visibility="collapsed")  # fmt: skip
     with room:
         projected = kept(session, st.toggle, "Projector", view.projector, False,
                          help="Everything at 16 px or more, for a room.")  # fmt: skip
     if projected:
         st.html('<span class="for-a-room"></span>')
+    if lesson is None:
+        learn_class.draw_class(session)
+    else:
+        _draw_lesson(session, lesson)
+    drop_hidden_keys(session)
+
+
+def _draw_lesson(session: Session, lesson: Lesson) -> None:
     screen = _draw_way(session, lesson)
     settings = read_settings(session, lesson)
     run = run_of(lesson, settings)
     event = read_event(session, lesson, lesson.events(run))
-    guess = read_word(session, view.guesses[lesson.key], list(lesson.predictions))
+    guess = read_word(session, session.views.learn.guesses[lesson.key], list(lesson.predictions))
     match screen:
         case "question":
             _draw_question(session, lesson, guess)
@@ -57,7 +68,6 @@ def draw_lessons(session: Session) -> None:
             _draw_exercise(session, lesson, settings, run)
         case _:
             _draw_paper(session, lesson)
-    drop_hidden_keys(session)
 
 
 def run_of(lesson: Lesson, settings: Any) -> Any:
@@ -67,16 +77,17 @@ def run_of(lesson: Lesson, settings: Any) -> Any:
 
 def numbered_title(key: str) -> str:
     """A lesson as it stands in the list: "1. One burst (figure 1)"."""
+    if key == learn_class.KEY:
+        return learn_class.TITLE
     return f"{list(LESSONS).index(key) + 1}. {LESSONS[key].title} ({LESSONS[key].source})"
 
 
 def move_screen(session: Session, by: int) -> None:
     """To another screen; beyond the last one to the next lesson, before the first one to the one before."""
-    view, keys = session.views.learn, list(LESSONS)
+    view = session.views.learn
     lesson, screen = view.lesson.value or FIRST, view.screen.value or _SCREENS[0]
-    at = keys.index(lesson) * len(_SCREENS) + _SCREENS.index(screen) + by
-    at = min(max(at, 0), len(keys) * len(_SCREENS) - 1)
-    view.lesson.value, view.screen.value = keys[at // len(_SCREENS)], _SCREENS[at % len(_SCREENS)]
+    at = max(_KEYS.index(lesson) * len(_SCREENS) + _SCREENS.index(screen) + by, 0)
+    view.lesson.value, view.screen.value = _KEYS[at // len(_SCREENS)], _SCREENS[at % len(_SCREENS)]
 
 
 def _draw_way(session: Session, lesson: Lesson) -> str:
@@ -88,8 +99,7 @@ def _draw_way(session: Session, lesson: Lesson) -> str:
         st.button("Back", icon=":material/arrow_back:", key="learn.back", shortcut="PageUp", on_click=move_screen,
                   args=(session, -1), disabled=at == (0, 0))  # fmt: skip
         st.button("Next", icon=":material/arrow_forward:", key="learn.next", shortcut="PageDown",
-                  on_click=move_screen, args=(session, 1), type="primary",
-                  disabled=at == (len(LESSONS) - 1, len(_SCREENS) - 1))  # fmt: skip
+                  on_click=move_screen, args=(session, 1), type="primary")  # fmt: skip
     return screen
 
 

@@ -232,6 +232,26 @@ class LearnView:
 
 
 @dataclass
+class ClassView:
+    """The exercise for a class, on page Learn.
+
+    Attributes:
+        locked: whether the teacher's controls are hidden. numbers, devices: what the teacher sets.
+        stages, held: the placement, models by group as in "AB.CD".
+        handed: the placement that was handed in last; tries: how often. student: the name in the file.
+    """
+
+    locked: Choice[bool] = _one("locked", bool)
+    numbers: Choices[float] = _by_name("class.{}", float)
+    devices: Choice[str] = _one("class_devices", str)
+    stages: Choice[str] = _one("stages", str)
+    held: Choice[str] = _one("held", str)
+    handed: Choice[str] = _one("handed", str)
+    tries: Choice[int] = _one("tries", int)
+    student: Choice[str] = _one("student", str)
+
+
+@dataclass
 class LibraryView:
     """Page Library: the address of the workspace deleted last, and the version deleted last."""
 
@@ -276,6 +296,7 @@ class Views:
     replay: ReplayView = field(default_factory=ReplayView)
     profile: ProfileView = field(default_factory=ProfileView)
     learn: LearnView = field(default_factory=LearnView)
+    classroom: ClassView = field(default_factory=ClassView)
     library: LibraryView = field(default_factory=LibraryView)
     accuracy: AccuracyView = field(default_factory=AccuracyView)
     share: ShareView = field(default_factory=ShareView)

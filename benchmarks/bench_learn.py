@@ -1,0 +1,78 @@
+"""The lessons in a real browser: how long each takes to open from the page, and to answer a key.
+
+python -m benchmarks.bench_learn
+
+A lesson opens when its title and first chart are there after Next was pressed on the lesson before; it answers when
+its verdict, event or a chart's title says something new after a slider was moved by an arrow key. Every lesson is
+opened by a visitor for whom the server has computed nothing of it.
+"""
+
+from __future__ import annotations
+
+import time
+
+from playwright.sync_api import Page, sync_playwright
+
+from app.lessons import LESSONS
+from tools.screenshots import CHROMIUM, CHROMIUM_ARGUMENTS, running_app, wait_until_drawn, wait_until_still
+
+WATCH = """() => {
+  const said = () => [...document.querySelectorAll('.verdict, .verdict-more, .event, .chart-title')]
+    .map(e => e.innerText).join();
+  const before = said(), began = performance.now();
+  window.answered = new Promise(done => {
+    const look = () => {
+      const now = performance.now() - began;
+      if (said() !== before || now > 10000) done(now / 1000); else requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+  });
+}"""
+KEYS = ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowRight", "ArrowRight", "ArrowLeft")
+
+
+def open_lesson(page: Page, number: int) -> float:
+    """Choose the lesson from the list; seconds until its title and its pictures are there."""
+    title = list(LESSONS.values())[number].title
+    page.get_by_role("combobox", name="Lesson").click()
+    option = page.get_by_role("option", name=f"{number + 1}. {title}")
+    began = time.perf_counter()
+    option.click()
+    page.get_by_role("heading", name=title).wait_for()
+    page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    return time.perf_counter() - began
+
+
+def answers(page: Page) -> list[float]:
+    """Seconds from a key to another answer: of the next event, or of the first slider."""
+    slider = page.locator(".stMainBlockContainer").get_by_role("slider").first
+    found = []
+    for key in KEYS:
+        wait_until_still(page)
+        if slider.count():
+            slider.focus()
+        page.evaluate(WATCH)
+        page.keyboard.press(key)
+        found.append(page.evaluate("window.answered"))
+    return found
+
+
+def main() -> None:
+    with running_app() as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(f"{address}/learn?screen=experiment")
+        wait_until_drawn(page)
+        for number, key in enumerate(LESSONS):
+            opened = open_lesson(page, number) if number else None
+            wait_until_still(page)
+            # The lesson on splitting has no slider, so no key moves it.
+            times = answers(page) if page.locator(".stMainBlockContainer").get_by_role("slider").count() else []
+            said = f"opens in {opened:.2f} s, " if opened is not None else ""
+            said += f"answers in {sorted(times)[len(times) // 2]:.2f} s, worst {max(times):.2f} s" if times else ""
+            print(f"{key:10} {said}")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
