@@ -77,20 +77,19 @@ def way_sentence(found: Run, way: int) -> str:
 
 def why(settings: Settings, found: Run) -> str:
     """How long batches take, and what the deadline leaves of that."""
-    two, alone_s = PROFILE.entry(1, 1).batches[2][0], PROFILE.entry(1, 1).latency_s
-    fits = "fit" if two <= settings.slo_scale * alone_s else "do not fit"
+    entry = PROFILE.entry(1, 1)
+    alone_s, two_s, most = entry.latency_s, entry.batches[2][0], BATCHES[-1]
+    fits = "fit" if two_s <= settings.slo_scale * alone_s else "do not fit"
     return (
-        f"A request has {PROFILE_TOKENS} tokens and fills a device by itself: two together take {two / alone_s:.2f} "
-        f"times as "
-        f"long as one, so a batch saves at most {words.share(1 - two / alone_s / 2)} of the work, and a larger one "
-        f"hardly "
-        f"more. Two on one device {fits} into this deadline even without waiting. Batches are chosen by the deadline "
-        f"of "
-        "their oldest request alone; all others behind them wait longer, which is why large ones can lose."
-    )  # fmt: skip
-
-
-PROFILE_TOKENS = words.count(2048)
+        f"A request has {words.count(2048)} tokens and fills a device by itself: two together take "
+        f"{two_s / alone_s:.2f} "
+        f"times as long as one, so a batch of 2 saves {words.share(1 - two_s / alone_s / 2)} of the work, and one of "
+        f"{most} {words.share(1 - entry.batches[most][0] / alone_s / most)}. Two on one device {fits} into this "
+        f"deadline "
+        "even without waiting. Batches are chosen by the deadline of their oldest request alone; all others behind "
+        "them "
+        "wait longer, which is why large ones can lose."
+    )
 
 
 def pictures(settings: Settings, found: Run, theme: Theme, event: int) -> list[Picture]:

@@ -55,7 +55,7 @@ def best_sentence(found: Tested) -> str:
     best = max(held_out)
     names = [PLANS[i] for i, value in enumerate(held_out) if value == best]
     verb = "meets" if names == [PLANS[CLOCKWORK]] else "meet"
-    text = f"{words.join(names)} {verb} most in the hours that nobody planned for"
+    text = f"{words.join(names)} {verb} most in the hours B and C"
     return f"{text[0].upper()}{text[1:]}: {words.share(best)} of deadlines."
 
 

@@ -17,7 +17,7 @@ BATCHES = (1, 2, 16)
 SCALES = (0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 10.0, 14.0)
 PROFILE = builtin_catalogue()["bert-1.3b"]
 _NAMES = tuple(f"model {i + 1}" for i in range(MODELS))
-_REQUESTS = 4_000
+_REQUESTS = 3_000
 
 
 def met(slo_scale: float, rate_per_s: float, cv: float) -> np.ndarray:
