@@ -31,7 +31,8 @@ class Catalogue(NamedTuple):
 
     slo_s: float64 (M,). first_row: int64 (M,); model m in configuration c has row first_row[m] + c.
     latency_s: float64 (1, R, S), overhead included. weight_gib: float64 (R, S), inf in the first place where there
-    is no profile. depth, devices: int64 (C,). memory_gib: what a device may hold, tolerance included.
+    is no profile; columns from S on keep models apart. depth, devices: int64 (C,). memory_gib: what a device may hold,
+    tolerance included. weight: int64 (M,), as how many requests one of each model counts.
     """
 
     slo_s: F64
@@ -41,6 +42,7 @@ class Catalogue(NamedTuple):
     depth: I64
     devices: I64
     memory_gib: float
+    weight: I64
 
 
 class Traffic(NamedTuple):
@@ -117,12 +119,21 @@ def _take(
     return taken
 
 
+@inner_kernel
+def weighed(model: I32, low: int, high: int, weight: I64) -> Any:
+    """As how many requests those from low to high count; model int32 (n,)."""
+    result = 0
+    for i in range(low, high):
+        result += weight[model[i]]
+    return result
+
+
 @njit(cache=True, nogil=True)
 def score(
     shape: I64, holds: Bools, affected: Bools, catalogue: Catalogue, traffic: Traffic, rules: Rules, control: I64,
     limit: F64, good_at: I64, dispatched: I64, latency_s: F64,
 ) -> bool:  # fmt: skip
-    """Simulate the requests of the affected models on a layout.
+    """Simulate the requests of the affected models on a layout; all requests are counted by `catalogue.weight`.
 
     Args:
         affected: bool (M,), a union of connected components.
@@ -150,7 +161,7 @@ def score(
     good, sent, waited_s = np.zeros(models, np.int64), np.zeros(groups, np.int64), np.zeros(models)
     tally = Tally(good, sent, waited_s)
     # Not the literal 0, for which the kernels would be compiled once more.
-    done = cuts[0]
+    done = asked = cuts[0]
     for k in range(cuts.size - 1):
         if control[0] != 0:
             return False
@@ -158,12 +169,13 @@ def score(
         if not everyone:
             done = _take(affected, cuts[k], cuts[k + 1], traffic, low, own_arrival_s, own_model, own_slo_s)
         serve(instance, rules, state, arrival_s, model, slo_s, low, done, ended_s, next_request, None, tally)
+        asked += weighed(model, low, done, catalogue.weight)
         in_slo = 0
         for m in range(models):
             if affected[m]:
-                good_at[k, m] = good[m]
-                in_slo += good[m]
-        if done - in_slo > limit[k]:
+                good_at[k, m] = good[m] * catalogue.weight[m]
+                in_slo += good[m] * catalogue.weight[m]
+        if asked - in_slo > limit[k]:
             return False
     for m in range(models):
         if affected[m]:
@@ -223,7 +235,7 @@ def score_many(
     good_at, dispatched, latency_s = np.empty((cuts, models), np.int64), np.empty(groups, np.int64), np.empty(models)
     everyone = np.ones(models, np.bool_)
     for b in range(shape.shape[0]):
-        limit = np.full(cuts, float(traffic.model.size - least))
+        limit = np.full(cuts, float(weighed(traffic.model, 0, traffic.model.size, catalogue.weight) - least))
         if score(
             shape[b], holds[b], everyone, catalogue, traffic, rules, control, limit, good_at, dispatched, latency_s
         ):

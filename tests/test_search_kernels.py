@@ -146,7 +146,8 @@ def test_improvement_keeps_to_memory_and_devices_and_knows_its_score():
         space = Space(random_problem(seed, models=(3, 6), devices=(3, 8)))
         layout = random_layout(space, seed)
         scored = score_layout(space, layout, GO_ON)
-        moves = Moves(np.arange(len(space.shapes)), space.devices, np.cumsum(list(CHANGES.values())), 1.0)
+        shapes, share = np.arange(len(space.shapes)), np.cumsum(list(CHANGES.values()))
+        moves = Moves(shapes, space.zone, space.room, space.least, share, 1.0)
         walk = Walk(
             layout.shape.copy(), layout.holds.copy(), scored.good_at.copy(), layout.shape.copy(), layout.holds.copy(),
             scored.good, np.array([seed], np.uint64), np.zeros(256, np.uint64),

@@ -12,7 +12,7 @@ import numpy as np
 from planner.search.baselines import fall_back
 from planner.search.block_cuts import cut_into_blocks
 from planner.search.blocks import search_in_blocks
-from planner.search.budget import NoImprovement
+from planner.search.budget import NoImprovement, Stopped
 from planner.search.filling import Filled, fill_each, fill_layout
 from planner.search.options import AlpaServeOptions
 from planner.search.partition import (
@@ -59,7 +59,7 @@ def alpaserve(run: Run, options: AlpaServeOptions) -> None:
         fall_back(run)
         _as_published(run, options)
         return
-    if parts := cut_into_blocks(run.space):
+    if run.space.is_plain and (parts := cut_into_blocks(run.space)):
         fall_back(run)
         search_in_blocks(run, options, parts, take_stage)
     standing = None
@@ -91,7 +91,10 @@ def take_stage(run: Run, options: AlpaServeOptions, stage: int, standing: Standi
         fall_back(run)
         return None
     if standing is None:
-        return Improvement(run, shapes, _starts(run, options, stage)).standing
+        starts = _starts(run, options, stage)
+        if not starts:
+            raise Stopped("done")
+        return Improvement(run, shapes, starts).standing
     improvement = Improvement(run, shapes, standing)
     if stage != BUCKET_STAGE:
         run.budget.enter("improve")
@@ -113,7 +116,11 @@ def _starts(run: Run, options: AlpaServeOptions, stage: int) -> list[Scored]:
     run.budget.enter("group partitions")
     found = finder.one_bucket()
     run.budget.enter("judge on all traffic")
-    return finder.judge_survivors(found)
+    scored = finder.judge_survivors(found)
+    # Rules may leave the partitions without a place for somebody whom other groups have one for.
+    if not scored and run.incumbent.layout is not None:
+        return score_each(run, "the best so far", [run.incumbent.layout])
+    return scored
 
 
 def _shapes(run: Run, options: AlpaServeOptions) -> list[int]:
@@ -147,7 +154,9 @@ class _Finder:
         return [(layout, good) for layout, good, _ in found]
 
     def bucketings(self) -> list[Found]:
-        """The best of the bucketings that the options name, if there is more than one bucket."""
+        """The best of the bucketings that the options name, if there is more than one bucket; none in several zones."""
+        if len(self.space.zones) > 1:
+            return []
         return self.all_bucketings() if self.options.bucketing == "all" else self.released_bucketing()
 
     def released_bucketing(self) -> list[Found]:

@@ -7,9 +7,10 @@ import numpy as np
 from planner.search import fill_kernels
 from planner.search.filling import fill_and_record
 from planner.search.options import DedicatedOptions, FillOptions, GroupOptions, NoOptions
-from planner.search.partition import remainder_shapes
+from planner.search.partition import equal_groups, with_remainder
 from planner.search.run import Run
 from planner.search.scoring import Scored, score_each, score_layout
+from planner.search.seeding import with_least
 from planner.search.space import Layout, Space, build_traffic
 from simulator import InputError
 
@@ -21,7 +22,7 @@ def selective_replication(run: Run, options: NoOptions) -> None:
     """Every device on its own, filled by the fast heuristic (the paper's SR)."""
     space = run.space
     run.budget.enter("fill")
-    fill_and_record(run, space.empty([space.shape_index(1, 1)] * space.devices))
+    fill_and_record(run, space.empty(equal_groups(space, space.shape_index(1, 1))))
 
 
 def uniform(run: Run, options: GroupOptions) -> None:
@@ -47,10 +48,11 @@ def uniform_groups(run: Run, pp: int, tp: int) -> Layout:
     """As many empty groups of one configuration as the cluster has devices for."""
     space = run.space
     shape = space.shape_index(pp, tp)
-    count, idle = divmod(space.devices, pp * tp)
+    groups = equal_groups(space, shape)
+    idle = space.devices - len(groups) * pp * tp
     if idle:
         run.notes.append(f"{idle} of {space.devices} devices stay idle: groups of {pp * tp} leave them over.")
-    return space.empty([shape] * count)
+    return space.empty(groups)
 
 
 def round_robin(run: Run, options: GroupOptions) -> None:
@@ -68,8 +70,11 @@ def fall_back(run: Run) -> list[Scored]:
 
     Models are dealt out in turn to groups of the configuration that most models fit, the smallest of those.
     """
-    fitting = run.space.fits_alone.sum(axis=0)
-    return score_each(run, "models dealt out in turn, to begin with", [_dealt(run.space, int(fitting.argmax()))])
+    space = run.space
+    layout = _dealt(space, int(space.fits_alone.sum(axis=0).argmax()))
+    if space.least.size and not layout.holds.any():
+        return []
+    return score_each(run, "models dealt out in turn, to begin with", [layout])
 
 
 def fall_back_on_the_beginning(run: Run) -> int:
@@ -80,15 +85,18 @@ def fall_back_on_the_beginning(run: Run) -> int:
     scored = score_layout(space, layout, np.zeros(1, np.int64), build_traffic(beginning))
     assert scored is not None, "nothing sets a control of its own"
     if layout.holds.any():
-        score = scored.good / max(len(beginning), 1)
+        score = scored.good / max(space.asked(build_traffic(beginning)), 1)
         run.incumbent.replace("models dealt out in turn", space.placement(layout), score, layout)
     return len(beginning)
 
 
 def _dealt(space: Space, shape: int) -> Layout:
-    count, left = divmod(space.devices, int(space.catalogue.devices[shape]))
-    layout = space.empty([shape] * count + remainder_shapes(space, left))
-    used_gib = np.zeros((layout.shape.size, space.catalogue.weight_gib.shape[1]))
+    """Least replicas, then models in turn; groups that hold nothing where the least replicas find no place."""
+    empty = space.empty(with_remainder(space, shape))
+    layout = with_least(space, empty)
+    if layout is None:
+        return empty
+    used_gib = fill_kernels.used_memory(layout.shape, layout.holds, space.catalogue)
     models = len(space.problem.models)
     g = m = 0
     while True:
@@ -119,20 +127,42 @@ def dedicated(run: Run, options: DedicatedOptions) -> None:
     size = np.where(shape_of >= 0, space.catalogue.devices[shape_of], 1)
     load_s = np.maximum(space.load_s, 1e-12)
     quota = load_s / load_s[placeable].sum() * space.devices / size
-    count, left = np.zeros(shape_of.size, np.int64), space.devices
-    for m in sorted(placeable, key=lambda m: (-load_s[m], m)):
-        if size[m] <= left:
-            count[m], left = 1, left - size[m]
+    count, left = np.zeros(shape_of.size, np.int64), space.room
+    owned: list[tuple[int, int]] = []
+
+    def place(m: int) -> bool:
+        """One group more for a model, in the first zone with room for it."""
+        own = [c for c in _alike(space, int(shape_of[m])) if space.fits_alone[m, c] and size[m] <= left[space.zone[c]]]
+        if own:
+            owned.append((m, own[0]))
+            count[m] += 1
+            left[space.zone[own[0]]] -= size[m]
+        return bool(own)
+
+    busiest: list[int] = sorted(placeable.tolist(), key=lambda m: (-load_s[m], m))
+    # Who has to stand somewhere comes before those who only want to.
+    for m in [m for m in busiest if space.least.size and space.least[m]] + busiest:
+        while count[m] < max(1, space.least[m] if space.least.size else 1) and place(m):
+            pass
     without = [space.problem.models[m].name for m in placeable if count[m] == 0]
     if without:
         run.notes.append(f"No devices were left for {len(without)} of {shape_of.size} models, {without[0]} among them.")
-    while growing := [m for m in placeable if count[m] and size[m] <= left]:
+    growing = [m for m in sorted(busiest) if count[m]]
+    while growing:
         m = max(growing, key=lambda m: (quota[m] - count[m], -m))
-        count[m], left = count[m] + 1, left - size[m]
-    owners = np.repeat(np.arange(count.size), count)
-    layout = space.empty(shape_of[owners])
-    layout.holds[np.arange(owners.size), owners] = True
+        if not place(m):
+            growing.remove(m)
+    if space.least.size and (count < space.least).any():
+        return
+    owned.sort(key=lambda pair: pair[0])
+    layout = space.empty([shape for _, shape in owned])
+    layout.holds[np.arange(len(owned)), [m for m, _ in owned]] = True
     score_each(run, "every model on its own groups", [layout])
+
+
+def _alike(space: Space, shape: int) -> list[int]:
+    """The same configuration in every zone."""
+    return [c for c, other in enumerate(space.shapes) if other == space.shapes[shape]]
 
 
 def _own_shapes(space: Space, pp: int | None, tp: int | None) -> np.ndarray:
@@ -142,7 +172,7 @@ def _own_shapes(space: Space, pp: int | None, tp: int | None) -> np.ndarray:
     if pp is None or tp is None:
         raise InputError("Dedicated groups need both pp and tp, or neither.")
     shape = space.shape_index(pp, tp)
-    shapes = np.where(fits_alone[:, shape], shape, -1)
+    shapes = np.where(fits_alone[:, _alike(space, shape)].any(axis=1), shape, -1)
     if (shapes < 0).all():
         raise InputError(f"No model fits a group of pp {pp}, tp {tp} on its own.")
     return shapes

@@ -12,6 +12,7 @@ from planner.search.options import BeamOptions, FillOptions
 from planner.search.result import Alternative
 from planner.search.run import Run
 from planner.search.scoring import Scored, score_each, score_layout
+from planner.search.seeding import with_least
 from planner.search.space import Layout, Space
 from planner.search.workers import Task
 from simulator import words
@@ -47,7 +48,9 @@ def beam(run: Run, options: BeamOptions) -> None:
     """
     run.budget.enter("grow the selection")
     space, width = run.space, options.width
-    start = groups_to_fill(run, options)
+    start = with_least(space, groups_to_fill(run, options))
+    if start is None:
+        return
     frontier = score_each(run, "empty groups", [start])
     best, visited = frontier[0], {start.key()}
     best_objective = _objective(space, best.good, best.latency_s.sum(), int(start.holds.sum()))

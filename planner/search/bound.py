@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from planner.problem import Problem
+from planner.rules import NO_RULES
 from planner.search.bound_kernels import least_lost
 from planner.search.bound_program import BoundProgram
 from planner.search.space import Space
@@ -77,7 +78,9 @@ def upper_bound(problem: Problem, time_limit_s: float = 0.0, on_progress: OnProg
         serving = problem.serving
         # Batches are formed when a group is idle, so only the way to the controller is certain before stage 1.
         waits_s = 0.0 if serving.max_batch_size > 1 else serving.dispatch_delay_s + serving.start_delay_s
-        together = BoundProgram(Space(problem), spare_s - waits_s).tighten(time_limit_s, on_progress)
+        # What no placement can pass, none that keeps to rules can.
+        free = replace(problem, rules=NO_RULES, weights={})
+        together = BoundProgram(Space(free), spare_s - waits_s).tighten(time_limit_s, on_progress)
     attainment = min(deadlines, capacity, memory, 1.0 if together is None else together)
     reason = _reason(attainment, deadlines, capacity, memory)
     return Bound(attainment, deadlines, capacity, memory, reason, together)

@@ -8,6 +8,7 @@ import numpy as np
 
 from planner.search.filling import fill_layout
 from planner.search.options import ClockworkOptions
+from planner.search.partition import equal_groups
 from planner.search.run import Run
 from planner.search.scoring import attainment
 from planner.search.space import Layout, Space, build_traffic
@@ -28,7 +29,7 @@ def clockwork(run: Run, options: ClockworkOptions) -> None:
     partial: the last placement serves all that comes later.
     """
     space, workload = run.space, run.space.problem.workload
-    single = space.empty([space.shape_index(1, 1)] * space.devices)
+    single = space.empty(equal_groups(space, space.shape_index(1, 1)))
     bounds = window_bounds(workload, options.window_s)
     run.budget.enter("plan the windows")
     planned = bounds if options.foresight else [bounds[0], *bounds[:-1]]
@@ -72,6 +73,9 @@ def _keep_in_place(space: Space, before: Layout, after: Layout) -> Layout:
     """The same groups on devices that hold most of their weights already, where changes cost anything."""
     serving = space.problem.serving
     if serving.forget_backlog and not serving.load_s_per_gib:
+        return after
+    if len(space.zones) > 1:
+        # Where a group stands says what it may hold.
         return after
     weight_gib = space.catalogue.weight_gib[space.catalogue.first_row + after.shape[0], 0]
     kept_gib = (before.holds * np.where(np.isfinite(weight_gib), weight_gib, 0.0)) @ after.holds.T

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -57,7 +59,7 @@ def exhaustive(run: Run, options: ExhaustiveOptions) -> None:
 
 def _least(run: Run) -> int:
     """Requests in time of the best so far; what has fewer need not be simulated to the end."""
-    return int((run.incumbent.score or 0.0) * len(run.space.problem.workload))
+    return int((run.incumbent.score or 0.0) * run.space.asked(run.space.traffic))
 
 
 def _choices(space: Space, shapes: list[int], limit: int) -> list[_Choice]:
@@ -86,28 +88,40 @@ def _fits(space: Space, c: int, held: tuple[int, ...]) -> bool:
 
 def _count(space: Space, choices: list[_Choice]) -> int:
     """How many sequences of groups fit the devices, the empty one included."""
-    sizes = [int(space.catalogue.devices[c]) for c, _ in choices]
-    of_size = {size: sizes.count(size) for size in set(sizes)}
-    counts: list[int] = []
-    for devices in range(space.devices + 1):
-        counts.append(1 + sum(n * counts[devices - size] for size, n in of_size.items() if size <= devices))
-    return counts[-1]
+    kinds = Counter((int(space.zone[c]), int(space.catalogue.devices[c])) for c, _ in choices)
+
+    @cache
+    def count(room: tuple[int, ...]) -> int:
+        return 1 + sum(n * count(_without(room, z, size)) for (z, size), n in kinds.items() if size <= room[z])
+
+    return count(tuple(space.room.tolist()))
 
 
-def _sequences(space: Space, choices: list[_Choice], devices: int) -> Iterator[tuple[_Choice, ...]]:
+def _without(room: tuple[int, ...], zone: int, devices: int) -> tuple[int, ...]:
+    return tuple(left - devices if z == zone else left for z, left in enumerate(room))
+
+
+def _sequences(space: Space, choices: list[_Choice], room: tuple[int, ...]) -> Iterator[tuple[_Choice, ...]]:
     yield ()
     for choice in choices:
-        size = int(space.catalogue.devices[choice[0]])
-        if size <= devices:
-            for rest in _sequences(space, choices, devices - size):
+        zone, size = int(space.zone[choice[0]]), int(space.catalogue.devices[choice[0]])
+        if size <= room[zone]:
+            for rest in _sequences(space, choices, _without(room, zone, size)):
                 yield (choice, *rest)
+
+
+def _has_least(space: Space, sequence: tuple[_Choice, ...]) -> bool:
+    held = Counter(m for _, models in sequence for m in models)
+    return all(held[m] >= least for m, least in enumerate(space.least.tolist()))
 
 
 def _batches(space: Space, choices: list[_Choice], groups: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The placements as arrays shape (B, G) and holds (B, G, M); unused groups hold nothing."""
     models = len(space.problem.models)
     batch: list[tuple[_Choice, ...]] = []
-    for sequence in _sequences(space, choices, space.devices):
+    for sequence in _sequences(space, choices, tuple(space.room.tolist())):
+        if not _has_least(space, sequence):
+            continue
         batch.append(sequence)
         if len(batch) == PLACEMENTS_PER_CALL:
             yield _as_arrays(batch, groups, models)

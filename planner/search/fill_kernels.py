@@ -22,7 +22,7 @@ def room_for(m: int, c: int, used_gib: F64, catalogue: Catalogue) -> bool:
     """Whether a group of configuration c with used_gib float64 (S,) on its stages has room for model m."""
     row = catalogue.first_row[m] + c
     fits = True
-    for k in range(catalogue.depth[c]):
+    for k in range(used_gib.size):
         fits &= used_gib[k] + catalogue.weight_gib[row, k] <= catalogue.memory_gib
     return fits
 
@@ -44,6 +44,18 @@ def used_memory(shape: I64, holds: Bools, catalogue: Catalogue) -> F64:
             if holds[g, m]:
                 add_weights(used_gib[g], m, shape[g], catalogue)
     return used_gib
+
+
+@inner_kernel
+def has_least(holds: Bools, least: I64) -> bool:
+    """Whether every model stands in as many groups as it has to; least int64 (M,), or empty."""
+    for m in range(least.size):
+        replicas = 0
+        for g in range(holds.shape[0]):
+            replicas += holds[g, m]
+        if replicas < least[m]:
+            return False
+    return True
 
 
 @njit(cache=True, nogil=True)
@@ -94,12 +106,12 @@ def _next_replica(
 
 
 @njit(cache=True, nogil=True)
-def count_requests(model: I32, models: int) -> I64:
-    """Requests of each model: model int32 (n,) -> int64 (models,)."""
-    requests = np.zeros(models, np.int64)
+def count_requests(model: I32, weight: I64) -> I64:
+    """Requests of each model by their weight: model int32 (n,), weight int64 (M,) -> int64 (M,)."""
+    requests = np.zeros(weight.size, np.int64)
     for i in range(model.size):
         m: int = model[i]
-        requests[m] += 1
+        requests[m] += weight[m]
     return requests
 
 
@@ -126,7 +138,7 @@ def fill(
         (replicas added, evaluations). If stopped, the layout is the last one that was scored to the end.
     """
     groups, models = holds.shape
-    requests = count_requests(traffic.model, models)
+    requests = count_requests(traffic.model, catalogue.weight)
     for m in range(models):
         latency_s[m] = 0
         for k in range(good_at.shape[0]):
@@ -188,11 +200,12 @@ def score_additions(
     models, cuts = holds.shape[1], traffic.cuts.size - 1
     good, total_s = np.full(added.shape[0], NONE, np.int64), np.zeros(added.shape[0])
     best = np.zeros(keep, np.int64)
-    requests = count_requests(traffic.model, models)
+    requests = count_requests(traffic.model, catalogue.weight)
     # The mean latency in seconds counts a ten-thousandth, so a tie may be broken by that many requests.
     longest_s = catalogue.slo_s[0]
     for other in range(models):
         longest_s = max(longest_s, catalogue.slo_s[other])
+    # Latency is never weighted.
     slack = np.ceil(traffic.model.size * longest_s / 10_000.0) + 1
     limit = np.empty(cuts)
     for b in range(added.shape[0]):

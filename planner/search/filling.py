@@ -11,6 +11,7 @@ from planner.search import fill_kernels
 from planner.search.result import Step
 from planner.search.run import Run
 from planner.search.scoring import Scored
+from planner.search.seeding import with_least
 from planner.search.space import Layout, Space
 from simulator.arrays import I64
 from simulator.score_kernels import Traffic
@@ -55,9 +56,12 @@ def fill_layout(
         allowed: bool (M,), the models to place, by default all; requests of the others are ignored.
         traffic: the requests to judge by; by default all.
 
-    Returns None if stopped before any layout was scored.
+    Least replicas come first. Returns None if they find no place, or if stopped before any layout was scored.
     """
-    layout = start.copy()
+    seeded = with_least(space, start, allowed)
+    if seeded is None:
+        return None
+    layout = seeded.copy()
     traffic = traffic or space.traffic
     most = layout.holds.size + 1
     chosen, good_after = np.zeros((most, 2), np.int64), np.zeros(most + 1, np.int64)
@@ -71,7 +75,7 @@ def fill_layout(
     if evaluations == 0:
         return None
     scored = Scored(layout, good_at, latency_s)
-    return Filled(start, scored, evaluations, chosen[:steps].copy(), good_after[: steps + 1].copy())
+    return Filled(seeded, scored, evaluations, chosen[:steps].copy(), good_after[: steps + 1].copy())
 
 
 def fill_each(run: Run, starts: Iterable[Layout]) -> Iterator[Filled]:

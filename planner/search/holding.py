@@ -39,9 +39,9 @@ def choose(run: Run) -> None:
     Nothing changes where traffic is long (its error is small), where resampled days would lack the requests' own
     deadlines, or where the limits leave too little.
     """
-    problem, size = run.space.problem, run.traffic.model.size
+    problem, size = run.space.problem, run.space.asked(run.traffic)
     no_days = problem.resample is None and problem.workload.slo_s is not None
-    if run.incumbent.layout is None or no_days or size > MAX_REQUESTS:
+    if run.incumbent.layout is None or no_days or run.traffic.model.size > MAX_REQUESTS:
         return
     runs = run.budget.tally.evaluations // EVALUATIONS_PER_RUN
     layouts = run.pool.near_best(MOST_GIVEN_UP * size, min(MAX_CANDIDATES, runs // FIRST_DAYS))
@@ -147,5 +147,5 @@ def _on_day(space: Space, problem: Problem, layouts: list[Layout], control: np.n
         scored = score_layout(space, layout, control, traffic)
         if scored is None:
             return None
-        shares[i] = scored.good / max(traffic.model.size, 1)
+        shares[i] = scored.good / max(space.asked(traffic), 1)
     return shares

@@ -16,6 +16,7 @@ from planner.search.partition import allowed_shapes
 from planner.search.refine_kernels import Moves, Walk
 from planner.search.run import Run
 from planner.search.scoring import Scored, score_each, score_layout
+from planner.search.seeding import with_least
 from planner.search.space import Layout, Space
 from planner.search.training import build_training
 from simulator.arrays import U64
@@ -48,11 +49,14 @@ PATIENT_SHARE = 0.4
 def refine(run: Run, options: RefineOptions) -> None:
     """Improve a given placement by local changes: replicas join, leave, move, trade places; groups are rebuilt."""
     run.budget.enter("score the given placement")
-    given = score_each(run, "the given placement", [run.space.layout(options.placement)])
+    begin = with_least(run.space, run.space.layout(options.placement))
+    given = score_each(run, "the given placement", [] if begin is None else [begin])
     run.pool.floor = max([run.pool.floor, *(scored.good for scored in given)])
     starts = given + fall_back(run)
     if run.start is not None:
         starts.append(run.start)
+    if not starts:
+        raise Stopped("done")
     starts.sort(key=lambda s: -s.good)
     shapes = allowed_shapes(run.space, options.max_pp, options.max_tp, options.shapes)
     run.budget.enter("improve")
@@ -83,10 +87,14 @@ class Improvement:
     """
 
     def __init__(self, run: Run, shapes: list[int], begin: list[Scored] | Standing) -> None:
-        self.run, self.training = run, build_training(run.traffic, len(run.space.problem.models))
-        self.moves = Moves(np.array(shapes), run.space.devices, np.cumsum(list(CHANGES.values())), PATIENCE)
-        self.size = self.training.traffic.model.size
-        self.trials = min(max(REQUESTS_PER_CALL // max(self.size, 1), 1), MAX_TRIALS_PER_CALL)
+        self.run, self.training = run, build_training(run.traffic, run.space.catalogue.weight)
+        space = run.space
+        self.moves = Moves(
+            np.array(shapes), space.zone, space.room, space.least, np.cumsum(list(CHANGES.values())), PATIENCE
+        )
+        self.size = space.asked(self.training.traffic)
+        requests = self.training.traffic.model.size
+        self.trials = min(max(REQUESTS_PER_CALL // max(requests, 1), 1), MAX_TRIALS_PER_CALL)
         standing = begin if isinstance(begin, Standing) else self._begin(begin)
         self.walks, self.round_evaluations = list(standing.walks), standing.round_evaluations
         self.best_good, self.confirmed_good = standing.best_good, standing.confirmed_good

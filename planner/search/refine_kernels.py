@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from planner.search import fill_kernels
-from planner.search.fill_kernels import add_weights, room_for, used_memory
+from planner.search.fill_kernels import add_weights, has_least, room_for, used_memory
 from simulator import kernels, score_kernels
 from simulator.arrays import F64, I64, U64, Bools, Rules
 from simulator.kernel_stamps import follow_stamps
@@ -33,12 +33,15 @@ HOPELESS_TRIES = 40
 class Moves(NamedTuple):
     """What may be changed.
 
-    shapes: int64, the configurations that new groups may have. devices: of the cluster. share: float64 (KINDS,),
-    cumulated probabilities of the kinds of change. patience: how many standard deviations a trial may lag at a cut.
+    shapes: int64, the configurations that new groups may have; zone: int64 (C,), of all. room: int64 (Z,), devices.
+    least: int64 (M,), replicas that a model has at least, or empty. share: float64 (KINDS,), cumulated
+    probabilities of the kinds of change. patience: how many standard deviations a trial may lag at a cut.
     """
 
     shapes: I64
-    devices: int
+    zone: I64
+    room: I64
+    least: I64
     share: F64
     patience: float
 
@@ -179,23 +182,27 @@ def _fill_at_random(g: int, shape: I64, holds: Bools, weight: F64, catalogue: Ca
 
 
 @inner_kernel
-def _draw_shapes(free: int, moves: Moves, catalogue: Catalogue, random: U64) -> tuple[I64, int]:
-    """Random configurations for `free` devices, often several of one kind, as a list of indices with its length."""
-    drawn = np.empty(max(free, 1), np.int64)
+def _draw_shapes(free: I64, moves: Moves, catalogue: Catalogue, random: U64) -> tuple[I64, int]:
+    """Random configurations for int64 (Z,) free devices, often several of one kind: indices, and how many."""
+    drawn = np.empty(max(total(free), 1), np.int64)
     count = 0
-    shape = NONE
-    while True:
-        if shape < 0 or catalogue.devices[shape] > free or _uniform(random) < 0.3:
-            fitting = np.zeros(moves.shapes.size)
-            for i in range(moves.shapes.size):
-                fitting[i] = catalogue.devices[moves.shapes[i]] <= free
-            i = _pick(fitting, random)
-            if i < 0:
-                return drawn, count
-            shape = moves.shapes[i]
-        drawn[count] = shape
-        count += 1
-        free -= catalogue.devices[shape]
+    for z in range(free.size):
+        left = free[z]
+        shape = NONE
+        while True:
+            if shape < 0 or catalogue.devices[shape] > left or _uniform(random) < 0.3:
+                fitting = np.zeros(moves.shapes.size)
+                for i in range(moves.shapes.size):
+                    c: int = moves.shapes[i]
+                    fitting[i] = catalogue.devices[c] <= left and moves.zone[c] == z
+                i = _pick(fitting, random)
+                if i < 0:
+                    break
+                shape = moves.shapes[i]
+            drawn[count] = shape
+            count += 1
+            left -= catalogue.devices[shape]
+    return drawn, count
 
 
 @inner_kernel
@@ -208,10 +215,10 @@ def _rebuild(
     """
     groups, models = holds.shape
     gone = np.zeros(groups, np.bool_)
-    free = moves.devices
+    free = moves.room.copy()
     for g in range(groups):
         c: int = shape[g]
-        free -= catalogue.devices[c]
+        free[moves.zone[c]] -= catalogue.devices[c]
     for _ in range(min(1 + _below(random, MAX_REBUILT), groups)):
         gone[_below(random, groups)] = True
     touched = np.zeros(models, np.bool_)
@@ -221,7 +228,7 @@ def _rebuild(
             _join(touched, holds[g])
             stay -= 1
             c = shape[g]
-            free += catalogue.devices[c]
+            free[moves.zone[c]] += catalogue.devices[c]
     drawn, count = _draw_shapes(free, moves, catalogue, random)
     new_shape = np.empty(stay + count, np.int64)
     new_holds = np.zeros((stay + count, models), np.bool_)
@@ -366,6 +373,8 @@ def improve(
             new_shape, new_holds, touched = shape, holds.copy(), np.zeros(models, np.bool_)
             if not _change_replicas(kind, new_shape, new_holds, bad, catalogue, random, touched):
                 continue
+        if not has_least(new_holds, moves.least):
+            continue
         code = _hash(new_shape, new_holds)
         if rejected[code % np.uint64(rejected.size)] == code or total(touched) == 0:
             continue

@@ -52,8 +52,8 @@ class Run:
         self.workers.close()
 
     def share(self, good: int) -> float:
-        """Requests in time as an attainment, 0..1."""
-        return good / max(self.traffic.model.size, 1)
+        """Requests in time as an attainment, 0..1; both by the weights of their models, where there are any."""
+        return good / max(self.space.asked(self.traffic), 1)
 
     def offer(self, what: str, layout: Layout, good: int, alternatives: Iterable[Alternative] = ()) -> bool:
         """Take a scored layout as the best so far and record the step, if it is better.

@@ -10,7 +10,7 @@ import numpy as np
 from planner.problem import Problem
 from planner.search.run import Run
 from planner.search.space import Layout, Space
-from simulator import Cancelled, Placement, Schedule, Serving, Workload, score_kernels, simulate
+from simulator import Cancelled, InputError, Placement, Schedule, Serving, Workload, score_kernels, simulate
 from simulator.arrays import F64, I64
 from simulator.score_kernels import Traffic
 
@@ -66,7 +66,10 @@ def begin_with(run: Run, placement: Placement) -> None:
     It is scored even where the limits are used up, so that nothing worse can become the answer.
     """
     run.budget.tally.phase = "score the given placement"
-    scored = score_layout(run.space, run.space.layout(placement), run.workers.control, run.traffic)
+    layout, problem = run.space.layout(placement), run.space.problem
+    if missing := problem.rules.broken(placement, problem.cluster):
+        raise InputError(f"The placement to begin with breaks a rule: {missing[0]}.")
+    scored = score_layout(run.space, layout, run.workers.control, run.traffic)
     assert scored is not None, "control is set by the workers alone, and they have no task yet"
     run.budget.spend(1)
     run.offer("the given placement", scored.layout, scored.good)

@@ -40,13 +40,15 @@ BOUND_GRACE_S = 0.1
 class NoPlacement(InputError):
     """A search ended without a placement, so there is no figure; `stop_reason` as in SearchResult."""
 
-    def __init__(self, title: str, stop_reason: str) -> None:
+    def __init__(self, title: str, stop_reason: str, has_rules: bool = False) -> None:
         why = {
             "cancelled": "was stopped before any placement was scored.",
             "done": "found no placement that holds a model: none fits the groups it uses.",
             "time limit": "had scored no placement when its time limit was reached; give it more time.",
             "evaluation limit": "had scored no placement when its evaluation limit was reached; allow more.",
         }[stop_reason]
+        if has_rules and stop_reason == "done":
+            why = "found no placement that keeps to the rules; there may be one with other groups."
         super().__init__(f"{title} {why}")
         self.stop_reason = stop_reason
 
@@ -180,7 +182,7 @@ def _rescue(run: Run, stop_reason: str) -> None:
 
     Not for schedules, of which a single placement is no beginning, nor after Stop, by which nobody waits for anything.
     """
-    if run.incumbent.placement is not None or run.partial is not None or stop_reason == "cancelled":
+    if run.incumbent.placement is not None or run.partial is not None or stop_reason in ("cancelled", "done"):
         return
     run.budget.grace(stop_reason)
     said = f"The {stop_reason} came before the first placement of this algorithm; models are dealt out in turn"
@@ -195,7 +197,11 @@ def _rescue(run: Run, stop_reason: str) -> None:
 def _is_counted(run: Run) -> bool:
     """Whether the kernels' count is the simulator's: requests are served one by one, and no other days are counted."""
     workload = run.space.problem.workload
-    return run.space.problem.serving.max_batch_size == 1 and run.traffic is run.space.traffic and len(workload) > 0
+    space = run.space
+    # Groups of several zones are in another order while they are counted, and ties between groups go by that.
+    is_alike = len(space.zones) == 1 and not space.problem.weights
+    is_single = space.problem.serving.max_batch_size == 1 and run.traffic is space.traffic
+    return is_alike and is_single and len(workload) > 0
 
 
 def _simulation_share(problem: Problem, time_limit_s: float | None) -> float:
@@ -214,7 +220,7 @@ def _best(run: Run, start: Placement | None, title: str, stop_reason: str) -> tu
     best = run.incumbent.placement
     counted = run.incumbent.score
     if best is None or counted is None:
-        raise NoPlacement(title, stop_reason)
+        raise NoPlacement(title, stop_reason, not run.space.problem.rules.is_empty)
     if _is_counted(run) and not isinstance(best, Schedule):
         return replace(best, name=title), counted
     run.budget.grace(stop_reason)
@@ -223,6 +229,8 @@ def _best(run: Run, start: Placement | None, title: str, stop_reason: str) -> tu
         how = "counts windows one by one" if isinstance(best, Schedule) else "is that of requests served one by one"
         run.notes.append(f"No time was left to simulate the answer: its score {how}.")
         return replace(best, name=title), counted
+    # Where requests have weights, the search has compared the two by them.
+    start = None if run.space.problem.weights else start
     if start is not None and (given := _simulated(run, start)) is not None and given > score:
         best, score = start, given
         run.notes.append("Nothing better than the placement to begin with was found.")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from planner.problem import Problem
+from planner.search.zones import Zone, cut_zones, in_zones, may_stand, zones_of
 from simulator import Cluster, Group, InputError, Model, Placement, Workload, words
 from simulator.arrays import I64, Bools, Rules
 from simulator.instance import build_rules
@@ -48,8 +49,11 @@ class Space:
 
     Attributes:
         problem: the problem.
-        shapes: every parallel configuration (pp, tp) that some profile knows and the cluster has devices for.
+        zones: stretches of devices that groups stay in, one for all without rules.
+        shapes: every parallel configuration (pp, tp) that some profile knows and the cluster has devices for, once for
+            each zone with room for it. zone: int64 (C,), the zone of each.
         catalogue, traffic, rules: the problem as kernels take it.
+        least: int64 (M,), in how many groups each model stands at least; empty where none is asked.
         requests: int64 (M,), of each model.
         load_s: float64 (M,), seconds of one device that each model's requests would keep busy, alone at batch 1.
     """
@@ -57,12 +61,18 @@ class Space:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         known = {key for model in problem.models for key in model.profile.entries}
-        self.shapes = sorted((s for s in known if s[0] * s[1] <= problem.cluster.devices), key=_size_then_depth)
+        self.zones = cut_zones(problem.rules, problem.cluster)
+        cuts = [(shape, z) for shape in sorted(known, key=_size_then_depth) for z, zone in enumerate(self.zones)
+                if shape[0] * shape[1] <= zone.devices]  # fmt: skip
+        self.shapes = [shape for shape, _ in cuts]
+        self.zone = np.array([z for _, z in cuts], dtype=np.int64)
         if not any(model_problem(model, problem.cluster) is None for model in problem.models):
             raise InputError(
                 model_problem(problem.models[0], problem.cluster) if problem.models else "No models are given."
             )
-        self.catalogue = _build_catalogue(problem, self.shapes)
+        self.catalogue = _build_catalogue(problem, cuts, self.zones)
+        least = [problem.rules.min_replicas.get(model.name, 0) for model in problem.models]
+        self.least = np.array(least if any(least) else [], dtype=np.int64)
         self.traffic = build_traffic(problem.workload)
         self.rules: Rules = build_rules(problem.serving)
         self.requests = problem.workload.requests_per_model()
@@ -71,6 +81,25 @@ class Space:
     @property
     def devices(self) -> int:
         return self.problem.cluster.devices
+
+    @property
+    def room(self) -> I64:
+        """int64 (Z,), the devices of each zone."""
+        return np.array([zone.devices for zone in self.zones], dtype=np.int64)
+
+    def asked(self, traffic: Traffic) -> int:
+        """As how many requests those of some traffic count."""
+        return int(self.catalogue.weight[traffic.model].sum()) if self.problem.weights else traffic.model.size
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether neither rules nor weights are given."""
+        return self.problem.rules.is_empty and not self.problem.weights
+
+    def in_zone(self, shape: int, zone: int) -> int | None:
+        """The same configuration in another zone; None where that has no room for it."""
+        found = np.flatnonzero((self.zone == zone) & [other == self.shapes[shape] for other in self.shapes])
+        return int(found[0]) if found.size else None
 
     @cached_property
     def fits_alone(self) -> np.ndarray:
@@ -86,7 +115,7 @@ class Space:
     def shape_index(self, pp: int, tp: int) -> int:
         """Index of a configuration; raises InputError naming those that exist."""
         if (pp, tp) not in self.shapes:
-            known = ", ".join(map(str, self.shapes))
+            known = ", ".join(map(str, dict.fromkeys(self.shapes)))
             raise InputError(
                 f"No model can run with pp {pp}, tp {tp} on {self.devices} devices; (pp, tp) {known} are allowed."
             )
@@ -97,21 +126,36 @@ class Space:
         return Layout(np.array(shapes, dtype=np.int64), np.zeros((len(shapes), len(self.problem.models)), np.bool_))
 
     def placement(self, layout: Layout, name: str = "placement") -> Placement:
-        """A layout as a placement, groups in the same order."""
+        """A layout as a placement: groups in the same order, those of one zone after those of the one before."""
         models = self.problem.models
         groups = (
             Group(*self.shapes[int(c)], tuple(models[int(m)].name for m in np.flatnonzero(row)))
             for c, row in zip(layout.shape, layout.holds, strict=True)
         )
-        return Placement(tuple(groups), name)
+        return Placement(in_zones([*zip(groups, self.zone[layout.shape].tolist(), strict=True)], self.zones), name)
 
     def layout(self, placement: Placement) -> Layout:
-        """A placement as a layout, groups in the same order; raises InputError if it does not fit the problem."""
+        """A placement as a layout, groups in the same order; raises InputError if it does not fit problem or rules."""
         placement.check(self.problem.models, self.problem.cluster)
         index_of = {model.name: m for m, model in enumerate(self.problem.models)}
-        used = [group for group in placement.groups if group.models or (group.pp, group.tp) in self.shapes]
-        layout = self.empty([self.shape_index(group.pp, group.tp) for group in used])
-        for g, group in enumerate(used):
+        # What is missing of least replicas can still come.
+        broken = replace(self.problem.rules, min_replicas={}).broken(placement, self.problem.cluster)
+        if broken:
+            raise InputError(f"The placement to begin with breaks a rule: {broken[0]}.")
+        used: list[tuple[Group, int]] = []
+        for number, (group, zone) in enumerate(zip(placement.groups, zones_of(placement, self.zones), strict=True)):
+            if group.models and zone is None:
+                where = words.numbered("group", number)
+                raise InputError(
+                    f"{where.capitalize()} of the placement to begin with lies across an edge of pinned devices, which "
+                    "searches leave free."
+                )
+            # Idle devices between zones stand as groups that hold nothing.
+            if zone is not None and (group.models or (len(self.zones) == 1 and (group.pp, group.tp) in self.shapes)):
+                used.append((group, zone))
+        shapes = [self.in_zone(self.shape_index(group.pp, group.tp), zone) for group, zone in used]
+        layout = self.empty([shape for shape in shapes if shape is not None])
+        for g, (group, _) in enumerate(used):
             layout.holds[g, [index_of[name] for name in group.models]] = True
         return layout
 
@@ -155,26 +199,41 @@ def _size_then_depth(shape: tuple[int, int]) -> tuple[int, int]:
     return shape[0] * shape[1], shape[0]
 
 
-def _build_catalogue(problem: Problem, shapes: Sequence[tuple[int, int]]) -> Catalogue:
-    profiles = list({id(model.profile): model.profile for model in problem.models}.values())
-    place_of = {id(profile): i for i, profile in enumerate(profiles)}
-    stages = max(pp for pp, _ in shapes)
-    rows = len(profiles) * len(shapes)
-    latency_s, weight_gib = np.zeros((1, rows, stages)), np.zeros((rows, stages))
-    for i, profile in enumerate(profiles):
-        for c, (pp, tp) in enumerate(shapes):
-            row, entry = i * len(shapes) + c, profile.entries.get((pp, tp))
+def _build_catalogue(problem: Problem, cuts: Sequence[tuple[tuple[int, int], int]], zones: Sequence[Zone]) -> Catalogue:
+    """Rows of each profile; models that rules tell apart have rows of their own.
+
+    Models that keep apart share a column in which each of them fills a device, so that two never fit one group. A model
+    weighs infinitely much in zones where it may not stand.
+    """
+    rules, memory_gib = problem.rules, problem.cluster.memory_gib + MEMORY_TOLERANCE_GIB
+    kinds: dict[tuple[int, tuple[int, int] | None, tuple[bool, ...]], int] = {}
+    kind_of: list[int] = []
+    for model in problem.models:
+        apart = tuple(model.name in together for together in rules.apart)
+        kind_of.append(kinds.setdefault((id(model.profile), rules.pins.get(model.name), apart), len(kinds)))
+    stages = max(pp for (pp, _), _ in cuts)
+    rows = len(kinds) * len(cuts)
+    latency_s, weight_gib = np.zeros((1, rows, stages)), np.zeros((rows, stages + len(rules.apart)))
+    for i in range(len(kinds)):
+        model = problem.models[kind_of.index(i)]
+        apart = [model.name in together for together in rules.apart]
+        for c, ((pp, tp), z) in enumerate(cuts):
+            row, entry = i * len(cuts) + c, model.profile.entries.get((pp, tp))
             if entry is None:
                 weight_gib[row, 0] = np.inf
                 continue
             latency_s[0, row, :pp] = np.multiply(entry.stage_latency_s, problem.serving.stage_factor(pp))
             weight_gib[row, :pp] = entry.stage_weight_gib
+            weight_gib[row, stages:] = np.where(apart, memory_gib, 0.0)
+            if not may_stand(rules, model.name, zones[z]):
+                weight_gib[row, 0] = np.inf
     return Catalogue(
         slo_s=np.array([model.slo_s for model in problem.models]),
-        first_row=np.array([place_of[id(m.profile)] * len(shapes) for m in problem.models], dtype=np.int64),
+        first_row=np.array(kind_of, dtype=np.int64) * len(cuts),
         latency_s=latency_s,
         weight_gib=weight_gib,
-        depth=np.array([pp for pp, _ in shapes], dtype=np.int64),
-        devices=np.array([pp * tp for pp, tp in shapes], dtype=np.int64),
-        memory_gib=problem.cluster.memory_gib + MEMORY_TOLERANCE_GIB,
+        depth=np.array([pp for (pp, _), _ in cuts], dtype=np.int64),
+        devices=np.array([pp * tp for (pp, tp), _ in cuts], dtype=np.int64),
+        memory_gib=memory_gib,
+        weight=np.array([problem.weights.get(model.name, 1) for model in problem.models], dtype=np.int64),
     )

@@ -16,6 +16,7 @@ from planner.search.run import Run
 from planner.search.scoring import attainment
 from planner.search.space import build_traffic
 from simulator import InputError, Placement, Schedule, Workload
+from simulator.arrays import I64
 from simulator.intervals import mean_half_width
 from simulator.score_kernels import Traffic
 from simulator.traces.resample import ModelWindows, draw_windows, windows_of_events
@@ -36,27 +37,28 @@ SEEDS_PER_SEARCH = 10_000
 @dataclass(frozen=True, eq=False)
 class Training:
     """Attributes:
-    traffic: what to improve on. is_whole: whether it is all that is planned for.
+    traffic: what to improve on. weight: int64 (M,), as how many requests one of each model counts. is_whole: whether
+        it is all that is planned for.
     """
 
     traffic: Traffic
-    num_models: int
+    weight: I64
     is_whole: bool
 
     @cached_property
     def requests_at(self) -> np.ndarray:
-        """int64 (K, M), requests of each model before each cut of the traffic."""
+        """int64 (K, M), requests of each model before each cut of the traffic, by their weight."""
         model, cuts = self.traffic.model, self.traffic.cuts
-        parts = [np.bincount(model[a:b], minlength=self.num_models) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
-        return np.cumsum(parts, axis=0).astype(np.int64)
+        parts = [np.bincount(model[a:b], minlength=self.weight.size) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+        return np.cumsum(parts, axis=0).astype(np.int64) * self.weight
 
 
-def build_training(traffic: Traffic, num_models: int) -> Training:
+def build_training(traffic: Traffic, weight: I64) -> Training:
     """All of the traffic, or stretches of it if it is long."""
     if traffic.model.size <= MAX_REQUESTS:
-        return Training(traffic, num_models, True)
-    whole = Workload(traffic.arrival_s, traffic.model, num_models, traffic.slo_s if traffic.slo_s.size else None)
-    return Training(build_traffic(_end_to_end(_stretches(whole))), num_models, False)
+        return Training(traffic, weight, True)
+    whole = Workload(traffic.arrival_s, traffic.model, weight.size, traffic.slo_s if traffic.slo_s.size else None)
+    return Training(build_traffic(_end_to_end(_stretches(whole))), weight, False)
 
 
 def with_other_days(problem: Problem, resamplings: int, seed: int) -> Traffic:
