@@ -1,4 +1,4 @@
-"""What the Capacity page says of more traffic is what the planner finds, in its sentences, and it outlasts F5."""
+"""What the Capacity page says of growth, losses and prices is what the planner finds, and it outlasts F5."""
 
 import datetime
 import json
@@ -8,6 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.background.slots import slot_of
+from app.figures.spare import build_spare_figure, describe_spares
+from app.panels.capacity_costs import cost_table
 from app.panels.capacity_growth import growth_curve, growth_table
 from app.state.first_scenario import first_scenario
 from app.state.saved import is_worth_keeping
@@ -16,6 +18,9 @@ from app.state.typed_json import from_json, to_json
 from planner.scenario.schema import PlacementSection
 from planner.what_if.growth import Growth, find_growth
 from planner.what_if.growth_words import growth_sentences
+from planner.what_if.prices import answers_of, cost_sentence, costs_json, spot_sentence
+from planner.what_if.spare import SparePlan, find_spares
+from planner.what_if.spare_words import spare_sentence
 from tests.cases import shown_key
 
 PAGE = str(Path(__file__).parent.parent / "app" / "views" / "capacity.py")
@@ -26,6 +31,7 @@ SINGLE = PlacementSection(name="Selective replication", search={"algorithm": "se
 def scenario():
     gamma = {"total_rate_per_s": 8.0, "cv": 3.0, "duration_s": 120.0}
     small = with_values(first_scenario(), "", workload={"gamma": gamma})
+    small = with_values(small, "cluster", devices_per_node=4)
     return with_values(small, "", models=[{"name": "m-{i}", "profile": "bert-2.6b", "count": 6, "slo_scale": 5}])
 
 
@@ -77,3 +83,56 @@ def test_what_was_found_of_growth_is_kept_to_the_digit(view, scenario):
     assert is_worth_keeping(view.session_state["session"])
     again = from_json(Growth, json.loads(json.dumps(to_json(growth))))
     assert again == growth or again.to_json() == growth.to_json()
+
+
+def test_the_page_finds_the_devices_that_bear_a_loss_as_the_planner_does(view, scenario):
+    view.checkbox(key=shown_key(view, "nodes")).check().run()
+    assert view.number_input(key=shown_key(view, "step")).disabled
+    plans, _ = pressed(view, "spare.go", "spare")
+    again = find_spares(scenario, 0.9, [SINGLE], highest=48, step=4)
+    assert [plan.to_json() for plan in plans] == [plan.to_json() for plan in again]
+    price = scenario.cluster.usd_per_device_hour
+    assert all(spare_sentence(plan, price) in shown_sentences(view) for plan in again)
+    before = len(view.session_state["session"].scenario.placements)
+    view.button(key="spare.use:node").click().run()
+    added = view.session_state["session"].scenario
+    assert len(added.placements) == before + 1 and added.cluster.devices == max(16, plans[0].devices)
+    assert [list(g.models) for g in added.placements[-1].groups] == [list(g.models) for g in plans[0].placement.groups]
+
+
+def test_devices_that_bear_a_loss_are_kept_to_the_digit(scenario):
+    plans = find_spares(scenario, 0.9, [SINGLE], highest=24)
+    again = from_json(tuple[SparePlan, ...], json.loads(json.dumps(to_json(plans))))
+    assert [plan.to_json() for plan in again] == [plan.to_json() for plan in plans]
+    assert [plan.placement for plan in again] == [plan.placement for plan in plans]
+
+
+def test_the_figure_of_losses_rings_the_answers_that_its_title_names(scenario):
+    plans = find_spares(scenario, 0.9, [SINGLE], highest=24)
+    figure = build_spare_figure(plans)
+    rings = {trace.name.split()[3].rstrip(","): trace for trace in figure.data if trace.name.endswith("the answer")}
+    assert set(rings) == {plan.what for plan in plans if plan.devices is not None}
+    for plan in plans:
+        line = next(trace for trace in figure.data if trace.name == f"without the worst {plan.what}")
+        assert list(zip(line.x, line.y, strict=True)) == [(n, pytest.approx(100 * met)) for n, met in plan.tried]
+        if plan.devices is not None:
+            assert rings[plan.what].x[0] == plan.devices
+            assert f"{plan.devices} devices after any {plan.what} is lost" in describe_spares(plans)
+
+
+def test_the_costs_of_all_answers_stand_in_one_table(view, scenario):
+    session = view.session_state["session"]
+    session.scenario = priced = with_values(scenario, "cluster", spot_usd_per_device_hour=0.9)
+    view.run()
+    found, _ = pressed(view, "capacity.go", "capacity")
+    assert not any("any node" in text for frame in view.dataframe for text in frame.value.get("answer", ()))
+    plans, _ = pressed(view, "spare.go", "spare")
+    growth, _ = pressed(view, "growth.go", "growth")
+    shown = next(frame.value for frame in view.dataframe if "answer" in frame.value.columns)
+    answers = answers_of(found, growth, plans)
+    assert shown.equals(cost_table(answers, priced.cluster))
+    for row, cost in zip(shown.to_dict("records"), costs_json(answers, priced.cluster), strict=True):
+        assert row["spot (USD/month)"] == pytest.approx(0.9 * 730.5 * cost["devices"], abs=0.01)
+    texts = " ".join(part.value for part in (*view.markdown, *view.caption)).replace("\\", "")
+    assert cost_sentence(found.best.devices, priced.cluster) in texts
+    assert spot_sentence(priced.cluster, plans[0]) in texts

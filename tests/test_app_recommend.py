@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.background.slots import JobSlot, slot_of
+from app.background.slots import Job, JobSlot, slot_of
 from app.state.advice import AREA, VARIABLE, begins_by_itself
 from app.state.first_scenario import ALPASERVE, first_scenario
 from app.state.kept import Keeping, Kept
@@ -15,6 +15,7 @@ from app.state.session import Session, with_values
 from planner import compare
 from planner.what_if.recommend import FOUND, recommend
 from planner.what_if.recommend_words import sentences
+from tests.cases import shown_key
 
 PAGE = str(Path(__file__).parent.parent / "app" / "views" / "plan.py")
 
@@ -119,8 +120,8 @@ def test_the_page_begins_without_a_click_and_what_was_stopped_stays_stopped(by_i
     assert not at.button(key="recommend.go").disabled
 
 
-def test_a_plan_comes_back_with_its_workspace_to_the_digit(page):
-    found, session = advised(page), page.session_state["session"]
+def come_back(session):
+    """What a new session has of the parts of this one."""
     blobs = {}
 
     def bring(content):
@@ -129,10 +130,44 @@ def test_a_plan_comes_back_with_its_workspace_to_the_digit(page):
 
     parts, fresh = documents(session, bring, Kept()), Session(keeping=Keeping())
     assert restore(fresh, parts, blobs.__getitem__) == []
+    return fresh
+
+
+def test_a_plan_comes_back_with_its_workspace_to_the_digit(page):
+    found, session = advised(page), page.session_state["session"]
+    fresh = come_back(session)
     back = slot_of(fresh, AREA)
     assert back.result_key == slot_of(session, AREA).result_key
     assert sentences(back.result) == sentences(found) and back.result.to_json() == found.to_json()
     assert not begins_by_itself(fresh, answered(fresh))
+
+
+def test_a_plan_of_the_sample_with_another_target_is_worth_keeping(by_itself):
+    session = Session()
+    session.begun, job = "its own", Job("its own", lambda _: None)
+    session.slots[AREA] = JobSlot(job)
+    assert not is_worth_keeping(session)
+    session.slots[AREA] = JobSlot(Job("with another target", lambda _: None), job)
+    assert is_worth_keeping(session)
+
+
+def test_a_target_that_a_visitor_asks_for_outlasts_his_tab(by_itself, scenario, monkeypatch):
+    monkeypatch.setattr("app.state.session.first_scenario", lambda: scenario)
+    for module in ("advice", "saved"):
+        monkeypatch.setattr(f"app.state.{module}.first_scenario", lambda: scenario)
+    at = until_current(AppTest.from_file(PAGE, default_timeout=120))
+    session = at.session_state["session"]
+    session.scenario = scenario
+    at = until_current(at)
+    at.run()
+    assert slot_of(session, AREA).job.key == session.begun and not is_worth_keeping(session)
+    slot_of(session, AREA).job.wait(60)
+    at.run()
+    at.number_input(key=shown_key(at, "target")).set_value(90.0).run()
+    assert not is_worth_keeping(session)
+    found = advised(at)
+    assert found.target == 0.9 and is_worth_keeping(session)
+    assert slot_of(come_back(session), AREA).result.to_json() == found.to_json()
 
 
 @pytest.mark.as_shipped

@@ -148,6 +148,27 @@ def test_capacity_says_what_more_traffic_takes_and_from_which_day_on(capsys, sce
     assert "lasts_until" not in more and "growth" not in run_json(capsys, *asked[:6])
 
 
+def test_capacity_finds_the_devices_that_bear_a_loss_and_what_all_costs(capsys, scenario):
+    text = SCENARIO.replace("{devices: 4,", "{devices: 4, devices_per_node: 2, spot_usd_per_device_hour: 0.5,")
+    scenario.write_text(text)
+    asked = ("capacity", scenario, "--target", "0.9", "--devices", "1-16", "--spare", "node", "device", "--whole-nodes")
+    document = run_json(capsys, *asked)
+    spare, plan = document["spare"], document["plans"][0]
+    for what in ("node", "device"):
+        found = spare[what]
+        assert found["devices"] >= plan["devices"] and found["devices"] % 2 == 0
+        assert found[f"slo_attainment_without_worst_{what}"] >= 0.9
+    assert plan["devices"] % 2 == 0 and all(tried["devices"] % 2 == 0 for tried in plan["tried"])
+    costs = {row["question"]: row for row in document["costs"]}
+    assert costs["90\u00a0% after any node is lost"]["usd_per_hour"]["spot"] == 0.5 * spare["node"]["devices"]
+    status, out, _ = run(capsys, *asked)
+    assert status == 0 and all(spare[what]["sentence"] in out for what in spare)
+    assert "Spot devices may be taken back" in out and "spot, USD/month" in out
+    for wrong, says in ((("--step", "2"), "--step is '2'"), (("--devices", "1-1"), "no whole number of nodes")):
+        status, _, err = run(capsys, "capacity", scenario, "--whole-nodes", *wrong)
+        assert status == 2 and says in err
+
+
 def test_trace_prints_the_document_of_the_design(capsys):
     document = run_json(capsys, "trace", "sample:bursty")
     assert set(document) == {"format", "requests", "span_s", "rate_per_s", "cv", "peak_to_mean", "sources"}

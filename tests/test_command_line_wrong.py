@@ -34,6 +34,7 @@ WRONG = [
     (("capacity", "--time-limit", "-inf"), "--time-limit"),
     (("capacity", "--algorithm", "magic"), "magic"),
     (("capacity", "--times", "17"), "--times"),
+    (("capacity", "--spare", "rack"), "--spare"),
     (("capacity", "--growth", "-5"), "--growth"),
     (("capacity", "--growth", "5", "--present", "0"), "--present"),
 ]

@@ -13,7 +13,7 @@ import streamlit as st
 
 from app.background.slots import Job, draw_job, slot_of, start_job
 from app.controls.placement_edits import added_section
-from app.controls.views import kept
+from app.controls.views import chosen, kept
 from app.figures.capacity import (
     build_capacity_figure,
     build_cost_figure,
@@ -23,7 +23,8 @@ from app.figures.capacity import (
 )
 from app.look import words
 from app.look.markup import piece
-from app.look.style import current_theme, plain, plain_text, tile_html, verdict_html
+from app.look.style import current_theme, plain_text, tile_html, verdict_html
+from app.panels.capacity_costs import draw_costs
 from app.panels.keep import draw_chart, draw_table
 from app.state.answer import Answer
 from app.state.limits import MAX_DEVICES
@@ -32,8 +33,9 @@ from planner.compare import placement_section
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
 from planner.search import ALGORITHMS
 from planner.what_if.capacity import Capacity, find_capacity
-from planner.what_if.plan import CapacityPlan
-from simulator import Schedule
+from planner.what_if.plan import CapacityPlan, whole_nodes
+from planner.what_if.prices import answers_of
+from simulator import InputError, Placement, Schedule
 from simulator.headway import Headway
 
 AREA = "capacity"
@@ -72,7 +74,9 @@ def draw_question(session: Session, answer: Answer) -> Question | None:
     """The controls; None where the traffic is too much, or nothing can be asked."""
     devices = session.scenario.cluster.devices
     titles, view = algorithm_choices(), session.views.capacity
-    first, second, third, fourth = st.columns(4)
+    per_node = session.scenario.cluster.devices_per_node
+    whole = chosen(view.whole_nodes, False)
+    first, second, third, fourth = st.columns(4, vertical_alignment="bottom")
     with first:
         target = kept(session, st.number_input, "Deadlines to meet (%)", view.target, 99.0, min_value=1.0,
                       max_value=100.0, step=0.5, format="%g",
@@ -85,21 +89,31 @@ def draw_question(session: Session, answer: Answer) -> Question | None:
                        max_value=MAX_DEVICES, step=1, help="The most that are tried.")  # fmt: skip
     with fourth:
         step = kept(session, st.number_input, "In steps of", view.step, 1, min_value=1, max_value=64, step=1,
-                    help="8 tries whole nodes of 8 only.")  # fmt: skip
-    left, middle, right = st.columns([5, 2, 3], vertical_alignment="bottom")
+                    disabled=whole, help="2 tries every other number, beginning with the fewest.")  # fmt: skip
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
         algorithms = kept(session, st.multiselect, "Placed by", view.algorithms, list(FIRST_ALGORITHMS),
                           options=list(titles), format_func=titles.get,
                           help="Each finds a placement for every number of devices that is tried.")  # fmt: skip
-    with middle:
+    with right:
         limit_s = kept(session, st.number_input, "Seconds a search", view.limit_s, 2.0, min_value=0.5, max_value=600.0,
                        step=1.0, format="%g", help="More time finds better placements.")  # fmt: skip
-    with right:
+    with st.container(horizontal=True):
         confident = kept(session, st.checkbox, "Be sure: with the 95 % interval", view.confident, False,
+                         width="content",
                          help="The lower end of the interval must reach the target, not only its middle.")  # fmt: skip
+        label = f"Buy whole nodes of {words.plural(per_node, 'device')}"
+        whole = kept(session, st.checkbox, label, view.whole_nodes, False, width="content",
+                     help="Only such numbers are tried, here and in the tabs below.")  # fmt: skip
     sections = tuple(
         PlacementSection(name=titles[a], search=SearchSection(algorithm=a, time_limit_s=limit_s)) for a in algorithms
     )
+    if whole:
+        try:
+            lowest, step = whole_nodes(lowest, highest, per_node)
+        except InputError as error:
+            st.error(plain_text(str(error)))
+            return None
     question = Question(target / 100, lowest, highest, step, confident, sections)
     return question if _can_be_asked(question, answer) else None
 
@@ -192,6 +206,7 @@ def _draw_capacity(session: Session, capacity: Capacity, scenario: Scenario) -> 
         for key in ("slo_attainment", "headroom_rate_scale", "faults"):
             if plan.devices is not None and key in plan.reasons:
                 st.caption(plain_text(f"{plan.name}, {_COLUMN_OF[key]}: {plan.reasons[key]}"))
+    draw_costs(session, scenario, answers_of(capacity, None, ()))
     draw_table(plan_table(plans), "capacity-plans", "Devices, cost, headroom and limits of every algorithm",
                column_config=_COLUMNS)  # fmt: skip
     _draw_use(session, plans)
@@ -302,7 +317,7 @@ def _draw_use(session: Session, plans: list[CapacityPlan]) -> None:
     with st.container(horizontal=True):
         for plan in usable:
             st.button(
-                plain(use_label(plan, session.scenario)), key=f"capacity.use:{plan.name}", on_click=use_plan,
+                plain_text(use_label(plan, session.scenario)), key=f"capacity.use:{plan.name}", on_click=use_plan,
                 args=(session, plan), icon=":material/add:", help=_use_help(plan, session.scenario),
             )  # fmt: skip
     if session.complaints.get(AREA):
@@ -333,13 +348,17 @@ def _use_help(plan: CapacityPlan, scenario: Scenario) -> str:
 
 def use_plan(session: Session, plan: CapacityPlan) -> None:
     """Put the plan's placement into the basket, and give the scenario the plan's cluster where it has a smaller one."""
-    used = plan.placement.devices
-    section = placement_section(plan.placement)
-    named = section.model_copy(update={"name": f"{plan.name}, {words.plural(used, 'device')}"})
+    use_placement(session, plan.name, plan.placement, devices_of(plan))
+
+
+def use_placement(session: Session, name: str, placement: Placement | Schedule, devices: int) -> None:
+    """Put a placement into the basket, and give the scenario so many devices where it has fewer."""
+    named = placement_section(placement).model_copy(
+        update={"name": f"{name}, {words.plural(placement.devices, 'device')}"}
+    )
 
     def change(scenario: Scenario) -> Scenario:
-        larger = with_values(scenario, "cluster", devices=max(scenario.cluster.devices, devices_of(plan)))
-        return added_section(larger, named)
+        return added_section(with_values(scenario, "cluster", devices=max(scenario.cluster.devices, devices)), named)
 
     if session.edit(AREA, change):
         session.edition += 1

@@ -46,6 +46,8 @@ def draw_recommendation(session: Session, answer: Answer) -> None:
         pressed = st.button("Recommend a plan", type="primary", key="recommend.go",
                             disabled=is_asked or begins or not is_current or too_much is not None,
                             help="Finds the placement, the number of devices and what a lost node costs.")  # fmt: skip
+    if begins:
+        session.begun = key
     if pressed or begins:
         work = work_of(session, answer, target, key)
         slot = start_job(session, AREA, key, work, Lane.ADVICE, PATIENCE_S if pressed else 0.0)

@@ -45,7 +45,7 @@ from planner.scenario.inputs import (
     make_workload,
 )
 from planner.scenario.model_sections import WISHES
-from planner.scenario.schema import SERVING_RULES, PlacementSection
+from planner.scenario.schema import OTHER_PRICES, SERVING_RULES, PlacementSection
 from planner.search import Progress, SearchResult
 from simulator import Cancelled, InputError, Placement, Profile, Schedule, Workload
 from simulator.catalogue import builtin_catalogue
@@ -221,15 +221,16 @@ def _keys(scenario: Scenario, uploads: Uploads) -> _Keys:
         [section.model_dump(mode="json", exclude=set(WISHES)) for section in scenario.models],
         own.digest if own else None,
         # The device chooses the profile of a model that generates, the price is part of its figures.
-        scenario.cluster.model_dump(exclude=set() if scenario.generates else {"device", "usd_per_device_hour"}),
+        scenario.cluster.model_dump(
+            exclude={*OTHER_PRICES, *(() if scenario.generates else ("device", "usd_per_device_hour"))}
+        ),
         scenario.serving.model_dump(),
         scenario.generation.model_dump() if scenario.generates else None,
         # Only where something is asked, so that what was found without stays found.
         *_searched_for(scenario),
     )
-    inputs = _digest(
-        "inputs", problem, scenario.cluster.model_dump(), *([scenario.targets] if scenario.targets else [])
-    )
+    cluster = scenario.cluster.model_dump(exclude=set(OTHER_PRICES))
+    inputs = _digest("inputs", problem, cluster, *([scenario.targets] if scenario.targets else []))
     return _Keys(workload, problem, inputs, tuple(run_key(problem, section) for section in scenario.placements))
 
 

@@ -27,6 +27,7 @@ from planner.search import SearchResult
 from planner.what_if.capacity import Capacity
 from planner.what_if.growth import Growth
 from planner.what_if.recommend import Recommendation
+from planner.what_if.spare import SparePlan
 from planner.what_if.sweep import Sweep
 from simulator import InputError
 from simulator.traces import Columns
@@ -47,6 +48,7 @@ TITLES = {
 _RESULTS = {
     "capacity": tuple[Capacity, Scenario],
     "growth": tuple[Growth, Scenario],
+    "spare": tuple[tuple[SparePlan, ...], Scenario],
     "sweep": tuple[Sweep, Scenario],
     "rate-map": tuple[Sweep, Scenario],
     ADVICE: Recommendation,
@@ -65,9 +67,9 @@ def is_worth_keeping(session: Session) -> bool:
 
 
 def _is_asked(session: Session, area: str) -> bool:
-    # A recommendation of the first scenario begins without the visitor: only that he stopped it is his.
+    # A plan of the first scenario begins without the visitor: only that he stopped it, or asked for another, is his.
     job = session.slots[area].job
-    return area != ADVICE or (job is not None and job.is_stopped)
+    return area != ADVICE or (job is not None and (job.is_stopped or job.key != session.begun))
 
 
 def marks(session: Session) -> list[object]:

@@ -72,7 +72,8 @@ def _by_name(key: str, kind: type[T]) -> Choices[T]:
 class CapacityView:
     """Page Capacity: the question, growth (`grown_...`), traffic against devices (`map_...`), the sweep by its axis.
 
-    grown_of: devices that are there. grown_times: a multiple of the traffic. growth_percent: a month.
+    losses: what is to be borne. grown_of: devices that are there. grown_times: a multiple of the traffic.
+    growth_percent: a month.
     """
 
     target: Choice[float] = _one("target", float)
@@ -82,6 +83,8 @@ class CapacityView:
     algorithms: Choice[list[str]] = _one("algorithms", list)
     limit_s: Choice[float] = _one("limit", float)
     confident: Choice[bool] = _one("sure", bool)
+    whole_nodes: Choice[bool] = _one("nodes", bool)
+    losses: Choice[list[str]] = _one("losses", list)
     grown_algorithm: Choice[str] = _one("grown_by", str)
     grown_of: Choice[int] = _one("present", int)
     grown_times: Choice[float] = _one("times", float)
@@ -273,11 +276,10 @@ class ShareView:
 
     Attributes:
         taken: the token of the link that was taken. linked: what it showed: scenario and placement looked at.
-        report: the last report and what it is of. copies: how many copies of the workspace were shared by a short link.
+        report: the last report and what it is of.
     """
 
     taken: Choice[str] = _one("link.taken", str)
-    copies: Choice[int] = _one("link.copies", int)
     linked: tuple[Scenario, str | None] | None = None
     report: tuple[tuple[object, ...], str] | None = None
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
-from app.panels import capacity, capacity_faults, capacity_growth, capacity_sweeps, generation_capacity
+from app.panels import capacity, capacity_faults, capacity_growth, capacity_spare, capacity_sweeps, generation_capacity
 from app.state.answer import TokenAnswer
 from app.state.results import answer_of
 from app.state.session import current_session
@@ -26,6 +26,7 @@ elif (question := guarded(capacity.draw_question)(session, answer)) is not None:
     with growth:
         guarded(capacity_growth.draw_growth)(session, question)
     with failures:
+        guarded(capacity_spare.draw_spare)(session, question)
         guarded(capacity_faults.draw_faults)(session, answer)
     with sizing:
         guarded(capacity_sweeps.draw_rate_map)(session, answer, question)

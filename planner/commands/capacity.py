@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from planner.commands.capacity_more import add_more_arguments, answer_more, read_more
+from planner.commands.capacity_more import add_more_arguments, answer_more, more_document, print_more, read_more
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.options import MAX_TIME_LIMIT_S, positive_number, whole_number
 from planner.commands.report import PointLine, marked, percent, print_json, print_remarks, print_table, say
 from planner.scenario.file import load_scenario
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
 from planner.what_if.capacity import Capacity, find_capacity
-from planner.what_if.plan import CapacityPlan
+from planner.what_if.plan import CapacityPlan, whole_nodes
 from simulator import InputError, words
 from simulator.schema import MAX_DEVICES
 
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--devices", metavar="LOW-HIGH", default=None, help="range to try (default 1 to 4 x the file's)"
     )
     parser.add_argument("--step", default="1", metavar="N", help="step between numbers of devices (default 1)")
+    parser.add_argument("--whole-nodes", action="store_true", help="devices come in nodes of devices_per_node only")
     parser.add_argument("--time-limit", metavar="S", default="2", help="seconds for each search (default 2)")
     parser.add_argument("--confident", action="store_true", help="the lower end of the 95 %% interval must reach it")
     add_more_arguments(parser)
@@ -39,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
     target = positive_number("--target", args.target, 1)
     time_limit_s = positive_number("--time-limit", args.time_limit, MAX_TIME_LIMIT_S)
     step = whole_number("--step", args.step, 1, MAX_DEVICES)
+    if args.whole_nodes and args.step != "1":
+        raise InputError(f"--step is '{args.step}' and --whole-nodes sets the step; leave one of them out.")
     asked = parse_range(args.devices) if args.devices is not None else None
     more = read_more(args)
     scenario = load_scenario(args.scenario)
@@ -48,21 +51,22 @@ def run(args: argparse.Namespace) -> int:
 
         return tokens.capacity(args, scenario, target, asked, time_limit_s)
     lowest, highest = asked or (1, min(4 * scenario.cluster.devices, MAX_DEVICES))
+    if args.whole_nodes:
+        lowest, step = whole_nodes(lowest, highest, scenario.cluster.devices_per_node)
     sections = search_sections(scenario, args.algorithm, time_limit_s)
     with Interrupt() as interrupt:
         capacity = find_capacity(
             scenario, target, sections, lowest, highest, step, args.confident, PointLine(interrupt)
         )
         best = capacity.best.name
-        answers = answer_more(more, scenario, sections, best, target, step, args.confident, interrupt)
+        answers = answer_more(more, scenario, sections, best, target, highest, step, args.confident, interrupt)
     if capacity.complete and all(plan.outcome is None for plan in capacity.plans):
         raise InputError(" ".join(f"{plan.name}: {plan.reasons['slo_attainment']}" for plan in capacity.plans))
     if args.json:
-        print_json(capacity.to_json() | answers.document)
+        print_json(capacity.to_json() | more_document(more, answers, capacity, scenario.cluster))
     else:
         _print_plans(capacity)
-        for sentence in answers.sentences:
-            say(f"\n{sentence}")
+        print_more(more, answers, capacity, scenario.cluster)
     return 0 if capacity.complete and answers.complete else INTERRUPTED
 
 

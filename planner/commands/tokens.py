@@ -87,7 +87,8 @@ def capacity(
     if not 1 <= lowest <= highest:
         raise InputError(f"--devices is '{lowest}-{highest}'; the first number must not be larger than the second.")
     unknown = {"--confident": args.confident, "--step": args.step != "1", "--times": args.times is not None,
-               "--growth": args.growth is not None}  # fmt: skip
+               "--growth": args.growth is not None, "--spare": bool(args.spare),
+               "--whole-nodes": args.whole_nodes}  # fmt: skip
     option = next((name for name, is_given in unknown.items() if is_given), None)
     if option is not None:
         raise InputError(f"{option} is not known for generating models; leave it out.")

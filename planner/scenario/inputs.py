@@ -12,6 +12,7 @@ from planner.problem import Problem
 from planner.rules import Rules
 from planner.scenario.model_sections import ModelSection, instances
 from planner.scenario.schema import (
+    OTHER_PRICES,
     DeterministicSection,
     GammaSection,
     MarkovSection,
@@ -131,7 +132,7 @@ def build_models(sections: Sequence[ModelSection], catalogue: Mapping[str, Profi
 
 def build_cluster(scenario: Scenario) -> Cluster:
     """The cluster of a scenario."""
-    return Cluster(**scenario.cluster.model_dump())
+    return Cluster(**scenario.cluster.model_dump(exclude=set(OTHER_PRICES)))
 
 
 def build_rules(scenario: Scenario) -> Rules:

@@ -52,14 +52,20 @@ _Level = Annotated[float, Between(0, 1e6)]
 _NO_OPTIONS = ("problem", "executor", "on_progress", "start")
 
 
+# Prices that no simulation asks for: only what an answer costs depends on them.
+OTHER_PRICES = frozenset({"reserved_usd_per_device_hour", "spot_usd_per_device_hour"})
+
+
 class ClusterSection(Section):
-    """`cluster`: devices of one kind."""
+    """`cluster`: devices of one kind; prices beside that on demand are of devices that are reserved or spot."""
 
     devices: DeviceCount
     devices_per_node: DeviceCount = 8
     memory_gib: MemoryGib = 13.0
     device: Label = "v100-16gb"
     usd_per_device_hour: UsdPerHour = 0.0
+    reserved_usd_per_device_hour: UsdPerHour | None = None
+    spot_usd_per_device_hour: UsdPerHour | None = None
 
 
 class GenerationSection(Section):

@@ -254,7 +254,7 @@ class Finder:
             if self.stopped:
                 raise Cancelled
             return fault_what_if(
-                outcome.placement, problem, self.evaluator.scenario.workload.warmup_s, self._watch_faults(outcome.name)
+                outcome.placement, problem, self.evaluator.scenario.workload.warmup_s, self.watch_faults(outcome.name)
             )
         except Cancelled:
             self.stopped = True
@@ -265,7 +265,8 @@ class Finder:
         self.stopped = self.stopped or not goes_on(self.on_progress, Headway(doing))
         return not self.stopped
 
-    def _watch_faults(self, name: str) -> OnProgress:
+    def watch_faults(self, name: str) -> OnProgress:
+        """What simulations of failures ask whether they go on."""
         return lambda _: goes_on(self.on_progress, Headway(f"{name}: what a failure costs", 0, 1))
 
 

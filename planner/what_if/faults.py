@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from planner.problem import Problem
-from simulator import Group, Placement, measure, simulate
+from planner.targets import targets_missed
+from simulator import Figures, Group, Placement, measure, simulate
 from simulator.headway import OnProgress
 
 
@@ -21,7 +23,8 @@ class Fault:
         devices: how many devices give the same outcome; a device takes its whole group with it.
         groups: the groups that are gone.
         orphans: models that no group holds any more.
-        slo_attainment: of the whole traffic without these groups, 0..1.
+        slo_attainment: of the whole traffic without these groups, 0..1. lowest: the lower end of its 95 % interval.
+        missed: models that then miss targets of their own.
     """
 
     what: str
@@ -30,6 +33,8 @@ class Fault:
     groups: tuple[int, ...]
     orphans: tuple[str, ...]
     slo_attainment: float
+    lowest: float = math.nan
+    missed: tuple[str, ...] = ()
 
 
 def fault_what_if(
@@ -38,12 +43,14 @@ def fault_what_if(
     warmup_s: float = 0.0,
     on_progress: OnProgress | None = None,
     kinds: Collection[str] = ("device", "node"),
+    targets: Mapping[str, float] | None = None,
 ) -> tuple[Fault, ...]:
     """Attainment when any one device, or any one node, dies before the traffic begins (nothing is moved).
 
     Faults of devices come first, one for each group, then those of nodes that hold a group.
 
     on_progress: see `simulate`; raises Cancelled if it returned False. kinds: which faults are asked for.
+    targets: by model, the share of its own deadlines to be met.
     """
     first = np.cumsum([0] + [group.devices for group in placement.groups])
     per_node = problem.cluster.devices_per_node
@@ -57,13 +64,18 @@ def fault_what_if(
         )
         faults.append(("node", node, per_node, gone))
     faults = [fault for fault in faults if fault[0] in kinds]
-    attained: dict[tuple[int, ...], tuple[float, tuple[str, ...]]] = {}
+    left: dict[tuple[int, ...], tuple[Figures, tuple[str, ...]]] = {}
     for *_, gone in faults:
-        if gone not in attained:
-            attained[gone] = _without(placement, gone, problem, warmup_s, on_progress)
+        if gone not in left:
+            left[gone] = _without(placement, gone, problem, warmup_s, on_progress)
     return tuple(
-        Fault(what, index, devices, gone, attained[gone][1], attained[gone][0]) for what, index, devices, gone in faults
-    )
+        Fault(
+            what, index, devices, gone, orphans, figures.total.slo_attainment, figures.interval[0],
+            tuple(miss.model for miss in targets_missed(figures, targets or {})),
+        )
+        for what, index, devices, gone in faults
+        for figures, orphans in [left[gone]]
+    )  # fmt: skip
 
 
 def _without(
@@ -72,11 +84,11 @@ def _without(
     problem: Problem,
     warmup_s: float,
     on_progress: OnProgress | None,
-) -> tuple[float, tuple[str, ...]]:
+) -> tuple[Figures, tuple[str, ...]]:
     # Empty groups stay where they were, so that the others keep their devices and their order.
     groups = [Group(g.pp, g.tp, () if i in gone else g.models) for i, g in enumerate(placement.groups)]
     left = {name for group in groups for name in group.models}
     held = {name for group in placement.groups for name in group.models}
     left_over = Placement(tuple(groups), placement.name)
     result = simulate(problem.models, left_over, problem.workload, problem.serving, on_progress)
-    return measure(result, warmup_s).total.slo_attainment, tuple(sorted(held - left))
+    return measure(result, warmup_s), tuple(sorted(held - left))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from planner.compare import MeasuredPlacement, placement_section, search_json
 from planner.what_if.faults import Fault
-from simulator import Placement, Schedule
+from simulator import InputError, Placement, Schedule
 from simulator.intervals import known_interval
 
 
@@ -115,6 +115,14 @@ class CapacityPlan:
         placed = placement_section(self.outcome.placement)
         document |= placed.model_dump(mode="json", exclude_none=True, exclude={"name"})
         return document | ({} if self.outcome.search is None else {"search": search_json(self.outcome.search)})
+
+
+def whole_nodes(lowest: int, highest: int, per_node: int) -> tuple[int, int]:
+    """The fewest devices in whole nodes from `lowest` on, and the step; raises InputError where the range has none."""
+    first = -(-lowest // per_node) * per_node
+    if first > highest:
+        raise InputError(f"From {lowest} to {highest} devices there is no whole number of nodes of {per_node} devices.")
+    return first, per_node
 
 
 @dataclass(frozen=True)

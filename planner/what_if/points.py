@@ -179,9 +179,8 @@ class Evaluator:
 
     def is_bounded(self, section: PlacementSection) -> bool:
         """Whether the upper bound holds for what the section finds: not for placements that change over time."""
-        searched = section.search is not None and section.search.algorithm not in _REPLANNING
         # The bound is of all requests, the figures may leave some out.
-        return searched and not self.scenario.workload.warmup_s > 0
+        return section.search is not None and not replans(section) and not self.scenario.workload.warmup_s > 0
 
     def is_excluded(self, section: PlacementSection, values: Values, target: float) -> bool:
         """Whether no placement whatever reaches the target with these values of the axes, by the upper bound."""
@@ -292,6 +291,11 @@ def check_sections(sections: Sequence[PlacementSection]) -> None:
     for section in sections:
         if section.search is not None:
             find_algorithm(section.search.algorithm)
+
+
+def replans(section: PlacementSection) -> bool:
+    """Whether what a section finds changes over time."""
+    return section.search is not None and section.search.algorithm in _REPLANNING
 
 
 def merit(result: PointResult, confident: bool) -> float:

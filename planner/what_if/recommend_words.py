@@ -5,6 +5,7 @@ from __future__ import annotations
 from planner.what_if.plan import Needed
 from planner.what_if.recommend import FOUND, GROUPED, REPLICATED, Recommendation
 from planner.what_if.sentences import Sentences
+from planner.what_if.spare_words import spare_sentence as said_of_spare
 from simulator import words
 
 
@@ -97,26 +98,7 @@ def node_sentence(plan: Recommendation) -> str:
 
 def spare_sentence(plan: Recommendation) -> str:
     """How many whole nodes keep the target without any one of them."""
-    spare = plan.spare
-    if spare is None:
-        return ""
-    if spare.devices is None or spare.worst is None:
-        if not spare.tried:
-            return str(spare.reason)
-        devices, kept = max(spare.tried, key=lambda tried: tried[1])
-        return f"{spare.reason} {words.plural(devices, 'device')} keep {words.share(kept)}."
-    nodes, kept = spare.devices // spare.per_node, spare.worst.slo_attainment
-    price = _price(spare.devices, plan)
-    most = "" if spare.settled else "At most "
-    count = words.plural(spare.devices, "device")
-    return (
-        f"{most}{count} ({words.plural(nodes, 'node')}){price} keep {_goal(plan)} whichever node is lost: "
-        f"{words.share(kept)} without the worst, with nothing moved."
-    )
-
-
-def _price(devices: int, plan: Recommendation) -> str:
-    return f" for {words.usd_per_hour(devices * plan.usd_per_device_hour)}" if plan.usd_per_device_hour else ""
+    return "" if plan.spare is None else said_of_spare(plan.spare, plan.usd_per_device_hour)
 
 
 def limit_sentence(plan: Recommendation) -> str:

@@ -1,30 +1,38 @@
-"""The fewest whole nodes that keep a target after any one of them is lost (N+1)."""
+"""The fewest devices that keep a target after any one node, or any one device, is lost (N+1)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 from planner.compare import MeasuredPlacement
 from planner.problem import Problem
-from planner.scenario.schema import PlacementSection
-from planner.what_if.capacity import Finder
+from planner.scenario.inputs import TraceReader
+from planner.scenario.schema import PlacementSection, Scenario
+from planner.what_if.capacity import OVER_TIME, Finder, check_sections, check_target
 from planner.what_if.climb import Climb
 from planner.what_if.faults import Fault, fault_what_if
-from planner.what_if.points import STOPPED, Point, PointResult
-from simulator import Cancelled, Cluster, Group, Placement, words
+from planner.what_if.points import STOPPED, Evaluator, Point, PointResult, replans
+from simulator import Cancelled, Cluster, Group, InputError, Placement, Profile, words
+from simulator.headway import OnProgress
+from simulator.schema import MAX_DEVICES
+
+# What may be lost.
+KINDS = ("node", "device")
 
 
 @dataclass(frozen=True, eq=False)
 class SparePlan:
-    """The fewest devices, in whole nodes, that keep the target whichever node is lost; nothing is moved then.
+    """The fewest devices that keep the target whichever node, or device, is lost; nothing is moved then.
 
     Attributes:
-        target: SLO attainment, 0..1. per_node: devices of a node.
+        target: SLO attainment, 0..1. per_node: devices of a node. what: is lost, one of KINDS.
         devices: None where none was found. outcome: the placement on them, None without.
-        worst: the node whose loss costs most with that placement (the best one tried, where there is no answer).
-        tried: (devices, attainment without the worst node), ascending.
+        worst: what costs most when it is lost, with that placement (the best one tried, where there is no answer).
+        tried: (devices, attainment without the worst one), ascending.
         settled: whether all that could be tried was. reason: why `devices` is absent or may be fewer, a sentence.
+        missed: models that miss targets of their own with `worst`, a sentence; None where there are none.
     """
 
     target: float
@@ -35,29 +43,93 @@ class SparePlan:
     tried: tuple[tuple[int, float], ...]
     settled: bool
     reason: str | None
+    what: str = "node"
+    missed: str | None = None
+
+    @property
+    def placement(self) -> Placement:
+        """The one that keeps the target; only where there is one."""
+        if self.outcome is None or not isinstance(self.outcome.placement, Placement):
+            raise LookupError(f"no placement keeps the target without any one {self.what}")
+        return self.outcome.placement
 
     def to_json(self) -> dict:
         """The key `spare` of `recommend --json`."""
+        without = f"slo_attainment_without_worst_{self.what}"
         return {
             "devices": self.devices,
             "devices_per_node": self.per_node,
-            "slo_attainment_without_worst_node": self.worst.slo_attainment if self.worst else None,
-            "tried": [{"devices": n, "slo_attainment_without_worst_node": met} for n, met in self.tried],
+            without: self.worst.slo_attainment if self.worst else None,
+            "tried": [{"devices": n, without: met} for n, met in self.tried],
             "settled": self.settled,
             "reason": self.reason,
         }
 
 
 class _SpareClimb(Climb):
-    """A climb whose merit is what is met without the worst node; worst: by number of devices."""
+    """A climb whose merit is what is met without the worst node or device; lost: all of them by number of devices."""
 
     def __init__(self, *args, **options) -> None:
-        self.worst: dict[int, Fault] = {}
+        self.lost: dict[int, tuple[Fault, ...]] = {}
         super().__init__(*args, **options)
 
     def merit(self, result: PointResult) -> float:
-        worst = self.worst.get(int(dict(result.point.values)["devices"]))
-        return -1.0 if worst is None else worst.slo_attainment
+        faults = self.lost.get(int(dict(result.point.values)["devices"]), ())
+        return worth(faults, self.confident)[1]
+
+    def reaches(self, result: PointResult) -> bool:
+        """Whether all requests reach the target, and every model its own, whatever is lost."""
+        faults = self.lost.get(int(dict(result.point.values)["devices"]), ())
+        return worth(faults, self.confident)[0] and self.merit(result) >= self.target
+
+
+def worth(faults: Sequence[Fault], confident: bool) -> tuple[bool, float]:
+    """Whether no model misses a target of its own whatever is lost, and the least that is met; -1 if nothing is."""
+    least = min((f.lowest if confident else f.slo_attainment for f in faults), default=-1.0)
+    return not any(fault.missed for fault in faults), least if least >= 0 else -1.0
+
+
+def find_spares(
+    scenario: Scenario,
+    target: float,
+    sections: Sequence[PlacementSection],
+    kinds: Sequence[str] = KINDS,
+    highest: int | None = None,
+    step: int = 1,
+    confident: bool = False,
+    on_progress: OnProgress | None = None,
+    executor: Executor | None = None,
+    read: TraceReader | None = None,
+    profiles: Mapping[str, Profile] | None = None,
+) -> tuple[SparePlan, ...]:
+    """One plan for each kind of loss, see find_spare.
+
+    Args:
+        target: SLO attainment, 0..1. sections: searched. kinds: of KINDS.
+        highest: the most devices to try, by default 4 times as many as there are. step: between numbers of devices;
+            the devices of a node for whole nodes.
+        confident, on_progress, executor, read, profiles: see find_capacity.
+
+    Raises:
+        InputError: a target, section or algorithm that cannot be, or a scenario that cannot be built.
+    """
+    check_target(target)
+    check_sections(sections)
+    if not sections or any(section.search is None for section in sections):
+        raise InputError("What is to bear a loss is searched for; name at least one algorithm, and only algorithms.")
+    finder = Finder(Evaluator(scenario, read, profiles), target, on_progress, executor)
+    most = highest or min(4 * scenario.cluster.devices, MAX_DEVICES)
+    steady = [section for section in sections if not replans(section)]
+    excluded = finder.begin(steady[0], 1, most).excluded if steady else 0
+    plans: list[SparePlan] = []
+    for what in kinds:
+        begin = [
+            PointResult(Point(steady[0], (("devices", float(plan.devices)),)), plan.outcome)
+            for plan in plans
+            if plan.devices is not None
+        ]
+        plans.append(find_spare(finder, steady, most, excluded, begin, what, step, confident))
+    return tuple(plans)
 
 
 def find_spare(
@@ -66,44 +138,54 @@ def find_spare(
     highest: int,
     excluded: int,
     begin: Sequence[PointResult] = (),
+    what: str = "node",
+    step: int | None = None,
+    confident: bool = False,
 ) -> SparePlan:
-    """The fewest whole nodes with a placement that meets the target without any one of them.
+    """The fewest devices with a placement that meets the target without any one node, or without any one device.
 
-    On every number of nodes each section is placed, as it is and with its groups spread over the nodes so that copies
-    of a model lie apart; the one that loses least with its worst node counts.
+    On every number of devices each section is placed, as it is and with its groups spread over the nodes so that copies
+    of a model lie apart; the one that loses least with the worst node or device counts. A device takes its group along.
 
     Args:
         finder: evaluates, and knows the target. sections: searched; the first begins with what the others found.
         highest: the most devices to try. excluded: with so many no placement reaches the target even with all alive.
-        begin: results whose placements the searches begin with.
+        begin: results whose placements the searches begin with. what: is lost, one of KINDS.
+        step: between numbers of devices, by default whole nodes. confident: see find_capacity.
     """
     scenario, target = finder.evaluator.scenario, finder.target
     per_node = scenario.cluster.devices_per_node
-    most = highest // per_node * per_node
-    if most < 2 * per_node:
-        reason = f"Two nodes of {per_node} are more than the {words.count(highest)} devices that are tried."
-        return SparePlan(target, per_node, None, None, None, (), True, reason)
-    # What is left without a node is a placement on the others, so one node more than the excluded is excluded too.
+    step = step or per_node
+    lost = per_node if what == "node" else 1
+    most = highest // step * step
+    nothing = SparePlan(target, per_node, None, None, None, (), True, None, what)
+    if not sections:
+        return replace(nothing, reason=OVER_TIME)
+    if most <= lost:
+        least = f"Two nodes of {per_node} are" if what == "node" else "Two devices are"
+        return replace(nothing, reason=f"{least} more than the {words.plural(highest, 'device')} that are tried.")
+    # What is left without it is a placement on the others, so as many more than the excluded are excluded too.
     climb = _SpareClimb(
-        sections[0], target, per_node, most, per_node, excluded=excluded + per_node, begin=begin
+        sections[0], target, step, most, step, confident, excluded=excluded + lost, begin=begin,
+        targets=scenario.targets,
     )  # fmt: skip
     while not climb.finished and not finder.stopped:
         point = climb.next_point()
         try:
-            result, worst = _best_kept(finder, point, sections, climb.begins_with())
+            result, faults = _best_kept(finder, point, sections, climb.begins_with(), what, confident)
         except Cancelled:
             finder.stopped = True
             break
-        if worst is not None:
-            climb.worst[int(dict(point.values)["devices"])] = worst
+        climb.lost[int(dict(point.values)["devices"])] = faults
         climb.take(result)
-    return _plan(climb, per_node, finder.stopped)
+    return _plan(climb, nothing, finder.stopped)
 
 
 def spread(placement: Placement, problem: Problem) -> Placement:
     """The same groups in an order that keeps copies of a model on different nodes, as far as one can see.
 
-    Groups that are larger than a node, or do not divide it, keep their order: they lie on several nodes anyway.
+    Groups that are larger than a node, or do not divide it, keep their order: they lie on several nodes anyway. So do
+    all where the new order would break a placement rule.
     """
     per_node = problem.cluster.devices_per_node
     if any(per_node % group.devices for group in placement.groups):
@@ -120,7 +202,8 @@ def spread(placement: Placement, problem: Problem) -> Placement:
         free.sort(key=lambda node: (_shared(node, group, requests), -sum(g.devices for g in node)))
         free[0].append(group)
     nodes.sort(key=lambda node: -sum(g.devices for g in node))
-    return replace(placement, groups=tuple(group for node in nodes for group in node))
+    moved = replace(placement, groups=tuple(group for node in nodes for group in node))
+    return placement if problem.rules.broken(moved, problem.cluster) else moved
 
 
 def _shared(node: Sequence[Group], group: Group, requests: dict[str, int]) -> int:
@@ -129,32 +212,36 @@ def _shared(node: Sequence[Group], group: Group, requests: dict[str, int]) -> in
 
 
 def _best_kept(
-    finder: Finder, point: Point, sections: Sequence[PlacementSection], begin: Sequence[PointResult]
-) -> tuple[PointResult, Fault | None]:
-    """The placement that keeps most without its worst node; raises Cancelled where the work was stopped."""
-    inputs = finder.evaluator.inputs(point.values).under(point.section)
+    finder: Finder, point: Point, sections: Sequence[PlacementSection], begin: Sequence[PointResult], what: str,
+    confident: bool,
+) -> tuple[PointResult, tuple[Fault, ...]]:  # fmt: skip
+    """The placement that keeps most, with all that can be lost of it; raises Cancelled where the work was stopped."""
+    built = finder.evaluator.inputs(point.values)
     rest = [Point(section, point.values) for section in sections[1:]]
     needs = {point.key: [*rest, *(result.point for result in begin)]}
     got = list(finder.evaluator.evaluate_all([*rest, point], finder.on_progress, finder.executor, needs, begin))
     if len(got) < len(rest) + 1:
         raise Cancelled
-    best: tuple[PointResult, Fault] | None = None
+    kept: list[tuple[PointResult, tuple[Fault, ...]]] = []
     for result in got:
         if result.outcome is None:
             continue
-        found = result.outcome.placement
+        found, inputs = result.outcome.placement, built.under(result.point.section)
         assert isinstance(found, Placement), "what is planned anew over time has no spare plan"
         for placement in dict.fromkeys((found, spread(found, inputs.problem))):
             used = replace(inputs.problem, cluster=_used(placement, inputs.problem))
-            watch = lambda *_: finder.evaluator.watch()  # noqa: E731
-            worst = worst_node(fault_what_if(placement, used, inputs.warmup_s, watch, ("node",)))
-            if worst is not None and (best is None or worst.slo_attainment > best[1].slo_attainment):
-                outcome = replace(result.outcome, placement=placement, name=result.point.section.name)
-                best = PointResult(point, outcome), worst
-    if best is None:
-        failed = next(result for result in got if result.point.key == point.key)
-        return failed, None
-    return best
+            watch = finder.watch_faults(result.point.section.name)
+            faults = fault_what_if(placement, used, inputs.warmup_s, watch, (what,), inputs.targets)
+            outcome = replace(result.outcome, placement=placement, name=result.point.section.name)
+            kept.append((PointResult(point, outcome), faults))
+    if not kept:
+        return next(result for result in got if result.point.key == point.key), ()
+    return max(kept, key=lambda pair: worth(pair[1], confident))
+
+
+def worst_of(faults: Sequence[Fault]) -> Fault | None:
+    """The one whose loss costs most; None where there is none."""
+    return min(faults, key=lambda fault: (not fault.missed, fault.slo_attainment), default=None)
 
 
 def worst_node(faults: Sequence[Fault]) -> Fault | None:
@@ -167,25 +254,35 @@ def _used(placement: Placement, problem: Problem) -> Cluster:
     return replace(problem.cluster, devices=placement.devices)
 
 
-def _plan(climb: _SpareClimb, per_node: int, stopped: bool) -> SparePlan:
-    tried = tuple((devices, fault.slo_attainment) for devices, fault in sorted(climb.worst.items()))
+def _plan(climb: _SpareClimb, nothing: SparePlan, stopped: bool) -> SparePlan:
+    worst = {devices: fault for devices, faults in sorted(climb.lost.items()) if (fault := worst_of(faults))}
+    tried = tuple((devices, fault.slo_attainment) for devices, fault in worst.items())
     devices = climb.answer
     at = devices if devices is not None else max(tried, key=lambda t: t[1], default=(None, 0.0))[0]
     reason = None
     if stopped:
         reason = STOPPED
     elif devices is None:
-        most = max(climb.results)
-        reason = f"No placement that was found keeps the target without its worst node on up to {most} devices."
+        most = words.plural(max(climb.results), "device")
+        reason = f"No placement that was found keeps the target without its worst {nothing.what} on up to {most}."
         if not tried:
             reason = next(iter(climb.results.values())).reason or reason
-    return SparePlan(
-        target=climb.target,
-        per_node=per_node,
+    missed = worst[at].missed if at is not None else ()
+    return replace(
+        nothing,
         devices=devices,
         outcome=climb.results[devices].outcome if devices is not None else None,
-        worst=climb.worst[at] if at is not None else None,
+        worst=worst[at] if at is not None else None,
         tried=tried,
         settled=climb.is_settled and not stopped,
         reason=reason,
+        missed=f"{words.join(missed)} then {_miss(missed)} of {_their(missed)} own." if missed else None,
     )
+
+
+def _miss(names: Sequence[str]) -> str:
+    return "misses the target" if len(names) == 1 else "miss the targets"
+
+
+def _their(names: Sequence[str]) -> str:
+    return "its" if len(names) == 1 else "their"
