@@ -7,6 +7,9 @@ import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from app.state.kept import Keeping, Kept
+from app.state.saved import documents, restore
+from app.state.session import Session
 from app.store import Changed, Limits, Loaded, StoreError, Usage, Version, WorkspaceStore, new_workspace_id
 from app.store.contract import UNKNOWN, MissingBlob, check_id, check_new_version, check_title, read_only_id
 from app.store.sql import SqlStore
@@ -132,3 +135,16 @@ class MemoryStore(WorkspaceStore):
         if number not in found.versions:
             raise StoreError("There is no such version.")
         return found
+
+
+def come_back(session):
+    """What a new session has of the parts of this one."""
+    blobs = {}
+
+    def bring(content):
+        blobs[str(len(blobs))] = content
+        return str(len(blobs) - 1)
+
+    parts, fresh = documents(session, bring, Kept()), Session(keeping=Keeping())
+    assert restore(fresh, parts, blobs.__getitem__) == []
+    return fresh

@@ -1,5 +1,7 @@
 """Models that generate token by token on the pages: the same numbers as on the command line, and what can be set."""
 
+import json
+
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -7,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from app.controls.generation import as_generating, as_whole
 from app.look import words
 from app.panels.compare_view import TokenView
-from app.panels.generation_capacity import CAPACITY, SWEEP, sentence_of
+from app.panels.generation_capacity import CAPACITY, SWEEP, capacity_table, sentence_of
 from app.panels.generation_compare import as_frame, ranked_rows
 from app.state.first_scenario import first_scenario
 from app.state.session import with_values
@@ -21,6 +23,7 @@ from planner.scenario.schema import PlacementSection
 from simulator.generation.preparation import GENERATING
 from simulator.intervals import batch_means_half_width
 from tests.cases import shown_key
+from tests.store_cases import come_back
 from tests.test_app_plan import MAIN, errors, session, upload, verdict
 
 EXAMPLE = parse_scenario((FOLDER / "6-language-models.yaml").read_text(encoding="utf-8"))
@@ -145,6 +148,11 @@ def test_the_capacity_page_finds_the_devices_that_the_command_finds():
     assert [one.devices for one in found] == [one.devices for one in expected]
     assert sentence_of(found).split(" Others:")[0] in verdict(at)
     assert f"{min(one.devices for one in expected if one.devices)} device" in sentence_of(found)
+    kept = come_back(session(at)).slots[CAPACITY]
+    assert kept.result_key == slot.result_key and kept.result[1:] == (session(at).scenario, list(slot.result[2]))
+    assert json.dumps([one.to_json() for one in kept.result[0]]) == json.dumps([one.to_json() for one in found])
+    assert sentence_of(kept.result[0]) == sentence_of(found)
+    assert capacity_table(kept.result[0]).equals(capacity_table(found))
     first = next(one for one in found if one.devices is not None)
     at.button(key=f"capacity.use:{first.name}").click().run()
     assert session(at).scenario.placements[-1].groups is not None and not at.exception
@@ -161,6 +169,9 @@ def test_a_sweep_on_the_page_is_that_of_the_command():
     at.run()
     assert not at.exception and not errors(at)
     points, axis = slot.result
+    again, same = come_back(session(at)).slots[SWEEP].result
+    assert same == axis
+    assert json.dumps([point.to_json() for point in again]) == json.dumps([point.to_json() for point in points])
     expected, _ = sweep_tokens(EXAMPLE, [("rate_scale", [0.5, 4.0])],
                                [PlacementSection(name="shared", search={"algorithm": "shared"})])  # fmt: skip
     assert axis == "rate_scale" and [p.slo_attainment for p in points] == [p.slo_attainment for p in expected]

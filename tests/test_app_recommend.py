@@ -8,14 +8,14 @@ from streamlit.testing.v1 import AppTest
 from app.background.slots import Job, JobSlot, slot_of
 from app.state.advice import AREA, VARIABLE, begins_by_itself
 from app.state.first_scenario import ALPASERVE, first_scenario
-from app.state.kept import Keeping, Kept
 from app.state.results import answer_of, shared_cache
-from app.state.saved import documents, is_worth_keeping, restore
+from app.state.saved import is_worth_keeping
 from app.state.session import Session, with_values
 from planner import compare
 from planner.what_if.recommend import FOUND, recommend
 from planner.what_if.recommend_words import sentences
 from tests.cases import shown_key
+from tests.store_cases import come_back
 
 PAGE = str(Path(__file__).parent.parent / "app" / "views" / "plan.py")
 
@@ -118,19 +118,6 @@ def test_the_page_begins_without_a_click_and_what_was_stopped_stays_stopped(by_i
     at.run()
     assert session.slots[AREA].job is job and job.is_done and is_worth_keeping(session)
     assert not at.button(key="recommend.go").disabled
-
-
-def come_back(session):
-    """What a new session has of the parts of this one."""
-    blobs = {}
-
-    def bring(content):
-        blobs[str(len(blobs))] = content
-        return str(len(blobs) - 1)
-
-    parts, fresh = documents(session, bring, Kept()), Session(keeping=Keeping())
-    assert restore(fresh, parts, blobs.__getitem__) == []
-    return fresh
 
 
 def test_a_plan_comes_back_with_its_workspace_to_the_digit(page):

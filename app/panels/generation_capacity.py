@@ -155,12 +155,12 @@ def capacity_table(found: Sequence[TokenCapacity]) -> pd.DataFrame:
     rows = []
     for one in found:
         outcome, met = (one.best.outcome, one.best.slo_attainment) if one.best else (None, None)
-        interval = outcome.figures.interval() if outcome else None
+        interval = outcome.interval if outcome else None
         rows.append({
             "Placed by": one.name, "Devices": one.devices,
             "Deadlines met (%)": None if met is None else 100 * met,
             "95 % interval": words.interval(*interval) if interval else "",
-            "$ per million tokens": outcome.figures.usd_per_million_tokens if outcome else None,
+            "$ per million tokens": outcome.usd_per_million_tokens if outcome else None,
             "Groups": outcome.groups_in_words if outcome else "", "Why not": one.reason or "",
         })  # fmt: skip
     return pd.DataFrame(rows).astype({"Devices": "Int64"})

@@ -21,8 +21,9 @@ from app.state.session import Session, checked_scenario
 from app.state.typed_json import from_json, to_json
 from app.state.uploads import PROFILES, UploadedFile
 from app.store import Part
+from planner.generation.what_if import TokenCapacity, TokenPoint
 from planner.parallelise.architectures import Architecture
-from planner.scenario.schema import Scenario
+from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import SearchResult
 from planner.what_if.capacity import Capacity
 from planner.what_if.growth import Growth
@@ -51,6 +52,8 @@ _RESULTS = {
     "spare": tuple[tuple[SparePlan, ...], Scenario],
     "sweep": tuple[Sweep, Scenario],
     "rate-map": tuple[Sweep, Scenario],
+    "capacity of generating models": tuple[list[TokenCapacity], Scenario, list[PlacementSection]],
+    "sweep of generating models": tuple[list[TokenPoint], str],
     ADVICE: Recommendation,
 }
 _COLUMNS = TypeAdapter(Columns)

@@ -46,6 +46,8 @@ def from_json(kind: Any, document: Any) -> Any:
 
 
 def _read(kind: Any, document: Any) -> Any:
+    if kind is Any:
+        return document
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         return _read_union(arguments, document)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from planner.generation.compare import TokenOutcome, evaluate, place
 from planner.generation.inputs import TokenInputs, build_token_inputs
@@ -22,12 +23,39 @@ InputBuilder = Callable[[Scenario], TokenInputs]
 
 
 @dataclass(frozen=True, eq=False)
+class MeasuredTokens:
+    """What is kept of an outcome, without its requests.
+
+    Attributes:
+        slo_attainment: 0..1; interval: both ends of its 95 % interval; each None where it is not known.
+        usd_per_million_tokens: of output; None without a price. groups_in_words: see TokenOutcome.
+        document: of the outcome.
+    """
+
+    placement: Placement
+    slo_attainment: float | None
+    interval: tuple[float, float] | None
+    usd_per_million_tokens: float | None
+    groups_in_words: str
+    document: dict[str, Any]
+
+    @staticmethod
+    def of(outcome: TokenOutcome) -> MeasuredTokens:
+        """The figures of an outcome."""
+        figures = outcome.figures
+        return MeasuredTokens(
+            outcome.placement, outcome.slo_attainment, figures.interval(), figures.usd_per_million_tokens,
+            outcome.groups_in_words, outcome.to_json(),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
 class TokenPoint:
     """A placement at one setting: what varied, and the outcome or the reason why there is none."""
 
     name: str
     values: tuple[tuple[str, float], ...]
-    outcome: TokenOutcome | None
+    outcome: MeasuredTokens | None
     reason: str | None = None
 
     @property
@@ -36,7 +64,7 @@ class TokenPoint:
 
     def to_json(self) -> dict:
         """What varied, and the figures."""
-        figures = {"slo_attainment": None, "reason": self.reason} if self.outcome is None else self.outcome.to_json()
+        figures = {"slo_attainment": None, "reason": self.reason} if self.outcome is None else self.outcome.document
         return {**figures, "placement": self.name, **dict(self.values)}
 
 
@@ -172,7 +200,7 @@ def token_point(
 
     try:
         placement, found = place(section, inputs, asked, start)
-        return TokenPoint(section.name, values, evaluate(placement, found, inputs))
+        return TokenPoint(section.name, values, MeasuredTokens.of(evaluate(placement, found, inputs)))
     except Cancelled:
         return TokenPoint(section.name, values, None, "The work was stopped before this point was simulated.")
     except (NoPlacement, InputError) as error:
