@@ -4,6 +4,7 @@ Traces are lookalikes of the published ones, always; slices of the real ones too
 """
 
 import atexit
+import contextlib
 import os
 import shutil
 import signal
@@ -11,7 +12,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from hypothesis import HealthCheck, settings
+from streamlit.errors import StreamlitPageNotFoundError
 
 from app.state.first_scenario import FIRST_PLACEMENTS
 from simulator.preparation import SIMULATING
@@ -67,12 +70,19 @@ def database_url(request):
     return request.getfixturevalue("postgres").new_database() if request.param == "postgres" else None
 
 
+def _link_if_there(page, *, _link=st.page_link, **options):
+    """A page that a test opens alone knows no other pages."""
+    with contextlib.suppress(StreamlitPageNotFoundError):
+        _link(page, **options)
+
+
 @pytest.fixture(autouse=True)
 def patient_pages(request, monkeypatch):
     """What is quick may be late on a loaded machine, or cold: without a browser nothing draws the page again."""
     if request.path.name.startswith("test_app_"):
         SIMULATING.wait()
         monkeypatch.setattr("app.state.compute.PATIENCE_S", 60.0)
+        monkeypatch.setattr("streamlit.page_link", _link_if_there)
         # Minutes of searching in all that these tests do not ask for.
         if "as_shipped" not in request.keywords:
             monkeypatch.setattr("app.state.first_scenario.FIRST_PLACEMENTS", FIRST_PLACEMENTS[:2])
