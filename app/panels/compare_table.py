@@ -26,6 +26,8 @@ from app.state.session import Session
 from planner.explain import PairedDifference, paired_difference
 from planner.scenario.schema import PlacementSection
 from planner.scenario.serving_rules import rules_in_words
+from planner.what_if.unseen import Unseen, UnseenScore
+from planner.what_if.unseen_words import unseen_cell
 from simulator import Figures
 
 
@@ -71,12 +73,12 @@ def draw_pair(session: Session, view: View | TokenView, left: DeltaGenerator, ri
               format_func=lambda name: words.shorten(name, 48))  # fmt: skip
 
 
-def draw_table(view: View, answer: Answer) -> None:
-    """The table, and a button for it as a file."""
-    rows = ranked_rows(view, answer)
+def draw_table(view: View, answer: Answer, unseen: Unseen | None = None) -> None:
+    """The table, and a button for it as a file; `unseen`: scores on traffic that was not planned for."""
+    rows, unseen = ranked_rows(view, answer), None if view.filter_in_words(answer) else unseen
     with st.container(key="ranked", gap="small"):
-        st.html(table_html(rows, view))
-        draw_download(as_frame(rows, view), "compare-table")
+        st.html(table_html(rows, view, unseen))
+        draw_download(as_frame(rows, view, unseen), "compare-table")
     if len(answer.shown) > len(view.shown):
         st.caption(
             f"The first {len(view.shown)} of {len(answer.shown)} placements are compared; take some out on the left "
@@ -112,12 +114,12 @@ def difference_cell(gap: PairedDifference, is_rival: bool) -> tuple[str, str]:
     return words.points_difference(gap.difference, 0.0), width + sure
 
 
-def table_html(rows: list[Row], view: View) -> Markup:
+def table_html(rows: list[Row], view: View, unseen: Unseen | None = None) -> Markup:
     """The rows as an HTML table."""
     low = lowest([end for r in rows for end in (r.figures.interval[0], r.figures.total.slo_attainment)])
     return render(
         "panels/compare_table.html",
-        rows=[_cells(row, view, low) for row in rows],
+        rows=[_cells(row, view, low, unseen) for row in rows],
         low=words.share(low),
         priced=any(row.usd_per_hour > 0 for row in rows),
         rival=words.shorten(view.first.section.name, 24),
@@ -125,7 +127,7 @@ def table_html(rows: list[Row], view: View) -> Markup:
     )
 
 
-def as_frame(rows: list[Row], view: View) -> pd.DataFrame:
+def as_frame(rows: list[Row], view: View, unseen: Unseen | None = None) -> pd.DataFrame:
     """The table as plain numbers, shares in per cent."""
     return pd.DataFrame(
         {
@@ -134,6 +136,8 @@ def as_frame(rows: list[Row], view: View) -> pd.DataFrame:
             "met": 100 * row.figures.total.slo_attainment,
             "met_from": 100 * row.figures.interval[0],
             "met_to": 100 * row.figures.interval[1],
+            "unseen_met": None if (score := _unseen_score(unseen, row)) is None else 100 * score.mean,
+            "unseen_half_width": None if score is None else 100 * score.half_width,
             "missed": missed(row.figures),
             "requests": row.figures.total.requests,
             "p99_s": row.figures.total.latency_s.p99,
@@ -148,7 +152,11 @@ def as_frame(rows: list[Row], view: View) -> pd.DataFrame:
     )
 
 
-def _cells(row: Row, view: View, low: float) -> dict[str, Any]:
+def _unseen_score(unseen: Unseen | None, row: Row) -> UnseenScore | None:
+    return unseen.score(row.name) if unseen else None
+
+
+def _cells(row: Row, view: View, low: float, unseen: Unseen | None) -> dict[str, Any]:
     total, figures = row.figures.total, row.figures
     difference, sure = difference_cell(row.difference, row.entry is view.first)
     return {
@@ -157,6 +165,7 @@ def _cells(row: Row, view: View, low: float) -> dict[str, Any]:
         "colour": colour_of(row.entry.hue),
         "met": words.share(total.slo_attainment),
         "width": words.uncertainty(total.slo_attainment, figures.half_width),
+        "unseen": unseen_cell(unseen, row.name),
         "range": range_marks(total.slo_attainment, figures.interval, low),
         "missed": words.count(missed(figures)),
         "requests": words.count(total.requests),

@@ -134,6 +134,7 @@ def _cells(row: TokenRow, view: TokenView, low: float) -> dict[str, Any]:
     return {
         "name": words.shorten(row.entry.section.name),
         "rules": unsaid_rules(row.entry.section),
+        "unseen": "",
         "colour": colour_of(row.entry.hue),
         "met": words.share(row.met),
         "width": words.uncertainty(row.met, row.half_width),

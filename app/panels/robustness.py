@@ -91,6 +91,14 @@ def why_not(answer: Answer) -> str | None:
     return None
 
 
+def candidates_of(answer: Answer) -> list[Candidate]:
+    """The placements that are shown, as they are tried elsewhere."""
+    return [
+        Candidate(e.section.name, e.outcome.placement, e.outcome.result.serving, e.outcome.search is not None)
+        for e in answer.shown
+    ]
+
+
 def robustness_key(answer: Answer) -> str:
     """Of all that the result follows from."""
     return "robustness:" + ":".join([answer.inputs_key, *(entry.outcome_key for entry in answer.shown)])
@@ -98,7 +106,7 @@ def robustness_key(answer: Answer) -> str:
 
 def _work(session: Session, answer: Answer):
     scenario, uploads = answer.scenario, session.uploads
-    candidates = [Candidate(e.section.name, e.outcome.placement, e.outcome.result.serving) for e in answer.shown]
+    candidates = candidates_of(answer)
 
     def work(job: Job) -> Robustness:
         return robustness(answer.inputs, candidates, scenario, job.report, read=uploads.read_trace)

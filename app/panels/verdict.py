@@ -16,14 +16,27 @@ from planner.explain import PairedDifference, paired_difference
 from planner.rules import rule_notices
 from planner.scenario.inputs import Inputs
 from planner.targets import misses_in_words, targets_missed
+from planner.what_if.unseen import Unseen
+from planner.what_if.unseen_words import changed_sentence, unseen_cell, unseen_sentence
 from simulator import Figures, Placement, Schedule
 
 ALL_MEET = "every model with a target of its own meets it."
 
 
-def draw_verdict(answer: Answer) -> None:
-    """The best placement in one sentence, the others in the next."""
-    ranked = sorted(answer.shown, key=lambda entry: -_attainment(entry.outcome.figures))
+def draw_verdict(answer: Answer, unseen: Unseen | None = None) -> None:
+    """The best placement in one sentence, the others in the next; what changes on unseen traffic before them."""
+    st.html(verdict_html(*verdict_said(answer, unseen)))
+    ranked = _ranked(answer)
+    draw_remarks(ranked)
+    draw_wishes(ranked, answer.inputs)
+    if len(ranked) > 1:
+        st.page_link("views/accuracy.py", label="Does this ranking survive errors and other traffic?",
+                     icon=":material/verified:")  # fmt: skip
+
+
+def verdict_said(answer: Answer, unseen: Unseen | None = None) -> tuple[int, str]:
+    """The verdict, with the hue of the placement that its first sentence is about."""
+    ranked = _ranked(answer)
     figures = [entry.outcome.figures for entry in ranked]
     sentences = words.verdict(
         [entry.section.name for entry in ranked],
@@ -31,9 +44,13 @@ def draw_verdict(answer: Answer) -> None:
         [f.half_width for f in figures],
         [answer.inputs.problem.cluster.devices] * len(ranked),
     )
-    st.html(verdict_html(ranked[0].hue, f"{sentences} {undecided(ranked, answer)}".rstrip()))
-    draw_remarks(ranked)
-    draw_wishes(ranked, answer.inputs)
+    first, more = (changed_sentence(unseen), unseen_sentence(unseen)) if unseen else ("", "")
+    hue = answer.entry(unseen.first.name).hue if unseen and unseen.is_changed else ranked[0].hue
+    return hue, " ".join(filter(None, (first, sentences, undecided(ranked, answer), more)))
+
+
+def _ranked(answer: Answer) -> list[Answered]:
+    return sorted(answer.shown, key=lambda entry: -_attainment(entry.outcome.figures))
 
 
 def draw_wishes(entries: Sequence[Answered], inputs: Inputs) -> None:
@@ -71,7 +88,7 @@ def paired(first: Answered, second: Answered, answer: Answer) -> PairedDifferenc
     return kept(key, lambda: paired_difference(first.outcome.result, second.outcome.result, warmup_s))
 
 
-def draw_tiles(entry: Answered, answer: Answer) -> None:
+def draw_tiles(entry: Answered, answer: Answer, unseen: Unseen | None = None) -> None:
     """Headline numbers of one placement, each with the difference against the others."""
     mine, others = entry.outcome.figures, [e for e in answer.shown if e is not entry][:3]
 
@@ -85,7 +102,8 @@ def draw_tiles(entry: Answered, answer: Answer) -> None:
     tiles = [
         tile_html("deadlines met (SLO attainment)", words.share(total.slo_attainment),
                   words.uncertainty(mine.total.slo_attainment, mine.half_width),
-                  against(lambda f: words.points_difference(total.slo_attainment, f.total.slo_attainment))),
+                  [(entry.hue, said) for said in [unseen_cell(unseen, entry.section.name)] if said]
+                  + against(lambda f: words.points_difference(total.slo_attainment, f.total.slo_attainment))),
         tile_html("missed deadlines", words.count(missed(mine)), f"of {words.count(total.requests)}",
                   against(lambda f: words.count_difference(missed(mine), missed(f)))),
         tile_html("99 of 100 answers within (p99)", words.duration(total.latency_s.p99), "",

@@ -37,6 +37,8 @@ from planner import Comparison, PlacementOutcome, Scenario, dump_scenario, parse
 from planner.explain import model_differences
 from planner.scenario.link import repeatable
 from planner.scenario.serving_rules import rules_in_words
+from planner.what_if.unseen import held_out
+from planner.what_if.unseen_words import changed_sentence, unseen_sentence
 from simulator import InputError, Schedule, build_timeline
 from simulator.metrics import counted_arrivals_s
 from simulator.pairs import pair_outcomes
@@ -71,10 +73,13 @@ def build_report(comparison: Comparison, made_on: str = "") -> str:
     if not comparison.outcomes:
         raise InputError("The comparison holds no placement yet; a report needs at least one.")
     # What is shown is what is inside: a local trace by its name, without its folder.
+    unseen = held_out(comparison)
     comparison = replace(comparison, scenario=repeatable(comparison))
     yaml = dump_scenario(comparison.scenario)
     best = max(comparison.outcomes, key=lambda o: parts.attainment(o.figures))
     hue, sentences = parts.verdict(comparison)
+    if unseen is not None:
+        sentences = " ".join(filter(None, (changed_sentence(unseen), sentences, unseen_sentence(unseen))))
     return render(
         "report/report.html",
         csp=CSP,

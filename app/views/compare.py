@@ -5,12 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from app.controls.sidebar import draw_sidebar
-from app.look.style import guarded
-from app.panels import compare_outcomes, compare_table, compare_time, generation_compare, progress
+from app.look.style import guarded, plain_text
+from app.panels import compare_outcomes, compare_table, compare_time, generation_compare, progress, unseen
 from app.panels.compare_view import current_view, write_address
 from app.state.answer import Answer, AnyAnswer, TokenAnswer
 from app.state.results import answer_of
 from app.state.session import Session, current_session
+from planner.what_if.unseen_words import changed_sentence
 
 
 @st.fragment
@@ -30,9 +31,12 @@ def draw_comparison(session: Session, answer: AnyAnswer) -> None:
         return
     view = current_view(session, answer)
     write_address(session)
+    found = unseen.unseen_of(session, answer)
+    if found is not None and found.is_changed:
+        st.warning(plain_text(changed_sentence(found)))
     compare_outcomes.draw_verdict(view, answer)
     compare_table.draw_choices(session, view, answer)
-    compare_table.draw_table(view, answer)
+    compare_table.draw_table(view, answer, found)
     compare_outcomes.draw_reasons(view, answer)
     draw_time(session, answer)
     st.header("Which models gain, which lose?", anchor=False)
@@ -48,6 +52,8 @@ st.title("Who gains, who loses, and why?", anchor=False)
 session = current_session()
 answer = answer_of(session)
 progress.draw_progress(session, answer)
+unseen.unseen_of(session, answer)
+unseen.draw_unseen_job(session)
 if len(answer.shown) >= 2:
     draw_comparison(session, answer)
 elif answer.shown:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
-from app.panels import facts, generation_facts, generation_plan, pictures, progress, recommend, tables, verdict
+from app.panels import facts, generation_facts, generation_plan, pictures, progress, recommend, tables, unseen, verdict
 from app.panels.choose import choose_placement
 from app.panels.reasons import draw_reasons
 from app.state.answer import Answer, TokenAnswer
@@ -19,7 +19,7 @@ from app.state.session import Session, current_session
 def draw_answer(session: Session, answer: Answer) -> None:
     """Everything about the placement one looks at."""
     entry = choose_placement(session, answer)
-    verdict.draw_tiles(entry, answer)
+    verdict.draw_tiles(entry, answer, unseen.unseen_of(session, answer))
     reason = st.container()
     pictures.draw_cluster(entry, answer)
     left, right = st.columns([2, 1], gap="large")
@@ -61,7 +61,10 @@ session = current_session()
 answer = answer_of(session)
 progress.draw_progress(session, answer)
 if answer.shown and isinstance(answer, Answer):
-    guarded(verdict.draw_verdict)(answer)
+    guarded(verdict.draw_verdict)(answer, unseen.unseen_of(session, answer))
+    unseen.draw_unseen_job(session)
+    if unseen.too_much(answer):
+        st.caption(unseen.TOO_MUCH)
     guarded(recommend.draw_recommendation)(session, answer)
 if not answer.shown:
     progress.draw_nothing_yet(answer)

@@ -18,12 +18,13 @@ from planner.commands.options import (
     whole_number,
 )
 from planner.commands.report import ProgressLine, marked, percent, print_json, print_notices, print_table
-from planner.commands.simulate import check_any, print_remarks_of
+from planner.commands.simulate import check_any, print_remarks_of, print_unseen, with_unseen
 from planner.compare import Comparison, PlacementOutcome, compare, filled, outcome_json, placement_section
 from planner.scenario.file import dump_scenario, load_scenario
 from planner.scenario.inputs import SAMPLE_PREFIX, build_inputs
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
 from planner.search import Bound, SearchResult, upper_bound
+from planner.what_if.unseen import held_out
 from simulator import Placement, Schedule, words
 
 
@@ -60,14 +61,16 @@ def run(args: argparse.Namespace) -> int:
         comparison = compare(wanted, progress, inputs=inputs)
         if bound_s is not None and comparison.outcomes:
             comparison = with_bound(comparison, upper_bound(inputs.problem, bound_s, progress))
+        unseen = held_out(comparison, lambda _: not interrupt.requested)
     print_notices(comparison.placement_notices)
     for _, found in _searched(comparison):
         print_notices(found.notes)
     check_any(comparison)
     if args.json:
-        print_json(comparison.document(planned_json))
+        print_json(with_unseen(comparison.document(planned_json), unseen))
     else:
         _print_plans(comparison)
+        print_unseen(unseen)
     # Last, so that a full disk does not take the plans along.
     if args.out is not None:
         found = {outcome.name: outcome.placement for outcome in comparison.outcomes}

@@ -15,12 +15,15 @@ from planner.commands.report import (
     print_notices,
     print_remarks,
     print_table,
+    say,
     seconds,
 )
 from planner.compare import Comparison, compare
 from planner.scenario.file import load_scenario
 from planner.scenario.inputs import build_inputs
 from planner.scenario.serving_rules import rules_in_words
+from planner.what_if.unseen import Unseen, held_out
+from planner.what_if.unseen_words import changed_sentence, unseen_sentence
 from simulator import InputError, words
 
 
@@ -46,20 +49,38 @@ def run(args: argparse.Namespace) -> int:
     print_notices(inputs.notices)
     with Interrupt() as interrupt:
         comparison = compare(scenario, ProgressLine(interrupt), args.placement, inputs)
+        unseen = held_out(comparison, lambda _: not interrupt.requested)
     print_notices(comparison.placement_notices)
     for outcome in comparison.outcomes:
         print_notices(outcome.search.notes if outcome.search else ())
     check_any(comparison)
     if args.json:
-        print_json(comparison.to_json())
+        print_json(with_unseen(comparison.to_json(), unseen))
     else:
         _print_comparison(comparison)
+        print_unseen(unseen)
     # Last, so that a full disk does not take the figures along.
     if args.requests is not None and comparison.complete:
         write_requests(comparison, args.requests)
     elif args.requests is not None:
         print_notices([f"Interrupted, so '{args.requests}' was not written."])
     return 0 if comparison.complete else INTERRUPTED
+
+
+def with_unseen(document: dict, unseen: Unseen | None) -> dict:
+    """A document with placements, and what each of them meets on traffic that it was not planned for."""
+    if unseen is None:
+        return document
+    placements = [entry | unseen.to_json(entry["name"]) for entry in document["placements"]]
+    return document | {"placements": placements}
+
+
+def print_unseen(unseen: Unseen | None) -> None:
+    """Beneath a table of placements: what they meet on traffic that was not planned for; a changed ranking first."""
+    if unseen is not None:
+        say()
+        for sentence in filter(None, (changed_sentence(unseen), unseen_sentence(unseen))):
+            say(sentence)
 
 
 def check_any(comparison: Comparison) -> None:

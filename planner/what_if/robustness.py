@@ -31,11 +31,12 @@ STOPPED = "The work was stopped before this was simulated."
 
 @dataclass(frozen=True)
 class Candidate:
-    """A placement of the ranking, with the serving rules that hold for it."""
+    """A placement of the ranking, the serving rules that hold for it, and whether a search has found it."""
 
     name: str
     placement: Placement | Schedule
     serving: Serving
+    is_searched: bool = False
 
 
 @dataclass(frozen=True)
@@ -223,6 +224,15 @@ def _other_days(
         build = lambda: replace(problem, workload=_rebuilt(inputs, later, read))  # noqa: E731
         made.append((DAY, "the next stretch of the trace", None, build))
     return made
+
+
+def other_days(
+    inputs: Inputs, scenario: Scenario, draws: int, read: TraceReader | None = None
+) -> tuple[list[tuple[str, Callable[[], Problem]]], bool]:
+    """Other traffic for the same placements, and whether it is the next stretch of the trace, else draws."""
+    made = _other_days(inputs, scenario, draws, {}, read)
+    later = [(label, make) for kind, label, _, make in made if kind == DAY]
+    return (later, True) if later else ([(label, make) for _, label, _, make in made], False)
 
 
 def other_traffic(inputs: Inputs, scenario: Scenario, seed: int, read: TraceReader | None = None):

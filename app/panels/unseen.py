@@ -1,0 +1,76 @@
+"""What placements meet on traffic that they were not planned for, computed by itself and kept with the results."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.background.jobs import Job, Lane
+from app.background.slots import draw_job, slot_of, start_job
+from app.look.style import plain_text
+from app.panels.robustness import candidates_of
+from app.state.answer import Answer, AnyAnswer
+from app.state.results import shared_cache
+from app.state.session import Session
+from planner.what_if.unseen import Unseen, hold_out_traffic, is_too_much
+from planner.what_if.unseen_words import unseen_remark
+
+AREA = "unseen"
+TOO_MUCH = (
+    "The scores are those of the traffic that was planned for; there is too much of it to hold some out by itself. The "
+    "page Accuracy tries other traffic."
+)
+
+
+def unseen_of(session: Session, answer: AnyAnswer) -> Unseen | None:
+    """The scores on unseen traffic, if they are known by now; where they are to be had, their work begins."""
+    key = unseen_key(answer)
+    if key is None or not isinstance(answer, Answer):
+        return None
+    known = shared_cache().peek(key)
+    if known is not None:
+        return known
+    slot = slot_of(session, AREA)
+    if slot.job is None or slot.job.key != key:
+        slot = start_job(session, AREA, key, _work(session, answer, key), Lane.QUICK)
+    return slot.result if slot.result_key == key else None
+
+
+def draw_unseen_job(session: Session) -> None:
+    """The progress of that work, with Stop."""
+    draw_job(session, AREA, "Scoring on traffic that was not planned for")
+
+
+def draw_unseen_remark(session: Session, answer: AnyAnswer, name: str) -> None:
+    """The score of one placement on unseen traffic, beneath its other one."""
+    found = unseen_of(session, answer)
+    said = unseen_remark(found, name) if found else None
+    if said is not None:
+        st.caption(plain_text(said))
+
+
+def unseen_key(answer: AnyAnswer) -> str | None:
+    """Of all that the scores follow from; None where there is nothing to hold out."""
+    if not (isinstance(answer, Answer) and answer.is_current and answer.shown):
+        return None
+    searched = any(entry.outcome.search is not None and not entry.is_stopped for entry in answer.shown)
+    if not searched or is_too_much(answer.inputs, len(answer.shown)):
+        return None
+    return "unseen:" + ":".join([answer.inputs_key, *(entry.outcome_key for entry in answer.shown)])
+
+
+def too_much(answer: Answer) -> bool:
+    """Whether scores stand there without a held-out one because that would take long."""
+    searched = any(entry.outcome.search is not None for entry in answer.shown)
+    return searched and answer.is_current and is_too_much(answer.inputs, len(answer.shown))
+
+
+def _work(session: Session, answer: Answer, key: str):
+    candidates, scenario, read = candidates_of(answer), answer.scenario, session.uploads.read_trace
+
+    def work(job: Job) -> Unseen | None:
+        found = hold_out_traffic(answer.inputs, candidates, scenario, job.report, read)
+        if found is not None:
+            shared_cache().put(key, found)
+        return found
+
+    return work

@@ -1,0 +1,46 @@
+"""The page says scores on unseen traffic by itself, and first of all where they change the ranking."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.panels.unseen import AREA
+from app.panels.verdict import verdict_said
+from planner.what_if.unseen import Unseen, UnseenScore
+from planner.what_if.unseen_words import changed_sentence, unseen_cell, unseen_sentence
+from tests.test_app_compare import session, written
+
+MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
+
+
+@pytest.fixture
+def shown():
+    at = AppTest.from_file(MAIN, default_timeout=120).run()
+    if AREA in session(at).slots:
+        session(at).slots[AREA].job.wait(120)
+        at.run()
+    assert not at.exception and not at.error
+    return at
+
+
+def test_the_verdict_and_the_tables_say_scores_on_unseen_traffic(shown):
+    found = session(shown).slots[AREA].result
+    assert {s.name for s in found.scores} == {e.section.name for e in session(shown).answer.shown}
+    assert unseen_sentence(found)[:40] in written(shown)
+    shown.switch_page("views/compare.py").run()
+    assert not shown.exception and not shown.error
+    for score in found.scores:
+        assert unseen_cell(found, score.name) in written(shown)
+
+
+def test_a_changed_ranking_comes_first(shown):
+    names = [entry.section.name for entry in session(shown).answer.shown]
+    best = session(shown).answer.best.section.name
+    other = next(name for name in names if name != best)
+    found = Unseen((UnseenScore(best, True, 0.9, 0.5, 0.01), UnseenScore(other, True, 0.8, 0.7, 0.01)), 8, False, True)
+    hue, said = verdict_said(session(shown).answer, found)
+    assert said.startswith(changed_sentence(found)) and changed_sentence(found)
+    assert hue == session(shown).answer.entry(other).hue
+    same = Unseen((UnseenScore(best, True, 0.9, 0.8, 0.01), UnseenScore(other, True, 0.8, 0.7, 0.01)), 8, False, True)
+    assert verdict_said(session(shown).answer, same)[1].endswith(unseen_sentence(same))
