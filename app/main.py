@@ -30,6 +30,7 @@ PAGES = (
     ("accuracy", "Accuracy", ":material/verified:"),
     ("learn", "Learn", ":material/school:"),
     ("scenario", "Scenario", ":material/description:"),
+    ("guide", "Guide", ":material/menu_book:"),
     ("library", "Library", ":material/inventory_2:"),
 )
 

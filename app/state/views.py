@@ -263,6 +263,13 @@ class LibraryView:
 
 
 @dataclass
+class GuideView:
+    """Page Guide: which one is read."""
+
+    chosen: Choice[str] = _one("guide", str)
+
+
+@dataclass
 class AccuracyView:
     """Page Accuracy: the figure of the paper that is run again, and its panel."""
 
@@ -301,6 +308,7 @@ class Views:
     classroom: ClassView = field(default_factory=ClassView)
     library: LibraryView = field(default_factory=LibraryView)
     accuracy: AccuracyView = field(default_factory=AccuracyView)
+    guide: GuideView = field(default_factory=GuideView)
     share: ShareView = field(default_factory=ShareView)
     written: Written | None = None
 
