@@ -35,12 +35,16 @@ def test_what_only_tests_need_is_cut_off_where_the_requirements_say_so():
 
 def test_the_services_name_volumes_and_services_that_there_are():
     services = COMPOSE["services"]
-    assert set(services) == {"app", "database"}
-    named = {volume.split(":")[0] for service in services.values() for volume in service["volumes"]}
+    assert set(services) == {"app", "database", "scheduler", "worker"}
+    named = {volume.split(":")[0] for service in services.values() for volume in service.get("volumes", ())}
     assert named == set(COMPOSE["volumes"])
     assert set(services["app"]["depends_on"]) <= set(services) and "healthcheck" in services["database"]
     assert "@database/planner" in services["app"]["environment"]["DATABASE_URL"]
-    assert "ports" not in services["database"]
+    assert all("ports" not in services[name] for name in ("database", "scheduler", "worker"))
+    assert all(services[name]["profiles"] == ["cluster"] for name in ("scheduler", "worker"))
+    assert services["worker"]["depends_on"] == ["scheduler"]
+    (address,) = [word for word in services["worker"]["command"] if word.startswith("tcp://")]
+    assert address == f"tcp://scheduler:{services['scheduler']['command'][-2]}"
     assert (ROOT / services["app"]["build"]["dockerfile"]).exists()
 
 

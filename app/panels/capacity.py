@@ -30,6 +30,7 @@ from app.state.answer import Answer
 from app.state.limits import MAX_DEVICES
 from app.state.session import Session, with_values
 from planner.compare import placement_section
+from planner.executors.cluster import machines
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
 from planner.search import ALGORITHMS
 from planner.what_if.capacity import Capacity, find_capacity
@@ -167,10 +168,11 @@ def _work(session: Session, scenario: Scenario, question: Question):
         def report(told: Headway) -> bool:
             return job.report(replace(told, phase=f"in this round; last: {told.phase}"))
 
-        found = find_capacity(
-            scenario, question.target, question.sections, question.lowest, question.highest, question.step,
-            question.confident, report, read=session.uploads.read_trace, profiles=own.profiles if own else {},
-        )  # fmt: skip
+        with machines() as executor:
+            found = find_capacity(
+                scenario, question.target, question.sections, question.lowest, question.highest, question.step,
+                question.confident, report, executor, session.uploads.read_trace, own.profiles if own else {},
+            )  # fmt: skip
         return found, scenario
 
     return work

@@ -24,6 +24,7 @@ from app.panels.capacity import Question, hue_of
 from app.panels.keep import draw_chart, draw_table
 from app.state.answer import Answer
 from app.state.session import Session
+from planner.executors.cluster import machines
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import ALGORITHMS
 from planner.what_if.sweep import Sweep, sweep
@@ -197,9 +198,11 @@ def _work(session: Session, scenario: Scenario, axes, sections):
     own = session.uploads.own_profiles(scenario)
 
     def work(job: Job) -> tuple[Sweep, Scenario]:
-        swept = sweep(
-            scenario, axes, sections, job.report, read=session.uploads.read_trace, profiles=own.profiles if own else {}
-        )
+        with machines() as executor:
+            swept = sweep(
+                scenario, axes, sections, job.report, executor, session.uploads.read_trace,
+                own.profiles if own else {},
+            )  # fmt: skip
         return swept, scenario
 
     return work

@@ -6,8 +6,9 @@ import argparse
 
 from planner.commands.capacity_more import add_more_arguments, answer_more, more_document, print_more, read_more
 from planner.commands.interrupt import INTERRUPTED, Interrupt
-from planner.commands.options import MAX_TIME_LIMIT_S, positive_number, whole_number
+from planner.commands.options import MAX_TIME_LIMIT_S, add_cluster, positive_number, whole_number
 from planner.commands.report import PointLine, marked, percent, print_json, print_remarks, print_table, say
+from planner.executors.cluster import machines
 from planner.scenario.file import load_scenario
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
 from planner.what_if.capacity import Capacity, find_capacity
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--confident", action="store_true", help="the lower end of the 95 %% interval must reach it")
     add_more_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_cluster(parser)
     parser.set_defaults(run=run)
 
 
@@ -54,9 +56,9 @@ def run(args: argparse.Namespace) -> int:
     if args.whole_nodes:
         lowest, step = whole_nodes(lowest, highest, scenario.cluster.devices_per_node)
     sections = search_sections(scenario, args.algorithm, time_limit_s)
-    with Interrupt() as interrupt:
+    with Interrupt() as interrupt, machines(args.cluster) as executor:
         capacity = find_capacity(
-            scenario, target, sections, lowest, highest, step, args.confident, PointLine(interrupt)
+            scenario, target, sections, lowest, highest, step, args.confident, PointLine(interrupt), executor
         )
         best = capacity.best.name
         answers = answer_more(more, scenario, sections, best, target, highest, step, args.confident, interrupt)

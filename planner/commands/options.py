@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from planner.executors.cluster import CLUSTER_VARIABLE
 from simulator import InputError, words
 
 MAX_SEED = 2**31 - 1
@@ -34,6 +36,15 @@ def positive_number(option: str, text: str, highest: float) -> float:
     if not 0 < value <= highest:
         raise InputError(f"{option} is '{text}'; a number above 0 and up to {words.plain(highest)} is allowed.")
     return value
+
+
+def add_cluster(parser: argparse.ArgumentParser) -> None:
+    """The option --cluster."""
+    parser.add_argument(
+        "--cluster",
+        metavar="tcp://HOST:PORT",
+        help=f"work on this Dask cluster (default {CLUSTER_VARIABLE}, else here)",
+    )
 
 
 def check_output(option: str, name: str | None) -> None:

@@ -6,8 +6,9 @@ import argparse
 
 from planner.commands.capacity import search_sections
 from planner.commands.interrupt import INTERRUPTED, Interrupt
-from planner.commands.options import MAX_TIME_LIMIT_S, positive_number
+from planner.commands.options import MAX_TIME_LIMIT_S, add_cluster, positive_number
 from planner.commands.report import PointLine, marked, percent, print_json, print_remarks, print_table, say
+from planner.executors.cluster import machines
 from planner.scenario.file import load_scenario
 from planner.what_if.points import PointResult
 from planner.what_if.sweep import Sweep, sweep
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", default="0.99", metavar="T", help="mark where this attainment is crossed")
     parser.add_argument("--time-limit", metavar="S", default="2", help="seconds for each search (default 2)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_cluster(parser)
     parser.set_defaults(run=run)
 
 
@@ -43,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
     sections = search_sections(scenario, args.algorithm, time_limit_s) if searched else []
     if args.algorithm is None:
         sections += [s for s in scenario.placements if s.search is None]
-    with Interrupt() as interrupt:
-        swept = sweep(scenario, axes, sections, PointLine(interrupt))
+    with Interrupt() as interrupt, machines(args.cluster) as executor:
+        swept = sweep(scenario, axes, sections, PointLine(interrupt), executor)
     if args.json:
         print_json(swept.to_json(target))
     else:

@@ -16,7 +16,7 @@ from planner.targets import misses_in_words, targets_missed
 from planner.what_if.climb import Climb
 from planner.what_if.faults import Fault, fault_what_if
 from planner.what_if.plan import CapacityPlan, Tried
-from planner.what_if.points import STOPPED, Evaluator, Point, PointResult, Values, check_sections
+from planner.what_if.points import Evaluator, Point, PointResult, Values, check_sections
 from simulator import Cancelled, Cluster, InputError, Profile, Schedule, words
 from simulator.headway import Headway, OnProgress, goes_on
 from simulator.schema import MAX_DEVICES
@@ -193,7 +193,7 @@ class Finder:
     def why_no_answer(self, climb: Climb, curve: Mapping[int, PointResult]) -> str:
         """Why a climb has no answer, or none that stands, a sentence."""
         if not climb.finished:
-            return f"{STOPPED} Fewer devices may do." if climb.answer else STOPPED
+            return f"{self.evaluator.unfinished} Fewer devices may do." if climb.answer else self.evaluator.unfinished
         undecided = [result.reason for result in climb.results.values() if result.undecided and result.reason]
         if climb.answer is not None:
             return f"Fewer devices may do: {undecided[-1]}"
@@ -229,7 +229,7 @@ class Finder:
                 evaluated += self.evaluator.evaluate_all([point], self.on_progress, self.executor)
             if not evaluated:
                 self.stopped = True
-                reasons["headroom_rate_scale"] = STOPPED
+                reasons["headroom_rate_scale"] = self.evaluator.unfinished
                 return None
             (result,) = evaluated
             if result.reason is not None:
@@ -258,7 +258,7 @@ class Finder:
             )
         except Cancelled:
             self.stopped = True
-            reasons["faults"] = STOPPED
+            reasons["faults"] = self.evaluator.unfinished
             return ()
 
     def _goes_on(self, doing: str) -> bool:

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import math
 import threading
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from planner.compare import MeasuredPlacement, PlacementOutcome, evaluate, place
+from planner.executors.cluster import POINTS_PER_TASK, Gone, Machines
 from planner.scenario.inputs import Inputs, TraceReader, build_inputs, make_workload, read_scenario_trace
 from planner.scenario.schema import PlacementSection, Scenario, WorkloadSection
 from planner.search import SEARCHING, NoPlacement, SearchResult, find_algorithm, upper_bound
 from planner.search.workers import worker_count
+from planner.what_if.elsewhere import Portable, evaluate_there, stop_there
 from planner.what_if.variation import vary, with_own_deadlines
 from simulator import Cancelled, InputError, Placement, Profile, Workload, words
+from simulator.catalogue import load_catalogue
 from simulator.headway import Headway, OnProgress, goes_on
 from simulator.intervals import known_interval
 from simulator.traces import Trace
@@ -85,12 +89,19 @@ class PointResult:
         return self.outcome.remark if self.outcome else None
 
 
+# A point, and the evaluated ones that it begins with.
+Asked = tuple[Point, Sequence[PointResult]]
+
+
 class Evaluator:
     """Evaluates points of one scenario; reads its trace once.
 
     Args:
         scenario: what is varied. read, profiles: as in build_inputs.
         keep_requests: whether outcomes hold the fate of every request; a thousand of them would fill the memory.
+
+    Attributes:
+        unfinished: why points that were not evaluated were not, a sentence.
     """
 
     def __init__(
@@ -103,10 +114,13 @@ class Evaluator:
         self.scenario = scenario
         self.profiles = profiles
         self.keep_requests = keep_requests
+        self.unfinished = STOPPED
+        # What other machines call the work of this evaluator.
+        self._work = uuid.uuid4().hex
         self._stop = threading.Event()
         self._read = read or read_scenario_trace
-        if scenario.workload.trace is not None:
-            trace = self._read(scenario)
+        self._trace = self._read(scenario) if scenario.workload.trace is not None else None
+        if (trace := self._trace) is not None:
             self._read = lambda _: trace
         self._made: dict[str, tuple[Workload, tuple[str, ...]]] = {}
         self._lock = threading.Lock()
@@ -242,7 +256,8 @@ class Evaluator:
 
         Args:
             points: what to evaluate. on_progress: told of the points that are done.
-            executor: anything with the interface of concurrent.futures; threads on this machine by default.
+            executor: anything with the interface of concurrent.futures that shares memory with the caller, or
+                Machines; threads on this machine by default.
             harder: by key of a point, those of `points` and `earlier` whose placements it begins with; they are
                 evaluated first.
             earlier: results of earlier calls.
@@ -250,36 +265,74 @@ class Evaluator:
         needs = harder or {}
         # By key of a point that is done: itself, or, where it has no figures, what it would have begun with.
         known: dict[tuple, list[PointResult]] = {result.point.key: [result] for result in earlier}
-        waiting, running = list(points), {}
+        waiting: list[Point] = list(points)
+        running: dict[Future[list[PointResult]], Sequence[Asked]] = {}
         last = "nothing is done yet"
         with _given(executor) as pool:
             try:
                 while waiting or running:
-                    later = []
-                    for point in waiting:
-                        first = needs.get(point.key, ())
-                        if all(q.key in known for q in first):
-                            before = [result for q in first for result in known[q.key]]
-                            running[pool.submit(self.evaluate, point, before)] = before
-                        else:
-                            later.append(point)
-                    waiting = later
+                    ready = [p for p in waiting if all(q.key in known for q in needs.get(p.key, ()))]
+                    waiting = [p for p in waiting if p not in ready]
+                    asked = [(p, [r for q in needs.get(p.key, ()) for r in known[q.key]]) for p in ready]
+                    running |= self._begin(pool, asked)
                     for future in wait(running, POLL_S, FIRST_COMPLETED).done:
-                        result, before = future.result(), running.pop(future)
-                        known[result.point.key] = before if result.outcome is None else [result]
-                        last = describe(result)
-                        yield result
+                        results = pool.result(future) if isinstance(pool, Machines) else future.result()
+                        for result, (_, before) in zip(results, running.pop(future), strict=True):
+                            known[result.point.key] = list(before) if result.outcome is None else [result]
+                            last = describe(result)
+                            yield result
+                    if isinstance(pool, Machines):
+                        pool.check()
                     if not goes_on(on_progress, Headway(last, len(known) - len(earlier), len(points))):
-                        self.stop()
+                        self._stop_all(pool)
                         return
+            except Gone as gone:
+                self.unfinished = str(gone)
             except BaseException as error:
                 # Also when whoever reads the results goes away: what is under way must not go on.
-                self.stop()
+                self._stop_all(pool)
                 if not isinstance(error, Cancelled):
                     raise
             finally:
                 for future in running:
                     future.cancel()
+
+    def _begin(self, pool: Executor, asked: Sequence[Asked]) -> dict[Future[list[PointResult]], Sequence[Asked]]:
+        """Begin to evaluate points, each with those it begins with."""
+        if not isinstance(pool, Machines):
+            return {pool.submit(self._evaluate_each, [one]): [one] for one in asked}
+        if not asked:
+            return {}
+        shared = pool.share(self._portable())
+        # Searches last long enough to go one by one; only their placements are needed there, not every request.
+        quick = [one for one in asked if one[0].section.search is None]
+        batches: list[Sequence[Asked]] = [[one] for one in asked if one[0].section.search is not None]
+        batches += [quick[at : at + POINTS_PER_TASK] for at in range(0, len(quick), POINTS_PER_TASK)]
+        return {
+            pool.submit(
+                evaluate_there, shared, self._work, [(p, [_light(r) for r in before]) for p, before in batch]
+            ): batch
+            for batch in batches
+        }
+
+    def _evaluate_each(self, asked: Sequence[Asked]) -> list[PointResult]:
+        return [self.evaluate(point, harder) for point, harder in asked]
+
+    def _portable(self) -> Portable:
+        profiles = self.profiles
+        if profiles is None and self.scenario.profiles is not None:
+            profiles = load_catalogue(self.scenario.folder / self.scenario.profiles)
+        return Portable(self.scenario, self._trace, None if profiles is None else dict(profiles), self.keep_requests)
+
+    def _stop_all(self, pool: Executor) -> None:
+        self.stop()
+        if isinstance(pool, Machines):
+            pool.everywhere(stop_there, self._work)
+
+
+def _light(result: PointResult) -> PointResult:
+    outcome = result.outcome
+    return replace(result, outcome=outcome.without_requests) if isinstance(outcome, PlacementOutcome) else result
 
 
 def check_sections(sections: Sequence[PlacementSection]) -> None:

@@ -17,7 +17,7 @@ from itertools import product
 
 from planner.scenario.inputs import TraceReader
 from planner.scenario.schema import PlacementSection, Scenario
-from planner.what_if.points import STOPPED, Evaluator, Point, PointResult, check_sections
+from planner.what_if.points import Evaluator, Point, PointResult, check_sections
 from planner.what_if.variation import VARIATIONS
 from simulator import InputError, Profile, words
 from simulator.headway import OnProgress
@@ -126,7 +126,7 @@ def sweep(
     evaluator = Evaluator(scenario, read, profiles, keep_requests=False)
     done = {r.point.key: r for r in evaluator.evaluate_all(points, on_progress, executor, _harder(points, fixed_axes))}
     complete = len(done) == len(points)
-    results = tuple(done.get(point.key) or PointResult(point, None, STOPPED) for point in points)
+    results = tuple(done.get(point.key) or PointResult(point, None, evaluator.unfinished) for point in points)
     if complete and all(result.outcome is None for result in results):
         reasons = list(dict.fromkeys(result.reason for result in results))
         raise InputError(reasons[0] if len(reasons) == 1 else f"No point can be computed; the first: {reasons[0]}")

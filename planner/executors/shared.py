@@ -1,0 +1,88 @@
+"""What many tasks of one piece of work read: packed once, kept in a file by every worker, and mapped into memory there.
+
+The arrays of an object are written beside its pickle (protocol 5, out of band), so that they are not copied when it is
+read: they stay in the file, of which processes see the same pages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import pickle
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from cachetools import LRUCache
+
+# Arrays begin at multiples of this, as NumPy and Arrow like them.
+ALIGNMENT = 64
+_KEPT = 4
+# By digest: the file in this process's folder, and what was read from it.
+_files: dict[str, Path] = {}
+_read: LRUCache[str, Any] = LRUCache(_KEPT)
+_lock = Lock()
+
+
+@dataclass(frozen=True)
+class Shared:
+    """An object that workers hold, by the SHA-256 of how it is packed."""
+
+    digest: str
+
+    def read(self) -> Any:
+        """The object, from the file of this worker; its arrays are read-only."""
+        with _lock:
+            if self.digest not in _read:
+                _read[self.digest] = _mapped(_files[self.digest])
+            return _read[self.digest]
+
+
+def packed(obj: Any) -> tuple[Shared, bytes]:
+    """An object as the bytes of a file, and what to call it by."""
+    arrays: list[pickle.PickleBuffer] = []
+    head = pickle.dumps(obj, protocol=5, buffer_callback=arrays.append)
+    parts = [head, *(array.raw() for array in arrays)]
+    sizes = pickle.dumps([memoryview(part).nbytes for part in parts])
+    content = b"".join(_aligned([len(sizes).to_bytes(8, "little") + sizes, *parts]))
+    return Shared(hashlib.sha256(content).hexdigest()), content
+
+
+def keep(shared: Shared, content: bytes, folder: Path) -> None:
+    """Write the bytes as a file of this worker."""
+    path = folder / f"{shared.digest}.packed"
+    unfinished = path.with_suffix(f".{os.getpid()}.part")
+    unfinished.write_bytes(content)
+    os.replace(unfinished, path)
+    _files[shared.digest] = path
+
+
+def forget(shared: Shared) -> None:
+    """Remove it; whoever reads it still has the mapped file."""
+    with _lock:
+        _read.pop(shared.digest, None)
+    path = _files.pop(shared.digest, None)
+    if path is not None:
+        path.unlink(missing_ok=True)
+
+
+def _aligned(parts: list[Any]) -> Iterator[Any]:
+    for part in parts:
+        yield part
+        yield bytes(-memoryview(part).nbytes % ALIGNMENT)
+
+
+def _mapped(path: Path) -> Any:
+    with path.open("rb") as file:
+        view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    length = int.from_bytes(view[:8], "little")
+    parts: list[memoryview] = []
+    at = 8 + length
+    for size in pickle.loads(view[8:at]):
+        at += -at % ALIGNMENT
+        parts.append(view[at : at + size])
+        at += size
+    return pickle.loads(parts[0], buffers=parts[1:])

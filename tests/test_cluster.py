@@ -1,0 +1,209 @@
+"""Sweeps and capacity plans on a Dask cluster of real processes on this machine."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from planner.executors.cluster import CLUSTER_VARIABLE, Gone, machines
+from planner.executors.shared import forget, keep, packed
+from planner.scenario.file import load_scenario
+from planner.what_if.capacity import find_capacity
+from planner.what_if.sweep import sweep
+from simulator import InputError
+
+ROOT = Path(__file__).parent.parent
+AXES = [("devices", [2, 3, 4]), ("rate_scale", [0.5, 1, 1.5])]
+SCENARIO = """version: 1
+models: [{name: "m-{i}", profile: bert-1.3b, count: 3, slo_scale: 3}]
+cluster: {devices: 4}
+workload:
+  trace: {path: trace.csv}
+placements:
+- {name: found, search: {algorithm: alpaserve, max_evaluations: 3000, seed: 3}}
+- {name: given, groups: [{pp: 1, models: [m-0, m-1]}, {pp: 1, models: [m-2]}]}
+"""
+
+
+@pytest.fixture
+def scenario(tmp_path):
+    random = np.random.default_rng(1)
+    arrival_s, model = np.cumsum(random.exponential(0.1, 2_000)), random.integers(0, 3, 2_000)
+    rows = (f"{t:.4f},m-{m}" for t, m in zip(arrival_s, model, strict=True))
+    (tmp_path / "trace.csv").write_text("arrival_s,model\n" + "\n".join(rows))
+    (tmp_path / "scenario.yaml").write_text(SCENARIO)
+    return load_scenario(tmp_path / "scenario.yaml")
+
+
+class Processes:
+    """A scheduler and workers, each a process that `dask` itself starts."""
+
+    def __init__(self, folder):
+        self.folder, self.started = folder, {}
+        self.start("scheduler", "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
+                   "--scheduler-file", str(folder / "scheduler.json"))  # fmt: skip
+        wait_until(lambda: (folder / "scheduler.json").exists() and (folder / "scheduler.json").read_text().strip())
+        import json
+
+        self.address = json.loads((folder / "scheduler.json").read_text())["address"]
+
+    def start(self, name, *words):
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "PLANNER_WORKERS": "1"}
+        command = [sys.executable, "-m", "dask", *words]
+        log = (self.folder / f"{name}.log").open("w")
+        self.started[name] = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=log, stderr=log)
+
+    def worker(self, name):
+        self.start(name, "worker", self.address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--name", name,
+                   "--local-directory", str(self.folder / name))  # fmt: skip
+
+    def kill(self, name):
+        self.started[name].send_signal(signal.SIGKILL)
+        self.started[name].wait()
+
+
+def wait_until(condition, most_s=60.0):
+    until = time.monotonic() + most_s
+    while not condition():
+        assert time.monotonic() < until, "it did not come to pass"
+        time.sleep(0.05)
+
+
+@contextmanager
+def cluster(folder, *workers):
+    processes = Processes(folder)
+    try:
+        for name in workers:
+            processes.worker(name)
+        yield processes
+    finally:
+        for process in processes.started.values():
+            process.kill()
+            process.wait()
+
+
+def without_seconds(capacity):
+    document = capacity.to_json()
+    for plan in document["plans"]:
+        plan["search"].pop("seconds")
+    return document
+
+
+def names_of_workers(executor):
+    return {worker["name"] for worker in executor._client.scheduler_info(n_workers=-1)["workers"].values()}
+
+
+def connected(executor, *names):
+    wait_until(lambda: names_of_workers(executor) >= set(names))
+
+
+def test_a_worker_killed_in_mid_sweep_and_one_that_joins_late_change_nothing(scenario, tmp_path):
+    here = sweep(scenario, AXES).to_json(0.9)
+    with cluster(tmp_path, "first", "second") as processes, machines(processes.address) as executor:
+        assert executor is not None
+        connected(executor, "first", "second")
+        told = []
+
+        def on_progress(headway):
+            told.append(headway)
+            if headway.done >= 2 and "third" not in processes.started:
+                processes.kill("first")
+                processes.worker("third")
+                # The other one goes once the late one is there, so that this one has to finish the work.
+                connected(executor, "third")
+                processes.kill("second")
+            return True
+
+        there = sweep(scenario, AXES, on_progress=on_progress, executor=executor)
+        assert names_of_workers(executor) == {"third"}
+    assert there.complete and there.to_json(0.9) == here
+    assert told[-1].done == told[-1].total == 18
+    # The trace is packed in one file of each worker, as long as the work goes on.
+    assert "third" in os.listdir(tmp_path)
+
+
+def test_capacity_is_the_same_there(scenario, tmp_path):
+    here = without_seconds(find_capacity(scenario, 0.9, highest=4))
+    with cluster(tmp_path, "first") as processes, machines(processes.address) as executor:
+        assert without_seconds(find_capacity(scenario, 0.9, highest=4, executor=executor)) == here
+
+
+def test_stop_ends_what_is_under_way_there(scenario, tmp_path):
+    searched = scenario.placements[0]
+    assert searched.search is not None
+    # Without a limit, each of these searches lasts for minutes.
+    endless = searched.model_copy(update={"search": searched.search.model_copy(update={"max_evaluations": 10**9})})
+    with cluster(tmp_path, "first") as processes, machines(processes.address) as executor:
+        assert executor is not None
+        connected(executor, "first")
+        until = time.monotonic() + 5
+        stopped = sweep(scenario, AXES, [endless], lambda _: time.monotonic() < until, executor)
+        assert not stopped.complete
+        # The worker is free again.
+        given = sweep(scenario, AXES, [scenario.placements[1]], executor=executor)
+        assert given.complete
+
+
+def test_where_the_scheduler_goes_what_was_found_is_kept_and_a_sentence_says_so(scenario, tmp_path):
+    with cluster(tmp_path, "first") as processes, machines(processes.address) as executor:
+        assert executor is not None
+        connected(executor, "first")
+
+        def on_progress(headway):
+            if headway.done >= 2 and processes.started["scheduler"].poll() is None:
+                processes.kill("scheduler")
+            return True
+
+        swept = sweep(scenario, AXES, on_progress=on_progress, executor=executor)
+    known = [result for result in swept.results if result.outcome is not None]
+    assert not swept.complete and 2 <= len(known) < 18
+    reasons = {result.reason for result in swept.results if result.outcome is None}
+    said = f"The scheduler at {processes.address} does not answer any more; what was found before is kept."
+    assert reasons == {said}
+
+
+def test_nobody_there_and_no_address_are_said_in_a_sentence(monkeypatch):
+    nobody = r"^No Dask scheduler answers at tcp://127\.0\.0\.1:9\.$"
+    with pytest.raises(InputError, match=nobody), machines("tcp://127.0.0.1:9"):
+        pass
+    monkeypatch.setenv(CLUSTER_VARIABLE, "somewhere")
+    wrong = r"^The cluster is 'somewhere'; tcp://host:port of a Dask scheduler is allowed"
+    with pytest.raises(InputError, match=wrong), machines():
+        pass
+    monkeypatch.delenv(CLUSTER_VARIABLE)
+    with machines() as executor:
+        assert executor is None
+    assert issubclass(Gone, InputError)
+
+
+def test_dask_is_imported_only_where_a_cluster_is_asked_for():
+    code = "import sys, planner.what_if.sweep, planner.what_if.capacity; sys.exit('distributed' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_without_dask_the_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    missing = r"Dask, which is not installed: pip install -r requirements-dask\.txt$"
+    with pytest.raises(InputError, match=missing), machines("tcp://127.0.0.1:9"):
+        pass
+
+
+def test_shared_arrays_are_mapped_from_the_file_and_read_only(tmp_path):
+    given = {"words": "some", "rows": np.arange(1000.0), "none": np.empty(0), "few": np.arange(3, dtype=np.int32)}
+    shared, content = packed(given)
+    assert packed(given) == (shared, content)
+    keep(shared, content, tmp_path)
+    try:
+        read = shared.read()
+        assert read["words"] == "some" and all(np.array_equal(read[k], given[k]) for k in ("rows", "none", "few"))
+        assert not read["rows"].flags.writeable and not read["rows"].flags.owndata
+        assert shared.read() is read
+    finally:
+        forget(shared)
+    assert list(tmp_path.iterdir()) == [] and read["rows"][999] == 999
