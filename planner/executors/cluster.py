@@ -59,9 +59,10 @@ class Machines(Executor):
         return shared
 
     def everywhere(self, function: Callable[..., Any], *args: Any) -> None:
-        """Call a function in every worker, beside its tasks, without waiting for it."""
-        with suppress(Exception):
-            self._client.run(function, *args, wait=False, on_error="ignore")
+        """Call a function in every worker, beside its tasks; where nobody answers any more, nothing is done."""
+        if self._client.status == "running":
+            with suppress(Exception):
+                self._client.run(function, *args, on_error="ignore")
 
     def check(self) -> None:
         """Raise Gone where the scheduler has not been there for some seconds."""
