@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
@@ -125,6 +126,8 @@ def _connect(address: str) -> Machines:
         from distributed import Client
     except ImportError:
         raise InputError("A cluster needs Dask, which is not installed: pip install -r requirements-dask.txt") from None
+    # What matters of it is said in sentences.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, TimeoutError):

@@ -40,10 +40,13 @@ def evaluate_there(
 ) -> list[PointResult]:
     """Results of points, each with those it begins with. `shared`: a Portable. `work`: the name by which it is stopped.
 
-    Raises Cancelled after `stop_there`.
+    Nothing after `stop_there`, because an error would be logged by whoever stopped it.
     """
-    evaluator = _evaluator(shared, work)
-    return [evaluator.evaluate(point, harder) for point, harder in batch]
+    try:
+        evaluator = _evaluator(shared, work)
+        return [evaluator.evaluate(point, harder) for point, harder in batch]
+    except Cancelled:
+        return []
 
 
 def stop_there(work: str) -> None:
