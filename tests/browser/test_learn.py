@@ -47,3 +47,31 @@ def test_for_a_room_everything_is_large_and_nothing_scrolls_sideways(page, addre
     assert page.evaluate(SMALLEST) >= 16
     assert page.locator("h1").bounding_box()["y"] < 150
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_regions_are_walked_and_the_map_follows_the_sliders(page, address):
+    open_page(page, address, "learn?lesson=regions&screen=experiment")
+    page.locator(".chart-title", has_text="settings pipelines win").wait_for(timeout=60_000)
+    wait_until_still(page)
+    page.get_by_role("slider", name="Burstiness").focus()
+    press(page, "ArrowRight")
+    page.wait_for_url("**x.regions.cv=3.5**", timeout=30_000)
+    wait_until_still(page)
+    page.get_by_role("slider", name="Overhead").focus()
+    before = page.locator(".chart-title").first.inner_text()
+    for _ in range(4):
+        press(page, "ArrowRight")
+    page.wait_for_url("**x.regions.alpha=1.3**", timeout=30_000)
+    wait_until_still(page)
+    assert page.locator(".chart-title").first.inner_text() != before
+
+
+def test_the_board_is_played_to_its_end(page, address):
+    open_page(page, address, "learn?lesson=greedy&screen=exercise")
+    for move in ("B to device 0", "D to device 0", "E to device 0", "B to device 1", "D to device 1", "E to device 1",
+                 "C to device 2", "D to device 2", "E to device 2"):  # fmt: skip
+        wait_until_still(page)
+        page.get_by_role("button", name=move, exact=True).click()
+    page.get_by_text("Solved. Your placement meets").wait_for(timeout=30_000)
+    press(page, "b")
+    page.get_by_text("Not yet. The board is not full").wait_for(timeout=30_000)
