@@ -110,10 +110,10 @@ def test_devices_that_bear_a_loss_are_kept_to_the_digit(scenario):
 def test_the_figure_of_losses_rings_the_answers_that_its_title_names(scenario):
     plans = find_spares(scenario, 0.9, [SINGLE], highest=24)
     figure = build_spare_figure(plans)
-    rings = {trace.name.split()[3].rstrip(","): trace for trace in figure.data if trace.name.endswith("the answer")}
+    rings = {trace.name.split()[1]: trace for trace in figure.data if trace.name.endswith("the answer")}
     assert set(rings) == {plan.what for plan in plans if plan.devices is not None}
     for plan in plans:
-        line = next(trace for trace in figure.data if trace.name == f"without the worst {plan.what}")
+        line = next(trace for trace in figure.data if trace.name == f"worst {plan.what} lost")
         assert list(zip(line.x, line.y, strict=True)) == [(n, pytest.approx(100 * met)) for n, met in plan.tried]
         if plan.devices is not None:
             assert rings[plan.what].x[0] == plan.devices

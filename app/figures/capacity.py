@@ -255,7 +255,7 @@ def build_cost_figure(
     usd = np.array([math.nan if c.crossing is None else c.crossing * usd_per_device_hour for c in curves])
     if not np.isfinite(usd).any():
         return empty_figure(theme, describe_cost(curves, usd_per_device_hour, target))
-    figure = new_figure(theme, describe_cost(curves, usd_per_device_hour, target), 44 + 34 * len(curves), "cost")
+    figure = new_figure(theme, describe_cost(curves, usd_per_device_hour, target), 64 + 34 * len(curves), "cost")
     figure.add_bar(
         x=usd, y=np.arange(len(curves)), orientation="h", name="cost",
         marker={"color": [placement_style(hue, theme).colour for hue in hues]},

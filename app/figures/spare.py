@@ -29,7 +29,7 @@ def build_spare_figure(plans: Sequence[SparePlan], theme: Theme = LIGHT) -> go.F
     for plan in drawn:
         style = neutral_style(KINDS.index(plan.what), theme, len(KINDS))
         devices, met = np.array(plan.tried, dtype=np.float64).T
-        name = f"without the worst {plan.what}"
+        name = f"worst {plan.what} lost"
         figure.add_scatter(
             x=devices, y=100 * met, mode="lines+markers", name=name,
             line={"color": style.colour, "dash": style.dash, "width": 2},

@@ -87,7 +87,7 @@ def _draw_plans(session: Session, plans: Sequence[SparePlan], scenario: Scenario
                 continue
             name = f"{plan.outcome.name} that bears a lost {plan.what}"
             st.button(
-                f"Add the one on {words.plural(plan.devices, 'device')} that bears {_NAMES[plan.what]}",
+                f"Add the one on {words.plural(plan.devices, 'device')} that bear the loss of {_NAMES[plan.what]}",
                 key=f"spare.use:{plan.what}", icon=":material/add:", on_click=use_placement,
                 args=(session, name, plan.placement, plan.devices),
                 help="Puts this placement into the basket, and gives the cluster as many devices where it has fewer.",
