@@ -13,7 +13,7 @@ import streamlit as st
 
 from app.background.slots import Job, draw_job, slot_of, start_job
 from app.controls.placement_edits import added_section
-from app.controls.views import chosen, kept
+from app.controls.views import kept
 from app.figures.capacity import (
     build_capacity_figure,
     build_cost_figure,
@@ -76,7 +76,6 @@ def draw_question(session: Session, answer: Answer) -> Question | None:
     devices = session.scenario.cluster.devices
     titles, view = algorithm_choices(), session.views.capacity
     per_node = session.scenario.cluster.devices_per_node
-    whole = chosen(view.whole_nodes, False)
     first, second, third, fourth = st.columns(4, vertical_alignment="bottom")
     with first:
         target = kept(session, st.number_input, "Deadlines to meet (%)", view.target, 99.0, min_value=1.0,
@@ -90,7 +89,7 @@ def draw_question(session: Session, answer: Answer) -> Question | None:
                        max_value=MAX_DEVICES, step=1, help="The most that are tried.")  # fmt: skip
     with fourth:
         step = kept(session, st.number_input, "In steps of", view.step, 1, min_value=1, max_value=64, step=1,
-                    disabled=whole, help="2 tries every other number, beginning with the fewest.")  # fmt: skip
+                    help="2 tries every other number. Whole nodes, if chosen below, decide instead.")  # fmt: skip
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
         algorithms = kept(session, st.multiselect, "Placed by", view.algorithms, list(FIRST_ALGORITHMS),
