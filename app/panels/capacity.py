@@ -207,9 +207,9 @@ def _draw_capacity(session: Session, capacity: Capacity, scenario: Scenario) -> 
         for key in ("slo_attainment", "headroom_rate_scale", "faults"):
             if plan.devices is not None and key in plan.reasons:
                 st.caption(plain_text(f"{plan.name}, {_COLUMN_OF[key]}: {plan.reasons[key]}"))
-    draw_costs(session, scenario, answers_of(capacity, None, ()))
     draw_table(plan_table(plans), "capacity-plans", "Devices, cost, headroom and limits of every algorithm",
                column_config=_COLUMNS)  # fmt: skip
+    draw_costs(session, scenario, answers_of(capacity, None, ()))
     _draw_use(session, plans)
 
 

@@ -38,8 +38,8 @@ def draw_growth(session: Session, question: Question) -> None:
         name = kept(session, st.selectbox, "Placed by", view.grown_algorithm, names[0], options=names,
                     help="Searched anew for every traffic that is tried.")  # fmt: skip
     with columns[1]:
-        present = kept(session, st.number_input, "Devices today", view.grown_of, scenario.cluster.devices, min_value=1,
-                       max_value=MAX_DEVICES, step=1, help="The cluster's at first.")  # fmt: skip
+        present = kept(session, st.number_input, "Present devices", view.grown_of, scenario.cluster.devices,
+                       min_value=1, max_value=MAX_DEVICES, step=1, help="The cluster's at first.")  # fmt: skip
     with columns[2]:
         times = kept(session, st.number_input, "Devices for traffic (×)", view.grown_times, 2.0, min_value=LEAST_TIMES,
                      max_value=MOST_TIMES, step=0.5, format="%g", help="1 is the scenario's own traffic.")  # fmt: skip
