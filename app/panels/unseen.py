@@ -27,7 +27,8 @@ def unseen_of(session: Session, answer: AnyAnswer) -> Unseen | None:
     if key is None or not isinstance(answer, Answer):
         return None
     known = shared_cache().peek(key)
-    if known is not None:
+    if known is not None or not answer.is_current:
+        # What is shown of earlier settings keeps its score.
         return known
     slot = slot_of(session, AREA)
     if slot.job is None or slot.job.key != key:
@@ -50,7 +51,7 @@ def draw_unseen_remark(session: Session, answer: AnyAnswer, name: str) -> None:
 
 def unseen_key(answer: AnyAnswer) -> str | None:
     """Of all that the scores follow from; None where there is nothing to hold out."""
-    if not (isinstance(answer, Answer) and answer.is_current and answer.shown):
+    if not (isinstance(answer, Answer) and answer.built is not None and answer.shown):
         return None
     searched = any(entry.outcome.search is not None and not entry.is_stopped for entry in answer.shown)
     if not searched or is_too_much(answer.inputs, len(answer.shown)):
