@@ -127,7 +127,7 @@ def rule_notices(placement: Placement | Schedule, cluster: Cluster, rules: Rules
 
 
 def _devices(first: int, last: int) -> str:
-    return words.numbered("device", first) if first == last else f"devices {first} to {last}"
+    return words.numbered_through("device", first, last)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -177,6 +177,13 @@ def numbered(what: str, *indices: int) -> str:
     return f"{what}{'s' if len(numbers) > 1 else ''} {join(numbers)}"
 
 
+def numbered_through(what: str, first: int, last: int) -> str:
+    """The name of neighbouring groups, nodes, devices or stages by their indices: "devices 4 to 7", "device 4"."""
+    if first == last:
+        return numbered(what, first)
+    return f"{what}s {first + FIRST_NUMBER[what]} to {last + FIRST_NUMBER[what]}"
+
+
 def join(parts: Sequence[str]) -> str:
     """An enumeration: "a", "a and b", "a, b and c"."""
     if len(parts) < 2:

@@ -126,7 +126,7 @@ def _place(variant: Variant) -> tuple[int, float]:
 
 
 def _title(variant: Variant) -> str:
-    percent = f"{100 * abs(variant.error or 0):.0f} %"
+    percent = words.goal(abs(variant.error or 0))
     if variant.kind == COMMON:
         return f"latencies<br>{'+' if (variant.error or 0) > 0 else words.MINUS}{percent}"
     if variant.kind == EACH:

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from app.figures.drawing import new_figure, show_legend
 from app.look.theme import LIGHT, Theme, colour_scale, neutral_style
+from simulator import words
 
 
 def build_board_figure(
@@ -39,7 +40,9 @@ def build_board_figure(
             dash = "dot" if name == "greedy" else "solid"
             figure.add_shape(type="rect", x0=device - size, x1=device + size, y0=model - size, y1=model + size,
                              line={"color": theme.text, "width": 3, "dash": dash})  # fmt: skip
-    figure.update_xaxes(tickvals=np.arange(devices), ticktext=[f"device {d}" for d in range(devices)], side="top")
+    figure.update_xaxes(
+        tickvals=np.arange(devices), ticktext=[words.numbered("device", d) for d in range(devices)], side="top"
+    )
     figure.update_yaxes(tickvals=np.arange(len(models)), ticktext=list(models), ticksuffix=" ", autorange="reversed",
                         showgrid=False)  # fmt: skip
     figure.update_layout(margin_t=figure.layout.margin.t + 24, margin_l=60)
@@ -60,7 +63,8 @@ def build_progress_figure(
         )  # fmt: skip
     if best is not None:
         figure.add_hline(y=100 * best, line={"color": theme.text, "width": 1, "dash": "dash"},
-                         annotation_text=f"optimum {100 * best:.2f} %", annotation_position="top left")  # fmt: skip
+                         annotation_text=f"optimum {words.fixed(100 * best, 2)} %",
+                         annotation_position="top left")  # fmt: skip
     figure.update_xaxes(title_text="replicas placed", dtick=1, rangemode="tozero")
     figure.update_yaxes(title_text="deadlines met (%)", range=[-2, 103])
     show_legend(figure)
@@ -70,4 +74,4 @@ def build_progress_figure(
 def _cell(model: int, device: int, z: np.ndarray, held: Sequence[Sequence[int]]) -> str:
     if model in held[device]:
         return "is there"
-    return f"{z[model, device]:.2f} %" if np.isfinite(z[model, device]) else "no room"
+    return f"{words.fixed(z[model, device], 2)} %" if np.isfinite(z[model, device]) else "no room"

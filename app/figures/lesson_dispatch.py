@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from app.figures.drawing import new_figure, reserve_left, show_legend
 from app.look.theme import LIGHT, Theme, mix
 from planner.lessons.dispatch import SLOW, RuleRun
+from simulator import words
 
 
 def build_rules_figure(runs: Mapping[str, RuleRun], title: str, theme: Theme = LIGHT) -> go.Figure:
@@ -39,7 +40,7 @@ def build_rules_figure(runs: Mapping[str, RuleRun], title: str, theme: Theme = L
 def build_groups_figure(run: RuleRun, title: str, theme: Theme = LIGHT) -> go.Figure:
     """By group: requests sent to it, those rejected, and how many it had outstanding on average."""
     figure = new_figure(theme, title, 230, "lesson-groups")
-    names = [f"group {g}{', slow' if g == SLOW else ''}<br>{run.outstanding[g]:.2f} outstanding"
+    names = [f"{words.numbered('group', g)}{', slow' if g == SLOW else ''}<br>{run.outstanding[g]:.2f} outstanding"
              for g in range(run.sent.size)]  # fmt: skip
     accepted = run.sent - run.rejected
     figure.add_bar(x=names, y=accepted, name="accepted", marker_color=mix(theme.muted, theme.background, 0.45))

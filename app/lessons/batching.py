@@ -62,7 +62,7 @@ def first_sentence(found: Run) -> str:
     most, least = float(gains(found.here).max()), float(gains(found.here).min())
     if most < LEAST:
         return "Batches gain nothing at this deadline" + (", and large ones lose." if least < -LEAST else ".")
-    return f"Batches gain up to {100 * most:.1f} points at this deadline."
+    return f"Batches gain up to {words.fixed(100 * most, 1)} points at this deadline."
 
 
 def way_sentence(found: Run, way: int) -> str:
@@ -82,9 +82,9 @@ def why(settings: Settings, found: Run) -> str:
     fits = "fit" if two_s <= settings.slo_scale * alone_s else "do not fit"
     return (
         f"A request has {words.count(2048)} tokens and fills a device by itself: two together take "
-        f"{two_s / alone_s:.2f} "
+        f"{words.fixed(two_s / alone_s, 2)} "
         f"times as long as one, so a batch of 2 saves {words.share(1 - two_s / alone_s / 2)} of the work, and one of "
-        f"{most} {words.share(1 - entry.batches[most][0] / alone_s / most)}. Two on one device {fits} into this "
+        f"{most} {words.share(1 - entry.batches[most][0] / alone_s / most)}. Two together {fits} into this "
         f"deadline "
         "even without waiting. Batches are chosen by the deadline of their oldest request alone; all others behind "
         "them "

@@ -13,6 +13,7 @@ from app.lessons.phrases import times
 from app.look.theme import Theme
 from planner.lessons.burst import ANSWERED, Event, list_events
 from planner.theory.two_models import TwoWays, serve_burst
+from simulator import words
 
 ONE, BOTH = "model 1 only", "both models in turn"
 
@@ -98,7 +99,7 @@ def why(settings: Settings, found: Run) -> str:
         idle = ("Both models have requests, so both devices are busy either way: there is no idle device to use. What "
                 "is left of cutting is that work is finished in another order, and the hop.")  # fmt: skip
     link = " The link carries one request at a time: above 50 % the hop is the slowest part." if hop > 50 else ""
-    return f"{idle} The price: every request spends {hop:.3g} % of y on the hop between the halves.{link}"
+    return f"{idle} The price: every request spends {words.goal(hop / 100)} of y on the hop between the halves.{link}"
 
 
 def pictures(settings: Settings, found: Run, theme: Theme, event: int) -> list[Picture]:

@@ -91,7 +91,9 @@ def write(move: Move) -> str:
 
 def choices(settings: Settings, found: Run) -> dict[str, str]:
     """What can be taken next, by the word that is added."""
-    return {write(move): f"{NAMES[move[0]]} to device {move[1]}" for move in possible(play(found.moves))}
+    return {
+        write(move): f"{NAMES[move[0]]} to {words.numbered('device', move[1])}" for move in possible(play(found.moves))
+    }
 
 
 def outcome(found: Run) -> str:
@@ -151,7 +153,7 @@ def gap_sentence(board: Board) -> str:
 def in_words(selection: Selection) -> str:
     """Which models stand on which device."""
     held = ["".join(NAMES[m] for m in models) or "nothing" for models in selection]
-    return ", ".join(f"{names} on device {d}" for d, names in enumerate(held))
+    return ", ".join(f"{names} on {words.numbered('device', d)}" for d, names in enumerate(held))
 
 
 def _so_far(found: Run) -> str:
@@ -160,7 +162,7 @@ def _so_far(found: Run) -> str:
 
 
 def _named(move: Move) -> str:
-    return f"{NAMES[move[0]]} on device {move[1]}"
+    return f"{NAMES[move[0]]} on {words.numbered('device', move[1])}"
 
 
 _WHY = ("Greedy takes the replica that meets most deadlines now. It never takes one back, and it does not see that two "
@@ -170,7 +172,7 @@ _WHY = ("Greedy takes the replica that meets most deadlines now. It never takes 
 
 def pictures(settings: Settings, found: Run, theme: Theme, event: int) -> list[Picture]:
     """The board before the last move with all scores and both choices, and the way of both."""
-    names = [f"{name} ({weight:.1f} GiB)" for name, weight in zip(NAMES, WEIGHTS_GIB, strict=True)]
+    names = [f"{name} ({words.fixed(weight, 1)} GiB)" for name, weight in zip(NAMES, WEIGHTS_GIB, strict=True)]
     if found.moves:
         mine, best = found.moves[-1], best_move(found.scores)
         title = f"Replica {len(found.moves)}: you took {_named(mine)} (solid), greedy {_named(best)} (dotted)"
@@ -208,11 +210,11 @@ def paper(theme: Theme) -> Paper:
 
 
 QUESTION = f"""
-Five models on three single devices of {MEMORY_GIB:g} GiB, with their weights and requests a second: **A**
-{WEIGHTS_GIB[0]:.1f} GiB, {RATES_PER_S[0]:g} a second; **B** and **C** {WEIGHTS_GIB[1]:.1f} GiB, {RATES_PER_S[1]:g} a
-second each; **D** and **E** {WEIGHTS_GIB[3]:.1f} GiB, {RATES_PER_S[3]:g} a second each. All come in bursts (CV 3),
-with deadlines of 5 times a request alone. Algorithm 1 places **one replica after the other, always the one that meets
-most deadlines now**.
+Five models on three single devices of {words.gib(MEMORY_GIB)}, with their weights and requests a second: **A**
+{words.fixed(WEIGHTS_GIB[0], 1)} GiB, {RATES_PER_S[0]:g} a second; **B** and **C** {words.fixed(WEIGHTS_GIB[1], 1)} GiB,
+{RATES_PER_S[1]:g} a second each; **D** and **E** {words.fixed(WEIGHTS_GIB[3], 1)} GiB, {RATES_PER_S[3]:g} a second
+each. All come in bursts (CV 3), with deadlines of 5 times a request alone. Algorithm 1 places **one replica after the
+other, always the one that meets most deadlines now**.
 
 How close does it come to the best of all placements?
 """

@@ -87,7 +87,7 @@ def lead_sentence(settings: Settings, both: TwoWays, ahead: Lead) -> str:
     if settings.by == MET:
         replicas, pipelines = both.slo_attainment()
         figures = f"Replicas meet {words.share(replicas)} of deadlines, pipelines {words.share(pipelines)}."
-        more = f" by {100 * abs(ahead.gain):.1f} points"
+        more = f" by {words.fixed(100 * abs(ahead.gain), 1)} points"
     else:
         replicas, pipelines = both.mean_latency_s()
         figures = (f"Replicas answer after {words.duration(replicas)} on average, pipelines after "

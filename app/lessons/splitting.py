@@ -113,12 +113,12 @@ def ways_lines(plans: Split) -> list[tuple[str, str, str, dict[str, list[float]]
     memory = {"replicas": [n * weight_gib for n in WAYS], "stages": [sum(stages[n].weight_gib) for n in WAYS],
               "shards": [n * sum(shards[n].weight_gib) for n in WAYS]}  # fmt: skip
     return [
-        ("latency", f"On {most} devices a request takes {latency['stages'][-1]:.0f} ms in stages, "
-         f"{latency['shards'][-1]:.0f} ms in shards", "latency (ms)", latency),
-        ("rate", f"On {most} devices {rate['stages'][-1]:.1f} requests a second in stages, "
-         f"{rate['shards'][-1]:.1f} in shards", "requests a second", rate),
-        ("memory", f"On {most} devices replicas take {memory['replicas'][-1]:.0f} GiB in all, stages "
-         f"{memory['stages'][-1]:.1f} GiB", "weights in all (GiB)", memory),
+        ("latency", f"On {most} devices a request takes {words.fixed(latency['stages'][-1], 0)} ms in stages, "
+         f"{words.fixed(latency['shards'][-1], 0)} ms in shards", "latency (ms)", latency),
+        ("rate", f"{words.fixed(rate['stages'][-1], 1)} requests a second in stages on {most} devices, "
+         f"{words.fixed(rate['shards'][-1], 1)} in shards", "requests a second", rate),
+        ("memory", f"On {most} devices replicas take {words.fixed(memory['replicas'][-1], 0)} GiB in all, a model in "
+         f"stages takes {words.fixed(memory['stages'][-1], 1)} GiB", "weights in all (GiB)", memory),
     ]  # fmt: skip
 
 

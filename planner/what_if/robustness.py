@@ -17,7 +17,7 @@ from planner.problem import Problem
 from planner.scenario.inputs import Inputs, TraceReader, build_inputs
 from planner.scenario.schema import Scenario, TraceSection
 from planner.search.training import resample
-from simulator import Cancelled, InputError, Model, Placement, Profile, ProfileEntry, Schedule, Serving, simulate
+from simulator import Cancelled, InputError, Model, Placement, Profile, ProfileEntry, Schedule, Serving, simulate, words
 from simulator.headway import Headway, OnProgress, goes_on
 from simulator.metrics import counted_rows
 
@@ -169,14 +169,14 @@ _Made = tuple[str, str, float | None, Callable[[], Problem]]
 def _variants(problem: Problem, draws: int, days: Sequence[_Made]) -> Iterator[_Made]:
     for size in ERRORS:
         for error in (-size, size):
-            label = f"all latencies {100 * abs(error):.0f} % {'longer' if error > 0 else 'shorter'}"
+            label = f"all latencies {words.goal(abs(error))} {'longer' if error > 0 else 'shorter'}"
             factors = np.full(len(problem.models), 1 + error)
             yield COMMON, label, error, lambda factors=factors: with_latencies(problem, factors)
     for size in ERRORS:
         for draw in range(draws):
             random = np.random.default_rng((FIRST_SEED, round(100 * size), draw))
             factors = 1 + random.uniform(-size, size, len(problem.models))
-            label = f"each model's latencies up to {100 * size:.0f} % off, draw {draw + 1}"
+            label = f"each model's latencies up to {words.goal(size)} off, draw {draw + 1}"
             yield EACH, label, size, lambda factors=factors: with_latencies(problem, factors)
     yield from days
 
