@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from app.figures.cluster import Piece, build_memory_figure
 from app.look import words
 from app.look.style import verdict_html
+from app.look.theme import Theme
 from app.panels.compare_draw import draw_kept
 from app.panels.keep import draw_table
 from app.panels.placement_export import draw_engine_exports
@@ -31,7 +35,7 @@ def draw(answer: TokenAnswer, entry: TokenAnswered) -> None:
             f"{words.plural(len(others), 'more group')} of this placement hold models with fixed latencies; they are "
             "not shown here."
         )
-    _draw_memory(layout, answer, entry)
+    _draw_memory(layout, entry)
     st.header("Engine by engine", anchor=False)
     draw_table(engine_table(layout, entry), "placement-engines", "Devices, weights, cache and limits of every engine",
                column_config=_COLUMNS)  # fmt: skip
@@ -93,34 +97,42 @@ _COLUMNS = {
 }
 
 
-def _draw_memory(layout: EngineLayout, answer: TokenAnswer, entry: TokenAnswered) -> None:
-    cluster = answer.inputs.problem.cluster
-    names = list(layout.models)
-    by_group: dict[int, float] = {}
+def _draw_memory(layout: EngineLayout, entry: TokenAnswered) -> None:
+    used: dict[int, float] = {}
     for engine in entry.outcome.figures.engines:
-        by_group[engine.group] = max(by_group.get(engine.group, 0.0), engine.peak_cache or 0.0)
+        index = layout.groups[engine.group].index
+        used[index] = max(used.get(index, 0.0), engine.peak_cache or 0.0)
+    draw_kept("placement-memory", (entry.outcome_key, entry.hue, layout.cluster), lambda theme: (
+        memory_figure(layout, used, theme, entry.hue), describe_memory(layout, used),
+    ))  # fmt: skip
+    st.caption("Grey: weights, a shade a model; coloured: the KV cache, stronger up to the most that was in use.")
+
+
+def memory_figure(layout: EngineLayout, used: Mapping[int, float], theme: Theme, hue: int) -> go.Figure:
+    """Weights and cache of every device. used: the most of its cache that a group had in use, 0..1, where known."""
+    names = list(layout.models)
     weights, caches = [], []
-    for number, placed in enumerate(layout.groups):
+    for placed in layout.groups:
         shares = engine_shares(layout, placed)
         weights.append([
             Piece(f"weights of {name}", share.engine.profile.weight_gib or 0.0, names.index(name))
             for name, share in shares.items()
         ])  # fmt: skip
-        caches.append((_cache_gib(shares), by_group.get(number)))
+        caches.append((_cache_gib(shares), used.get(placed.index)))
     drawn = Placement(tuple(placed.group for placed in layout.groups), layout.placement.name)
-    title = describe_memory(caches)
-    draw_kept("placement-memory", (entry.outcome_key, entry.hue, cluster), lambda theme: (
-        build_memory_figure(drawn, weights, caches, cluster, title, theme, entry.hue), title,
-    ))  # fmt: skip
-    st.caption("Grey: weights, a shade a model; coloured: the KV cache, stronger up to the most that was in use.")
+    return build_memory_figure(drawn, weights, caches, layout.cluster, describe_memory(layout, used), theme, hue)
 
 
-def describe_memory(caches: list[tuple[float, float | None]]) -> str:
-    """How full the fullest cache gets, and where."""
-    group, (_, used) = max(enumerate(caches), key=lambda item: item[1][1] or 0.0)
+def describe_memory(layout: EngineLayout, used: Mapping[int, float]) -> str:
+    """How full the fullest cache gets, and where; how many engines there are where that is not known."""
     if not used:
+        engines = sum(len(group.engines) for group in layout.engines.values())
+        devices = sum(placed.group.tp for placed in layout.groups)
+        return f"{words.plural(engines, 'engine')} on {words.plural(devices, 'device')}, their weights and KV cache"
+    group = max(used, key=lambda index: used[index])
+    if not used[group]:
         return "No request ever takes room in a KV cache"
-    return f"The KV cache of {words.numbered('group', group)} gets fullest: {words.share(used)} in use at most"
+    return f"The KV cache of {words.numbered('group', group)} gets fullest: {words.share(used[group])} in use at most"
 
 
 def _cache_gib(shares: dict[str, EngineShare]) -> float:

@@ -23,11 +23,14 @@ from app.look import words
 from app.look.markup import piece
 from app.look.style import current_theme, facts_html, guarded, plain_text, verdict_html
 from app.panels.address import finite
+from app.panels.generation_placement import describe_memory, memory_figure
 from app.panels.keep import draw_chart, draw_table
 from app.state import results
-from app.state.answer import Answer
+from app.state.answer import Answer, AnyAnswer, TokenAnswer
 from app.state.session import Session
 from app.state.views import Choice, ReplayView
+from planner.export.layout import lay_out_engines
+from planner.generation.search import DESCRIPTIONS, TITLES
 from planner.problem import Problem
 from planner.search import ALGORITHMS, SearchResult
 from planner.search.bound import upper_bound
@@ -38,6 +41,9 @@ from simulator import InputError, Placement
 AREA = "history"
 _UPLOAD = "upload:history"
 TICK_S = 0.7
+# Title and description of each algorithm, of models with fixed latencies and of those that generate.
+_SEARCHES = {name: (known.title, known.description) for name, known in ALGORITHMS.items()}
+_ENGINE_SEARCHES = {name: (TITLES[name], DESCRIPTIONS[name]) for name in TITLES}
 # The bound looks at every window of the traffic; above this many requests it is left out.
 MOST_FOR_BOUND = 500_000
 
@@ -52,7 +58,7 @@ class Chosen:
     is_mine: bool
 
 
-def choose_search(session: Session, answer: Answer) -> Chosen | None:
+def choose_search(session: Session, answer: AnyAnswer) -> Chosen | None:
     """A row of the searches: those of the basket and uploaded ones."""
     mine = [Chosen(e.section.name, e.hue, e.outcome.search, True) for e in answer.shown
             if e.outcome.search is not None and e.outcome.search.steps]  # fmt: skip
@@ -70,15 +76,16 @@ def choose_search(session: Session, answer: Answer) -> Chosen | None:
     return choices.get(name, choices[longest])
 
 
-def draw_result(chosen: Chosen) -> None:
+def draw_result(answer: AnyAnswer, chosen: Chosen) -> None:
     """What came out, in a sentence and a few facts."""
     found = chosen.found
-    title = ALGORITHMS[found.algorithm].title if found.algorithm in ALGORITHMS else found.algorithm
+    known = _ENGINE_SEARCHES if isinstance(answer, TokenAnswer) else _SEARCHES
+    title, description = known.get(found.algorithm, (found.algorithm, ""))
     st.html(verdict_html(chosen.hue, result_sentence(chosen.name, found)))
     st.html(facts_html([("algorithm", title), ("steps", words.count(len(found.steps))),
                         ("ended because", words.STOP_REASONS.get(found.stop_reason, found.stop_reason))]))  # fmt: skip
-    if title != found.algorithm:
-        st.caption(plain_text(ALGORITHMS[found.algorithm].description))
+    if description:
+        st.caption(plain_text(description))
     for note in found.notes:
         st.caption(f":material/info: {plain_text(note)}")
 
@@ -89,14 +96,14 @@ def result_sentence(name: str, found: SearchResult) -> str:
     return f"{words.shorten(name)} meets {words.share(found.score)} of the deadlines it was planned for: {took}."
 
 
-def draw_replay(session: Session, answer: Answer, chosen: Chosen) -> None:
+def draw_replay(session: Session, answer: AnyAnswer, chosen: Chosen) -> None:
     """Step through the search by hand, or let it play."""
     playing = session.views.replay.playing.value == chosen.name
     st.fragment(_draw_steps, run_every=TICK_S if playing else None)(session, answer, chosen)
 
 
 @guarded
-def _draw_steps(session: Session, answer: Answer, chosen: Chosen) -> None:
+def _draw_steps(session: Session, answer: AnyAnswer, chosen: Chosen) -> None:
     steps, view = chosen.found.steps, session.views.replay
     step, playing = view.steps[chosen.name], view.playing.value == chosen.name
     if view.opened.value is None:
@@ -136,10 +143,10 @@ def _draw_steps(session: Session, answer: Answer, chosen: Chosen) -> None:
     _draw_step(answer, chosen, steps[at], at, axis)
 
 
-def _draw_step(answer: Answer, chosen: Chosen, step: Step, at: int, axis: str) -> None:
+def _draw_step(answer: AnyAnswer, chosen: Chosen, step: Step, at: int, axis: str) -> None:
     theme = current_theme()
     st.html(piece("more", step_sentence(chosen.found.steps, at)))
-    bound = _bound(answer) if chosen.is_mine else None
+    bound = _bound(answer) if chosen.is_mine and isinstance(answer, Answer) else None
     score, others = st.columns([3, 2], gap="large") if step.alternatives else (st.container(), None)
     with score:
         pairs, most = [(chosen.name, chosen.found)], bound[0] if bound else None
@@ -167,7 +174,10 @@ def step_sentence(steps: Sequence[Step], at: int) -> str:
     return f"{what}. Deadlines met when planning: {words.share(step.score)}{gain}."
 
 
-def _draw_placement(answer: Answer, chosen: Chosen, placement: Placement) -> None:
+def _draw_placement(answer: AnyAnswer, chosen: Chosen, placement: Placement) -> None:
+    if isinstance(answer, TokenAnswer):
+        _draw_engines(answer, chosen, placement)
+        return
     problem = answer.inputs.problem if answer.built else None
     if problem is None or (reason := why_not_drawn(placement, problem)) is not None:
         reason = "There is no scenario to draw it on." if problem is None else reason
@@ -176,6 +186,16 @@ def _draw_placement(answer: Answer, chosen: Chosen, placement: Placement) -> Non
     figure = build_cluster_figure(placement, problem.models, problem.cluster, current_theme(), chosen.hue,
                                   problem.workload.requests_per_model())  # fmt: skip
     draw_chart(figure, "search-cluster", describe_cluster(placement, problem.cluster))
+
+
+def _draw_engines(answer: TokenAnswer, chosen: Chosen, placement: Placement) -> None:
+    """The same of engines that generate: weights, and what they leave for the cache."""
+    try:
+        layout = lay_out_engines(placement, answer.inputs.problem)
+    except InputError as error:
+        st.info(plain_text(f"The placement of this step is not drawn. {error}"))
+        return
+    draw_chart(memory_figure(layout, {}, current_theme(), chosen.hue), "search-cluster", describe_memory(layout, {}))
 
 
 def why_not_drawn(placement: Placement, problem: Problem) -> str | None:

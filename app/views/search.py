@@ -7,7 +7,7 @@ import streamlit as st
 from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
 from app.panels import progress, replay, unseen
-from app.panels.generation_page import fixed_only
+from app.state.answer import Answer
 from app.state.results import answer_of
 from app.state.session import current_session
 
@@ -17,12 +17,11 @@ answer = answer_of(session)
 with st.sidebar:
     draw_sidebar(session, answer)
 progress.draw_progress(session, answer)
-fixed = fixed_only(answer, "the steps of searches")
-chosen = None if fixed is None else guarded(replay.choose_search)(session, fixed)
-if fixed is not None and chosen is not None:
-    guarded(replay.draw_result)(chosen)
-    if chosen.is_mine:
-        unseen.draw_unseen_remark(session, fixed, chosen.name)
-    replay.draw_replay(session, fixed, chosen)
+chosen = guarded(replay.choose_search)(session, answer)
+if chosen is not None:
+    guarded(replay.draw_result)(answer, chosen)
+    if chosen.is_mine and isinstance(answer, Answer):
+        unseen.draw_unseen_remark(session, answer, chosen.name)
+    replay.draw_replay(session, answer, chosen)
     guarded(replay.draw_downloads)(chosen)
 guarded(replay.draw_upload)(session)

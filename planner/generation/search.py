@@ -80,11 +80,21 @@ class _Run:
 
     def keep(self, what: str, groups: Groups, tried: Sequence[tuple[str, float]] = ()) -> None:
         """Write down a step."""
+        self.steps.append(self._step(what, groups, tried))
+
+    def history(self) -> tuple[Step, ...]:
+        """All steps so far, the last one to the best of all that was tried; only where there is one."""
+        assert self.best is not None, "there is no history before anything was scored"
+        if self.steps and self.steps[-1].placement.groups == self.best:
+            return tuple(self.steps)
+        return (*self.steps, self._step("the best of all that was tried", self.best))
+
+    def _step(self, what: str, groups: Groups, tried: Sequence[tuple[str, float]] = ()) -> Step:
         tally, groups = self.budget.tally, _ordered(groups)
         others = sorted((a for a in tried if a[0] != what), key=lambda a: -a[1])[:ALTERNATIVES]
-        self.steps.append(
-            Step(tally.phase, what, Placement(groups, self.name), self.scores[groups], tally.seconds,
-                 tally.evaluations, tuple(Alternative(*a) for a in others))
+        return Step(
+            tally.phase, what, Placement(groups, self.name), self.scores[groups], tally.seconds, tally.evaluations,
+            tuple(Alternative(*a) for a in others),
         )  # fmt: skip
 
 
@@ -115,10 +125,10 @@ def search_engines(
 
     def report() -> bool:
         tally = run.budget.tally
-        left_s = run.budget.time_left_s
+        steps = run.history() if run.best is not None else ()
         return goes_on(on_progress, Progress(
             tally.phase, evaluations=tally.evaluations, best_score=run.best_score, seconds=tally.seconds,
-            time_left_s=left_s,
+            time_left_s=run.budget.time_left_s, placement=steps[-1].placement if steps else None, steps=steps,
         ))  # fmt: skip
 
     run = _Run(problem, name, Budget(time_limit_s, max_evaluations, Asked(report)))
@@ -134,12 +144,10 @@ def search_engines(
     best = run.best
     if best is None:
         raise NoPlacement(TITLES[algorithm], stop_reason)
-    if not run.steps or run.steps[-1].placement.groups != best:
-        run.keep("the best of all that was tried", best)
     tally = run.budget.tally
     return EngineSearchResult(
         algorithm, Placement(best, name), run.scores[best], tally.seconds, tally.evaluations, stop_reason,
-        tuple(run.steps), _notes(run, best),
+        run.history(), _notes(run, best),
     )  # fmt: skip
 
 
