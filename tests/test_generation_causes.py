@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.panels.generation_plan import causes_in_words
+from app.look.causes import causes_in_words
 from planner.generation.causes import CAUSES, causes_of_misses, missed_by_cause
 from planner.generation.compare import compare
 from planner.generation.figures import deadlines_kept

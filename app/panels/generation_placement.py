@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
-from app.figures.cluster import Piece, build_memory_figure
+from app.figures.generation_placement import build_engine_memory_figure, cache_gib, cache_in_use, describe_memory
 from app.look import words
 from app.look.style import verdict_html
-from app.look.theme import Theme
 from app.panels.compare_draw import draw_kept
 from app.panels.keep import draw_table
 from app.panels.placement_export import draw_engine_exports
 from app.state.answer import TokenAnswer, TokenAnswered
-from planner.export.engines import EngineShare, engine_shares
+from planner.export.engines import engine_shares
 from planner.export.layout import EngineLayout, lay_out_engines
 from planner.generation.compare import groups_by_kind
 from simulator import Placement
@@ -55,9 +51,9 @@ def describe_engines_held(layout: EngineLayout) -> str:
         sentence += f" Several models take turns on {words.plural(shared, 'group')} of devices."
     if layout.unplaced:
         sentence += f" No engine has {words.join([words.shorten(n, 30) for n in layout.unplaced[:5]])}."
-    least = min(layout.groups, key=lambda placed: _cache_gib(engine_shares(layout, placed)))
-    cache_gib = _cache_gib(engine_shares(layout, least))
-    return f"{sentence} Weights leave at least {words.gib(cache_gib)} of a device for the KV cache."
+    least = min(layout.groups, key=lambda placed: cache_gib(engine_shares(layout, placed)))
+    left_gib = cache_gib(engine_shares(layout, least))
+    return f"{sentence} Weights leave at least {words.gib(left_gib)} of a device for the KV cache."
 
 
 def engine_table(layout: EngineLayout, entry: TokenAnswered) -> pd.DataFrame:
@@ -98,43 +94,8 @@ _COLUMNS = {
 
 
 def _draw_memory(layout: EngineLayout, entry: TokenAnswered) -> None:
-    used: dict[int, float] = {}
-    for engine in entry.outcome.figures.engines:
-        index = layout.groups[engine.group].index
-        used[index] = max(used.get(index, 0.0), engine.peak_cache or 0.0)
+    used = cache_in_use(layout, entry.outcome.figures.engines)
     draw_kept("placement-memory", (entry.outcome_key, entry.hue, layout.cluster), lambda theme: (
-        memory_figure(layout, used, theme, entry.hue), describe_memory(layout, used),
+        build_engine_memory_figure(layout, used, theme, entry.hue), describe_memory(layout, used),
     ))  # fmt: skip
     st.caption("Grey: weights, a shade a model; coloured: the KV cache, stronger up to the most that was in use.")
-
-
-def memory_figure(layout: EngineLayout, used: Mapping[int, float], theme: Theme, hue: int) -> go.Figure:
-    """Weights and cache of every device. used: the most of its cache that a group had in use, 0..1, where known."""
-    names = list(layout.models)
-    weights, caches = [], []
-    for placed in layout.groups:
-        shares = engine_shares(layout, placed)
-        weights.append([
-            Piece(f"weights of {name}", share.engine.profile.weight_gib or 0.0, names.index(name))
-            for name, share in shares.items()
-        ])  # fmt: skip
-        caches.append((_cache_gib(shares), used.get(placed.index)))
-    drawn = Placement(tuple(placed.group for placed in layout.groups), layout.placement.name)
-    return build_memory_figure(drawn, weights, caches, layout.cluster, describe_memory(layout, used), theme, hue)
-
-
-def describe_memory(layout: EngineLayout, used: Mapping[int, float]) -> str:
-    """How full the fullest cache gets, and where; how many engines there are where that is not known."""
-    if not used:
-        engines = sum(len(group.engines) for group in layout.engines.values())
-        devices = sum(placed.group.tp for placed in layout.groups)
-        return f"{words.plural(engines, 'engine')} on {words.plural(devices, 'device')}, their weights and KV cache"
-    group = max(used, key=lambda index: used[index])
-    if not used[group]:
-        return "No request ever takes room in a KV cache"
-    return f"The KV cache of {words.numbered('group', group)} gets fullest: {words.share(used[group])} in use at most"
-
-
-def _cache_gib(shares: dict[str, EngineShare]) -> float:
-    """Of a device, all its engines."""
-    return sum(share.kv_gib for share in shares.values())

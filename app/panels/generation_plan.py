@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
@@ -16,6 +16,7 @@ from app.figures.generation_plan import (
     describe_token_latency,
 )
 from app.look import words
+from app.look.causes import causes_in_words
 from app.look.markup import piece
 from app.look.style import current_theme, draw_figure, plain_text, tile_html, title_apart, verdict_html
 from app.panels.verdict import draw_remarks
@@ -30,17 +31,6 @@ from simulator import Workload
 from simulator.metrics import counted_rows
 
 MOST_ENGINE_ROWS = 200
-# After "40 % of them": what happened to them.
-_CAUSES = {
-    "preempted": "lost their cache to others and were computed again (preempted)",
-    "cache full": "waited because the KV cache was full",
-    "waiting for admission": "waited for admission: sequences or tokens of the iterations were taken (budget)",
-    "long prompt": "have prompts that are too long for the deadline even alone",
-    "prompts in the batch": "were held up by prompts in their batch",
-    "large batch": "decoded in batches too large for the deadline, or gave way to other models",
-    "longer than the cache": "are longer than the whole cache",
-    "no engine": "found no engine of their model",
-}
 # A row of a table, so that no row is hidden behind a scroll bar.
 _ROW_PX = 33
 
@@ -145,15 +135,6 @@ def draw_causes(entry: TokenAnswered, answer: TokenAnswer) -> None:
     key = ("causes", entry.outcome_key, answer.inputs.warmup_s)
     sentence = causes_in_words(kept(key, lambda: missed_by_cause(entry.outcome, answer.inputs)))
     st.markdown(f"**Why are they late?** {plain_text(sentence)}")
-
-
-def causes_in_words(causes: Mapping[str, int]) -> str:
-    """The causes with their shares of all misses, the weightiest first."""
-    missed = sum(causes.values())
-    if not missed:
-        return "None is: every request meets all its deadlines."
-    parts = [f"{words.share(count / missed)} {_CAUSES[name]}" for name, count in causes.items()]
-    return f"Of {words.plural(missed, 'request')} that miss a deadline, {words.join(parts)}."
 
 
 def draw_deadlines(answer: TokenAnswer) -> None:

@@ -12,6 +12,7 @@ import streamlit as st
 from app.controls.fields import shown
 from app.controls.views import kept, write_key
 from app.figures.cluster import build_cluster_figure, describe_cluster
+from app.figures.generation_placement import build_engine_memory_figure, describe_memory
 from app.figures.search import (
     OVER,
     build_alternatives_figure,
@@ -23,7 +24,6 @@ from app.look import words
 from app.look.markup import piece
 from app.look.style import current_theme, facts_html, guarded, plain_text, verdict_html
 from app.panels.address import finite
-from app.panels.generation_placement import describe_memory, memory_figure
 from app.panels.keep import draw_chart, draw_table
 from app.state import results
 from app.state.answer import Answer, AnyAnswer, TokenAnswer
@@ -195,7 +195,8 @@ def _draw_engines(answer: TokenAnswer, chosen: Chosen, placement: Placement) -> 
     except InputError as error:
         st.info(plain_text(f"The placement of this step is not drawn. {error}"))
         return
-    draw_chart(memory_figure(layout, {}, current_theme(), chosen.hue), "search-cluster", describe_memory(layout, {}))
+    figure = build_engine_memory_figure(layout, {}, current_theme(), chosen.hue)
+    draw_chart(figure, "search-cluster", describe_memory(layout, {}))
 
 
 def why_not_drawn(placement: Placement, problem: Problem) -> str | None:

@@ -12,7 +12,6 @@ from app.controls.views import write_key
 from app.look import words
 from app.look.style import guarded, plain_text
 from app.panels.missing import draw_missing
-from app.state.answer import Answer, TokenAnswer
 from app.state.session import Session
 from app.state.sharing import (
     AREA,
@@ -68,11 +67,9 @@ def draw_share_bar(session: Session) -> None:
             _show_link(session)
         answer = session.answer
         make = None
-        if isinstance(answer, Answer) and answer.shown and answer.is_current and answer.scenario == session.scenario:
+        if answer is not None and answer.shown and answer.is_current and answer.scenario == session.scenario:
             make = partial(report_of, session, answer)
         about = "The whole comparison as one HTML file with the scenario in it; it needs no network."
-        if isinstance(answer, TokenAnswer):
-            about = "There is no report for models that generate token by token yet; Plan has their figures as files."
         st.download_button(
             "Report", make or "", "report.html", "text/html", key="report", type="tertiary",
             icon=":material/article:", on_click="ignore", disabled=make is None,

@@ -35,6 +35,7 @@ from app.look.theme import FONT_FAMILY, LIGHT
 from app.report import parts
 from planner import Comparison, PlacementOutcome, Scenario, dump_scenario, parse_scenario
 from planner.explain import model_differences
+from planner.generation.compare import TokenComparison
 from planner.scenario.link import repeatable
 from planner.scenario.serving_rules import rules_in_words
 from planner.what_if.unseen import held_out
@@ -75,18 +76,13 @@ def build_report(comparison: Comparison, made_on: str = "") -> str:
     # What is shown is what is inside: a local trace by its name, without its folder.
     unseen = held_out(comparison)
     comparison = replace(comparison, scenario=repeatable(comparison))
-    yaml = dump_scenario(comparison.scenario)
     best = max(comparison.outcomes, key=lambda o: parts.attainment(o.figures))
     hue, sentences = parts.verdict(comparison)
     if unseen is not None:
         sentences = " ".join(filter(None, (changed_sentence(unseen), sentences, unseen_sentence(unseen))))
     return render(
         "report/report.html",
-        csp=CSP,
-        theme=LIGHT,
-        font=FONT_FAMILY,
-        plotly=Markup(get_plotlyjs()),
-        title=comparison.scenario.name,
+        **frame(comparison),
         about=parts.about(comparison, made_on),
         best_colour=parts.colour_of(hue),
         best_name=words.shorten(best.name),
@@ -101,12 +97,24 @@ def build_report(comparison: Comparison, made_on: str = "") -> str:
         serving_facts=parts.serving_facts(comparison.inputs.problem.serving),
         known_error_table=parts.known_error_table(),
         profile_table=parts.profile_table(comparison),
-        # Exactly as it will be read again, signs that turn the direction of text included.
-        yaml=escape(yaml),
-        yaml_lines=yaml.count("\n"),
-        # JSON may write "<" as an escape, so nothing in it can end the script.
-        figures=Markup(json.dumps(comparison.to_json()).replace("<", "\\u003c")),
     )
+
+
+def frame(comparison: Comparison | TokenComparison) -> dict[str, Any]:
+    """What base.html needs: looks, Plotly, the scenario and the figures of the comparison."""
+    yaml = dump_scenario(comparison.scenario)
+    return {
+        "csp": CSP,
+        "theme": LIGHT,
+        "font": FONT_FAMILY,
+        "plotly": Markup(get_plotlyjs()),
+        "title": comparison.scenario.name,
+        # Exactly as it will be read again, signs that turn the direction of text included.
+        "yaml": escape(yaml),
+        "yaml_lines": yaml.count("\n"),
+        # JSON may write "<" as an escape, so nothing in it can end the script.
+        "figures": Markup(json.dumps(comparison.to_json()).replace("<", "\\u003c")),
+    }
 
 
 def scenario_of_report(content: str | bytes) -> Scenario:
@@ -149,34 +157,34 @@ class _ScriptReader(HTMLParser):
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class Drawn:
     """A figure's drawing, and its description for who cannot see it."""
 
     drawing: Markup
     alt: str
 
 
-def _overview(comparison: Comparison, best: PlacementOutcome) -> dict[str, _Drawn | None]:
+def _overview(comparison: Comparison, best: PlacementOutcome) -> dict[str, Drawn | None]:
     outcomes = comparison.outcomes
     figures = [o.figures for o in outcomes]
     shown = outcomes[:MOST_IN_FIGURES]
     results, warmup_s = [o.result for o in shown], comparison.inputs.warmup_s
     missers = build_missers_figure(best.figures, hue=outcomes.index(best))
     return {
-        "attainment": _drawn("attainment", build_attainment_figure(figures), describe_attainment(figures)),
+        "attainment": drawn("attainment", build_attainment_figure(figures), describe_attainment(figures)),
         "over_time": _over_time(shown, warmup_s) if len(comparison.inputs.problem.workload) else None,
-        "latency": _drawn(
+        "latency": drawn(
             "latency", build_latency_figure(results, warmup_s=warmup_s), describe_latency(results, warmup_s)
         ),
-        "missers": _drawn("missers", missers, describe_missers(best.figures)),
+        "missers": drawn("missers", missers, describe_missers(best.figures)),
     }
 
 
-def _over_time(outcomes: Sequence[PlacementOutcome], warmup_s: float) -> _Drawn:
+def _over_time(outcomes: Sequence[PlacementOutcome], warmup_s: float) -> Drawn:
     span_s = counted_arrivals_s(outcomes[0].result.workload, warmup_s)
     timelines = [build_timeline(o.result, TIMELINE_BINS, *span_s) for o in outcomes]
     names = [o.name for o in outcomes]
-    return _drawn("over-time", build_over_time_figure(names, timelines), describe_over_time(names, timelines))
+    return drawn("over-time", build_over_time_figure(names, timelines), describe_over_time(names, timelines))
 
 
 def _one_against_another(comparison: Comparison, best: PlacementOutcome) -> dict[str, Any] | None:
@@ -194,8 +202,8 @@ def _one_against_another(comparison: Comparison, best: PlacementOutcome) -> dict
     return {
         "colour": parts.colour_of(hues[0]),
         "name": words.shorten(rival.name),
-        "paired": _drawn("paired", build_paired_figure(paired, names, hues=hues), describe_paired(paired, names)),
-        "differences": _drawn("differences", differences, describe_differences(gaps, names)),
+        "paired": drawn("paired", build_paired_figure(paired, names, hues=hues), describe_paired(paired, names)),
+        "differences": drawn("differences", differences, describe_differences(gaps, names)),
     }
 
 
@@ -209,11 +217,11 @@ def _placement(comparison: Comparison, hue: int) -> dict[str, Any]:
         figure = build_cluster_figure(
             placement, problem.models, problem.cluster, hue=hue, requests=problem.workload.requests_per_model()
         )
-        picture = _drawn(f"cluster-{hue}", figure, describe_cluster(placement, problem.cluster))
+        picture = drawn(f"cluster-{hue}", figure, describe_cluster(placement, problem.cluster))
     return {
         "colour": parts.colour_of(hue),
         "name": outcome.name,
-        "how_found": f"{parts.how_found(outcome)}{_own_rules(comparison, outcome.name)}",
+        "how_found": f"{parts.how_found(outcome.search)}{_own_rules(comparison, outcome.name)}",
         "epochs": epochs,
         "picture": picture,
         "models": parts.model_table(outcome),
@@ -226,9 +234,9 @@ def _own_rules(comparison: Comparison, name: str) -> str:
     return f" Served under its own rules: {rules_in_words(rules)}." if rules else ""
 
 
-def _drawn(key: str, figure: go.Figure, alt: str) -> _Drawn:
+def drawn(key: str, figure: go.Figure, alt: str) -> Drawn:
     """A figure and its description; `key` becomes the id of its drawing."""
     drawing = figure.to_html(
         full_html=False, include_plotlyjs=False, include_mathjax=False, config=_CONFIG, div_id=f"figure-{key}"
     )
-    return _Drawn(Markup(drawing), alt)
+    return Drawn(Markup(drawing), alt)

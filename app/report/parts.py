@@ -12,6 +12,7 @@ from app.look.theme import LIGHT, placement_style
 from planner import Comparison, PlacementOutcome
 from planner.evidence.validate import known_errors
 from planner.explain import paired_difference
+from planner.search import SearchResult
 from simulator import Figures, Group, Schedule, Serving
 from simulator.metrics import Fates
 from simulator.traces import count_arrivals
@@ -140,9 +141,8 @@ def comparison_table(comparison: Comparison) -> Table:
     return Table(header, rows, len(rows), colours=[colour_of(hue) for hue in range(len(rows))])
 
 
-def how_found(outcome: PlacementOutcome) -> str:
+def how_found(found: SearchResult | None) -> str:
     """By hand, or by which search."""
-    found = outcome.search
     if found is None:
         return "Given by hand."
     answer_after_s = found.steps[-1].seconds if found.steps else None

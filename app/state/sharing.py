@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
 
 from app.report.build import build_report
-from app.state.answer import Answer, AnyAnswered
+from app.report.generation import build_token_report
+from app.state.answer import AnyAnswer, AnyAnswered, TokenAnswer
 from app.state.session import Session
 from planner import Comparison, Scenario
 from planner.compare import filled
+from planner.generation.compare import TokenComparison
 from planner.scenario.inputs import SAMPLE_PREFIX
 from planner.scenario.link import decode_scenario, encode_scenario, portable
 from planner.scenario.schema import PlacementSection
@@ -86,14 +88,21 @@ def is_local(address: str) -> bool:
     return urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
 
 
-def report_of(session: Session, answer: Answer) -> str:
+def report_of(session: Session, answer: AnyAnswer) -> str:
     """The report of what is shown, built once for each answer."""
     key = (answer.inputs_key, tuple(entry.outcome_key for entry in answer.shown), answer.scenario.name)
     kept = session.views.share.report
     if kept is None or kept[0] != key:
-        outcomes = tuple(entry.outcome for entry in answer.shown)
-        kept = session.views.share.report = key, build_report(Comparison(answer.scenario, answer.inputs, outcomes))
+        kept = session.views.share.report = key, _built(answer)
     return kept[1]
+
+
+def _built(answer: AnyAnswer) -> str:
+    if isinstance(answer, TokenAnswer):
+        tokens = tuple(entry.outcome for entry in answer.shown)
+        return build_token_report(TokenComparison(answer.scenario, answer.inputs, tokens))
+    outcomes = tuple(entry.outcome for entry in answer.shown)
+    return build_report(Comparison(answer.scenario, answer.inputs, outcomes))
 
 
 def _repeatable(section: PlacementSection, entry: AnyAnswered | None) -> PlacementSection:

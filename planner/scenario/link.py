@@ -7,6 +7,7 @@ import binascii
 import json
 import re
 import zlib
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -16,6 +17,9 @@ from planner.scenario.schema import Scenario, TraceSection
 from simulator import InputError, words
 from simulator.schema import first_problem
 from simulator.traces import Trace
+
+if TYPE_CHECKING:
+    from planner.generation.compare import TokenComparison
 
 # What the token begins with; a later form gets another one, and old links stay readable.
 TOKEN_PREFIX = "s1."
@@ -91,7 +95,7 @@ def portable(scenario: Scenario, trace: Trace | None = None) -> Scenario:
     return scenario.model_copy(update={"workload": workload})
 
 
-def repeatable(comparison: Comparison) -> Scenario:
+def repeatable(comparison: Comparison | TokenComparison) -> Scenario:
     """The scenario that gives the comparison again, to the last digit: searched placements are filled in as found
     (a search under a time limit may find another one), and the trace is named by its SHA-256.
     """

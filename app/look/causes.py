@@ -1,0 +1,28 @@
+"""Why requests of generating models are late, in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.look import words
+
+# After "40 % of them": what happened to them.
+_CAUSES = {
+    "preempted": "lost their cache to others and were computed again (preempted)",
+    "cache full": "waited because the KV cache was full",
+    "waiting for admission": "waited for admission: sequences or tokens of the iterations were taken (budget)",
+    "long prompt": "have prompts that are too long for the deadline even alone",
+    "prompts in the batch": "were held up by prompts in their batch",
+    "large batch": "decoded in batches too large for the deadline, or gave way to other models",
+    "longer than the cache": "are longer than the whole cache",
+    "no engine": "found no engine of their model",
+}
+
+
+def causes_in_words(causes: Mapping[str, int]) -> str:
+    """The causes with their shares of all misses, the weightiest first."""
+    missed = sum(causes.values())
+    if not missed:
+        return "None is: every request meets all its deadlines."
+    parts = [f"{words.share(count / missed)} {_CAUSES[name]}" for name, count in causes.items()]
+    return f"Of {words.plural(missed, 'request')} that miss a deadline, {words.join(parts)}."
