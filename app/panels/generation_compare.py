@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 from markupsafe import Markup
@@ -13,7 +14,7 @@ from markupsafe import Markup
 from app.figures.compare import build_differences_figure, describe_differences
 from app.look import words
 from app.look.markup import render
-from app.look.style import colour_of, verdict_html
+from app.look.style import colour_of, plain_text, verdict_html
 from app.panels import generation_plan
 from app.panels.compare_draw import draw_kept
 from app.panels.compare_outcomes import chance_note, difference_in_words
@@ -25,8 +26,10 @@ from app.state.answer import TokenAnswer, TokenAnswered, nothing_last
 from app.state.results import kept
 from app.state.session import Session
 from planner.explain import PairedDifference
+from planner.generation.inputs import TokenInputs
 from planner.generation.paired import met_requests, token_model_differences
 from simulator.intervals import share_half_width, share_interval
+from simulator.metrics import counted_rows
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,22 @@ def draw_comparison(session: Session, answer: TokenAnswer) -> None:
     with st.container(key="ranked", gap="small"):
         st.html(table_html(rows, view))
         draw_download(as_frame(rows, view), "compare-table")
+    if answer.inputs.fixed is not None:
+        st.caption(plain_text(counted_in_words(answer.inputs)))
     if len(answer.shown) > len(view.shown):
         st.caption(f"The first {len(view.shown)} of {len(answer.shown)} placements are compared.")
     st.header("Which models gain, which lose?", anchor=False)
     _draw_models(view, answer)
+
+
+def counted_in_words(inputs: TokenInputs) -> str:
+    """What the columns count where models with fixed latencies stand in the same scenario."""
+    workload = None if inputs.fixed is None else inputs.fixed.workload
+    fixed = 0 if workload is None else np.arange(len(workload))[counted_rows(workload, inputs.warmup_s)].size
+    return (
+        f"All deadlines met, missed and the difference count {words.plural(fixed, 'request')} to models with fixed "
+        "latencies too; times, goodput, tokens and price are of models that generate alone."
+    )
 
 
 def ranked_rows(view: TokenView, answer: TokenAnswer) -> list[TokenRow]:
@@ -100,6 +115,7 @@ def as_frame(rows: list[TokenRow], view: TokenView) -> pd.DataFrame:
             "met_from": 100 * row.interval[0],
             "met_to": 100 * row.interval[1],
             **{f"{name}_met": None if share is None else 100 * share for name, share in _single(row).items()},
+            **{f"{name}_met_{end}": value for name in _single(row) for end, value in _ends(row, name).items()},
             "missed": row.missed,
             "requests": row.requests,
             **{f"{name}_p99_s": value for name, value in _p99_s(row).items()},
@@ -118,6 +134,20 @@ def as_frame(rows: list[TokenRow], view: TokenView) -> pd.DataFrame:
 def _single(row: TokenRow) -> dict[str, float | None]:
     attainment = row.entry.outcome.figures.total.attainment
     return {name: attainment.get(name) for name in ("ttft", "tpot", "e2e")}
+
+
+def _ends(row: TokenRow, quantity: str) -> dict[str, float | None]:
+    """Both ends of the 95 % interval of a single attainment, per cent; None where they are not known."""
+    ends = row.entry.outcome.figures.interval(quantity)
+    return {"from": None, "to": None} if ends is None else {"from": 100 * ends[0], "to": 100 * ends[1]}
+
+
+def _in_time(row: TokenRow, quantity: str, share: float | None) -> str:
+    """`98.1 % in time, 97.2 to 98.7 %`."""
+    if share is None:
+        return ""
+    ends = row.entry.outcome.figures.interval(quantity)
+    return f"{words.share(share)} in time" + ("" if ends is None else f", {words.interval(*ends)}")
 
 
 def _p99_s(row: TokenRow) -> dict[str, float | None]:
@@ -142,7 +172,7 @@ def _cells(row: TokenRow, view: TokenView, low: float) -> dict[str, Any]:
         "times": [
             (
                 words.NOTHING if (within_s := p99_s[name]) is None else words.duration(within_s),
-                "" if share is None else f"{words.share(share)} in time",
+                _in_time(row, name, share),
             )
             for name, share in _single(row).items()
         ],
