@@ -8,14 +8,18 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.state.drafting import Draft, with_drafts
 from app.state.first_scenario import first_scenario
 from app.state.session import Session
 from app.state.sharing import is_local, make_link, scenario_to_share, take_link
 from planner import compare, dump_scenario, parse_scenario
+from planner.compare import placement_section
 from planner.generation.inputs import build_token_inputs
 from planner.scenario.examples import examples
 from planner.scenario.inputs import build_inputs
 from planner.scenario.link import MAX_TOKEN_CHARACTERS, encode_scenario
+from planner.scenario.schema import MAX_PLACEMENTS
+from simulator import Group, Placement
 from tests.cases import shown_key
 
 MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
@@ -262,3 +266,27 @@ def test_the_share_button_gives_a_link_that_decodes(page):
 def test_addresses_of_this_machine_are_told_from_others():
     assert is_local("http://127.0.0.1:8501/compare") and is_local("http://localhost:8501")
     assert not is_local("https://planner.example/")
+
+
+def test_edits_that_are_not_saved_are_in_the_link_and_the_note_stands_above_it(page):
+    at = opened("placement")
+    held = at.multiselect(key=shown_key(at, "draft.models")).value
+    at.multiselect(key=shown_key(at, "draft.models")).set_value(held[:9]).run()
+    draft = session(at).drafts[session(at).drafting]
+    shared = scenario_to_share(session(at))
+    added = [s for s in shared.placements if s.name not in {s.name for s in session(at).scenario.placements}]
+    assert [s.groups[0].models for s in added] == [list(draft.now.groups[0].models)]
+    at.button(key="share").click().run()
+    assert not at.exception
+    assert any("that are not saved are in the link" in caption.value for caption in at.caption)
+
+
+def test_a_full_basket_takes_the_edits_in_place_of_what_they_began_as():
+    first = first_scenario()
+    full = first.model_copy(update={"placements": [
+        placement_section(Placement((Group(1, 1, ("m",)),))).model_copy(update={"name": f"p{i}"})
+        for i in range(MAX_PLACEMENTS)]})  # fmt: skip
+    start, now = (Placement((Group(1, 1, (name,)),)) for name in "mn")
+    given = with_drafts(full, [Draft("p3", (start, now), ("edit",), 1), Draft("gone", (start, now), ("edit",), 1)])
+    assert [s.name for s in given.placements] == [s.name for s in full.placements]
+    assert [s.groups[0].models for s in given.placements] == [["n"] if i == 3 else ["m"] for i in range(MAX_PLACEMENTS)]

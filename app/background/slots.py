@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.background.jobs import Job, Lane
 from app.look.style import guarded, plain_text
@@ -81,8 +82,8 @@ def draw_job(session: Any, area: str, doing: str, draw_partial: Callable[[Any], 
         left, right = st.columns([5, 1], vertical_alignment="center")
         with right:
             draw_stop(slot.job, key=f"stop-job:{area}")
-        with left:
-            _watch(slot.job, doing, draw_partial)
+        # Beneath the bar and its Stop, which so keep together however long it grows.
+        _watch(slot.job, doing, left.empty(), draw_partial)
     elif slot.job is not None and slot.job.problem:
         st.error(plain_text(slot.job.problem))
 
@@ -95,13 +96,13 @@ def draw_stop(job: Job, key: str) -> None:
 
 @st.fragment(run_every=POLL_S)
 @guarded
-def _watch(job: Job, doing: str, draw_partial: Callable[[Any], object] | None) -> None:
+def _watch(job: Job, doing: str, bar: DeltaGenerator, draw_partial: Callable[[Any], object] | None) -> None:
     if job.is_done:
         st.rerun()
     count = f"{job.done} of {job.total}, " if job.total else ""
     best = f"; best so far: {job.best}" if job.best else ""
     state = "stopping" if job.is_stopped else f"{count}{job.what}{best}"
     share = min(job.done / job.total, 1.0) if job.total else 0.0
-    st.progress(share, text=plain_text(f"{doing}: {state}"))
+    bar.progress(share, text=plain_text(f"{doing}: {state}"))
     if draw_partial is not None and job.partial is not None:
         draw_partial(job.partial)

@@ -63,12 +63,7 @@ def draw_placement_controls(session: Session, answer: AnyAnswer) -> None:
 
 
 def _draw_settings(session: Session, answer: AnyAnswer, index: int, section: PlacementSection, area: str) -> None:
-    if section.groups is not None:
-        with st.expander("Groups as text"):
-            bound(session, area, st.text_area, "Groups (YAML)", f"placement.{index}.text", groups_text(section),
-                  lambda scenario, text: with_groups_text(scenario, index, text), height=200,
-                  help="One line a group: pp stages, tp devices a stage, and the models it holds.")  # fmt: skip
-    elif (
+    if (
         section.search is not None
         and not session.scenario.generates
         and isinstance(answer, Answer)
@@ -90,6 +85,10 @@ def _draw_details(session: Session, index: int, section: PlacementSection, area:
     elif section.search is not None and section.search.algorithm in ALGORITHMS:
         st.caption(ALGORITHMS[section.search.algorithm].description)
         _draw_options(session, index, section, area)
+    elif section.groups is not None:
+        bound(session, area, st.text_area, "Groups (YAML)", f"placement.{index}.text", groups_text(section),
+              lambda scenario, text: with_groups_text(scenario, index, text), height=200,
+              help="One line a group: pp stages, tp devices a stage, and the models it holds.")  # fmt: skip
     if any(model.generation is None for model in session.scenario.models):
         draw_placement_rules(session, index, section, area)
 

@@ -36,12 +36,11 @@ def draw_traffic_controls(session: Session, answer: AnyAnswer, problem: str | No
     titles |= {_UPLOADED + ", ".join(names): f"Yours: {', '.join(names)}" for names in session.uploads.traces} | _MADE
     chosen = _chosen(session.scenario)
     titles.setdefault(chosen, f"As in the scenario: {chosen.removeprefix(_UPLOADED)}")
+    sample = next((s for s in SAMPLES if chosen == f"{SAMPLE_PREFIX}{s.key}"), None)
     bound(session, _AREA, st.selectbox, "What arrives", "traffic.source", chosen,
           lambda scenario, value: _with_source(session, scenario, value),
-          options=list(titles), format_func=lambda value: words.shorten(titles[value], 48))  # fmt: skip
-    sample = next((s for s in SAMPLES if chosen == f"{SAMPLE_PREFIX}{s.key}"), None)
-    if sample is not None:
-        st.caption(sample.description)
+          options=list(titles), format_func=lambda value: words.shorten(titles[value], 48),
+          help=sample.description if sample else None)  # fmt: skip
     with st.expander("Upload your own", expanded=_AREA in session.complaints):
         st.file_uploader(
             "Trace files", key=f"{_UPLOAD}{session.refused}", accept_multiple_files=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from app.controls.views import write_key
 from app.look import words
 from app.look.style import guarded, plain_text
 from app.panels.missing import draw_missing
+from app.state import shelf
 from app.state.session import Session
 from app.state.sharing import (
     AREA,
     LOOKED_AT,
+    READS,
     TOKEN,
     has_uploaded_trace,
     is_link_stale,
@@ -25,9 +28,13 @@ from app.state.sharing import (
     scenario_to_share,
     take_link,
 )
+from app.state.workspace import own_id
+from app.store import StoreError
 from planner import dump_scenario
 from simulator import InputError
 
+# Where a complaint about the short link is noted.
+_SHORT = "link.short"
 _COPY = component(
     "copy_button",
     html="<button type='button'></button>",
@@ -89,10 +96,47 @@ def _show_link(session: Session) -> None:
         )  # fmt: skip
         return
     st.markdown("Whoever opens this link sees this page with the same scenario and the same numbers.")
-    st.code(link, language=None, wrap_lines=True)
-    _COPY(key="share.copy", data=link)
     for note in _notes(session):
         st.caption(note)
+    _COPY(key="share.copy", data=link)
+    _draw_short(session)
+    # It may be very long, and what else there is would stand far below it.
+    with st.expander("The link as text"):
+        st.code(link, language=None, wrap_lines=True)
+
+
+def _draw_short(session: Session) -> None:
+    """A link to a copy in the store: short, with uploads, only read, and only until it is taken back."""
+    try:
+        shelf.begin(session)
+        copy = shelf.shared_copy(session)
+    except StoreError:
+        # Without a store the link above is all that there is; the page says so elsewhere.
+        return
+    if own_id(session) is None:
+        st.caption("There is a short link as well once you have changed something.")
+        return
+    st.markdown("**Short link, read only:** it leads to a copy of what you see now, uploads included.")
+    if copy is None:
+        st.button("Make a short link", key="share.short", icon=":material/link:", on_click=_noted,
+                  args=(session, shelf.share_copy))  # fmt: skip
+    else:
+        short = f"{st.context.url or '/'}?{READS}={copy}"
+        with st.container(horizontal=True):
+            _COPY(key="share.copy_short", data=short)
+            st.button("Take it back", key="share.revoke", icon=":material/link_off:", on_click=_noted,
+                      args=(session, shelf.take_back_copy), help="Nobody can open it any more.")  # fmt: skip
+        st.code(short, language=None, wrap_lines=True)
+    if session.complaints.get(_SHORT):
+        st.warning(plain_text(session.complaints[_SHORT]))
+
+
+def _noted(session: Session, call: Callable[[Session], None]) -> None:
+    session.complaints.pop(_SHORT, None)
+    try:
+        call(session)
+    except InputError as error:
+        session.complaints[_SHORT] = str(error)
 
 
 def _notes(session: Session) -> list[str]:
@@ -103,7 +147,7 @@ def _notes(session: Session) -> list[str]:
     if scenario.profiles is not None:
         notes.append(f"Your profiles are not in the link: send {plain_text(scenario.profiles)} along.")
     if any(draft.is_changed for draft in session.drafts.values()):
-        notes.append("Edits on the page Placement are in the link once they are saved.")
+        notes.append("Edits on the page Placement that are not saved are in the link, as placements of their own.")
     if is_local(st.context.url or ""):
         notes.append("The address is that of your own machine, so the link opens only there.")
     return notes

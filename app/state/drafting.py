@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from app.panels.verdict import placement_now
@@ -139,6 +139,15 @@ def saved(scenario: Scenario, draft: Draft, name: str) -> Scenario:
             raise InputError(f"The basket is full with {MAX_PLACEMENTS} placements; take one out or overwrite one.")
         sections.append(section)
     return with_values(scenario, "", placements=sections)
+
+
+def with_drafts(scenario: Scenario, drafts: Iterable[Draft]) -> Scenario:
+    """The scenario with unsaved edits as placements of their own; in a full basket in place of what they began as."""
+    for draft in drafts:
+        is_full = len(scenario.placements) >= MAX_PLACEMENTS
+        if draft.is_changed and not (is_full and all(s.name != draft.start_name for s in scenario.placements)):
+            scenario = saved(scenario, draft, draft.start_name if is_full else free_name(scenario, draft.now.name))
+    return scenario
 
 
 def free_name(scenario: Scenario, name: str) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode, urlsplit
 from app.report.build import build_report
 from app.report.generation import build_token_report
 from app.state.answer import AnyAnswer, AnyAnswered, TokenAnswer
+from app.state.drafting import with_drafts
 from app.state.session import Session
 from planner import Comparison, Scenario
 from planner.compare import filled
@@ -64,7 +65,7 @@ def scenario_to_share(session: Session) -> Scenario:
     """The scenario that gives another person the same numbers.
 
     An uploaded trace is named with its SHA-256; what a search under a time limit or a stopped search found is filled
-    in, because it may find something else elsewhere.
+    in, because it may find something else elsewhere. Edits that are not saved are placements of their own.
     """
     scenario, trace = session.scenario, None
     if has_uploaded_trace(scenario):
@@ -74,7 +75,8 @@ def scenario_to_share(session: Session) -> Scenario:
             trace = None
     found = {e.section.name: e for e in session.answer.shown} if session.answer else {}
     sections = [_repeatable(section, found.get(section.name)) for section in scenario.placements]
-    return portable(scenario.model_copy(update={"placements": sections}), trace)
+    scenario = with_drafts(scenario.model_copy(update={"placements": sections}), session.drafts.values())
+    return portable(scenario, trace)
 
 
 def has_uploaded_trace(scenario: Scenario) -> bool:

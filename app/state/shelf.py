@@ -6,8 +6,9 @@ from app.state.keeping import begin_if_worth_it, shared_keeper
 from app.state.kept import Keeping
 from app.state.saved import scenario_in
 from app.state.session import Session, with_values
-from app.state.workspace import writable_id
-from app.store import Version, WorkspaceStore
+from app.state.workspace import own_id, writable_id
+from app.store import StoreError, Version, WorkspaceStore
+from app.store.contract import shared_copy_id
 from app.store.transfer import export_file, import_file
 from planner.scenario.schema import MAX_PLACEMENTS, Scenario
 from simulator import InputError
@@ -60,6 +61,33 @@ def delete(session: Session) -> None:
     fresh = Session(name=session.name, presence=session.presence, controls=session.controls, keeping=Keeping())
     fresh.refused, fresh.edition = session.refused + 1, session.edition + 1
     vars(session).update(vars(fresh))
+
+
+def shared_copy(session: Session) -> str | None:
+    """The address that only reads the copy that was shared last; None where there is none, or it was taken back."""
+    workspace = own_id(session)
+    if workspace is None:
+        return None
+    copy = shared_copy_id(workspace, session.views.share.copies.value or 0)
+    try:
+        store().versions(copy)
+    except StoreError:
+        return None
+    return store().read_only_id(copy)
+
+
+def share_copy(session: Session) -> None:
+    """Make a copy of what the session shows now that others can read; raises StoreError."""
+    copies = session.views.share.copies
+    copies.value = (copies.value or 0) + 1
+    _save(session)
+    workspace = writable_id(session)
+    store().clone(workspace, workspace=shared_copy_id(workspace, copies.value))
+
+
+def take_back_copy(session: Session) -> None:
+    """Nobody can read the copy any more that was shared last; raises StoreError."""
+    store().delete(shared_copy_id(writable_id(session), session.views.share.copies.value or 0))
 
 
 def scenario_of(session: Session, number: int) -> Scenario:

@@ -283,10 +283,11 @@ class ShareView:
 
     Attributes:
         taken: the token of the link that was taken. linked: what it showed: scenario and placement looked at.
-        report: the last report and what it is of.
+        report: the last report and what it is of. copies: how many copies of the workspace were shared by a short link.
     """
 
     taken: Choice[str] = _one("link.taken", str)
+    copies: Choice[int] = _one("link.copies", int)
     linked: tuple[Scenario, str | None] | None = None
     report: tuple[tuple[object, ...], str] | None = None
 

@@ -131,6 +131,11 @@ def read_only_id(workspace: str) -> str:
     return hashlib.sha256(f"read-only {check_id(workspace)}".encode()).hexdigest()[:32]
 
 
+def shared_copy_id(workspace: str, number: int) -> str:
+    """The address that writes the copy with this number that was shared of a workspace; only its owner can know it."""
+    return hashlib.sha256(f"shared copy {number} of {check_id(workspace)}".encode()).hexdigest()[:32]
+
+
 def fingerprint(address: str) -> str:
     """What a store keeps of an address, so that nobody who reads the store can open a workspace."""
     return hashlib.sha256(check_id(address).encode()).hexdigest()
@@ -232,10 +237,13 @@ class WorkspaceStore(ABC):
         """The address that only reads this workspace."""
         return read_only_id(workspace)
 
-    def clone(self, address: str, number: int | None = None) -> str:
-        """A workspace of its own with the same parts, or those of a version; gives its address."""
+    def clone(self, address: str, number: int | None = None, workspace: str | None = None) -> str:
+        """A workspace of its own with the same parts, or those of a version; gives its address.
+
+        workspace: the new address, if it is not to be a random one.
+        """
         parts = self.load(address).parts if number is None else self.read_version(address, number)
-        workspace = new_workspace_id()
+        workspace = workspace or new_workspace_id()
         self.create(workspace)
         self.save(workspace, parts, 0)
         return workspace

@@ -2,6 +2,7 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from tools.screenshots import FIRST_PAGE, PAGES, simple_sample, wait_until_drawn, wait_until_still, whole_page
 
@@ -73,3 +74,39 @@ def test_pages_of_generating_models_have_none(seen, address, name):
     seen.get_by_role("link", name=name, exact=True).click()
     wait_until_still(seen, 800)
     assert violations(seen) == []
+
+
+def test_every_page_is_in_sight_beside_the_sidebar_at_1024_pixels(browser, address):
+    page = browser.new_context(viewport={"width": 1024, "height": 768}).new_page()
+    page.goto(f"{address}/?{simple_sample()}")
+    wait_until_drawn(page)
+    # The old address of the lessons is in no menu.
+    for name in set(PAGES) - {"why"}:
+        expect(page.get_by_role("link", name=name.capitalize(), exact=True)).to_be_in_viewport()
+    page.context.close()
+
+
+# What has the focus, and whether it or what is around it looks otherwise without.
+_FOCUSED = """() => {
+  const focused = document.activeElement;
+  const looks = () => { let said = ""; for (let at = focused, i = 0; at && i < 5; at = at.parentElement, i++) {
+    const {outline, boxShadow, borderColor, backgroundColor} = getComputedStyle(at);
+    said += [outline, boxShadow, borderColor, backgroundColor].join(); } return said; };
+  const with_focus = looks();
+  focused.blur();
+  const without = looks();
+  focused.focus({focusVisible: true, preventScroll: true});
+  return [focused.ariaLabel || focused.textContent.trim() || focused.outerHTML, with_focus !== without];
+}"""
+
+
+def test_the_keyboard_alone_reaches_the_controls_and_one_sees_where_it_is(plan):
+    # Colours that fade in would be read half way.
+    plan.add_style_tag(content="* { transition: none !important; }")
+    reached = []
+    for _ in range(45):
+        plan.keyboard.press("Tab")
+        name, is_marked = plan.evaluate(_FOCUSED)
+        assert is_marked, f"nothing shows that {name} has the focus"
+        reached.append(name)
+    assert {"Rate, times", "Models", "Devices", "GiB each"} <= {*reached}
