@@ -94,6 +94,7 @@ def test_a_share_link_does_not_carry_the_address_that_writes(page, address):
     workspace = workspace_in(page)
     wait_until_drawn(page)
     page.get_by_role("button", name="Share").click()
+    page.get_by_role("dialog").get_by_text("The link as text").click()
     written = page.get_by_role("dialog").locator("code")
     written.wait_for(timeout=60_000)
     assert workspace not in written.inner_text()
