@@ -76,8 +76,9 @@ def test_pages_of_generating_models_have_none(seen, address, name):
     assert violations(seen) == []
 
 
-def test_every_page_is_in_sight_beside_the_sidebar_at_1024_pixels(browser, address):
-    page = browser.new_context(viewport={"width": 1024, "height": 768}).new_page()
+@pytest.mark.parametrize("width", (1024, 1300, 1440, 1600))
+def test_every_page_is_in_sight_beside_the_sidebar(browser, address, width):
+    page = browser.new_context(viewport={"width": width, "height": 768}).new_page()
     page.goto(f"{address}/?{simple_sample()}")
     wait_until_drawn(page)
     # The old address of the lessons is in no menu.

@@ -133,4 +133,4 @@ def test_a_link_is_copied(scenario, browser):
     dialog = scenario.get_by_test_id("stDialog")
     dialog.get_by_role("button", name="Copy the link").click()
     expect(dialog.get_by_role("button", name="Copied")).to_be_visible(timeout=LATER_MS)
-    assert scenario.evaluate("navigator.clipboard.readText()") == dialog.locator("code").inner_text().strip()
+    assert scenario.evaluate("navigator.clipboard.readText()") == dialog.locator("code").text_content().strip()
