@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from app.background.jobs import Job, Lane
 from app.background.slots import JobSlot
 from app.state.advice import AREA as ADVICE
+from app.state.advice import UNSEEN
 from app.state.answer import AnyAnswered
 from app.state.drafting import Draft
 from app.state.first_scenario import first_scenario
@@ -72,7 +73,9 @@ def is_worth_keeping(session: Session) -> bool:
 def _is_asked(session: Session, area: str) -> bool:
     # A plan of the first scenario begins without the visitor: only that he stopped it, or asked for another, is his.
     job = session.slots[area].job
-    return area != ADVICE or (job is not None and (job.is_stopped or job.key != session.begun))
+    if area == ADVICE:
+        return job is not None and (job.is_stopped or job.key != session.begun)
+    return area != UNSEEN
 
 
 def marks(session: Session) -> list[object]:

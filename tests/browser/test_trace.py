@@ -8,6 +8,7 @@ from pathlib import Path
 from app.look import words
 from tests.browser.test_capacity import open_page
 from tests.lookalikes import CODE
+from tools.screenshots import wait_until_still
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,6 +33,7 @@ def test_a_window_is_chosen_and_its_effect_shown(page, address):
     before = page.locator(".verdict").first.inner_text()
     page.get_by_text("Which part, on which models").click()
     box = page.get_by_role("spinbutton", name="For (s, 0 = to the end)")
+    wait_until_still(page)
     box.fill("600")
     box.press("Enter")
     page.get_by_text("from 0").first.wait_for(timeout=30_000)
