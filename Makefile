@@ -18,7 +18,8 @@ run: $(COMPILED)
 	  --server.headless $(HEADLESS) --server.showEmailPrompt false
 
 test: $(COMPILED) browser postgres check
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	@# In their own order the long files of the browser come first, so that no worker is left alone with one in the end.
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .
