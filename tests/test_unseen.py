@@ -1,6 +1,7 @@
 """Scores on unseen traffic are plain simulations of it, and stand with every score of a search."""
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -82,6 +83,24 @@ def test_only_searched_placements_are_set_against_where_they_were_planned():
     assert "3.0 points against where it was planned" in said and "b " not in said.split(": ", 1)[1]
     assert unseen_cell(made(0.96, 0.95), "a").startswith("unseen 96.0") and unseen_cell(None, "a") == ""
     assert unseen_cell(made(0.96, 0.95), "c") == ""
+
+
+def test_where_nothing_changes_one_sentence_says_so_for_all():
+    scores = (UnseenScore("a", True, 0.99, 0.99, 0.01), UnseenScore("b", True, 1.0, 1.0, math.nan))
+    said = unseen_sentence(Unseen(scores, 8, False, True))
+    assert said == (
+        "On traffic that was not planned for (8 draws like it) searched placements meet as much as where planned."
+    )
+    other = replace(scores[0], mean=0.98)
+    assert "1.0 points against" in unseen_sentence(Unseen((other, scores[1]), 8, False, True))
+
+
+def test_draws_that_all_have_one_share_give_no_interval():
+    mild = TEXT.replace("total_rate_per_s: 8", "total_rate_per_s: 0.5")
+    found = held_out(compare(parse_scenario(mild)))
+    best = max(found.scores, key=lambda score: score.mean)
+    assert best.mean == 1.0 and math.isnan(best.half_width)
+    assert unseen_cell(found, best.name) == f"unseen {words.share(1.0)}"
 
 
 def test_without_a_search_or_after_stop_nothing_is_held_out(comparison):

@@ -160,7 +160,8 @@ def _mean(days: Sequence[np.ndarray]) -> tuple[float, float]:
     if len(days) == 1:
         return float(np.mean(days[0])), share_half_width(days[0])
     shares = np.array([day.mean() for day in days])
-    return float(shares.mean()), mean_half_width(shares)
+    # Draws that all have one share do not say how far others differ.
+    return float(shares.mean()), mean_half_width(shares) if np.ptp(shares) > 0 else math.nan
 
 
 def _is_clear(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from planner.what_if.unseen import Unseen, UnseenScore
 from simulator import words
 
+_SAME = "the same as where it was planned"
+
 
 def changed_sentence(found: Unseen) -> str:
     """What comes first where the ranking changes on unseen traffic; empty where it does not."""
@@ -21,6 +23,10 @@ def unseen_sentence(found: Unseen) -> str:
     parts = [f"{s.name} {_met(s)}, {_change(s)}" for s in found.scores if s.is_searched]
     if not parts:
         return ""
+    if all(_change(s) == _SAME for s in found.scores if s.is_searched):
+        return (
+            f"On traffic that was not planned for ({found.how}) searched placements meet what they meet where planned."
+        )
     return f"On traffic that was not planned for ({found.how}): {'; '.join(parts)}."
 
 
@@ -45,4 +51,4 @@ def _met(score: UnseenScore) -> str:
 
 def _change(score: UnseenScore) -> str:
     gap = words.points_difference(score.mean, score.seen)
-    return "the same as where it was planned" if gap == "same" else f"{gap} against where it was planned"
+    return _SAME if gap == "same" else f"{gap} against where it was planned"
