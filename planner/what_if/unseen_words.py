@@ -24,9 +24,7 @@ def unseen_sentence(found: Unseen) -> str:
     if not parts:
         return ""
     if all(_change(s) == _SAME for s in found.scores if s.is_searched):
-        return (
-            f"On traffic that was not planned for ({found.how}) searched placements meet as much as where planned."
-        )
+        return f"On traffic that was not planned for ({found.how}) searched placements meet as much as where planned."
     return f"On traffic that was not planned for ({found.how}): {'; '.join(parts)}."
 
 
