@@ -16,7 +16,6 @@ from app.state.session import current_session
 from app.state.workspace import keep_workspace, open_workspace
 
 # The scripts lie in views/, because a folder called pages/ makes Streamlit run them without this file.
-VIEWS = Path(__file__).with_name("views")
 PAGES = (
     ("plan", "Plan", ":material/flag:"),
     ("compare", "Compare", ":material/compare_arrows:"),
@@ -47,7 +46,6 @@ page = st.navigation(
         *(
             st.Page(f"views/{name}.py", title=title, icon=icon, default=i == 0)
             for i, (name, title, icon) in enumerate(PAGES)
-            if (VIEWS / f"{name}.py").exists()
         ),
         # The lessons' address before there were several.
         st.Page("views/why.py", visibility="hidden"),

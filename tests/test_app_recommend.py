@@ -131,7 +131,7 @@ def test_a_plan_comes_back_with_its_workspace_to_the_digit(page):
 
 def test_a_plan_of_the_sample_with_another_target_is_worth_keeping(by_itself):
     session = Session()
-    session.begun, job = "its own", Job("its own", lambda _: None)
+    job = Job("its own", lambda _: None, by_itself=True)
     session.slots[AREA] = JobSlot(job)
     assert not is_worth_keeping(session)
     session.slots[AREA] = JobSlot(Job("with another target", lambda _: None), job)
@@ -147,7 +147,7 @@ def test_a_target_that_a_visitor_asks_for_outlasts_his_tab(by_itself, scenario, 
     session.scenario = scenario
     at = until_current(at)
     at.run()
-    assert slot_of(session, AREA).job.key == session.begun and not is_worth_keeping(session)
+    assert slot_of(session, AREA).job.by_itself and not is_worth_keeping(session)
     slot_of(session, AREA).job.wait(60)
     at.run()
     at.number_input(key=shown_key(at, "target")).set_value(90.0).run()

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.panels.unseen import unseen_of
+from app.panels.unseen import AREA, unseen_of
 from app.panels.verdict import verdict_said
-from app.state.advice import UNSEEN
 from planner.what_if.unseen import Unseen, UnseenScore
 from planner.what_if.unseen_words import changed_sentence, unseen_cell, unseen_sentence
 from tests.test_app_compare import session, written
@@ -19,7 +18,7 @@ def scores(at):
     """What is known of the page's answer; other tests of this process may have found it before."""
     here = session(at)
     if unseen_of(here, here.answer) is None:
-        here.slots[UNSEEN].job.wait(120)
+        here.slots[AREA].job.wait(120)
     return unseen_of(here, here.answer)
 
 

@@ -55,7 +55,7 @@ class Job:
 
     Attributes:
         key: of what was asked, so that a result can be told from an older one. name: of it, in words.
-        lane: whom it waits behind.
+        lane: whom it waits behind. by_itself: whether it began without being asked for.
         done, total, what: how many pieces are done, of how many (0 = not known), and what is being done in words.
         best: the best so far in words, empty before there is any; progress: of a search, None before it reports.
         partial: what is known by now, of work that gets better in place; None before anything is.
@@ -64,8 +64,15 @@ class Job:
         askers: who wait for it; it ends when the tabs of all of them are closed. None: somebody does in any case.
     """
 
-    def __init__(self, key: str, work: Callable[[Job], Any], name: str = "This", lane: Lane = Lane.SEARCH) -> None:
-        self.key, self.name, self.lane = key, name, lane
+    def __init__(
+        self,
+        key: str,
+        work: Callable[[Job], Any],
+        name: str = "This",
+        lane: Lane = Lane.SEARCH,
+        by_itself: bool = False,
+    ) -> None:
+        self.key, self.name, self.lane, self.by_itself = key, name, lane, by_itself
         self.done, self.total, self.what, self.best = 0, 0, "waiting for a turn", ""
         self.progress: Progress | None = None
         self.partial: Any = None

@@ -59,12 +59,13 @@ def start_job(
     work: Callable[[Job], Any],
     lane: Lane = Lane.SEARCH,
     patience_s: float = PATIENCE_S,
+    by_itself: bool = False,
 ) -> JobSlot:
     """Put new work on a slot; what was worked on there is stopped, its last result stays until there is a new one."""
     slot = session.slots[area] = slot_of(session, area)
     if slot.job is not None:
         slot.job.stop()
-    slot.job = Job(key, work, lane=lane)
+    slot.job = Job(key, work, lane=lane, by_itself=by_itself)
     session.jobs.submit(slot.job)
     slot.job.wait(patience_s)
     slot.refresh()

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from app.figures.lesson_plans import build_batches_figure
-from app.lessons.frame import Exercise, Lesson, Paper, Picture, Said, Slider
+from app.lessons.frame import Exercise, Lesson, Paper, Picture, Said, Slider, burstiness, deadline
 from app.look import words
 from app.look.theme import Theme
 from planner.lessons.batching import BATCHES, DEVICES, MODELS, PROFILE, SCALES, STAGES, met, met_over_deadlines
@@ -150,9 +150,9 @@ LESSON = Lesson(
     asked=Settings(),
     predictions={"nothing": "None more", "little": "Up to 5 points", "much": "More than 5 points"},
     controls=(
-        Slider("slo_scale", "Deadline (× alone)", 0.5, 14, 0.5, "Times the time of a request alone."),
+        deadline(0.5, 14, 0.5),
         Slider("rate_per_s", "Requests a second", 8, 80, 8, "53 fill all devices, one by one.", "%d"),
-        Slider("cv", "Burstiness (CV)", 0.5, 6.0, 0.5, "1 is Poisson."),
+        burstiness(0.5, 6.0, 0.5),
     ),
     run=run,
     outcome=outcome,

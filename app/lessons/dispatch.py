@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from app.figures.lesson_dispatch import build_groups_figure, build_rules_figure
-from app.lessons.frame import Exercise, Lesson, Paper, Pick, Picture, Said, Slider
+from app.lessons.frame import Exercise, Lesson, Paper, Pick, Picture, Said, Slider, burstiness, deadline
 from app.look import words
 from app.look.theme import Theme
 from planner.lessons.dispatch import FAST, LATENCY_S, SLOW, STAGES, STRETCH, RuleRun, run_rules
@@ -154,8 +154,8 @@ LESSON = Lesson(
     },
     controls=(
         Slider("rate_per_s", "Requests a second", 1, 20, 1, "The single devices answer 16.8 a second at most.", "%d"),
-        Slider("cv", "Burstiness (CV)", 0.5, 6.0, 0.5, "1 is Poisson."),
-        Slider("slo_scale", "Deadline (× alone)", 1.1, 5.0, 0.1, "Times the time of a request alone."),
+        burstiness(0.5, 6.0, 0.5),
+        deadline(1.1, 5.0, 0.1),
         Pick("rule", "Rule in the picture of groups", tuple(NAMES.values())),
     ),
     run=run,

@@ -43,6 +43,16 @@ class Slider:
     format: str | None = None
 
 
+def burstiness(low: float, high: float, step: float) -> Slider:
+    """The slider of the traffic's coefficient of variation."""
+    return Slider("cv", "Burstiness (CV)", low, high, step, "1 is Poisson.")
+
+
+def deadline(low: float, high: float, step: float) -> Slider:
+    """The slider of the deadline."""
+    return Slider("slo_scale", "Deadline (× alone)", low, high, step, "Times the time of a request alone.")
+
+
 @dataclass(frozen=True)
 class Pick:
     """A word of the settings, one of a few."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from app.figures.lesson_board import build_board_figure, build_progress_figure
-from app.lessons.frame import Exercise, Lesson, Moves, Paper, Picture, Said, Slider
+from app.lessons.frame import Exercise, Lesson, Moves, Paper, Picture, Said, burstiness, deadline
 from app.look import words
 from app.look.theme import Theme
 from planner.lessons.greedy_board import (
@@ -231,8 +231,8 @@ LESSON = Lesson(
         "far": "It stays more than one point behind",
     },
     controls=(
-        Slider("cv", "Burstiness (CV)", 0.5, 6.0, 0.5, "1 is Poisson."),
-        Slider("slo_scale", "Deadline (× alone)", 1.5, 15, 0.5, "Times the time of a request alone."),
+        burstiness(0.5, 6.0, 0.5),
+        deadline(1.5, 15, 0.5),
         Moves("moves", "The next replica", choices),
     ),
     run=run,

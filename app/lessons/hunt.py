@@ -8,7 +8,19 @@ import numpy as np
 import pandas as pd
 
 from app.figures.lesson_regions import build_region_figure
-from app.lessons.frame import DEDICATED, SHARED, Exercise, Lesson, Paper, Picture, Said, Slider, Trail
+from app.lessons.frame import (
+    DEDICATED,
+    SHARED,
+    Exercise,
+    Lesson,
+    Paper,
+    Picture,
+    Said,
+    Slider,
+    Trail,
+    burstiness,
+    deadline,
+)
 from app.lessons.regions import MET, lead_sentence, map_title
 from app.lessons.regions import Settings as Region
 from app.look import words
@@ -178,8 +190,8 @@ LESSON = Lesson(
     predictions={"shared": "No, it wins", "dedicated": "Yes, replicas win", "equal": "No run can tell"},
     controls=(
         Slider("rate_per_s", "Requests a second", 1, 33, 1, f"{words.number(MOST_RATE_PER_S)} fill all devices.", "%d"),
-        Slider("cv", "Burstiness (CV)", 0.5, 8.0, 0.5, "1 is Poisson."),
-        Slider("slo_scale", "Deadline (× alone)", 1, 20, 0.5, "Times the time of a request alone."),
+        burstiness(0.5, 8.0, 0.5),
+        deadline(1, 20, 0.5),
         Slider("alpha", "Overhead (alpha)", 1.0, 1.5, 0.05, "1.1: a cut request takes 10 % longer."),
         Slider("room", "Models that fit a device", 1, MODELS, 1, "So many replicas of every model there are.", "%d"),
         Trail("trail", FIELDS),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from app.figures.lesson_memory import build_memory_figure
-from app.lessons.frame import DEDICATED, SHARED, Exercise, Lesson, Paper, Picture, Said, Slider
+from app.lessons.frame import DEDICATED, SHARED, Exercise, Lesson, Paper, Picture, Said, Slider, burstiness
 from app.lessons.phrases import times
 from app.look import words
 from app.look.theme import Theme
@@ -181,7 +181,7 @@ LESSON = Lesson(
     controls=(
         Slider("memory_gib", "Memory of a device (GiB)", 6, 44, 1, "For weights; a V100 of 16 GB has 13 GiB.", "%d"),
         Slider("rate_per_s", "Requests a second", 1, 33, 1, f"{words.number(MOST_RATE_PER_S)} fill all devices.", "%d"),
-        Slider("cv", "Burstiness (CV)", 0.5, 8.0, 0.5, "1 is Poisson."),
+        burstiness(0.5, 8.0, 0.5),
     ),
     run=run,
     outcome=outcome,

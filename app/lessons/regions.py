@@ -9,7 +9,19 @@ import numpy as np
 import pandas as pd
 
 from app.figures.lesson_regions import build_family_figure, build_latency_lines_figure, build_region_figure
-from app.lessons.frame import DEDICATED, SHARED, Exercise, Lesson, Paper, Pick, Picture, Said, Slider
+from app.lessons.frame import (
+    DEDICATED,
+    SHARED,
+    Exercise,
+    Lesson,
+    Paper,
+    Pick,
+    Picture,
+    Said,
+    Slider,
+    burstiness,
+    deadline,
+)
 from app.lessons.phrases import ranges, times
 from app.look import words
 from app.look.theme import Theme
@@ -208,8 +220,8 @@ LESSON = Lesson(
     },
     controls=(
         Slider("rate_per_s", "Requests a second", 1, 33, 1, f"{words.number(MOST_RATE_PER_S)} fill all devices.", "%d"),
-        Slider("cv", "Burstiness (CV)", 0.5, 8.0, 0.5, "1 is Poisson."),
-        Slider("slo_scale", "Deadline (× alone)", 1, 20, 0.5, "Times the time of a request alone."),
+        burstiness(0.5, 8.0, 0.5),
+        deadline(1, 20, 0.5),
         Slider("alpha", "Overhead (alpha)", 1.0, 1.5, 0.05, "1.1: a cut request takes 10 % longer."),
         Pick("by", "Counted", MEASURES, "The mean latency is of traffic without deadlines: every request is answered."),
     ),

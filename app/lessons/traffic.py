@@ -10,7 +10,7 @@ import pandas as pd
 
 from app.figures.lesson import build_latency_curves_figure, describe_latency_curves
 from app.figures.lesson_traffic import build_utilization_figure, describe_utilization
-from app.lessons.frame import DEDICATED, SHARED, Exercise, Lesson, Paper, Picture, Said, Slider
+from app.lessons.frame import DEDICATED, SHARED, Exercise, Lesson, Paper, Picture, Said, Slider, burstiness
 from app.lessons.phrases import times
 from app.look import words
 from app.look.theme import Theme
@@ -192,7 +192,7 @@ LESSON = Lesson(
     },
     controls=(
         Slider("rate_per_s", "Requests a second, both models", 0.1, 4.9, 0.1),
-        Slider("cv", "Burstiness (CV)", 0.25, 6.0, 0.25, "1 is Poisson."),
+        burstiness(0.25, 6.0, 0.25),
         Slider("share_percent", "Share of model 1 (%)", 0, 100, 5, format="%d"),
     ),
     presets={name: Settings(rate, cv, 100 * share) for name, (rate, cv, share) in CASES.items()},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from app.figures.lesson_plans import HUES, build_hours_figure
-from app.lessons.frame import Exercise, Lesson, Paper, Picture, Said, Slider
+from app.lessons.frame import Exercise, Lesson, Paper, Picture, Said, Slider, burstiness, deadline
 from app.look import words
 from app.look.theme import Theme
 from planner.lessons.yesterday import DEVICES, HOURS, MODELS, PLANS, RATE_PER_S, WINDOW_S, Tested, run_hours
@@ -148,8 +148,8 @@ LESSON = Lesson(
     },
     controls=(
         Slider("drift_percent", "Popularity that changes (%)", 0, 100, 10, "How much of it is dealt out anew.", "%d"),
-        Slider("cv", "Burstiness (CV)", 0.5, 6.0, 0.5, "1 is Poisson."),
-        Slider("slo_scale", "Deadline (× alone)", 1, 12, 0.5, "Times the time of a request alone."),
+        burstiness(0.5, 6.0, 0.5),
+        deadline(1, 12, 0.5),
     ),
     run=run,
     outcome=outcome,

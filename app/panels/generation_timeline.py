@@ -20,9 +20,8 @@ from app.look import words
 from app.look.style import plain_text
 from app.panels.compare_draw import clicked_points, draw_kept
 from app.panels.generation_timeline_view import EngineView, most_waiting, next_where, recorded
-from app.panels.keep import draw_table
 from app.panels.timeline_view import change_gantt_view
-from app.panels.timeline_window import draw_stretch, draw_strip, show_stretch
+from app.panels.timeline_window import draw_stretch, draw_stretch_requests, draw_strip, show_stretch
 from app.state.answer import TokenAnswer
 from app.state.results import kept
 from app.state.session import Session
@@ -32,7 +31,6 @@ from simulator.generation import STATUS, EngineSeries, TooManyIterations
 from simulator.generation.run import MAX_RECORDED
 
 _ITERATIONS, _LIVES = "engine-iterations", "engine-lives"
-MOST_ROWS = 5_000
 
 
 def draw_window(session: Session, view: EngineView, answer: TokenAnswer) -> None:
@@ -148,12 +146,8 @@ def draw_request(session: Session, view: EngineView, answer: TokenAnswer) -> Non
 
 def draw_requests(view: EngineView) -> None:
     """The requests that arrived in the stretch, as a table."""
-    low, high = np.searchsorted(view.result.workload.arrival_s, view.window_s)
-    rows = np.arange(low, high)
-    with st.expander(f"{words.plural(rows.size, 'request')} that arrived in this stretch, at all engines"):
-        if rows.size > MOST_ROWS:
-            st.caption(f"The first {words.count(MOST_ROWS)} of them; all requests are on the page Plan as files.")
-        draw_table(request_table(view, rows[:MOST_ROWS]), "timeline-requests", "Every request of the stretch")
+    arrival_s = view.result.workload.arrival_s
+    draw_stretch_requests(arrival_s, view.window_s, lambda rows: request_table(view, rows), ", at all engines")
 
 
 def request_table(view: EngineView, rows: np.ndarray) -> pd.DataFrame:

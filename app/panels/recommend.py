@@ -46,11 +46,9 @@ def draw_recommendation(session: Session, answer: Answer) -> None:
         pressed = st.button("Recommend a plan", type="primary", key="recommend.go",
                             disabled=is_asked or begins or not is_current or too_much is not None,
                             help="Finds the placement, the number of devices and what a lost node costs.")  # fmt: skip
-    if begins:
-        session.begun = key
     if pressed or begins:
         work = work_of(session, answer, target, key)
-        slot = start_job(session, AREA, key, work, Lane.ADVICE, PATIENCE_S if pressed else 0.0)
+        slot = start_job(session, AREA, key, work, Lane.ADVICE, PATIENCE_S if pressed else 0.0, not pressed)
     if too_much is not None:
         st.caption(too_much)
     draw_job(session, AREA, "Working on the plan", lambda now: st.html(advice_html(now)))

@@ -13,9 +13,8 @@ from app.look import words
 from app.look.style import plain_text
 from app.panels.compare_draw import clicked_points, draw_kept
 from app.panels.compare_view import spans_of
-from app.panels.keep import draw_table
 from app.panels.timeline_view import COMFORTABLE, GanttView, busiest, change_gantt_view, most_that_fits, next_of
-from app.panels.timeline_window import AREA, draw_stretch, draw_strip, show_stretch
+from app.panels.timeline_window import AREA, draw_stretch, draw_stretch_requests, draw_strip, show_stretch
 from app.state.answer import Answer
 from app.state.results import kept, timeline
 from app.state.session import Session
@@ -23,7 +22,6 @@ from simulator import STATUS
 from simulator.loads import list_waits
 
 _GANTT = "timeline-gantt"
-MOST_ROWS = 5_000
 
 
 def draw_window(session: Session, view: GanttView, answer: Answer) -> None:
@@ -120,12 +118,8 @@ def draw_request(session: Session, view: GanttView) -> None:
 
 def draw_requests(view: GanttView) -> None:
     """The requests that arrived in the stretch, as a table."""
-    low, high = np.searchsorted(view.result.workload.arrival_s, view.window_s)
-    rows = np.arange(low, high)
-    with st.expander(f"{words.plural(rows.size, 'request')} that arrived in this stretch"):
-        if rows.size > MOST_ROWS:
-            st.caption(f"The first {words.count(MOST_ROWS)} of them; all requests are on the page Plan as files.")
-        draw_table(request_table(view, rows[:MOST_ROWS]), "timeline-requests", "Every request of the stretch")
+    arrival_s = view.result.workload.arrival_s
+    draw_stretch_requests(arrival_s, view.window_s, lambda rows: request_table(view, rows))
 
 
 def request_table(view: GanttView, rows: np.ndarray) -> pd.DataFrame:

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from app.controls.fields import shown
 from app.figures.overview import build_overview_figure, describe_overview
+from app.look import words
 from app.look.style import plain_text
 from app.panels.compare_draw import dragged_stretch, draw_kept
+from app.panels.keep import draw_table
 from app.panels.timeline_view import change_gantt_view
 from app.state.answer import AnyAnswered
 from app.state.session import Session
 
 _OVERVIEW = "timeline-overview"
 AREA = "timeline.window"
+_MOST_ROWS = 5_000
 
 
 def draw_strip(
@@ -78,3 +82,15 @@ def _take_length(session: Session, start_s: float, length_s: float) -> None:
         session.complaints[AREA] = f"A stretch of {length_s:g} s has nothing in it; more than 0 s are allowed."
     else:
         show_stretch(session, start_s, start_s + length_s)
+
+
+def draw_stretch_requests(
+    arrival_s: np.ndarray, window_s: tuple[float, float], table: Callable[[np.ndarray], pd.DataFrame], where: str = ""
+) -> None:
+    """The requests that arrived in the stretch, as a table. arrival_s: of all, seconds, sorted; table: of some rows."""
+    low, high = np.searchsorted(arrival_s, window_s)
+    rows = np.arange(low, high)
+    with st.expander(f"{words.plural(rows.size, 'request')} that arrived in this stretch{where}"):
+        if rows.size > _MOST_ROWS:
+            st.caption(f"The first {words.count(_MOST_ROWS)} of them; all requests are on the page Plan as files.")
+        draw_table(table(rows[:_MOST_ROWS]), "timeline-requests", "Every request of the stretch")

@@ -8,13 +8,13 @@ from app.background.jobs import Job, Lane
 from app.background.slots import draw_job, slot_of, start_job
 from app.look.style import plain_text
 from app.panels.robustness import candidates_of
-from app.state.advice import UNSEEN
 from app.state.answer import Answer, AnyAnswer
 from app.state.results import shared_cache
 from app.state.session import Session
 from planner.what_if.unseen import Unseen, hold_out_traffic, is_too_much
 from planner.what_if.unseen_words import unseen_remark
 
+AREA = "unseen"
 TOO_MUCH = (
     "The scores are those of the traffic that was planned for; there is too much of it to hold some out by itself. The "
     "page Accuracy tries other traffic."
@@ -30,15 +30,15 @@ def unseen_of(session: Session, answer: AnyAnswer) -> Unseen | None:
     if known is not None or not answer.is_current:
         # What is shown of earlier settings keeps its score.
         return known
-    slot = slot_of(session, UNSEEN)
+    slot = slot_of(session, AREA)
     if slot.job is None or slot.job.key != key:
-        slot = start_job(session, UNSEEN, key, _work(session, answer, key), Lane.QUICK)
+        slot = start_job(session, AREA, key, _work(session, answer, key), Lane.QUICK, by_itself=True)
     return slot.result if slot.result_key == key else None
 
 
 def draw_unseen_job(session: Session) -> None:
     """The progress of that work, with Stop."""
-    draw_job(session, UNSEEN, "Scoring on traffic that was not planned for")
+    draw_job(session, AREA, "Scoring on traffic that was not planned for")
 
 
 def draw_unseen_remark(session: Session, answer: AnyAnswer, name: str) -> None:

@@ -10,8 +10,6 @@ from app.state.session import Session
 
 # The area of the recommendation, see app.background.slots.
 AREA = "recommend"
-# What else begins without being asked: the score of what was found on traffic that it was not planned for.
-UNSEEN = "unseen"
 # The variable of the server that decides it, and the value with which a plan waits for its button everywhere.
 VARIABLE, ONLY_ASKED = "PLANNER_ADVICE", "asked"
 

@@ -12,7 +12,6 @@ from pydantic import TypeAdapter
 from app.background.jobs import Job, Lane
 from app.background.slots import JobSlot
 from app.state.advice import AREA as ADVICE
-from app.state.advice import UNSEEN
 from app.state.answer import AnyAnswered
 from app.state.drafting import Draft
 from app.state.first_scenario import first_scenario
@@ -67,15 +66,12 @@ def is_worth_keeping(session: Session) -> bool:
     # What the placements of the first scenario find, every visitor is shown; that he stopped a search is his.
     searches = session.jobs.all(Lane.SEARCH)
     done = session.undo or session.uploads.files or any(job.is_stopped for job in searches)
-    return bool(done) or session.scenario != first_scenario() or any(_is_asked(session, area) for area in session.slots)
+    return bool(done) or session.scenario != first_scenario() or any(map(_is_asked, session.slots.values()))
 
 
-def _is_asked(session: Session, area: str) -> bool:
-    # A plan of the first scenario begins without the visitor: only that he stopped it, or asked for another, is his.
-    job = session.slots[area].job
-    if area == ADVICE:
-        return job is not None and (job.is_stopped or job.key != session.begun)
-    return area != UNSEEN
+def _is_asked(slot: JobSlot) -> bool:
+    # What begins without the visitor is his once he stopped it.
+    return slot.job is not None and (slot.job.is_stopped or not slot.job.by_itself)
 
 
 def marks(session: Session) -> list[object]:

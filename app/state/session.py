@@ -44,7 +44,6 @@ class Session:
         answer: what the page shows; that of earlier settings while a new one is not to be had.
         looked_at: the name of the placement that is drawn in detail; None for the best one.
         slots: capacity plans, sweeps and profiles under way and their last results, by area of the pages.
-        begun: the key of the recommended plan that began without him; None while none did.
         views: what was chosen on the pages beside the scenario.
         hues: the number of the hue by name of placement, see hue_of.
         presence: whether his tab is open; his jobs end with it.
@@ -66,7 +65,6 @@ class Session:
     answer: AnyAnswer | None = None
     looked_at: str | None = None
     slots: dict[str, JobSlot] = field(default_factory=dict)
-    begun: str | None = None
     views: Views = field(default_factory=Views)
     drawn: int = 0
     addressed: dict[str, int] = field(default_factory=dict)

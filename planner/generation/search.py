@@ -124,6 +124,8 @@ def search_engines(
         )
 
     def report() -> bool:
+        if on_progress is None:
+            return True
         tally = run.budget.tally
         steps = run.history() if run.best is not None else ()
         return goes_on(on_progress, Progress(

@@ -81,6 +81,8 @@ def begin_run(
     """A run whose clock starts now; see `search` for the arguments."""
 
     def report() -> bool:
+        if on_progress is None:
+            return True
         tally = budget.tally
         return goes_on(on_progress, Progress(
             tally.phase, evaluations=tally.evaluations, best_score=incumbent.highest, seconds=tally.seconds,
