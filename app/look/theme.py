@@ -69,6 +69,8 @@ DARK = Theme(
     models=("#CDD3DC", "#3A4452"),
     ramp=("#0F141B", "#162F1F", "#1D4D28", "#326A31", "#548640", "#7BA15A", "#A3BB82", "#C9D6A5", "#ECF5C1"),
 )
+# The hue of sentences about no placement.
+NEUTRAL_HUE = 5
 THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
 
 

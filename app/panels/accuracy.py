@@ -10,6 +10,7 @@ import streamlit as st
 from app.figures.accuracy import build_published_figure, published_title
 from app.look import words
 from app.look.style import current_theme, title_apart, verdict_html
+from app.look.theme import NEUTRAL_HUE
 from app.panels.facts import draw_sources
 from app.panels.keep import draw_table
 from app.state.answer import Answer
@@ -32,7 +33,7 @@ ASSUMPTIONS = (
     ("Profiles are those of the named device", "either way", "1 % where recovered, 10 % and more where modelled"),
     ("Requests of one model are alike", "too good for models with inputs of unlike length",
      "queues behind long requests are missing"),
-    ("No activations: `memory_gib` is for weights alone", "too good if memory_gib is not lowered by them",
+    ("No activations: memory_gib is for weights alone", "too good if memory_gib is not lowered by them",
      "a placement may not fit"),
     ("No failures during a run", "too good", "Capacity shows what a lost device or node costs"),
     ("Delays on the way are constants", "too good by the jitter of the network", "some ms against deadlines"),
@@ -51,7 +52,7 @@ def draw_published(session: Session) -> None:
     """All published runs as points; a click on one opens its setting."""
     st.header("Predicted against published", anchor=False)
     runs = known_replays()
-    st.html(verdict_html(session.hue_of(""), f"{published_title(runs)}. A click on a point shows its setting."))
+    st.html(verdict_html(NEUTRAL_HUE, f"{published_title(runs)}. A click on a point shows its setting."))
     figure = build_published_figure(runs, current_theme())
     title_apart(figure)
     event = st.plotly_chart(

@@ -23,6 +23,7 @@ from app.figures.trace import (
 )
 from app.look import words
 from app.look.style import current_theme, facts_html, plain_text, verdict_html
+from app.look.theme import NEUTRAL_HUE
 from app.panels.keep import draw_chart, draw_table
 from app.state import results
 from app.state.answer import Answer, AnyAnswer
@@ -38,7 +39,6 @@ RATE_BINS = 200
 MOST_BARS = 24
 # So many times the mean rate make a burst at first, and what may be chosen.
 _TIMES, _TIMES_RANGE = 2.0, {"min_value": 1.25, "max_value": 10.0, "step": 0.25}
-_NEUTRAL_PLACE = 5
 
 
 def draw_nothing(answer: AnyAnswer) -> None:
@@ -53,7 +53,7 @@ def draw_summary(answer: Answer) -> None:
     if answer.problems:
         st.warning("These settings cannot be replayed, see the message on the left. Shown is the last good traffic.")
     skew = describe_skew(_by_model(answer)).replace("source", "model")
-    st.html(verdict_html(_NEUTRAL_PLACE, f"{replayed_sentence(answer.inputs.problem.workload)} {skew}."))
+    st.html(verdict_html(NEUTRAL_HUE, f"{replayed_sentence(answer.inputs.problem.workload)} {skew}."))
     for notice in answer.inputs.notices:
         st.caption(f":material/info: {plain_text(notice)}")
 

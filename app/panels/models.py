@@ -10,19 +10,19 @@ import streamlit as st
 
 from app.look import words
 from app.look.style import verdict_html
+from app.look.theme import NEUTRAL_HUE
 from app.panels.keep import draw_table
 from app.state.answer import Answer, Answered
 from planner.scenario.schema import Scenario
 from planner.targets import targets_missed
 
-_NEUTRAL_PLACE = 5
 _MOST_PLACEMENTS = 6
 
 
 def draw_summary(scenario: Scenario, answer: Answer) -> None:
     """One sentence: how many models, who has targets, and who misses them."""
     shown = answer.shown if answer.is_current else ()
-    st.html(verdict_html(_NEUTRAL_PLACE, summary(scenario, shown)))
+    st.html(verdict_html(NEUTRAL_HUE, summary(scenario, shown)))
 
 
 def summary(scenario: Scenario, shown: Sequence[Answered]) -> str:

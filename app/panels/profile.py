@@ -24,6 +24,7 @@ from app.figures.profile import (
 from app.look import words
 from app.look.markup import piece
 from app.look.style import current_theme, plain_text, tile_html, verdict_html
+from app.look.theme import NEUTRAL_HUE
 from app.panels.keep import draw_chart, draw_table
 from app.panels.profile_inputs import Question
 from app.state.session import Session, with_values
@@ -37,7 +38,6 @@ from simulator.headway import Headway
 
 AREA = "profile"
 OWN_FILE = "profiles of this session.json"
-_NEUTRAL_PLACE = 5
 _WAY_TITLES = {True: "dynamic program", False: "equal layers"}
 
 _KEY_TITLES = ("Stages (pp)", "Devices a stage (tp)", "Devices", "Latency alone (s)", "Slowest stage (s)", "Per second",
@@ -92,7 +92,7 @@ def draw_verdict(made: Made) -> None:
     modelled, (best, fast) = made.modelled, best_plans(made.modelled)
     alone, fits = modelled.profile.single_device_latency_s, (1, 1) in modelled.plans
     weights_gib = total_weight_bytes(modelled.operators) / GIB
-    st.html(verdict_html(_NEUTRAL_PLACE, verdict_sentence(modelled, made.question.sequence)))
+    st.html(verdict_html(NEUTRAL_HUE, verdict_sentence(modelled, made.question.sequence)))
     tiles = [
         tile_html("weights", words.gib(weights_gib)),
         tile_html("alone on one device", words.duration(alone), "" if fits else "if it fitted"),
