@@ -79,6 +79,12 @@ def draw_job(session: Any, area: str, doing: str, draw_partial: Callable[[Any], 
         doing: a few words. draw_partial: draws what is known by now, of work that gets better in place.
     """
     slot = slot_of(session, area)
+    # One element whether there is work or not: what stands beneath would else be made anew, and lose what was opened.
+    with st.container():
+        _draw_state(slot, area, doing, draw_partial)
+
+
+def _draw_state(slot: JobSlot, area: str, doing: str, draw_partial: Callable[[Any], object] | None) -> None:
     if slot.job is not None and slot.is_working:
         left, right = st.columns([5, 1], vertical_alignment="center")
         with right:

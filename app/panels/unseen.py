@@ -45,8 +45,9 @@ def draw_unseen_remark(session: Session, answer: AnyAnswer, name: str) -> None:
     """The score of one placement on unseen traffic, beneath its other one."""
     found = unseen_of(session, answer)
     said = unseen_remark(found, name) if found else None
-    if said is not None:
-        st.caption(plain_text(said))
+    with st.container():
+        if said is not None:
+            st.caption(plain_text(said))
 
 
 def unseen_key(answer: AnyAnswer) -> str | None:

@@ -32,8 +32,9 @@ def draw_comparison(session: Session, answer: AnyAnswer) -> None:
     view = current_view(session, answer)
     write_address(session)
     found = unseen.unseen_of(session, answer)
-    if found is not None and found.is_changed:
-        st.warning(plain_text(changed_sentence(found)))
+    with st.container():
+        if found is not None and found.is_changed:
+            st.warning(plain_text(changed_sentence(found)))
     compare_outcomes.draw_verdict(view, answer)
     compare_table.draw_choices(session, view, answer)
     compare_table.draw_table(view, answer, found)

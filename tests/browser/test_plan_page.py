@@ -35,6 +35,8 @@ def attainment(page):
 
 def printed_by(command, page, folder, *traces):
     """The document that a command prints for the scenario that the page gives; traces lie beside it."""
+    # The file of a page that is drawn anew is another one: a click on the earlier one is lost.
+    wait_until_still(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Scenario (YAML)").click()
     scenario = folder / "scenario.yaml"

@@ -55,7 +55,7 @@ def test_the_text_is_read_while_one_types_and_a_mistake_loses_nothing(scenario):
         scenario.keyboard.press("Backspace")
     scenario.keyboard.type(", memory_gib: 14", delay=30)
     expect(scenario.get_by_test_id("stAlert").first).to_contain_text("every page answers it", timeout=LATER_MS)
-    expect(scenario.get_by_text("16 × 14 GiB")).to_be_visible(timeout=LATER_MS)
+    expect(scenario.get_by_text("16 × 14 GiB").first).to_be_visible(timeout=LATER_MS)
     assert "memory_gib: 14}" in area.input_value() and "devises" not in area.input_value()
 
 

@@ -38,6 +38,7 @@ def test_a_downloaded_history_is_replayed_when_it_is_loaded(page, address, tmp_p
     page.get_by_text("Load a saved history").click()
     page.locator('input[type="file"]').last.set_input_files(file)
     page.get_by_text("Step 5 of 5").wait_for(timeout=30_000)
+    wait_until_still(page)
     bad = tmp_path / "bad.json"
     bad.write_text("{")
     page.locator('input[type="file"]').last.set_input_files(bad)
