@@ -8,9 +8,10 @@ import streamlit as st
 
 from app.background.warm_up import start_warm_up
 from app.controls.views import drop_hidden_keys
-from app.look.style import draw_style, guarded
+from app.look.style import draw_style, guarded, plain_text
 from app.panels.share import draw_share_bar, open_link
 from app.panels.workspace import draw_workspace_notices
+from app.settings import PROBLEM
 from app.state.limits import BOUNDS_IN_WORDS
 from app.state.session import current_session
 from app.state.workspace import keep_workspace, open_workspace
@@ -40,6 +41,9 @@ st.set_page_config(
     initial_sidebar_state="expanded",
     menu_items={"About": f"What would each placement do to this traffic? {BOUNDS_IN_WORDS}"},
 )
+if PROBLEM is not None:
+    st.error(plain_text(PROBLEM))
+    st.stop()
 start_warm_up()
 page = st.navigation(
     [

@@ -6,7 +6,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.background.slots import Job, JobSlot, slot_of
-from app.state.advice import AREA, VARIABLE, begins_by_itself
+from app.settings import ADVICE
+from app.state.advice import AREA, begins_by_itself
 from app.state.first_scenario import ALPASERVE, first_scenario
 from app.state.results import answer_of, shared_cache
 from app.state.saved import is_worth_keeping
@@ -83,7 +84,7 @@ def test_another_target_says_that_the_plan_is_of_the_earlier_question(page):
 @pytest.fixture
 def by_itself(monkeypatch):
     """Plans begin as on a server that nobody set up otherwise."""
-    monkeypatch.delenv(VARIABLE)
+    monkeypatch.delenv(ADVICE)
 
 
 def answered(session):
@@ -98,7 +99,7 @@ def test_a_plan_begins_by_itself_for_the_first_scenario_only_and_only_once(by_it
     assert begins_by_itself(stranger, answered(stranger)) and not begins_by_itself(other, answered(other))
     stranger.slots[AREA] = JobSlot()
     assert not begins_by_itself(stranger, answered(stranger))
-    monkeypatch.setenv(VARIABLE, "asked")
+    monkeypatch.setenv(ADVICE, "asked")
     assert not begins_by_itself(Session(), answered(Session()))
 
 

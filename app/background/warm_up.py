@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from app.settings import PROBLEM
 from planner.search import SEARCHING
 from simulator.generation.preparation import GENERATING
 from simulator.headway import Headway
@@ -43,4 +44,6 @@ def warm_up() -> None:
 
 
 if __name__ == "__main__":
+    if PROBLEM is not None:
+        sys.exit(PROBLEM)
     warm_up()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
+from app.settings import ONLY_ASKED, read_settings
 from app.state.answer import Answer
 from app.state.first_scenario import first_scenario
 from app.state.session import Session
 
 # The area of the recommendation, see app.background.slots.
 AREA = "recommend"
-# The variable of the server that decides it, and the value with which a plan waits for its button everywhere.
-VARIABLE, ONLY_ASKED = "PLANNER_ADVICE", "asked"
 
 
 def begins_by_itself(session: Session, answer: Answer) -> bool:
@@ -20,6 +17,6 @@ def begins_by_itself(session: Session, answer: Answer) -> bool:
     It does once, for the scenario that a new session shows, when every placement of it has its result. Whoever
     stopped it, or came back to what it found, has a slot for it already, so it does not begin again.
     """
-    if os.environ.get(VARIABLE) == ONLY_ASKED or AREA in session.slots:
+    if read_settings().advice == ONLY_ASKED or AREA in session.slots:
         return False
     return answer.is_current and session.scenario == first_scenario()

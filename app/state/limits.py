@@ -5,19 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from app.look import words
+from app.settings import SETTINGS
 from planner.scenario.schema import Scenario, TraceSection, WindowsSection
 from simulator import InputError
 from simulator.traces import Counts, Events, Trace, TraceLimits
 
-MAX_UPLOAD_BYTES = 200 * 1024**2
-MAX_REQUESTS = 5_000_000
-MAX_MODELS = 200
-MAX_DEVICES = 512
+MAX_UPLOAD_BYTES = SETTINGS.upload_mb * 1024**2
+MAX_REQUESTS, MAX_MODELS, MAX_DEVICES = SETTINGS.requests, SETTINGS.models, SETTINGS.devices
 TRACE_LIMITS = TraceLimits(
     max_bytes=MAX_UPLOAD_BYTES, max_rows=2 * MAX_REQUESTS, max_sources=50_000, max_cells=20_000_000
 )
 BOUNDS_IN_WORDS = (
-    f"This page takes files up to {MAX_UPLOAD_BYTES // 1024**2} MB, {MAX_REQUESTS // 10**6} million requests, "
+    f"This page takes files up to {MAX_UPLOAD_BYTES // 1024**2} MB, {words.count(MAX_REQUESTS)} requests, "
     f"{MAX_MODELS} models and {MAX_DEVICES} devices."
 )
 

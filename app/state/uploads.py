@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.look import words
+from app.settings import SETTINGS
 from app.state.cache import Cache, size_bytes
 from app.state.importing import TableImport
 from app.state.limits import MAX_UPLOAD_BYTES, TRACE_LIMITS
@@ -21,8 +22,7 @@ from simulator.traces import Columns, Trace, read_trace
 MIB = 1024**2
 # Old uploads give way to new ones, so that a visitor's memory stays bounded.
 MAX_TRACES, MAX_PROFILE_FILES = 4, 8
-MAX_SESSION_BYTES = 512 * MIB
-MAX_SERVER_BYTES = 2048 * MIB
+MAX_SESSION_BYTES, MAX_SERVER_BYTES = SETTINGS.visitor_mb * MIB, SETTINGS.server_mb * MIB
 # Before the name of a profiles file in Uploads.files. No upload is called so.
 PROFILES = "profiles\0"
 

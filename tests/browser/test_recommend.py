@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from app.look import words
-from app.state.advice import VARIABLE
+from app.settings import ADVICE
 from app.state.first_scenario import first_scenario
 from planner.scenario.inputs import build_inputs
 from planner.search import upper_bound
@@ -27,7 +27,7 @@ def advice(page):
 
 
 def test_the_plan_of_the_sample_begins_without_a_click_and_says_first_what_it_knows(page):
-    with running_app(**{VARIABLE: "at once"}) as address:
+    with running_app(**{ADVICE: "at once"}) as address:
         page.goto(address)
         first = page.locator(".advice dd").first
         expect(first).not_to_have_class("unknown", timeout=PLANNED_MS)

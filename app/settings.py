@@ -1,0 +1,68 @@
+"""What whoever runs a server decides by environment variables; docs/deployment.md has them in one table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from platformdirs import user_data_path
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from simulator import InputError
+from simulator.schema import Between, OneOf, first_problem
+
+# `asked`: no recommended plan begins without a click.
+ADVICE, ONLY_ASKED = "PLANNER_ADVICE", "asked"
+
+
+class Settings(BaseModel):
+    """Where things are kept, and what one visitor and all together may ask for.
+
+    Attributes:
+        data: the folder of the database and of the files. database: its address, None for SQLite in that folder.
+        workspace_mb, store_mb: the most that one workspace and all together may hold, in MiB as stored.
+        advice: whether a plan may begin without a click.
+        upload_mb: the most that the files of one upload have, in MiB.
+        visitor_mb, server_mb: the most memory that the uploads of one visitor and of all together take, in MiB.
+        requests, models, devices: the most that a scenario on the page may have.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    data: Path = Field(
+        default_factory=lambda: user_data_path("placement-planner", appauthor=False), alias="PLANNER_DATA"
+    )
+    database: str | None = Field(default=None, alias="DATABASE_URL")
+    workspace_mb: Annotated[int, Between(1, 10**6)] = Field(default=1024, alias="PLANNER_WORKSPACE_MB")
+    store_mb: Annotated[int, Between(1, 10**9)] = Field(default=20480, alias="PLANNER_STORE_MB")
+    advice: Annotated[str, OneOf((ONLY_ASKED, "at once"))] = Field(default="at once", alias=ADVICE)
+    # As much as .streamlit/config.toml lets through.
+    upload_mb: Annotated[int, Between(1, 200)] = Field(default=200, alias="PLANNER_UPLOAD_MB")
+    visitor_mb: Annotated[int, Between(1, 10**6)] = Field(default=512, alias="PLANNER_VISITOR_UPLOADS_MB")
+    server_mb: Annotated[int, Between(1, 10**7)] = Field(default=2048, alias="PLANNER_SERVER_UPLOADS_MB")
+    requests: Annotated[int, Between(1000, 20_000_000)] = Field(default=5_000_000, alias="PLANNER_REQUESTS")
+    models: Annotated[int, Between(1, 2000)] = Field(default=200, alias="PLANNER_MODELS")
+    devices: Annotated[int, Between(1, 2048)] = Field(default=512, alias="PLANNER_DEVICES")
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """What the environment says, what it does not say as it ships; raises InputError naming the variable."""
+    variables = [field.alias for field in Settings.model_fields.values() if field.alias]
+    given = {name: environment[name] for name in variables if environment.get(name)}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        raise InputError(first_problem(error, given, lambda path: f"The variable {path[0]}")) from None
+
+
+def _at_start() -> tuple[Settings, str | None]:
+    try:
+        return read_settings(), None
+    except InputError as error:
+        return Settings(), str(error)
+
+
+# As the server began; where a variable is wrong what ships, and the sentence that stands on the page instead.
+SETTINGS, PROBLEM = _at_start()
