@@ -112,6 +112,12 @@ def fixed(value: float, digits: int) -> str:
     return _grouped(value, digits) if math.isfinite(value) else NOTHING
 
 
+def decimal(value: float) -> str:
+    """A number with four digits behind the point at most, as tables show it: "14 777", "0.25", "1 234.5"."""
+    text = fixed(value, 4)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def signed(value: float, digits: int) -> str:
     """A difference with its sign and that many digits behind the point: "+1.70"."""
     return fixed(value, digits) if value < 0 or not math.isfinite(value) else "+" + fixed(value, digits)

@@ -137,3 +137,11 @@ def test_headings_follow_one_another_by_one_level():
     others = re.compile(r"""st\.subheader\(|["']#{1,6} """)
     pages = [path for path in modules("app") if "report" not in path.parts]
     assert pages and not [path.name for path in pages if others.search(path.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize(
+    ("call", "home"), [("st.plotly_chart(", "app/look/style.py"), ("st.dataframe(", "app/look/table.py")]
+)
+def test_charts_and_tables_are_drawn_in_one_place(call, home):
+    found = {str(path.relative_to(ROOT)) for path in modules("app") if call in path.read_text(encoding="utf-8")}
+    assert found == {home}

@@ -5,10 +5,13 @@ import math
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from streamlit import column_config
 
+from app.look import table as tables
 from app.look import words
 from simulator.words import plain, typed
 
@@ -291,3 +294,29 @@ def test_signed_numbers_have_their_sign(value, text):
 @pytest.mark.parametrize(("value", "text"), [(1e6, "1 000 000"), (0.25, "0.25"), (1e12, "1e+12"), (math.inf, "inf")])
 def test_limits_read_as_they_were_set(value, text):
     assert spaced(plain(value)) == text
+
+
+def test_tables_write_numbers_from_a_thousand_on_as_sentences_do():
+    table = pd.DataFrame({
+        "name": ["a", "b"], "requests": [14777, 12], "share": [12.345, 99.0], "price": [1234.5, math.nan],
+        "gain": [1700.0, -2.0], "free": [2000.25, 0.5],
+    })  # fmt: skip
+    number = column_config.NumberColumn
+    columns = {
+        "share": number(format="%.1f %%"),
+        "price": number("Cost", format="%.2f $"),
+        "gain": number(format="%+.2f"),
+    }
+    written, left = tables.spaced(table, columns)
+    body = written._translate(False, False)["body"]
+    rows = [[spaced(str(cell["display_value"])) for cell in row if cell["type"] == "td"] for row in body]
+    assert rows[0][1:] == ["14 777", "12.345", "1 234.50 $", "+1 700.00", "2 000.25"]
+    assert rows[1][3:] == [words.NOTHING, "−2.00", "0.5"]
+    assert left["price"]["type_config"]["format"] is None and left["price"]["label"] == "Cost"
+    assert left["share"] == columns["share"]
+    assert tables.spaced(table[["name", "share"]], columns)[0].equals(table[["name", "share"]])
+
+
+def test_columns_of_tables_have_no_format_of_their_own_for_thousands():
+    for path in (ROOT / "app").rglob("*.py"):
+        assert not re.search(r'Column\([^()]*format="(localized|%,?d|%,.*)"', path.read_text(encoding="utf-8")), path

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from zoneinfo import available_timezones
 
+import pandas as pd
 import streamlit as st
 
 from app.look import words
 from app.look.style import plain_text
+from app.look.table import show_table
 from app.state.importing import TableImport
 from app.state.session import Session
 from simulator import InputError
@@ -148,7 +150,7 @@ def _draw_preview(head: Preview, preview: Preview) -> None:
     if head.guess is not None:
         st.caption(plain_text(f"What the file looks like ({head.guess.confidence}): {' '.join(head.guess.reasons)}"))
     shown = {name: [row[i] for row in head.rows] for i, name in enumerate(head.names[:50])}
-    st.dataframe(shown, hide_index=True, height="content")
+    show_table(pd.DataFrame(shown), alt="The first rows of the file", height="content")
     if preview.trace is None:
         st.error(plain_text(preview.problem or ""))
         return

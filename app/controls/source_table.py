@@ -33,13 +33,13 @@ def draw_source_table(session: Session, answer: Answer) -> None:
     key = ("source shares", trace.digest, trace.columns, section.model_dump_json(), tuple(names))
     shares: list[SourceShare] = kept(key, lambda: source_shares(scenario, trace))
     st.caption(f"{sentence(shares)} Choose another model for a source to send its requests there.")
-    rows = [{"source": s.name, "requests": round(s.requests), "share": 100 * s.share, "model": s.model or LEFT_OUT}
-            for s in shares[:MOST_SOURCES]]  # fmt: skip
+    rows = [{"source": s.name, "requests": words.count(s.requests), "share": 100 * s.share,
+             "model": s.model or LEFT_OUT} for s in shares[:MOST_SOURCES]]  # fmt: skip
     draw_editor(
         session, "models.sources", rows, lambda: _shown(session),
         lambda changed: session.edit(AREA, lambda s: with_sources(s, shares, changed)),
         {"source": st.column_config.TextColumn("Source", disabled=True),
-         "requests": st.column_config.NumberColumn("Requests", disabled=True, format="localized"),
+         "requests": st.column_config.TextColumn("Requests", disabled=True, alignment="right"),
          "share": st.column_config.NumberColumn("Share of the traffic", disabled=True, format="%.1f %%"),
          "model": st.column_config.SelectboxColumn("Goes to model", options=[*names, LEFT_OUT], required=True)},
         "Sources of the trace with requests, share of the traffic and the model they go to", is_fixed=True,

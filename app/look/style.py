@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
 from markupsafe import Markup
+from streamlit.components.v2 import component
 
 from app.background.jobs import OUR_FAULT
 from app.look import words
@@ -20,6 +22,7 @@ log = logging.getLogger(__name__)
 
 # Figures reserve this much for each line of their title.
 _TITLE_LINE_PX = 28
+_CHART_TOOLS = component("chart_tools", js=Path(__file__).with_name("chart_tools.js").read_text(encoding="utf-8"))
 
 
 def current_theme() -> Theme:
@@ -28,8 +31,9 @@ def current_theme() -> Theme:
 
 
 def draw_style() -> None:
-    """Put the page's styles in place."""
+    """Put the page's styles in place, and what every chart's toolbar and full screen need."""
     st.html(render("look/page.html", theme=current_theme()))
+    _CHART_TOOLS(key="chart-tools")
 
 
 def dim_earlier() -> None:
@@ -68,7 +72,10 @@ def plain_text(sentence: str) -> str:
 
 
 def title_apart(figure: go.Figure) -> str:
-    """Take the title out of a figure that nobody else has, so that it can stand above it and wrap with the page."""
+    """Take the title out of a figure that nobody else has, so that it can stand above it and wrap with the page.
+
+    The figure keeps it in its meta data for full screen and saved pictures.
+    """
     title = figure.layout.title.text or ""
     layout = figure.layout
     freed_px = min(_TITLE_LINE_PX * (1 + title.count("<br>")), layout.margin.t)
@@ -76,19 +83,23 @@ def title_apart(figure: go.Figure) -> str:
     if layout.showlegend and layout.legend.y is None:
         # Beside the plot Plotly sometimes leaves a legend where an earlier margin was, over the bars.
         figure.update_layout(legend={"yref": "container", "y": 1, "yanchor": "top"})
-    return title.replace("<br>", " ")
+    title = title.replace("<br>", " ")
+    figure.update_layout(meta={"title": title})
+    return title
 
 
-def draw_figure(title: str, figure: go.Figure, key: str, alt: str, **options: Any) -> None:
+def draw_figure(title: str, figure: go.Figure, key: str, alt: str, **options: Any) -> Any:
     """A chart with its title (Plotly text, already escaped) above it, and its description for who cannot see it.
 
-    options: of st.plotly_chart, where a chart is also a control.
+    Its toolbar saves it as PNG and SVG (chart_tools.js). options: of st.plotly_chart, where a chart is also a control;
+    gives what that gives.
     """
-    st.html(f'<div class="chart-title">{title}</div>')
-    st.plotly_chart(
+    if title:
+        st.html(f'<div class="chart-title">{title}</div>')
+    return st.plotly_chart(
         figure, theme=None, key=key, alt=alt,
         config={"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"],
-                "toImageButtonOptions": {"format": "svg", "filename": key}},
+                "toImageButtonOptions": {"filename": key}},
         **options,
     )  # fmt: skip
 

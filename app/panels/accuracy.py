@@ -9,7 +9,8 @@ import streamlit as st
 
 from app.figures.accuracy import build_published_figure, published_title
 from app.look import words
-from app.look.style import current_theme, title_apart, verdict_html
+from app.look.style import current_theme, draw_figure, title_apart, verdict_html
+from app.look.table import show_table
 from app.look.theme import NEUTRAL_HUE
 from app.panels.facts import draw_sources
 from app.panels.keep import draw_table
@@ -55,17 +56,14 @@ def draw_published(session: Session) -> None:
     st.html(verdict_html(NEUTRAL_HUE, f"{published_title(runs)}. A click on a point shows its setting."))
     figure = build_published_figure(runs, current_theme())
     title_apart(figure)
-    event = st.plotly_chart(
-        figure, theme=None, key=_CHART, alt=published_title(runs), on_select="rerun", selection_mode="points",
-        config={"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"]},
-    )  # fmt: skip
+    event = draw_figure("", figure, _CHART, published_title(runs), on_select="rerun", selection_mode="points")
     points = [p for p in event.selection.points if p.get("customdata") is not None] if event else []
     if points:
         number = points[0]["customdata"]
         _draw_setting(session, runs[int(number[0] if isinstance(number, (list, tuple)) else number)])
     with st.expander("All runs as a table, each with a link to its setting"):
-        st.dataframe(published_table(runs), hide_index=True, key="accuracy.runs", height=320,
-                     column_config={"setting": st.column_config.LinkColumn(display_text="open")})  # fmt: skip
+        links = {"setting": st.column_config.LinkColumn(display_text="open")}
+        show_table(published_table(runs), "accuracy.runs", "Every published run", links, height=320)
 
 
 def published_table(runs: tuple[Replayed, ...]) -> pd.DataFrame:

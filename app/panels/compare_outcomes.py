@@ -103,7 +103,7 @@ def draw_models(session: Session, view: View, answer: Answer) -> None:
             table, _MODELS, "Deadlines met by every model with every placement",
             on_select=lambda: _pick_model(session, table), selection_mode="single-row",
             height=int(drawn.layout.height),
-            column_config={"model": "Model", "requests": st.column_config.NumberColumn("Requests", format="localized"),
+            column_config={"model": "Model", "requests": "Requests",
                            "difference": st.column_config.NumberColumn("Difference (points)", format="%+.2f"),
                            "half_width": st.column_config.NumberColumn("± (points)", format="%.2f"), **numbers},
         )  # fmt: skip
@@ -176,12 +176,12 @@ def draw_groups(session: Session, view: View, answer: Answer) -> None:
         table, _GROUPS, "Requests, deadlines met, utilisation and queue of every group", on_select=choose,
         selection_mode="single-row", height=280,
         column_config={"placement": "Placement", "group": "Group", "size": "Size",
-                       "models": "Models held", "requests": st.column_config.NumberColumn("Requests sent to it"),
+                       "models": "Models held", "requests": "Requests sent to it",
                        "met": st.column_config.NumberColumn("Met (%)", format="%.2f"),
                        "busy": st.column_config.NumberColumn("Busy (%)", format="%.1f"),
                        "mean_queue": st.column_config.NumberColumn("Waiting, mean", format="%.2f"),
                        "between_stages": st.column_config.NumberColumn("of them between stages", format="%.2f"),
-                       "max_queue": st.column_config.NumberColumn("Waiting, most", format="%d")},
+                       "max_queue": "Waiting, most"},
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.look import words
 from app.look.style import facts_html, plain_text
+from app.look.table import show_table
 from app.panels.verdict import placement_now
 from app.state.answer import Answer
 from app.state.results import trace_facts
@@ -53,7 +54,7 @@ def draw_trace(answer: Answer) -> None:
     )
     with st.expander("Requests of each source"):
         table = pd.DataFrame(summary.sources[:MANY_SOURCES], columns=["source", "requests"])
-        st.dataframe(table, hide_index=True, height=240)
+        show_table(table, height=240)
         if len(summary.sources) > MANY_SOURCES:
             st.caption(f"The {MANY_SOURCES} largest of {words.count(len(summary.sources))} sources.")
 
@@ -64,7 +65,7 @@ def draw_sources(answer: Answer) -> None:
         return
     with st.expander("Where the numbers come from"):
         st.markdown(_accuracy())
-        st.dataframe(_entries_used(answer), hide_index=True)
+        show_table(_entries_used(answer))
 
 
 def arrival_facts(arrival_s: np.ndarray) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from app.look import words
 from app.look.style import facts_html, plain_text
+from app.look.table import show_table
 from app.panels.facts import arrival_facts
 from app.panels.files import draw_files
 from app.state.answer import TokenAnswer
@@ -51,9 +52,9 @@ def draw_sources(answer: TokenAnswer) -> None:
             "from the profiles below. ± (or both ends, near all and nothing) is the 95 % interval of this run (batch "
             "means); it says nothing about how good a profile is."
         )
-        st.dataframe(profile_table(answer.inputs.problem.models), hide_index=True, key="profiles-used")
+        show_table(profile_table(answer.inputs.problem.models), "profiles-used")
         st.markdown("Against measured runs, ours over measured less 1, misses included:")
-        st.dataframe(error_table(), hide_index=True, height=260, key="generation-errors")
+        show_table(error_table(), "generation-errors", height=260)
         st.caption(NOT_MODELLED)
 
 

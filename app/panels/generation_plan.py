@@ -19,6 +19,7 @@ from app.look import words
 from app.look.causes import causes_in_words
 from app.look.markup import piece
 from app.look.style import current_theme, draw_figure, plain_text, tile_html, title_apart, verdict_html
+from app.look.table import show_table
 from app.panels.verdict import draw_remarks
 from app.state.answer import TokenAnswer, TokenAnswered, nothing_last
 from app.state.results import kept
@@ -175,8 +176,8 @@ def draw_placements(answer: TokenAnswer) -> None:
     """All placements in one table: groups, deadlines, percentiles, speed, cost."""
     st.header("Dedicated, shared or replicated: the placements side by side", anchor=False)
     table = placement_table(answer.shown)
-    st.dataframe(table, key="placements-table", height=_ROW_PX * (len(table) + 1) + 3,
-                 alt="Groups, deadlines met, percentiles, tokens a second and cost of every placement")  # fmt: skip
+    show_table(table, "placements-table", "Groups, deadlines met, percentiles, tokens a second and cost of each",
+               hide_index=False, height=_ROW_PX * (len(table) + 1) + 3)  # fmt: skip
 
 
 def placement_table(entries: Sequence[TokenAnswered]) -> pd.DataFrame:
@@ -230,8 +231,7 @@ def draw_models(entry: TokenAnswered) -> None:
         rows += [{"Model": f"{name} (fixed latency)", "Requests": fates.requests,
                   "All met (%)": _percent(fates.slo_attainment), "E2E p99 (s)": fates.latency_s.p99}
                  for name, fates in entry.outcome.fixed_figures.models]  # fmt: skip
-    st.dataframe(pd.DataFrame(rows), hide_index=True, key="models-table", column_config=_formats(rows),
-                 alt="Requests, deadlines met and times of every model")  # fmt: skip
+    show_table(pd.DataFrame(rows), "models-table", "Requests, deadlines met and times of every model", _formats(rows))
 
 
 def draw_engines(entry: TokenAnswered) -> None:
@@ -247,8 +247,8 @@ def draw_engines(entry: TokenAnswered) -> None:
         }
         for e in engines[:MOST_ENGINE_ROWS]
     ]  # fmt: skip
-    st.dataframe(pd.DataFrame(rows), hide_index=True, key="engines-table", column_config=_formats(rows),
-                 alt="Requests, busy time, running requests and cache of every engine")  # fmt: skip
+    show_table(pd.DataFrame(rows), "engines-table", "Requests, busy time, running requests and cache of every engine",
+               _formats(rows))  # fmt: skip
     if len(engines) > MOST_ENGINE_ROWS:
         st.caption(f"The first {MOST_ENGINE_ROWS} of {words.count(len(engines))}; all are in the figures as JSON.")
 

@@ -8,8 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.look import words
 from app.look.style import draw_figure, title_apart
+from app.look.table import show_table
 
 # Room for words just above the plot.
 _LEAST_TOP_PX = 24
@@ -18,7 +18,7 @@ _LEAST_TOP_PX = 24
 def draw_chart(figure: go.Figure, key: str, alt: str) -> None:
     """A chart, and beneath it a button for the chart as a page of its own, with which one can zoom and save pictures.
 
-    The camera above the chart saves it as SVG. figure: one that nobody else has; its title is taken out of it.
+    figure: one that nobody else has; its title is taken out of it.
     """
     written, height, top = figure.layout.title.text, figure.layout.height, figure.layout.margin.t
     legend = {"yref": "paper", "y": 1, "yanchor": "bottom"} if figure.layout.legend.y is None else figure.layout.legend
@@ -38,8 +38,8 @@ def draw_chart(figure: go.Figure, key: str, alt: str) -> None:
 
 
 def draw_table(table: pd.DataFrame, key: str, alt: str, **options: Any) -> None:
-    """A table, and beneath it a button for it as CSV. options: of st.dataframe."""
-    st.dataframe(table, hide_index=True, key=key, alt=alt, placeholder=words.NOTHING, **options)
+    """A table, and beneath it a button for it as CSV. options: of show_table."""
+    show_table(table, key, alt, **options)
     draw_download(table, key)
 
 

@@ -12,7 +12,7 @@ from app.figures.cluster import build_cluster_figure, describe_cluster
 from app.figures.compare import build_differences_figure, describe_differences
 from app.figures.placement import build_change_figure, describe_change
 from app.look import words
-from app.look.style import current_theme, plain_text, title_apart, verdict_html
+from app.look.style import current_theme, draw_figure, plain_text, title_apart, verdict_html
 from app.panels import verdict
 from app.panels.keep import draw_chart, draw_table
 from app.state.answer import Answer, Answered
@@ -124,13 +124,9 @@ def draw_picture(session: Session, answer: Answer, draft: Draft, bench: EditCont
     hue = session.hue_of("") if draft.is_changed else answer.entry(draft.start_name).hue
     figure = build_cluster_figure(placement, bench.models, bench.cluster, current_theme(), hue, requests)
     figure.update_layout(clickmode="event+select")
-    written = title_apart(figure)
-    st.html(f'<div class="chart-title">{written}</div>')
-    st.plotly_chart(
-        figure, theme=None, key=_PICTURE, alt=describe_cluster(placement, bench.cluster),
+    draw_figure(
+        title_apart(figure), figure, _PICTURE, describe_cluster(placement, bench.cluster),
         on_select=lambda: _picked(session.views.placement), selection_mode="points",
-        config={"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"],
-                "toImageButtonOptions": {"format": "svg", "filename": "placement"}},
     )  # fmt: skip
     st.caption("Click a model on its device to choose its group below.")
 

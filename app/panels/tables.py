@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 import streamlit as st
 
+from app.look.table import show_table
 from app.panels.files import draw_files
 from app.state.answer import Answer, Answered
 from app.state.session import Session
@@ -16,14 +17,14 @@ from planner.compare import outcome_json
 _COLUMNS = {
     "model": st.column_config.TextColumn("Model", width="medium"),
     "met": st.column_config.ProgressColumn("Deadlines met", format="%.1f %%", min_value=0, max_value=100),
-    "requests": st.column_config.NumberColumn("Requests", format="localized"),
-    "missed": st.column_config.NumberColumn("Missed", format="localized"),
+    "requests": st.column_config.NumberColumn("Requests"),
+    "missed": st.column_config.NumberColumn("Missed"),
     "deadline_s": st.column_config.NumberColumn("Deadline (s)", format="%.3f"),
     "p50_s": st.column_config.NumberColumn("p50 (s)", format="%.3f"),
     "p99_s": st.column_config.NumberColumn("p99 (s)", format="%.3f"),
-    "late": st.column_config.NumberColumn("Late", format="localized"),
-    "rejected": st.column_config.NumberColumn("Rejected", format="localized"),
-    "unplaced": st.column_config.NumberColumn("Unplaced", format="localized"),
+    "late": st.column_config.NumberColumn("Late"),
+    "rejected": st.column_config.NumberColumn("Rejected"),
+    "unplaced": st.column_config.NumberColumn("Unplaced"),
 }
 _NOTE = "Latency is that of answered requests, first arrival to answer; p99 means that 99 of 100 came within it."
 
@@ -32,10 +33,7 @@ def draw_models(entry: Answered) -> None:
     """One row a model, the one that misses most on top."""
     st.header("Model by model", anchor=False)
     table = model_table(entry).sort_values("missed", ascending=False, kind="stable")
-    st.dataframe(
-        table, hide_index=True, column_config=_COLUMNS, height=268, key="models-table",
-        alt="Requests, deadlines met and latency of every model",
-    )  # fmt: skip
+    show_table(table, "models-table", "Requests, deadlines met and latency of every model", _COLUMNS, height=268)
     st.caption(_NOTE)
 
 

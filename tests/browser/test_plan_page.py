@@ -175,3 +175,29 @@ def test_charts_and_controls_have_names_for_who_cannot_see_them(plan):
     )
     assert unnamed == []
     assert plan.locator('[data-testid="stPlotlyChart"]').count() >= 4
+
+
+def sizes_px(chart):
+    texts = chart.locator("svg text").filter(has_text=re.compile(r"\S"))
+    return set(texts.evaluate_all("all => all.map(text => parseFloat(getComputedStyle(text).fontSize))"))
+
+
+def test_a_chart_is_saved_in_two_formats_and_keeps_its_title_in_full_screen(plan, tmp_path):
+    title = plan.locator(".chart-title").filter(has_text="99 of 100").inner_text()
+    chart = plan.locator(".st-key-latency .js-plotly-plot")
+    chart.hover()
+    for form, begins in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
+        with plan.expect_download() as download:
+            chart.get_by_label(f"Save as {form}").click()
+        saved = tmp_path / download.value.suggested_filename
+        download.value.save_as(saved)
+        assert saved.name == f"latency.{form.lower()}" and saved.read_bytes().startswith(begins)
+    assert title[:40] in saved.read_text(encoding="utf-8")
+    assert min(sizes_px(chart)) < 16
+    chart.get_by_label("Fullscreen").click()
+    expect(chart.locator(".gtitle")).to_have_text(title)
+    assert min(sizes_px(chart)) >= 16
+    chart.hover()
+    chart.get_by_label("Close fullscreen").click()
+    expect(chart.locator(".gtitle")).to_have_count(0)
+    assert min(sizes_px(chart)) < 16
