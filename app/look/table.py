@@ -43,7 +43,7 @@ def spaced(table: pd.DataFrame, columns: Mapping[str, Any]) -> tuple[pd.DataFram
         if forms[name]:
             config = given[name]
             given[name] = config | {"type_config": config["type_config"] | {"format": None}}
-    writers = {name: _writer(forms[name] if name in large else "") for name in numbers.columns}
+    writers: dict[Any, Any] = {name: _writer(forms[name] if name in large else "") for name in numbers.columns}
     return table.style.format(writers, na_rep=words.NOTHING), given
 
 
