@@ -9,9 +9,16 @@ import pytest
 
 from planner import build_inputs, compare, parse_scenario
 from planner.__main__ import main
+from planner.what_if import sweep as sweep_module
+from planner.what_if import unseen as unseen_module
+from planner.what_if.capacity import find_capacity
+from planner.what_if.recommend import FEWEST, HERE, found_section, recommend
+from planner.what_if.recommend_words import sentences
 from planner.what_if.robustness import FIRST_SEED, Candidate
+from planner.what_if.sweep import sweep
+from planner.what_if.sweep_words import sweep_unseen_lines
 from planner.what_if.unseen import Unseen, UnseenScore, held_out, hold_out_traffic
-from planner.what_if.unseen_words import changed_sentence, unseen_cell, unseen_sentence
+from planner.what_if.unseen_words import changed_sentence, held_out_lines, unseen_cell, unseen_sentence
 from simulator import Cancelled, simulate, words
 from simulator.intervals import mean_half_width
 
@@ -106,8 +113,8 @@ def test_draws_that_all_have_one_share_give_no_interval():
 def test_without_a_search_or_after_stop_nothing_is_held_out(comparison):
     alone = replace(comparison, outcomes=comparison.outcomes[1:])
     assert held_out(alone) is None
-    assert held_out(replace(comparison, complete=False)) is None
-    assert held_out(comparison, lambda _: False) is None
+    assert held_out(replace(comparison, complete=False)) == unseen_module.STOPPED
+    assert held_out(comparison, lambda _: False) == unseen_module.STOPPED
     candidates = [Candidate(o.name, o.placement, o.result.serving) for o in comparison.outcomes]
     with pytest.raises(Cancelled):
         hold_out_traffic(comparison.inputs, candidates, comparison.scenario, lambda now: now.done < 2)
@@ -123,3 +130,115 @@ def test_the_command_line_says_it_beside_every_score(tmp_path, capsys, command):
     for entry in json.loads(capsys.readouterr().out)["placements"]:
         unseen = entry["unseen"]
         assert 0 < unseen["slo_attainment"] < 1 and unseen["days"] == 8 and unseen["traffic"] == "drawn"
+
+
+def unseen_mean(scenario, placement, serving=None):
+    """The score again, by hand: the mean over draws with other seeds."""
+    gamma, shares = scenario.workload.gamma, []
+    for k in range(8):
+        seeded = gamma.model_copy(update={"seed": FIRST_SEED + 1009 * k})
+        other = scenario.model_copy(update={"workload": scenario.workload.model_copy(update={"gamma": seeded})})
+        problem = build_inputs(other).problem
+        shares.append(simulate(problem.models, placement, problem.workload, problem.serving).slo_attainment)
+    return np.mean(shares)
+
+
+SECTIONS = parse_scenario(TEXT).placements[:1]
+
+
+def test_a_number_of_devices_is_said_with_what_it_meets_on_unseen_traffic():
+    scenario = parse_scenario(TEXT)
+    capacity = find_capacity(scenario, 0.9, SECTIONS, 4, 12)
+    (plan,) = capacity.plans
+    score = capacity.unseen.score(f"searched on {plan.devices} devices")
+    assert score.mean == pytest.approx(unseen_mean(scenario, plan.placement))
+    assert score.seen == plan.outcome.slo_attainment >= 0.9
+    assert capacity.to_json()["plans"][0]["unseen"]["slo_attainment"] == score.mean
+    said = held_out_lines(capacity.unseen, capacity.targets)[0]
+    assert ("so 90.0 % is" in said.replace(words.SPACE, " ")) == (score.mean < 0.9)
+
+
+@pytest.mark.parametrize(("mean", "half", "ends"), [
+    (0.995, 0.001, "against where it was planned."),
+    (0.989, 0.002, "so 99 % is not sure."),
+    (0.980, 0.002, "so 99 % is missed."),
+    (0.980, math.nan, "so 99 % is missed."),
+])  # fmt: skip
+def test_a_target_that_is_missed_on_unseen_traffic_is_said(mean, half, ends):
+    found = Unseen((UnseenScore("a", True, 0.999, mean, half),), 8, False, True)
+    assert unseen_sentence(found, {"a": 0.99}).replace(words.SPACE, " ").endswith(ends)
+
+
+def test_every_searched_point_of_a_sweep_has_its_score_on_unseen_traffic():
+    scenario = parse_scenario(TEXT)
+    swept = sweep(scenario, [("devices", (4, 8)), ("rate_scale", (0.5, 1))], scenario.placements)
+    again = parse_scenario(TEXT.replace("total_rate_per_s: 8", "total_rate_per_s: 4"))
+    for result in swept.results:
+        score, at = swept.unseen_score(result), dict(result.point.values)
+        if result.point.section.search is None:
+            assert score is None
+            continue
+        of = again if at["rate_scale"] == 0.5 else scenario
+        assert score.mean == pytest.approx(unseen_mean(of, result.outcome.placement))
+        assert score.seen == pytest.approx(result.slo_attainment)
+    document = swept.to_json(0.9)
+    assert sum("unseen" in point for point in document["points"]) == 4 and "unseen_reason" not in document
+    scores = [score for result in swept.results if (score := swept.unseen_score(result))]
+    reach = [score for score in scores if score.seen >= 0.9]
+    (said,) = sweep_unseen_lines(swept, 0.9)
+    assert said.startswith(f"Of 4 searched points, {len(reach)} reach")
+    assert f"and {sum(score.mean >= 0.9 for score in reach)} of these" in said
+    low = min(scores, key=lambda score: score.mean - score.seen)
+    assert ("The largest loss" in said) == (low.mean < low.seen)
+    assert words.points_difference(low.mean, low.seen) in said
+    crossing = swept.crossing("searched", 0.9, {"rate_scale": 0.5}, is_unseen=True)
+    held = {d: s for r in swept.results if (s := swept.unseen_score(r)) and dict(r.point.values)["rate_scale"] == 0.5
+            for d in [dict(r.point.values)["devices"]]}  # fmt: skip
+    assert crossing == min((d for d, s in held.items() if all(held[e].mean >= 0.9 for e in held if e >= d)),
+                           default=None)  # fmt: skip
+
+
+def test_a_recommended_plan_is_said_with_what_it_meets_on_unseen_traffic():
+    scenario = parse_scenario(TEXT)
+    plan = recommend(scenario, 0.9, search=found_section(200), highest=12)
+    here, fewest = (plan.unseen.score(name) for name in (HERE, FEWEST))
+    assert here.mean == pytest.approx(unseen_mean(scenario, plan.outcomes["found"].placement))
+    assert fewest.mean == pytest.approx(unseen_mean(scenario, plan.plan.placement))
+    document = plan.to_json()
+    assert document["placements"]["found"]["unseen"]["slo_attainment"] == here.mean
+    assert document["plan"]["unseen"]["slo_attainment"] == fewest.mean
+    (said,) = [part.text for part in sentences(plan) if part.topic == "Other traffic"]
+    assert said == unseen_sentence(plan.unseen, {FEWEST: 0.9})
+
+
+def test_what_is_too_much_or_stopped_is_said_with_its_reason(monkeypatch, tmp_path, capsys):
+    scenario, path = parse_scenario(TEXT), tmp_path / "s.yaml"
+    path.write_text(TEXT)
+    monkeypatch.setattr(unseen_module, "MOST_SIMULATED", 100)
+    monkeypatch.setattr(sweep_module, "MOST_SIMULATED", 100)
+    for command in (["simulate"], ["plan"], ["recommend", "--target", "0.5"], ["capacity", "--target", "0.5"],
+                    ["sweep", "--over", "devices=4"]):  # fmt: skip
+        assert main([command[0], str(path), *command[1:]]) == 0
+        assert "up to 100 are without being asked" in " ".join(capsys.readouterr().out.split())
+        assert main([command[0], str(path), *command[1:], "--json"]) == 0
+        assert "without being asked" in json.loads(capsys.readouterr().out)["unseen_reason"]
+    stopped = sweep(scenario, [("devices", (4,))], SECTIONS, lambda now: "other traffic" not in now.phase)
+    assert "100 are without" in stopped.unseen_reasons[0]
+    monkeypatch.undo()
+    for stop in (lambda now: "draw 2" not in now.phase, lambda now: "planned for" not in now.phase):
+        stopped = sweep(scenario, [("devices", (4,))], SECTIONS, stop)
+        assert stopped.complete and not stopped.unseen and stopped.unseen_reasons == (unseen_module.STOPPED,)
+        capacity = find_capacity(scenario, 0.5, SECTIONS, 4, 4, on_progress=stop)
+        assert capacity.complete and capacity.unseen == unseen_module.STOPPED
+        plan = recommend(scenario, 0.5, stop, search=found_section(200), highest=4)
+        assert not plan.complete and plan.unseen == unseen_module.STOPPED
+
+
+def test_requests_with_deadlines_of_their_own_have_no_draws_and_the_sentence_says_so():
+    problem = build_inputs(parse_scenario(TEXT)).problem
+    own = replace(problem.workload, slo_s=np.full(len(problem.workload), 1.0))
+    inputs = replace(build_inputs(parse_scenario(TEXT)), problem=replace(problem, workload=own))
+    found = compare(parse_scenario(TEXT))
+    candidates = [Candidate(o.name, o.placement, o.result.serving, True) for o in found.outcomes[:1]]
+    said = unseen_module.hold_out(inputs, candidates, parse_scenario(TEXT))
+    assert said.startswith("There is no traffic that was not planned for. Requests bring deadlines of their own")

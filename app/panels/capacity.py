@@ -26,6 +26,7 @@ from app.look.markup import piece
 from app.look.style import current_theme, plain_text, tile_html, verdict_html
 from app.panels.capacity_costs import draw_costs
 from app.panels.keep import draw_chart, draw_table
+from app.panels.unseen import draw_held_out
 from app.state.answer import Answer
 from app.state.limits import MAX_DEVICES
 from app.state.session import Session, with_values
@@ -36,6 +37,8 @@ from planner.search import ALGORITHMS
 from planner.what_if.capacity import Capacity, find_capacity
 from planner.what_if.plan import CapacityPlan, whole_nodes
 from planner.what_if.prices import answers_of
+from planner.what_if.unseen import Unseen
+from planner.what_if.unseen_words import unseen_cell
 from simulator import InputError, Placement, Schedule
 from simulator.headway import Headway
 
@@ -183,7 +186,8 @@ def _draw_capacity(session: Session, capacity: Capacity, scenario: Scenario) -> 
         st.info("This was stopped: shown is what had been tried by then, so fewer devices may do.")
     hues = [hue_of(_section(plan), session, i) for i, plan in enumerate(plans)]
     st.html(verdict_html(hues[0], sentence_of(plans)))
-    _draw_tiles(plans[0], plans)
+    draw_held_out(capacity.unseen, capacity.targets)
+    _draw_tiles(capacity, hues[0])
     curves = [curve_of_plan(plan) for plan in plans]
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -207,8 +211,8 @@ def _draw_capacity(session: Session, capacity: Capacity, scenario: Scenario) -> 
         for key in ("slo_attainment", "headroom_rate_scale", "faults"):
             if plan.devices is not None and key in plan.reasons:
                 st.caption(plain_text(f"{plan.name}, {_COLUMN_OF[key]}: {plan.reasons[key]}"))
-    draw_table(plan_table(plans), "capacity-plans", "Devices, cost, headroom and limits of every algorithm",
-               column_config=_COLUMNS)  # fmt: skip
+    draw_table(plan_table(plans, scores_of(capacity)), "capacity-plans",
+               "Devices, cost, headroom and limits of every algorithm", column_config=_COLUMNS)  # fmt: skip
     draw_costs(session, scenario, answers_of(capacity, None, ()))
     _draw_use(session, plans)
 
@@ -250,9 +254,11 @@ def _missing_most(found: tuple[Any, int] | None, name: Callable[[Any], str]) -> 
     return f"{name(found[0])} ({words.count(found[1])} missed)" if found else None
 
 
-def _draw_tiles(best: CapacityPlan, plans: list[CapacityPlan]) -> None:
+def _draw_tiles(capacity: Capacity, hue: int) -> None:
+    best, plans = capacity.best, capacity.plans
     if best.devices is None or best.outcome is None:
         return
+    unseen = unseen_cell(scores_of(capacity), best.on_devices)
     figures = best.outcome.figures
     met = figures.total.slo_attainment
     rivals = [p.devices for p in plans[1:] if p.devices is not None]
@@ -261,7 +267,8 @@ def _draw_tiles(best: CapacityPlan, plans: list[CapacityPlan]) -> None:
     tiles = [
         tile_html("devices", words.count(best.devices), fewer),
         tile_html("cost", words.usd_per_hour(best.usd_per_hour)) if best.usd_per_hour else "",
-        tile_html("deadlines met", words.share(met), words.uncertainty(met, figures.half_width)),
+        tile_html("deadlines met", words.share(met), words.uncertainty(met, figures.half_width),
+                  [(hue, unseen)] if unseen else []),
         tile_html("traffic it bears (headroom)", f"{words.number(best.headroom)} ×" if best.headroom else words.NOTHING,
                   "today's"),
         tile_html("if the worst device dies", words.share(min(dies)) if dies else words.NOTHING, "met"),
@@ -278,6 +285,7 @@ _COLUMNS = {
     "met_percent": st.column_config.NumberColumn("Deadlines met (%)", format="%.2f"),
     "met_from_percent": st.column_config.NumberColumn("95 % from", format="%.2f"),
     "met_to_percent": st.column_config.NumberColumn("95 % to", format="%.2f"),
+    "unseen_met_percent": st.column_config.NumberColumn("On unseen traffic (%)", format="%.2f"),
     "usd_per_hour": st.column_config.NumberColumn("Cost (USD/h)", format="%.2f"),
     "headroom": st.column_config.NumberColumn("Bears traffic ×", format="%.2f"),
     "limiting_model": st.column_config.TextColumn("Model that misses most"),
@@ -288,8 +296,17 @@ _COLUMNS = {
 }
 
 
-def plan_table(plans: list[CapacityPlan]) -> pd.DataFrame:
+def scores_of(capacity: Capacity) -> Unseen | None:
+    """The scores on unseen traffic, where they are known."""
+    return capacity.unseen if isinstance(capacity.unseen, Unseen) else None
+
+
+def plan_table(plans: list[CapacityPlan], unseen: Unseen | None = None) -> pd.DataFrame:
     """One row a plan; shares in per cent."""
+
+    def held_out(plan: CapacityPlan) -> float | None:
+        score = unseen.score(plan.on_devices) if unseen and plan.outcome else None
+        return 100 * score.mean if score else None
 
     def worst(plan: CapacityPlan, what: str) -> float | None:
         return min((100 * f.slo_attainment for f in plan.faults if f.what == what), default=None)
@@ -301,6 +318,7 @@ def plan_table(plans: list[CapacityPlan]) -> pd.DataFrame:
             "met_percent": 100 * plan.outcome.figures.total.slo_attainment if plan.outcome else None,
             "met_from_percent": 100 * plan.outcome.figures.interval[0] if plan.outcome else None,
             "met_to_percent": 100 * plan.outcome.figures.interval[1] if plan.outcome else None,
+            "unseen_met_percent": held_out(plan),
             "usd_per_hour": plan.usd_per_hour,
             "headroom": plan.headroom,
             "limiting_model": _missing_most(plan.limiting_model, str),
@@ -310,7 +328,7 @@ def plan_table(plans: list[CapacityPlan]) -> pd.DataFrame:
             "remarks": " ".join(dict.fromkeys(plan.reasons.values())),
         }
         for plan in plans
-    ).astype({"devices": "Int64"})  # fmt: skip
+    ).astype({"devices": "Int64", "unseen_met_percent": float})  # fmt: skip
 
 
 def _draw_use(session: Session, plans: list[CapacityPlan]) -> None:

@@ -28,6 +28,7 @@ from planner.executors.cluster import machines
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import ALGORITHMS
 from planner.what_if.sweep import Sweep, sweep
+from planner.what_if.sweep_words import sweep_unseen_lines
 
 MAP, SWEEP = "rate-map", "sweep"
 AXES = {
@@ -40,6 +41,7 @@ AXES = {
 # First range of each axis: lowest, highest, points. Devices begin at the capacity question's.
 _RANGES = {"rate_scale": (0.25, 2.0, 8), "cv_scale": (0.5, 4.0, 8), "slo_scale": (1.0, 10.0, 10),
            "memory_gib": (8.0, 64.0, 8)}  # fmt: skip
+_SHARES = ("deadlines_met_percent", "met_from_percent", "met_to_percent", "unseen_met_percent")
 MOST_SIMULATED = 400_000_000
 
 
@@ -74,6 +76,8 @@ def draw_rate_map(session: Session, answer: Answer, question: Question) -> None:
     draw_chart(*rate_map(swept, question.target))
     st.caption("The line joins the most traffic that still meets the target, taken from the low end as in the paper's "
                "figures. Empty fields could not be computed, or not before Stop; the table says why.")  # fmt: skip
+    for said in sweep_unseen_lines(swept, question.target):
+        st.caption(plain_text(said))
     draw_table(sweep_table(swept), "rate-map-table", "Deadlines met for every traffic and number of devices")
 
 
@@ -141,13 +145,15 @@ def _draw_swept(session: Session, swept: Sweep, target: float) -> None:
     st.caption("Rings mark the last value, from the easy end on, at which the target is still reached: the paper's "
                "figures count in this way. Gaps could not be computed, or not before Stop. A searched placement is "
                "never worse than that of a smaller cluster, and is held against those of harder points.")  # fmt: skip
+    for said in sweep_unseen_lines(swept, target):
+        st.caption(plain_text(said))
     for reason in dict.fromkeys(said for r in swept.results if (said := r.reason or r.remark)):
         st.warning(plain_text(reason))
     draw_table(sweep_table(swept), "sweep-table", "Deadlines met at every value")
 
 
 def sweep_table(swept: Sweep) -> pd.DataFrame:
-    """One row a point: placement, values, attainment and its 95 % interval in per cent, why it cannot be."""
+    """One row a point: attainment, its 95 % interval, and that on unseen traffic, in per cent; why it cannot be."""
     return pd.DataFrame(
         {
             "placement": r.point.section.name,
@@ -155,11 +161,12 @@ def sweep_table(swept: Sweep) -> pd.DataFrame:
             "deadlines_met_percent": None if r.slo_attainment is None else 100 * r.slo_attainment,
             "met_from_percent": 100 * r.interval[0] if r.interval else None,
             "met_to_percent": 100 * r.interval[1] if r.interval else None,
+            "unseen_met_percent": 100 * score.mean if (score := swept.unseen_score(r)) else None,
             "why not": r.reason or "",
             "remark": r.remark or "",
         }
         for r in swept.results
-    ).astype(dict.fromkeys(("deadlines_met_percent", "met_from_percent", "met_to_percent"), float))
+    ).astype(dict.fromkeys(_SHARES, float))
 
 
 def _draw_start(session: Session, answer: Answer, area: str, label: str, axes, sections) -> JobSlot:

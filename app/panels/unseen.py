@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from app.background.jobs import Job, Lane
@@ -11,14 +13,10 @@ from app.panels.robustness import candidates_of
 from app.state.answer import Answer, AnyAnswer
 from app.state.results import shared_cache
 from app.state.session import Session
-from planner.what_if.unseen import Unseen, hold_out_traffic, is_too_much
-from planner.what_if.unseen_words import unseen_remark
+from planner.what_if.unseen import DRAWS, HeldOut, Unseen, hold_out_traffic, is_too_much, too_much
+from planner.what_if.unseen_words import held_out_lines, unseen_remark
 
 AREA = "unseen"
-TOO_MUCH = (
-    "The scores are those of the traffic that was planned for; there is too much of it to hold some out by itself. The "
-    "page Accuracy tries other traffic."
-)
 
 
 def unseen_of(session: Session, answer: AnyAnswer) -> Unseen | None:
@@ -33,7 +31,7 @@ def unseen_of(session: Session, answer: AnyAnswer) -> Unseen | None:
     slot = slot_of(session, AREA)
     if slot.job is None or slot.job.key != key:
         slot = start_job(session, AREA, key, _work(session, answer, key), Lane.QUICK, by_itself=True)
-    return slot.result if slot.result_key == key else None
+    return slot.result if slot.result_key == key and isinstance(slot.result, Unseen) else None
 
 
 def draw_unseen_job(session: Session) -> None:
@@ -60,18 +58,29 @@ def unseen_key(answer: AnyAnswer) -> str | None:
     return "unseen:" + ":".join([answer.inputs_key, *(entry.outcome_key for entry in answer.shown)])
 
 
-def too_much(answer: Answer) -> bool:
-    """Whether scores stand there without a held-out one because that would take long."""
+def left_out(session: Session, answer: Answer) -> str:
+    """Why scores of searches stand without one on unseen traffic; empty where they do not, or not for good."""
     searched = any(entry.outcome.search is not None for entry in answer.shown)
-    return searched and answer.is_current and is_too_much(answer.inputs, len(answer.shown))
+    if not (searched and answer.is_current):
+        return ""
+    if is_too_much(answer.inputs, len(answer.shown)):
+        return too_much(len(answer.inputs.problem.workload) * len(answer.shown) * DRAWS)
+    slot = slot_of(session, AREA)
+    return slot.result if slot.result_key == unseen_key(answer) and isinstance(slot.result, str) else ""
+
+
+def draw_held_out(held: HeldOut, targets: Mapping[str, float]) -> None:
+    """What placements of an answer about other clusters meet on unseen traffic, or why that is not known."""
+    for said in held_out_lines(held, targets):
+        st.caption(plain_text(said))
 
 
 def _work(session: Session, answer: Answer, key: str):
     candidates, scenario, read = candidates_of(answer), answer.scenario, session.uploads.read_trace
 
-    def work(job: Job) -> Unseen | None:
+    def work(job: Job) -> Unseen | str:
         found = hold_out_traffic(answer.inputs, candidates, scenario, job.report, read)
-        if found is not None:
+        if isinstance(found, Unseen):
             shared_cache().put(key, found)
         return found
 

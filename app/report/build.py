@@ -38,7 +38,7 @@ from planner.explain import model_differences
 from planner.generation.compare import TokenComparison
 from planner.scenario.link import repeatable
 from planner.scenario.serving_rules import rules_in_words
-from planner.what_if.unseen import held_out
+from planner.what_if.unseen import HeldOut, Unseen, held_out, with_unseen
 from planner.what_if.unseen_words import changed_sentence, unseen_sentence
 from simulator import InputError, Schedule, build_timeline
 from simulator.metrics import counted_arrivals_s
@@ -78,17 +78,18 @@ def build_report(comparison: Comparison, made_on: str = "") -> str:
     comparison = replace(comparison, scenario=repeatable(comparison))
     best = max(comparison.outcomes, key=lambda o: parts.attainment(o.figures))
     hue, sentences = parts.verdict(comparison)
-    if unseen is not None:
+    if isinstance(unseen, Unseen):
         sentences = " ".join(filter(None, (changed_sentence(unseen), sentences, unseen_sentence(unseen))))
     return render(
         "report/report.html",
-        **frame(comparison),
+        **frame(comparison, unseen),
         about=parts.about(comparison, made_on),
         best_colour=parts.colour_of(hue),
         best_name=words.shorten(best.name),
         sentences=sentences,
         tiles=parts.tiles(comparison, best),
-        comparison_table=parts.comparison_table(comparison),
+        comparison_table=parts.comparison_table(comparison, unseen),
+        not_held_out=unseen if isinstance(unseen, str) else "",
         overview=_overview(comparison, best),
         pair=_one_against_another(comparison, best),
         placements=[_placement(comparison, number) for number in range(len(comparison.outcomes))],
@@ -100,7 +101,7 @@ def build_report(comparison: Comparison, made_on: str = "") -> str:
     )
 
 
-def frame(comparison: Comparison | TokenComparison) -> dict[str, Any]:
+def frame(comparison: Comparison | TokenComparison, unseen: HeldOut = None) -> dict[str, Any]:
     """What base.html needs: looks, Plotly, the scenario and the figures of the comparison."""
     yaml = dump_scenario(comparison.scenario)
     return {
@@ -113,7 +114,7 @@ def frame(comparison: Comparison | TokenComparison) -> dict[str, Any]:
         "yaml": escape(yaml),
         "yaml_lines": yaml.count("\n"),
         # JSON may write "<" as an escape, so nothing in it can end the script.
-        "figures": Markup(json.dumps(comparison.to_json()).replace("<", "\\u003c")),
+        "figures": Markup(json.dumps(with_unseen(comparison.to_json(), unseen)).replace("<", "\\u003c")),
     }
 
 

@@ -13,6 +13,8 @@ from planner import Comparison, PlacementOutcome
 from planner.evidence.validate import known_errors
 from planner.explain import paired_difference
 from planner.search import SearchResult
+from planner.what_if.unseen import HeldOut, Unseen
+from planner.what_if.unseen_words import unseen_met
 from simulator import Figures, Group, Schedule, Serving
 from simulator.metrics import Fates
 from simulator.traces import count_arrivals
@@ -125,9 +127,11 @@ def tiles(comparison: Comparison, best: PlacementOutcome) -> list[Tile]:
     return drawn
 
 
-def comparison_table(comparison: Comparison) -> Table:
-    """One row a placement, in the scenario's order."""
-    header = ("placement", "deadlines met", "requests", "served", "late", "rejected", "unplaced", "goodput (req/s)",
+def comparison_table(comparison: Comparison, unseen: HeldOut = None) -> Table:
+    """One row a placement, in the scenario's order; `unseen`: a column for scores on unseen traffic."""
+    held = unseen if isinstance(unseen, Unseen) else None
+    header = ("placement", "deadlines met", *(("on unseen traffic",) if held else ()), "requests",
+              "served", "late", "rejected", "unplaced", "goodput (req/s)",
               "mean", "p50", "p90", "p95", "p99", "devices busy")  # fmt: skip
     rows = []
     for outcome in comparison.outcomes:
@@ -135,7 +139,8 @@ def comparison_table(comparison: Comparison) -> Table:
         width = words.uncertainty(f.total.slo_attainment, f.half_width)
         latencies_s = (latency_s.mean, latency_s.p50, latency_s.p90, latency_s.p95, latency_s.p99)
         rows.append(
-            [outcome.name, f"{words.share(f.total.slo_attainment)} {width}".rstrip(), *_counts(f.total),
+            [outcome.name, f"{words.share(f.total.slo_attainment)} {width}".rstrip(),
+             *([unseen_met(held, outcome.name)] if held else []), *_counts(f.total),
              words.number(f.goodput_per_s), *map(words.duration, latencies_s), words.share(f.utilization)]
         )  # fmt: skip
     return Table(header, rows, len(rows), colours=[colour_of(hue) for hue in range(len(rows))])

@@ -63,8 +63,8 @@ progress.draw_progress(session, answer)
 if answer.shown and isinstance(answer, Answer):
     guarded(verdict.draw_verdict)(answer, unseen.unseen_of(session, answer))
     unseen.draw_unseen_job(session)
-    if unseen.too_much(answer):
-        st.caption(unseen.TOO_MUCH)
+    if why := unseen.left_out(session, answer):
+        st.caption(why)
     guarded(recommend.draw_recommendation)(session, answer)
 if not answer.shown:
     progress.draw_nothing_yet(answer)

@@ -8,6 +8,7 @@ from planner.commands.capacity_more import add_more_arguments, answer_more, more
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.options import MAX_TIME_LIMIT_S, add_cluster, positive_number, whole_number
 from planner.commands.report import PointLine, marked, percent, print_json, print_remarks, print_table, say
+from planner.commands.simulate import print_unseen
 from planner.executors.cluster import machines
 from planner.scenario.file import load_scenario
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
@@ -110,6 +111,7 @@ def _print_plans(capacity: Capacity) -> None:
     rows = [_row(plan) for plan in capacity.plans]
     print_table(_COLUMNS, rows)
     print_remarks((f"{p.name}, {key}", reason) for p in capacity.plans for key, reason in _said(p))
+    print_unseen(capacity.unseen, capacity.targets)
 
 
 def _said(plan: CapacityPlan) -> list[tuple[str, str]]:

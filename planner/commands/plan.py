@@ -18,13 +18,13 @@ from planner.commands.options import (
     whole_number,
 )
 from planner.commands.report import ProgressLine, marked, percent, print_json, print_notices, print_table
-from planner.commands.simulate import check_any, print_remarks_of, print_unseen, with_unseen
+from planner.commands.simulate import check_any, print_remarks_of, print_unseen
 from planner.compare import Comparison, PlacementOutcome, compare, filled, outcome_json, placement_section
 from planner.scenario.file import dump_scenario, load_scenario
 from planner.scenario.inputs import SAMPLE_PREFIX, build_inputs
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
 from planner.search import Bound, SearchResult, upper_bound
-from planner.what_if.unseen import held_out
+from planner.what_if.unseen import held_out, with_unseen
 from simulator import Placement, Schedule, words
 
 

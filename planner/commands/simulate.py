@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 from planner.commands.interrupt import INTERRUPTED, Interrupt
@@ -22,8 +23,8 @@ from planner.compare import Comparison, compare
 from planner.scenario.file import load_scenario
 from planner.scenario.inputs import build_inputs
 from planner.scenario.serving_rules import rules_in_words
-from planner.what_if.unseen import Unseen, held_out
-from planner.what_if.unseen_words import changed_sentence, unseen_sentence
+from planner.what_if.unseen import HeldOut, held_out, with_unseen
+from planner.what_if.unseen_words import held_out_lines
 from simulator import InputError, words
 
 
@@ -67,20 +68,10 @@ def run(args: argparse.Namespace) -> int:
     return 0 if comparison.complete else INTERRUPTED
 
 
-def with_unseen(document: dict, unseen: Unseen | None) -> dict:
-    """A document with placements, and what each of them meets on traffic that it was not planned for."""
-    if unseen is None:
-        return document
-    placements = [entry | unseen.to_json(entry["name"]) for entry in document["placements"]]
-    return document | {"placements": placements}
-
-
-def print_unseen(unseen: Unseen | None) -> None:
-    """Beneath a table of placements: what they meet on traffic that was not planned for; a changed ranking first."""
-    if unseen is not None:
-        say()
-        for sentence in filter(None, (changed_sentence(unseen), unseen_sentence(unseen))):
-            say(sentence)
+def print_unseen(held: HeldOut, targets: Mapping[str, float] | None = None) -> None:
+    """Beneath a table of placements: what they meet on traffic that was not planned for, or why that is not known."""
+    for number, sentence in enumerate(held_out_lines(held, targets)):
+        say(sentence if number else f"\n{sentence}")
 
 
 def check_any(comparison: Comparison) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 from planner.commands.capacity import search_sections
 from planner.commands.interrupt import INTERRUPTED, Interrupt
@@ -12,6 +13,9 @@ from planner.executors.cluster import machines
 from planner.scenario.file import load_scenario
 from planner.what_if.points import PointResult
 from planner.what_if.sweep import Sweep, sweep
+from planner.what_if.sweep_words import sweep_unseen_lines
+from planner.what_if.unseen import UnseenScore
+from planner.what_if.unseen_words import met_in_words
 from planner.what_if.variation import VARIATIONS
 from simulator import InputError
 
@@ -67,32 +71,51 @@ def parse_axis(text: str) -> tuple[str, tuple[float, ...]]:
 
 
 def _print_sweep(swept: Sweep, target: float) -> None:
-    axis_names = [axis for axis, _ in swept.axes]
+    if not swept.complete:
+        say("Interrupted; what is missing says so.\n")
+    _print_points(swept, lambda result: marked(percent(result.slo_attainment), result.remark))
+    print_remarks((result.point.in_words, result.remark) for result in swept.results)
+    print_remarks(((result.point.in_words, result.reason) for result in swept.results), "- ")
+    if swept.unseen:
+        say(f"\nSearched placements on traffic that was not planned for ({swept.unseen_how})")
+        _print_points(swept, lambda result: unseen_share(swept.unseen_score(result)))
+    for said in sweep_unseen_lines(swept, target):
+        say(f"\n{said}")
+    say(f"\n{percent(target)} is crossed at")
+    _print_crossings(swept, target)
+
+
+def _print_points(swept: Sweep, cell: Callable[[PointResult], str]) -> None:
     names = list(dict.fromkeys(result.point.section.name for result in swept.results))
     cells: dict[tuple, dict[str, str]] = {}
     for result in swept.results:
         row = cells.setdefault(tuple(v for _, v in result.point.values), {})
-        row[result.point.section.name] = marked(percent(result.slo_attainment), result.remark)
+        row[result.point.section.name] = cell(result)
     rows = [
         (" ".join(f"{value:g}" for value in values), *(row[name] for name in names))
         for values, row in sorted(cells.items())
     ]
-    if not swept.complete:
-        say("Interrupted; what is missing says so.\n")
-    print_table((" ".join(axis_names), *names), rows)
-    print_remarks((_where(result), result.remark) for result in swept.results)
-    print_remarks(((_where(result), result.reason) for result in swept.results), "- ")
-    say(f"\n{percent(target)} is crossed at")
-    crossings = swept.to_json(target)["crossings"]
-    print_table(
-        ("placement", *reversed(axis_names)),
-        [
-            (c["placement"], *("never" if c[a] is None else f"{c[a]:g}" for a in reversed(axis_names)))
-            for c in crossings
-        ],
-    )
+    print_table((" ".join(axis for axis, _ in swept.axes), *names), rows)
 
 
-def _where(result: PointResult) -> str:
-    values = ", ".join(f"{axis} {value:g}" for axis, value in result.point.values)
-    return f"{result.point.section.name}, {values}"
+def _print_crossings(swept: Sweep, target: float) -> None:
+    names = [axis for axis, _ in swept.axes]
+    rows = []
+    for c in swept.to_json(target)["crossings"]:
+        row = [c["placement"], *("never" if c[axis] is None else f"{c[axis]:g}" for axis in reversed(names))]
+        if swept.unseen:
+            row.append(_unseen_crossing(swept, c["placement"], target, {axis: c[axis] for axis in names[1:]}))
+        rows.append(row)
+    print_table(("placement", *reversed(names), *(["on unseen traffic"] if swept.unseen else [])), rows)
+
+
+def _unseen_crossing(swept: Sweep, name: str, target: float, fixed: dict[str, float]) -> str:
+    if all(swept.unseen_score(result) is None for result in swept.results if result.point.section.name == name):
+        return "-"
+    value = swept.crossing(name, target, fixed, is_unseen=True)
+    return "never" if value is None else f"{value:g}"
+
+
+def unseen_share(score: UnseenScore | None) -> str:
+    """Attainment on unseen traffic with its interval; "-" where it is not known."""
+    return "-" if score is None else met_in_words(score)

@@ -16,7 +16,10 @@ from planner.targets import misses_in_words, targets_missed
 from planner.what_if.climb import Climb
 from planner.what_if.faults import Fault, fault_what_if
 from planner.what_if.plan import CapacityPlan, Tried
-from planner.what_if.points import Evaluator, Point, PointResult, Values, check_sections
+from planner.what_if.points import Evaluator, Point, PointResult, Values
+from planner.what_if.robustness import Candidate
+from planner.what_if.sections import check_sections
+from planner.what_if.unseen import STOPPED, HeldOut, Unseen, reason_json
 from simulator import Cancelled, Cluster, InputError, Profile, Schedule, words
 from simulator.headway import Headway, OnProgress, goes_on
 from simulator.schema import MAX_DEVICES
@@ -32,11 +35,14 @@ OVER_TIME = "The placement changes over time, so other traffic or a smaller clus
 class Capacity:
     """Plans of all sections, cheapest first (those that do not reach the target last, best attainment first).
 
-    `complete` is False where the work was stopped; what was not done by then has that as its reason.
+    Attributes:
+        complete: False where the work was stopped; what was not done by then has that as its reason.
+        unseen: the plans on traffic that they were not planned for, by `on_devices` of each.
     """
 
     plans: tuple[CapacityPlan, ...]
     complete: bool
+    unseen: HeldOut = None
 
     @property
     def best(self) -> CapacityPlan:
@@ -45,7 +51,16 @@ class Capacity:
 
     def to_json(self) -> dict:
         """The document of `capacity --json`."""
-        return {"complete": self.complete, "plans": [plan.to_json() for plan in self.plans]}
+        plans = [plan.to_json() for plan in self.plans]
+        if isinstance(self.unseen, Unseen):
+            named = [plan.on_devices if plan.outcome else "" for plan in self.plans]
+            plans = [entry | self.unseen.to_json(name) for entry, name in zip(plans, named, strict=True)]
+        return {"complete": self.complete, "plans": plans} | reason_json(self.unseen)
+
+    @property
+    def targets(self) -> dict[str, float]:
+        """What plans are said to reach on the traffic planned for, by `on_devices`."""
+        return {plan.on_devices: plan.target for plan in self.plans if plan.devices is not None and plan.outcome}
 
 
 def find_capacity(
@@ -67,7 +82,7 @@ def find_capacity(
     (see Climb) and attainment never falls with devices. The number one step below the answer has been tried, unless
     it is below the range or excluded: no placement can reach the target with it, by the upper bound of the searches.
     Searches are heuristics: the answer is the fewest devices for which one was found, and only what is excluded is
-    proven not to do; the attainment is that of the traffic planned for.
+    proven not to do; the attainment is that of the traffic planned for, and `unseen` that of other traffic.
 
     Args:
         scenario: its searched placements unless `sections` are given.
@@ -94,7 +109,9 @@ def find_capacity(
     finder.climb(climbs)
     plans = [finder.plan(climb) for climb in climbs]
     plans.sort(key=_cheapest_first)
-    return Capacity(tuple(plans), complete=not finder.stopped)
+    return Capacity(
+        tuple(plans), not finder.stopped, finder.hold_out({p.on_devices: p.outcome for p in plans if p.outcome})
+    )
 
 
 def _cheapest_first(plan: CapacityPlan) -> tuple[bool, int, float]:
@@ -189,6 +206,19 @@ class Finder:
             excluded=climb.excluded,
             reasons=reasons,
         )
+
+    def hold_out(
+        self, outcomes: Mapping[str, MeasuredPlacement | None], on_progress: OnProgress | None = None
+    ) -> HeldOut:
+        """Placements on traffic that was not planned for, by the names that they are given."""
+        candidates = [
+            Candidate(name, o.placement, o.result.serving, o.search is not None)
+            for name, o in outcomes.items()
+            if isinstance(o, PlacementOutcome)
+        ]
+        if self.stopped:
+            return STOPPED if candidates else None
+        return self.evaluator.hold_out(candidates, on_progress or self.on_progress)
 
     def why_no_answer(self, climb: Climb, curve: Mapping[int, PointResult]) -> str:
         """Why a climb has no answer, or none that stands, a sentence."""

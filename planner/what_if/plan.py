@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from planner.compare import MeasuredPlacement, placement_section, search_json
 from planner.what_if.faults import Fault
-from simulator import InputError, Placement, Schedule
+from simulator import InputError, Placement, Schedule, words
 from simulator.intervals import known_interval
 
 
@@ -77,6 +77,11 @@ class CapacityPlan:
         if self.outcome is None:
             raise LookupError(f"{self.name} has no placement")
         return self.outcome.placement
+
+    @property
+    def on_devices(self) -> str:
+        """The name, and on how many devices: the answer, or what the best placement tried uses."""
+        return f"{self.name} on {words.plural(self.devices or self.placement.devices, 'device')}"
 
     @property
     def best(self) -> Tried | None:

@@ -17,9 +17,12 @@ from planner.compare import MeasuredPlacement, PlacementOutcome, evaluate, place
 from planner.executors.cluster import POINTS_PER_TASK, Gone, Machines
 from planner.scenario.inputs import Inputs, TraceReader, build_inputs, make_workload, read_scenario_trace
 from planner.scenario.schema import PlacementSection, Scenario, WorkloadSection
-from planner.search import SEARCHING, NoPlacement, SearchResult, find_algorithm, upper_bound
+from planner.search import SEARCHING, NoPlacement, SearchResult, upper_bound
 from planner.search.workers import worker_count
 from planner.what_if.elsewhere import Portable, evaluate_there, stop_there
+from planner.what_if.robustness import Candidate
+from planner.what_if.sections import replans
+from planner.what_if.unseen import HeldOut, hold_out
 from planner.what_if.variation import vary, with_own_deadlines
 from simulator import Cancelled, InputError, Placement, Profile, Workload, words
 from simulator.catalogue import load_catalogue
@@ -27,13 +30,11 @@ from simulator.headway import Headway, OnProgress, goes_on
 from simulator.intervals import known_interval
 from simulator.traces import Trace
 
-# Called with (points done, points in all, what was done last) whenever a point is done and at least every POLL_S;
+# Progress is told whenever a point is done and at least every so often.
 POLL_S = 0.1
 STOPPED = "The work was stopped before this was computed."
 # So many different workloads are kept: points that differ in the cluster only share one.
 _KEPT_WORKLOADS = 4
-# A schedule may hold more models than fit at once, one after the other, so no bound holds for it.
-_REPLANNING = ("clockwork",)
 
 Values = tuple[tuple[str, float], ...]
 
@@ -49,6 +50,11 @@ class Point:
     def key(self) -> tuple:
         """What tells points of one work apart."""
         return self.section.name, self.values
+
+    @property
+    def in_words(self) -> str:
+        """The placement and the values."""
+        return ", ".join((self.section.name, *(f"{axis} {value:g}" for axis, value in self.values)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,16 +162,29 @@ class Evaluator:
             raise Cancelled
         return result
 
+    def hold_out(
+        self, candidates: Sequence[Candidate], on_progress: OnProgress | None = None, values: Values = ()
+    ) -> HeldOut:
+        """What placements that were found meet on traffic that was not planned for; see planner.what_if.unseen."""
+        inputs = self.inputs(values)
+        if "slo_scale" in dict(values) and inputs.problem.workload.slo_s is not None:
+            return "Requests bring deadlines of their own, which other traffic would have unscaled."
+        return hold_out(inputs, candidates, self.varied(values), on_progress, self._read)
+
     def watch(self, *_: object) -> bool:
         """False after `stop`: what long computations ask."""
         return not self._stop.is_set()
 
-    def inputs(self, values: Values = ()) -> Inputs:
-        """The scenario with these values of the axes, built; raises InputError."""
+    def varied(self, values: Values) -> Scenario:
+        """The scenario with these values of the axes; raises InputError."""
         scenario = self.scenario
         for axis, value in values:
             scenario = vary(scenario, axis, value)
-        inputs = build_inputs(scenario, self._read, self.profiles, self._requests)
+        return scenario
+
+    def inputs(self, values: Values = ()) -> Inputs:
+        """The same, built; raises InputError."""
+        inputs = build_inputs(self.varied(values), self._read, self.profiles, self._requests)
         if "slo_scale" in dict(values) and inputs.problem.workload.slo_s is not None:
             before = build_inputs(self.scenario, self._read, self.profiles, self._requests).problem.models
             inputs = replace(inputs, problem=with_own_deadlines(inputs.problem, before))
@@ -335,22 +354,6 @@ def _light(result: PointResult) -> PointResult:
     return replace(result, outcome=outcome.without_requests) if isinstance(outcome, PlacementOutcome) else result
 
 
-def check_sections(sections: Sequence[PlacementSection]) -> None:
-    """Raises InputError where two sections have one name or an algorithm is not known: no point could tell that."""
-    names = [section.name for section in sections]
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"Two placements are called '{twice}'; every name may occur once.")
-    for section in sections:
-        if section.search is not None:
-            find_algorithm(section.search.algorithm)
-
-
-def replans(section: PlacementSection) -> bool:
-    """Whether what a section finds changes over time."""
-    return section.search is not None and section.search.algorithm in _REPLANNING
-
-
 def merit(result: PointResult, confident: bool) -> float:
     """What is held against a target: attainment, or the lower end of its interval; -1 where it is not known."""
     value = result.slo_attainment
@@ -367,10 +370,9 @@ def attained(outcome: MeasuredPlacement) -> float:
 
 def describe(result: PointResult) -> str:
     """A few words on a point, for progress."""
-    values = ", ".join(f"{axis} {value:g}" for axis, value in result.point.values)
     attainment = result.slo_attainment
     found = result.reason if attainment is None else f"{words.share(attainment)} of deadlines met"
-    return f"{result.point.section.name}, {values}: {found}"
+    return f"{result.point.in_words}: {found}"
 
 
 def _fits(outcome: MeasuredPlacement, inputs: Inputs) -> bool:

@@ -26,11 +26,15 @@ from planner.what_if.faults import Fault
 from planner.what_if.plan import CapacityPlan, Needed
 from planner.what_if.points import STOPPED, Evaluator, Point, PointResult, attained
 from planner.what_if.spare import SparePlan, find_spare, worst_node
+from planner.what_if.unseen import STOPPED as NOT_HELD_OUT
+from planner.what_if.unseen import HeldOut, Unseen, reason_json
 from simulator import Cancelled, InputError, Placement, Profile, words
 from simulator.headway import Headway, OnProgress, goes_on
 from simulator.schema import MAX_DEVICES
 
 FOUND, REPLICATED, GROUPED = "found", "replicated", "grouped"
+# The placements that are tried on traffic that was not planned for.
+HERE, FEWEST = "the placement on these devices", "the plan with the fewest devices"
 REPLICATION = PlacementSection(name="Replication", search=SearchSection(algorithm="selective_replication"))
 # Every search ends after so many placements, so that the plan is the same everywhere; the time is for large cases.
 EVALUATIONS, TIME_LIMIT_S = 1_500, 10.0
@@ -52,6 +56,7 @@ class Recommendation:
         plan: the fewest devices with a placement that reaches the target, as a capacity plan (AlpaServe's search).
         needed: the same for the simple placements.
         spare: the fewest whole nodes that keep the target without any one of them.
+        unseen: the placement on that cluster and the plan's (HERE, FEWEST) on traffic that was not planned for.
         complete: whether all was done.
     """
 
@@ -65,6 +70,7 @@ class Recommendation:
     plan: CapacityPlan | None = None
     needed: tuple[Needed, ...] = ()
     spare: SparePlan | None = None
+    unseen: HeldOut = None
     complete: bool = False
     reasons: Mapping[str, str] = field(default_factory=dict)
 
@@ -85,14 +91,21 @@ class Recommendation:
             "target": self.target,
             "devices": self.devices,
             "complete": self.complete,
-            "placements": {role: _placed(self.outcomes.get(role)) for role in (FOUND, GROUPED, REPLICATED)},
+            "placements": {
+                role: None if placed is None else placed | (self._unseen_json(HERE) if role == FOUND else {})
+                for role in (FOUND, GROUPED, REPLICATED)
+                for placed in [_placed(self.outcomes.get(role))]
+            },
             "bound": None if self.bound is None else self.bound.attainment,
             "bound_reason": None if self.bound is None else self.bound.reason,
-            "plan": None if self.plan is None else self.plan.to_json(),
+            "plan": None if self.plan is None else self.plan.to_json() | self._unseen_json(FEWEST),
             "needed": [needed.to_json() for needed in self.needed],
             "spare": None if self.spare is None else self.spare.to_json(),
             "reasons": dict(self.reasons),
-        }
+        } | reason_json(self.unseen)
+
+    def _unseen_json(self, name: str) -> dict:
+        return self.unseen.to_json(name) if isinstance(self.unseen, Unseen) else {}
 
 
 def _placed(outcome: MeasuredPlacement | None) -> dict | None:
@@ -181,7 +194,7 @@ class _Adviser:
 
     def advise(self) -> Recommendation:
         """All steps."""
-        steps = (self._simple, self._found, self._devices, self._spare)
+        steps = (self._simple, self._found, self._devices, self._held_out, self._spare)
         for step in steps:
             if self.finder.stopped:
                 break
@@ -191,6 +204,8 @@ class _Adviser:
                 self.finder.stopped = True
         parts = {"outcomes": FOUND in self.now.outcomes, "bound": self.now.bound, "plan": self.now.plan,
                  "needed": self.now.needed, "spare": self.now.spare}  # fmt: skip
+        if self.now.unseen is None and self.finder.stopped:
+            self.now = replace(self.now, unseen=NOT_HELD_OUT)
         missing = {name: STOPPED for name, part in parts.items() if not part and name not in self.now.reasons}
         self.now = replace(self.now, complete=not self.finder.stopped, reasons=missing | dict(self.now.reasons))
         return self.now
@@ -253,6 +268,12 @@ class _Adviser:
         if climb.answer is not None or not self.finder.stopped:
             self.now = replace(self.now, plan=self.finder.plan(climb))
         self._tell("what a failure costs")
+
+    def _held_out(self) -> None:
+        """What the placements meet on traffic that was not planned for."""
+        plan = self.now.plan
+        outcomes = {HERE: self.now.outcomes.get(FOUND), FEWEST: plan.outcome if plan and plan.devices else None}
+        self.now = replace(self.now, unseen=self.finder.hold_out(outcomes, lambda told: self._tell(told.phase)))
 
     def _spare(self) -> None:
         """The fewest whole nodes that bear the loss of one."""

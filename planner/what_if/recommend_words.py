@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from planner.what_if.plan import Needed
-from planner.what_if.recommend import FOUND, GROUPED, REPLICATED, Recommendation
+from planner.what_if.recommend import FEWEST, FOUND, GROUPED, REPLICATED, Recommendation
 from planner.what_if.sentences import Sentences
 from planner.what_if.spare_words import spare_sentence as said_of_spare
+from planner.what_if.unseen import Unseen
+from planner.what_if.unseen_words import held_out_lines
 from simulator import words
 
 
@@ -14,6 +16,7 @@ def sentences(plan: Recommendation) -> tuple[Sentences, ...]:
     return (
         _or_reason("Placement", placement_sentence(plan), plan, FOUND),
         _or_reason("Devices", devices_sentence(plan), plan, "plan"),
+        held_out_sentence(plan),
         _or_reason("A node lost", node_sentence(plan), plan, "plan"),
         _or_reason("Spare node", spare_sentence(plan), plan, "spare"),
         _or_reason("What limits", limit_sentence(plan), plan, "bound"),
@@ -78,6 +81,14 @@ def _excluded(excluded: int, plan: Recommendation) -> str:
         return ""
     few = f"{words.count(excluded)} or fewer" if excluded > 1 else "one"
     return f" With {few}, no placement can reach {_goal(plan)}."
+
+
+def held_out_sentence(plan: Recommendation) -> Sentences:
+    """What the placement here and the plan meet on traffic that was not planned for, or why that is not known."""
+    if plan.unseen is None:
+        return Sentences("Other traffic", "Not tried yet.", is_known=False)
+    said = " ".join(held_out_lines(plan.unseen, {FEWEST: plan.target}))
+    return Sentences("Other traffic", said, is_known=isinstance(plan.unseen, Unseen))
 
 
 def node_sentence(plan: Recommendation) -> str:

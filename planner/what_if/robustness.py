@@ -227,10 +227,13 @@ def _other_days(
 
 
 def other_days(
-    inputs: Inputs, scenario: Scenario, draws: int, read: TraceReader | None = None
+    inputs: Inputs, scenario: Scenario, draws: int, read: TraceReader | None, reasons: dict[str, str]
 ) -> tuple[list[tuple[str, Callable[[], Problem]]], bool]:
-    """Other traffic for the same placements, and whether it is the next stretch of the trace, else draws."""
-    made = _other_days(inputs, scenario, draws, {}, read)
+    """Other traffic for the same placements, and whether it is the next stretch of the trace, else draws.
+
+    `reasons` takes the sentences why there are no draws, or no next stretch.
+    """
+    made = _other_days(inputs, scenario, draws, reasons, read)
     later = [(label, make) for kind, label, _, make in made if kind == DAY]
     return (later, True) if later else ([(label, make) for _, label, _, make in made], False)
 

@@ -10,10 +10,11 @@ from planner.compare import MeasuredPlacement
 from planner.problem import Problem
 from planner.scenario.inputs import TraceReader
 from planner.scenario.schema import PlacementSection, Scenario
-from planner.what_if.capacity import OVER_TIME, Finder, check_sections, check_target
+from planner.what_if.capacity import OVER_TIME, Finder, check_target
 from planner.what_if.climb import Climb
 from planner.what_if.faults import Fault, fault_what_if
-from planner.what_if.points import STOPPED, Evaluator, Point, PointResult, replans
+from planner.what_if.points import STOPPED, Evaluator, Point, PointResult
+from planner.what_if.sections import check_sections, replans
 from simulator import Cancelled, Cluster, Group, InputError, Placement, Profile, words
 from simulator.headway import OnProgress
 from simulator.schema import MAX_DEVICES

@@ -12,15 +12,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import product
 
-from planner.scenario.inputs import TraceReader
+from planner.scenario.inputs import Inputs, TraceReader
 from planner.scenario.schema import PlacementSection, Scenario
-from planner.what_if.points import Evaluator, Point, PointResult, check_sections
-from planner.what_if.variation import VARIATIONS
+from planner.what_if.points import Evaluator, Point, PointResult, Values
+from planner.what_if.robustness import Candidate
+from planner.what_if.sections import check_sections
+from planner.what_if.unseen import DRAWS, MOST_SIMULATED, STOPPED, Unseen, UnseenScore, reason_json, too_much
+from planner.what_if.variation import CLUSTER_AXES, VARIATIONS
 from simulator import InputError, Profile, words
-from simulator.headway import OnProgress
+from simulator.headway import Headway, OnProgress, goes_on
 
 MAX_POINTS = 2_000
 
@@ -34,13 +37,29 @@ class Sweep:
         results: one for each section and combination of values, sections outermost, the last axis fastest. Those
             without figures say why. Their outcomes hold figures, not requests.
         complete: whether all points were evaluated; False where it was stopped.
+        unseen: searched placements on traffic that they were not planned for, by key of the point and named by it.
+        unseen_reasons: why that is absent, or not there at all points, sentences.
     """
 
     axes: tuple[tuple[str, tuple[float, ...]], ...]
     results: tuple[PointResult, ...]
     complete: bool
+    unseen: Mapping[tuple, Unseen] = field(default_factory=dict)
+    unseen_reasons: tuple[str, ...] = ()
 
-    def crossing(self, section: str, target: float, fixed: Mapping[str, float] | None = None) -> float | None:
+    def unseen_score(self, result: PointResult) -> UnseenScore | None:
+        """Of a point on unseen traffic; None where it is not known."""
+        held = self.unseen.get(result.point.key)
+        return held.score(result.point.in_words) if held else None
+
+    @property
+    def unseen_how(self) -> str:
+        """Which traffic that is, in words; empty where there is none."""
+        return words.join(list(dict.fromkeys(held.how for held in self.unseen.values())))
+
+    def crossing(
+        self, section: str, target: float, fixed: Mapping[str, float] | None = None, is_unseen: bool = False
+    ) -> float | None:
         """The last value of the first axis, from its easy end on, at which the section still reaches the target.
 
         As in the authors' figures: values are taken from the easy end (many devices, low rate, low CV, loose
@@ -49,6 +68,7 @@ class Sweep:
 
         Args:
             section: name of the placement. target: SLO attainment, 0..1. fixed: values of the other axis.
+            is_unseen: on unseen traffic.
         """
         axis, values = self.axes[0]
         more_is_harder = VARIATIONS[axis][1]
@@ -56,7 +76,9 @@ class Sweep:
         for result in self.results:
             at = dict(result.point.values)
             if result.point.section.name == section and all(at[k] == v for k, v in (fixed or {}).items()):
-                reached[at[axis]] = result.slo_attainment is not None and result.slo_attainment >= target
+                score = self.unseen_score(result)
+                met = result.slo_attainment if not is_unseen else score.mean if score else None
+                reached[at[axis]] = met is not None and met >= target
         last = None
         for value in sorted(values, reverse=not more_is_harder):
             if not reached.get(value, False):
@@ -71,14 +93,18 @@ class Sweep:
         return {
             "complete": self.complete,
             "axes": [{"name": axis, "values": list(values)} for axis, values in self.axes],
-            "points": [_point_json(result) for result in self.results],
+            "points": [_point_json(r) | self._unseen_json(r) for r in self.results],
             "target": target,
             "crossings": [
                 {"placement": name, **dict(fixed), self.axes[0][0]: self.crossing(name, target, dict(fixed))}
                 for name in names
                 for fixed in product(*others)
             ],
-        }
+        } | reason_json(" ".join(self.unseen_reasons) or None)
+
+    def _unseen_json(self, result: PointResult) -> dict:
+        held = self.unseen.get(result.point.key)
+        return held.to_json(result.point.in_words) if held else {}
 
 
 def sweep(
@@ -130,7 +156,45 @@ def sweep(
     if complete and all(result.outcome is None for result in results):
         reasons = list(dict.fromkeys(result.reason for result in results))
         raise InputError(reasons[0] if len(reasons) == 1 else f"No point can be computed; the first: {reasons[0]}")
-    return Sweep(fixed_axes, results, complete)
+    swept = Sweep(fixed_axes, results, complete)
+    return _held_out(swept, evaluator, on_progress)
+
+
+def _held_out(swept: Sweep, evaluator: Evaluator, on_progress: OnProgress | None) -> Sweep:
+    """The sweep with its searched placements on unseen traffic, as far as that is quick."""
+    found = [r for r in swept.results if r.outcome is not None and r.outcome.search is not None]
+    if not found:
+        return swept
+    simulated = DRAWS * sum(r.outcome.figures.total.requests for r in found if r.outcome)
+    if not swept.complete:
+        return replace(swept, unseen_reasons=(STOPPED,))
+    if simulated > MOST_SIMULATED:
+        return replace(swept, unseen_reasons=(too_much(simulated),))
+    # Points that differ in the cluster only have the same traffic.
+    together: dict[Values, list[PointResult]] = {}
+    for result in found:
+        traffic = tuple((axis, value) for axis, value in result.point.values if axis not in CLUSTER_AXES)
+        together.setdefault(traffic, []).append(result)
+    unseen: dict[tuple, Unseen] = {}
+    reasons: dict[str, None] = {}
+    for number, (traffic, results) in enumerate(together.items()):
+        tell = lambda now, at=number: goes_on(on_progress, Headway(now.phase, at, len(together)))  # noqa: E731
+        held = evaluator.hold_out(_candidates(results, evaluator.inputs(traffic)), tell, traffic)
+        if isinstance(held, Unseen):
+            unseen |= {result.point.key: held for result in results}
+        elif held is not None:
+            reasons[held] = None
+        if held == STOPPED:
+            break
+    return replace(swept, unseen=unseen, unseen_reasons=tuple(reasons))
+
+
+def _candidates(results: Sequence[PointResult], inputs: Inputs) -> list[Candidate]:
+    return [
+        Candidate(r.point.in_words, r.outcome.placement, inputs.under(r.point.section).problem.serving, True)
+        for r in results
+        if r.outcome is not None
+    ]
 
 
 def _harder(points: Sequence[Point], axes: Sequence[tuple[str, tuple[float, ...]]]) -> dict[tuple, list[Point]]:

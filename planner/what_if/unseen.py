@@ -16,7 +16,7 @@ from planner.compare import Comparison
 from planner.scenario.inputs import Inputs, TraceReader
 from planner.scenario.schema import Scenario
 from planner.what_if.robustness import Candidate, other_days
-from simulator import Cancelled, simulate, words
+from simulator import Cancelled, Schedule, simulate, words
 from simulator.headway import Headway, OnProgress, goes_on
 from simulator.intervals import batch_means_half_width, mean_half_width, share_half_width
 from simulator.metrics import counted_rows
@@ -24,6 +24,7 @@ from simulator.metrics import counted_rows
 DRAWS = 8
 # Requests times placements times draws; more is not held out unless it is asked for: some seconds.
 MOST_SIMULATED = 60_000_000
+STOPPED = "The work was stopped before placements were tried on traffic that was not planned for."
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class UnseenScore:
         seen, mean: SLO attainment on the scenario's own traffic and on the other, 0..1.
         half_width: of the 95 % interval of `mean`: over draws (Student's t), or of one stretch (batch means); NaN
             where it is not known.
+        is_schedule: whether it changes over time, at the times that were planned for.
     """
 
     name: str
@@ -42,6 +44,13 @@ class UnseenScore:
     seen: float
     mean: float
     half_width: float
+    is_schedule: bool = False
+
+    def misses(self, target: float) -> bool | None:
+        """Whether it meets less than a target; None where it does, but by no more than its interval."""
+        if self.mean >= target:
+            return False
+        return True if math.isnan(self.half_width) or self.mean + self.half_width < target else None
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,28 @@ class Unseen:
         return {"unseen": {"slo_attainment": score.mean, "half_width": half, "days": self.days, "traffic": kind}}
 
 
+# Scores; or the sentence why there are none; or None, where nothing was searched and so nothing flatters.
+HeldOut = Unseen | str | None
+
+
+def hold_out(
+    inputs: Inputs,
+    candidates: Sequence[Candidate],
+    scenario: Scenario,
+    on_progress: OnProgress | None = None,
+    read: TraceReader | None = None,
+) -> HeldOut:
+    """What stands beside the scores of searches without being asked for: as hold_out_traffic, if that is quick."""
+    if not any(candidate.is_searched for candidate in candidates):
+        return None
+    if is_too_much(inputs, len(candidates)):
+        return too_much(len(inputs.problem.workload) * len(candidates) * DRAWS)
+    try:
+        return hold_out_traffic(inputs, candidates, scenario, on_progress, read)
+    except Cancelled:
+        return STOPPED
+
+
 def hold_out_traffic(
     inputs: Inputs,
     candidates: Sequence[Candidate],
@@ -102,17 +133,20 @@ def hold_out_traffic(
     on_progress: OnProgress | None = None,
     read: TraceReader | None = None,
     draws: int = DRAWS,
-) -> Unseen | None:
-    """Simulate placements on traffic that was not planned for; None where there is none, or nothing to judge.
+) -> Unseen | str:
+    """Simulate placements on traffic that was not planned for; a sentence where there is none.
 
     Args:
         inputs, scenario: what they were planned for. on_progress: returning False ends the work without a result.
 
     Raises Cancelled if it was stopped.
     """
-    days, is_later = other_days(inputs, scenario, draws, read)
-    if not days or not candidates or not len(inputs.problem.workload):
-        return None
+    if not len(inputs.problem.workload):
+        return _NO_REQUESTS
+    reasons: dict[str, str] = {}
+    days, is_later = other_days(inputs, scenario, draws, read, reasons)
+    if not days:
+        return f"There is no traffic that was not planned for. {' '.join(reasons.values())}"
     met: list[list[np.ndarray]] = []
     for number, (label, make) in enumerate([("the traffic planned for", lambda: inputs.problem), *days]):
         if not goes_on(on_progress, Headway(label, number, 1 + len(days))):
@@ -123,36 +157,55 @@ def hold_out_traffic(
             simulate(problem.models, c.placement, problem.workload, c.serving).in_slo[rows] for c in candidates
         ])  # fmt: skip
     if any(not part.size for day in met for part in day):
-        return None
+        return _NO_REQUESTS
     scores = tuple(
-        UnseenScore(c.name, c.is_searched, float(np.mean(met[0][i])), *_mean([day[i] for day in met[1:]]))
+        UnseenScore(
+            c.name, c.is_searched, float(np.mean(met[0][i])), *_mean([day[i] for day in met[1:]]),
+            isinstance(c.placement, Schedule),
+        )
         for i, c in enumerate(candidates)
-    )
+    )  # fmt: skip
     found = Unseen(scores, len(days), is_later, True)
     first, before = scores.index(found.first), scores.index(found.first_seen)
     return replace(found, is_clear=first == before or _is_clear([(day[first], day[before]) for day in met[1:]]))
 
 
-def held_out(comparison: Comparison, on_progress: OnProgress | None = None) -> Unseen | None:
-    """The placements of a comparison on unseen traffic; None without a search, or where that would take long.
-
-    A comparison that was stopped, or too large (MOST_SIMULATED), is not held out; nor where `on_progress` stops it.
-    """
+def held_out(comparison: Comparison, on_progress: OnProgress | None = None) -> HeldOut:
+    """The placements of a comparison on unseen traffic; see hold_out."""
     outcomes = comparison.outcomes
-    if not (comparison.complete and any(outcome.search is not None for outcome in outcomes)):
-        return None
-    if is_too_much(comparison.inputs, len(outcomes)):
-        return None
     candidates = [Candidate(o.name, o.placement, o.result.serving, o.search is not None) for o in outcomes]
-    try:
-        return hold_out_traffic(comparison.inputs, candidates, comparison.scenario, on_progress)
-    except Cancelled:
-        return None
+    if not comparison.complete:
+        return STOPPED if any(candidate.is_searched for candidate in candidates) else None
+    return hold_out(comparison.inputs, candidates, comparison.scenario, on_progress)
+
+
+def with_unseen(document: dict, held: HeldOut) -> dict:
+    """A document whose placements have names, and what each of them meets on unseen traffic (`unseen`), or why not."""
+    if not isinstance(held, Unseen):
+        return document | reason_json(held)
+    return document | {"placements": [entry | held.to_json(entry["name"]) for entry in document["placements"]]}
+
+
+def reason_json(held: HeldOut) -> dict:
+    """The key `unseen_reason` of a document where scores on unseen traffic are absent; empty where they are not."""
+    return {"unseen_reason": held} if isinstance(held, str) else {}
 
 
 def is_too_much(inputs: Inputs, placements: int) -> bool:
     """Whether holding out takes so long that it is not done by itself."""
     return len(inputs.problem.workload) * placements * DRAWS > MOST_SIMULATED
+
+
+def too_much(simulated: int) -> str:
+    """Why so many requests are not simulated without being asked for."""
+    return (
+        f"Scores are those of the traffic that was planned for: to hold some out, {words.count(simulated)} requests "
+        f"would be simulated, and up to {words.count(MOST_SIMULATED)} are without being asked. `robustness` on the "
+        "command line and the page Accuracy try other traffic."
+    )
+
+
+_NO_REQUESTS = "No request is left to be counted on the traffic planned for, or on other traffic."
 
 
 def _mean(days: Sequence[np.ndarray]) -> tuple[float, float]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from planner.what_if.unseen import Unseen, UnseenScore
+from collections.abc import Mapping
+
+from planner.what_if.unseen import HeldOut, Unseen, UnseenScore
 from simulator import words
 
 _SAME = "the same as where it was planned"
@@ -18,14 +20,27 @@ def changed_sentence(found: Unseen) -> str:
     return f"{now}; {before.name}, first on the traffic planned for, meets {_met(before)}{sure}."
 
 
-def unseen_sentence(found: Unseen) -> str:
-    """What the searched placements meet on unseen traffic, against what they meet where they were planned."""
-    parts = [f"{s.name} {_met(s)}, {_change(s)}" for s in found.scores if s.is_searched]
-    if not parts:
+def unseen_sentence(found: Unseen, targets: Mapping[str, float] | None = None) -> str:
+    """What the searched placements meet on unseen traffic, against what they meet where they were planned.
+
+    targets: 0..1, by name of those that are said to reach one.
+    """
+    searched = [(score, _against(score, (targets or {}).get(score.name))) for score in found.scores
+                if score.is_searched]  # fmt: skip
+    if not searched:
         return ""
-    if all(_change(s) == _SAME for s in found.scores if s.is_searched):
+    if all(change == _SAME for _, change in searched):
         return f"On traffic that was not planned for ({found.how}) searched placements meet as much as where planned."
+    parts = [f"{score.name} {_met(score)}, {change}" for score, change in searched]
     return f"On traffic that was not planned for ({found.how}): {'; '.join(parts)}."
+
+
+def held_out_lines(held: HeldOut, targets: Mapping[str, float] | None = None) -> list[str]:
+    """All that there is to say: a changed ranking first where no targets are told; or why there are no scores."""
+    if held is None or isinstance(held, str):
+        return [held] if held else []
+    first = changed_sentence(held) if targets is None else ""
+    return [said for said in (first, unseen_sentence(held, targets)) if said]
 
 
 def unseen_remark(found: Unseen, name: str) -> str | None:
@@ -36,10 +51,19 @@ def unseen_remark(found: Unseen, name: str) -> str | None:
 
 def unseen_cell(found: Unseen | None, name: str) -> str:
     """The score beside another one: "unseen 96.1 % ±1.2"; empty if it is not known."""
+    said = unseen_met(found, name)
+    return f"unseen {said}" if said else ""
+
+
+def unseen_met(found: Unseen | None, name: str) -> str:
+    """The score in a column of its own: "96.1 % ±1.2"; empty if it is not known."""
     score = found.score(name) if found else None
-    if score is None:
-        return ""
-    return f"unseen {words.share(score.mean)} {words.uncertainty(score.mean, score.half_width)}".rstrip()
+    return met_in_words(score) if score else ""
+
+
+def met_in_words(score: UnseenScore) -> str:
+    """A score with its interval: "96.1 % ±1.2"."""
+    return f"{words.share(score.mean)} {words.uncertainty(score.mean, score.half_width)}".rstrip()
 
 
 def _met(score: UnseenScore) -> str:
@@ -47,6 +71,13 @@ def _met(score: UnseenScore) -> str:
     return f"{words.share(score.mean)} ({width})" if width else words.share(score.mean)
 
 
-def _change(score: UnseenScore) -> str:
+def _against(score: UnseenScore, target: float | None) -> str:
     gap = words.points_difference(score.mean, score.seen)
-    return _SAME if gap == "same" else f"{gap} against where it was planned"
+    said = _SAME if gap == "same" else f"{gap} against where it was planned"
+    if score.is_schedule and gap != "same":
+        said += " (it changes at the times that were planned for)"
+    misses = False if target is None else score.misses(target)
+    if misses is False:
+        return said
+    goal = words.goal(target or 0.0)
+    return f"{said}, so {goal} is missed" if misses else f"{said}, so {goal} is not sure"

@@ -92,6 +92,8 @@ VARIATIONS: dict[str, tuple[Callable[[Scenario, float], Scenario], bool]] = {
     "cv_scale": (with_cv_scale, True),
     "slo_scale": (with_slo_scale, False),
 }
+# What leaves the requests and their deadlines as they are.
+CLUSTER_AXES = ("devices", "memory_gib")
 
 
 def vary(scenario: Scenario, axis: str, value: float) -> Scenario:
