@@ -16,6 +16,7 @@ from planner import Scenario, compare, dump_scenario, load_scenario
 from planner.evidence.validate import known_errors
 from planner.explain import paired_difference
 from planner.scenario.link import repeatable
+from planner.what_if.unseen import held_out, with_unseen
 from simulator import InputError
 
 ROOT = Path(__file__).parent.parent
@@ -85,7 +86,7 @@ def test_the_scenario_in_the_report_is_the_repeatable_one(comparison, report):
 
 def test_the_figures_stand_in_full_in_the_report(comparison, report):
     document = json.loads(script(report, "figures"))
-    assert document == comparison.to_json()
+    assert document == with_unseen(comparison.to_json(), held_out(comparison))
     assert [p["name"] for p in document["placements"]] == [HOSTILE[0], HOSTILE[3], HOSTILE[1]]
 
 
