@@ -1,111 +1,144 @@
-"""From a changed control to the redrawn charts, in a real browser: one visitor, then ten at once.
+"""What a visitor waits for, in a real browser: one visitor, then several at once.
 
 python -m benchmarks.bench_app [SESSIONS] [CHANGES]
 
-Each visitor moves the deadline of the shipped sample (67,000 requests, two placements) with the arrow keys. Measured in
-the page: until the verdict says something new, until the first and until the last chart on the page is redrawn. The
+Measured in the page of the shipped sample (67,000 requests, two placements, no search):
+
+- change: the deadline is moved by a key; until the verdict says something new, until the first and the last chart changed.
+- page: another page is chosen in the bar; until its heading stands, and until it is drawn whole.
+- opened: the page is asked for, by a browser that has nothing of it yet, and again; until the verdict stands, and how
+  much came over the wire.
+
+Beside seconds of the clock stand processor seconds of the server, which others on the machine change little. The
 browsers draw in software on the same processors as the server, so ten visitors are ten drawings too.
 """
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
 import threading
-import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Playwright, ViewportSize, sync_playwright
 
-from tools.screenshots import CHROMIUM, CHROMIUM_ARGUMENTS, running_app, simple_sample, wait_until_drawn
+from benchmarks.page_clock import change, opened, turn
+from tools.screenshots import CHROMIUM, CHROMIUM_ARGUMENTS, running_server, simple_sample, wait_until_drawn
 
-SESSIONS, CHANGES = 10, 20
-# Gives seconds from a key press to a new verdict, the first new chart, and the last (those that change at all).
-WATCH = """
-() => new Promise(done => {
-  const sign = plot => (plot._fullData || []).map(t => {
-    const values = t.y || t.z || [];
-    let sum = 0;
-    for (let i = 0; i < values.length; i++) sum += i * (values[i].length ? values[i][0] : +values[i] || 0);
-    return sum;
-  }).join();
-  const plots = () => [...document.querySelectorAll('.js-plotly-plot')];
-  const verdict = () => document.querySelector('.verdict').parentElement.innerText;
-  const before = plots().map(sign), said = verdict(), began = performance.now();
-  const times = {verdict: null, first: null, last: null};
-  const running = () => document.querySelector('[data-testid="stApp"]').dataset.testScriptState === 'running';
-  let changed = 0, quiet = null;
-  const look = () => {
-    const now = performance.now() - began;
-    if (times.verdict === null && verdict() !== said) times.verdict = now;
-    const count = plots().filter((plot, i) => sign(plot) !== before[i]).length;
-    if (count > changed) { changed = count; times.last = now; times.first ??= now; quiet = null; }
-    if (changed > 0 && !running()) { if (quiet === null) quiet = now; } else quiet = null;
-    if ((quiet !== null && now - quiet > 400) || now > 60000) done(times); else requestAnimationFrame(look);
-  };
-  requestAnimationFrame(look);
-})
-"""
+SESSIONS, CHANGES, OPENINGS = 10, 20, 3
+PAGES = ("Compare", "Timeline", "Placement", "Capacity", "Models", "Trace", "Plan")
+WINDOW = ViewportSize(width=1440, height=900)
 
 
-def visit(address: str, changes: int, ready: threading.Barrier, times: list[dict]) -> None:
+def server_cpu_s(pid: int) -> float:
+    """Processor seconds that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def server_memory_mib(pid: int) -> float:
+    """Resident memory of a process, MiB."""
+    return int(Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0]) / 1024
+
+
+def say(what: str, found: Sequence[float | None]) -> None:
+    """One row: the median, the worst, and how often it was seen."""
+    seen = [value for value in found if value is not None]
+    row = f"median {np.median(seen):.2f} s, worst {max(seen):.2f} s, " if seen else ""
+    print(f"  {what:24} {row}seen {len(seen)} of {len(found)} times", flush=True)
+
+
+def launched(playwright: Playwright) -> Browser:
+    """The system's Chromium."""
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+
+
+def visit(url: str, changes: int, ready: threading.Barrier, times: list[dict]) -> None:
     """One visitor: opens the page, waits for the others, and moves the deadline to and fro."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.goto(f"{address}/?{simple_sample()}")
+    with sync_playwright() as playwright, launched(playwright) as browser:
+        page = browser.new_page(viewport=WINDOW)
+        page.goto(url)
         wait_until_drawn(page)
         ready.wait()
-        for number in range(changes):
-            times.append(_change(page, "ArrowRight" if number % 8 < 4 else "ArrowLeft"))
-        browser.close()
+        times.extend(change(page, "ArrowRight" if i % 8 < 4 else "ArrowLeft") for i in range(changes))
 
 
-def _change(page: Page, key: str) -> dict:
-    slider = page.get_by_test_id("stSidebar").get_by_role("slider").first
-    slider.focus()
-    page.evaluate(f"window.plannerTimes = ({WATCH})()")
-    page.keyboard.press(key)
-    return page.evaluate("window.plannerTimes")
-
-
-def server_memory_mib(address: str) -> float:
-    """Resident memory of the server process, MiB."""
-    port = address.rsplit(":", 1)[1]
-    found = subprocess.run(["pgrep", "-f", f"server.port {port}"], capture_output=True, text=True).stdout.split()
-    status = Path(f"/proc/{found[0]}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
-
-
-def measure(address: str, sessions: int, changes: int) -> None:
+def measure_changes(url: str, pid: int, sessions: int, changes: int) -> None:
     """Let some visitors change things at the same time, and print what they waited."""
     times: list[dict] = []
-    before = server_memory_mib(address)
-    ready = threading.Barrier(sessions)
-    visitors = [threading.Thread(target=visit, args=(address, changes, ready, times)) for _ in range(sessions)]
-    began = time.perf_counter()
+    cpu_s: list[float] = []
+    memory = server_memory_mib(pid)
+    ready = threading.Barrier(sessions, action=lambda: cpu_s.append(server_cpu_s(pid)))
+    visitors = [threading.Thread(target=visit, args=(url, changes, ready, times)) for _ in range(sessions)]
     for visitor in visitors:
         visitor.start()
     for visitor in visitors:
         visitor.join()
-    print(f"\n{sessions} visitors, {len(times)} changes in {time.perf_counter() - began:.0f} s (opening included)")
+    print(f"\n{sessions} at once, {changes} changes each")
     for what in ("verdict", "first", "last"):
-        values = np.array([t[what] for t in times if t[what] is not None]) / 1000
-        print(f"  {what:8} median {np.median(values):.2f} s, worst {values.max():.2f} s, seen {values.size} times")
-    after = server_memory_mib(address)
-    print(f"  server memory {before:.0f} -> {after:.0f} MiB, {(after - before) / sessions:.1f} MiB a visitor")
+        say(f"change, {what}", [t[what] for t in times])
+    used_s, after = server_cpu_s(pid) - cpu_s[0], server_memory_mib(pid)
+    print(f"  server: {used_s / len(times):.2f} processor seconds a change, memory {memory:.0f} -> {after:.0f} MiB")
+
+
+def measure_pages(url: str, pid: int) -> None:
+    """Turn through the pages twice; the first time each is made, the second its results are there."""
+    with sync_playwright() as playwright, launched(playwright) as browser:
+        page = browser.new_page(viewport=WINDOW)
+        page.goto(url)
+        wait_until_drawn(page)
+        for round_name in ("first", "again"):
+            began_s = server_cpu_s(pid)
+            times = [turn(page, name) for name in PAGES]
+            print(f"\npages, {round_name}")
+            for name, found in zip(PAGES, times, strict=True):
+                print(f"  {name:12}" + ", ".join(f"{k} {'-' if v is None else f'{v:.2f} s'}" for k, v in found.items()))
+            for what in ("heading", "whole"):
+                say(f"page, {what}", [t[what] for t in times])
+            print(f"  server: {(server_cpu_s(pid) - began_s) / len(PAGES):.2f} processor seconds a page")
+
+
+def measure_openings(url: str) -> None:
+    """Open the page in new browsers, and once more in each."""
+    first, again = [], []
+    transfer = None
+    with sync_playwright() as playwright, launched(playwright) as browser:
+        for _ in range(OPENINGS):
+            context = browser.new_context(viewport=WINDOW)
+            page, verdict_s, transfer = opened(context, url)
+            first.append(verdict_s)
+            page.close()
+            again.append(opened(context, url)[1])
+            context.close()
+    print("\nopened, on a warm server")
+    say("to the verdict, empty", first)
+    say("to the verdict, again", again)
+    if transfer is not None:
+        print(
+            f"  first load: {transfer.sent / 1e6:.2f} MB in {transfer.files} files ({transfer.unpacked / 1e6:.2f} MB "
+            f"unpacked), {transfer.messages / 1e6:.2f} MB in messages"
+        )
 
 
 def main() -> None:
     numbers = [int(a) for a in sys.argv[1:] if a.isdigit()]
     sessions, changes = (numbers + [SESSIONS, CHANGES][len(numbers) :])[:2]
-    with running_app() as address:
+    with running_server() as (address, pid):
+        url = f"{address}/?{simple_sample()}"
         # The first visit loads what all share, so that later ones show what a visitor costs.
-        visit(address, 0, threading.Barrier(1), [])
-        measure(address, 1, changes)
+        visit(url, 1, threading.Barrier(1), [])
+        measures: list[Callable[[], None]] = [
+            lambda: measure_changes(url, pid, 1, changes),
+            lambda: measure_pages(url, pid),
+            lambda: measure_openings(url),
+        ]
         if sessions > 1:
-            measure(address, sessions, changes)
+            measures.append(lambda: measure_changes(url, pid, sessions, changes))
+        for measure in measures:
+            print(f"load average {os.getloadavg()[0]:.1f}", flush=True)
+            measure()
 
 
 if __name__ == "__main__":
