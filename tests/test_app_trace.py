@@ -1,5 +1,6 @@
 """The Trace page: what the file holds beside what is replayed of it."""
 
+import json
 import math
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.panels.arrivals import burst_table
+from app.state.session import with_values
 from simulator.traces import count_arrivals, read_trace, summarise
 from simulator.traces.bursts import find_bursts
 from tests.cases import shown_key
@@ -84,3 +86,24 @@ def test_arrivals_made_here_have_no_file_to_show(view):
     view.selectbox(key=shown_key(view, "traffic.source")).set_value("gamma").run()
     assert not view.exception
     assert any("made here" in info.value for info in view.info)
+
+
+def clocks(at):
+    """What each chart over time says that its time 0 was."""
+    metas = [json.loads(chart.proto.spec)["layout"].get("meta", {}) for chart in at.get("plotly_chart")]
+    return [meta["clock"] for meta in metas if "clock" in meta]
+
+
+def test_times_have_the_clock_of_the_trace_from_where_the_window_begins_unless_they_are_stretched():
+    at = AppTest.from_file(PAGE, default_timeout=60).run()
+    assert clocks(at) == []
+    uploader = next(u for u in at.get("file_uploader") if u.key.startswith("upload:trace"))
+    rows = b"".join(f"{1_700_000_000 + 3 * i},m\n".encode() for i in range(60))
+    uploader.set_value([("mine.csv", b"arrival_s,model\n" + rows, "text/csv")]).run()
+    at.number_input(key=shown_key(at, "trace.start_s")).set_value(60.0).run()
+    assert not at.exception
+    assert clocks(at) == ["2023-11-14T22:13:20.000+00:00", "2023-11-14T22:14:20.000+00:00"]
+    session = at.session_state["session"]
+    session.edit("trace", lambda scenario: with_values(scenario, "workload.trace", time_scale=2.0))
+    at.run()
+    assert clocks(at) == ["2023-11-14T22:13:20.000+00:00"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pytest
 
 from simulator import InputError
 from simulator.traces import TraceOptions, build_workload, read_trace
+from simulator.traces.clock import instant_at
 
 EPOCH_S = 1_700_000_000
 UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
@@ -190,3 +192,16 @@ def test_a_name_without_end_is_refused_and_takes_no_memory_on_the_way():
     pq.write_table(pa.table({"arrival_s": np.arange(rows) / 10, "model": names}), buffer, store_schema=False)
     with pytest.raises(InputError, match="with 100\u202f000 characters .*at most 500 are allowed"):
         read_trace(("t.parquet", buffer.getvalue()))
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:45:10.5,1,1\n",
+      datetime(2023, 11, 16, 18, 45, 12, tzinfo=UTC)),
+     (f"arrival_s,model\n{EPOCH_S},a\n", datetime.fromtimestamp(EPOCH_S + 1.5, UTC)),
+     ("arrival_s,model\n5,a\n", None)],
+)  # fmt: skip
+def test_a_time_of_a_trace_is_an_instant_where_its_clock_has_a_date(text, at):
+    trace = read(text, "t.csv")
+    assert instant_at(trace, 1.5) == at
+    assert instant_at(trace, 1e15) is None

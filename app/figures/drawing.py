@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import textwrap
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
 import plotly.graph_objects as go
@@ -17,6 +18,7 @@ from simulator.intervals import share_interval
 TITLE_CHARACTERS = 72
 # What each line of a title adds to a figure's height and top margin.
 TITLE_LINE_PX = 20
+CLOCK_LINE_PX = 16
 LABEL_CHARACTERS = 18
 MOST_LABELLED = 4
 MOST_POINTS = 2_000
@@ -57,6 +59,15 @@ def new_figure(theme: Theme, title: str, height: int, uirevision: str, subplots:
         uirevision=uirevision,
         showlegend=False,
     )
+    return figure
+
+
+def on_clock(figure: go.Figure, began_at: datetime | None) -> go.Figure:
+    """The figure, whose time axes show on the page the clock and the date too, if it is known when time 0 was."""
+    if began_at is not None:
+        meta = {**(figure.layout.meta or {}), "clock": began_at.isoformat(timespec="milliseconds")}
+        # The axis has one more line.
+        figure.update_layout(meta=meta, height=figure.layout.height + CLOCK_LINE_PX)
     return figure
 
 

@@ -1,6 +1,7 @@
 // The hover toolbar of every chart: save it as PNG or SVG, with its title. In full screen: the title, and no letter
-// below 16 px. Streamlit hands Plotly no functions, so the buttons are put into what Plotly has drawn, and a changed
-// layout is handed to Streamlit as if a visitor had made it, which draws it.
+// below 16 px. Where it is known when a run began: the clock on its time axes, at every zoom.
+// Streamlit hands Plotly no functions, so the buttons are put into what Plotly has drawn, and a changed layout is
+// handed to Streamlit as if a visitor had made it, which draws it.
 const LEAST_PX = 16;
 const TITLE_PX = 20;
 const TITLE_ROOM_PX = 34;
@@ -8,6 +9,11 @@ const TITLE_ROOM_PX = 34;
 const SAVED_FONT = "Arial, Helvetica, sans-serif";
 // How much wider 16 px is than the size that margins were reserved for.
 const WIDER = 1.35;
+const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30];
+const MINUTES = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720];
+const DAYS = [1, 2, 7, 14, 28, 91, 182, 364];
+const STEPS_S = [...SECONDS, ...MINUTES.map((n) => 60 * n), ...DAYS.map((n) => 86400 * n)];
+const TICK_ROOM_PX = 92;
 const before = new WeakMap();
 let watching = null;
 
@@ -93,11 +99,53 @@ function fitText(chart) {
   chart.emit("plotly_relayout", {});
 }
 
+// Round times of the clock within a stretch of the axis, and the seconds of the run beneath.
+function clockTicks(startMs, [low, high], widthPx) {
+  const most = Math.max(Math.floor(widthPx / TICK_ROOM_PX), 2);
+  const step = STEPS_S.find((s) => (high - low) / s <= most) ?? STEPS_S.at(-1);
+  const stepMs = 1000 * step;
+  const tickvals = [], ticktext = [];
+  let day = "";
+  for (let ms = Math.ceil((startMs + 1000 * low) / stepMs) * stepMs; ms <= startMs + 1000 * high; ms += stepMs) {
+    const at = (ms - startMs) / 1000;
+    const iso = new Date(ms).toISOString();
+    const date = new Date(ms).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+    const clock = step >= 60 ? iso.slice(11, 16) : step >= 1 ? iso.slice(11, 19) : iso.slice(11, 23);
+    const isNewDay = day && date !== day;
+    day = date;
+    const seconds = at.toFixed(step >= 60 ? 0 : step >= 1 ? 1 : 3).replace(/\B(?=(\d{3})+(?!\d)(?<!\.\d*))/g, "\u202f");
+    tickvals.push(at);
+    ticktext.push(`${step >= 86400 ? date : isNewDay ? `${date} ${clock}` : clock}<br>${seconds} s`);
+  }
+  return { tickmode: "array", tickvals, ticktext };
+}
+
+function showClock(chart) {
+  const start = chart.layout.meta?.clock;
+  if (!start) return;
+  const startMs = Date.parse(start);
+  const form = { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" };
+  const prefix = `UTC on ${new Date(startMs).toLocaleDateString("en-GB", form)}, and `;
+  const changed = {};
+  for (const [name, axis] of Object.entries(chart.layout)) {
+    const text = axis?.title?.text ?? "";
+    if (!/^[xy]axis/.test(name) || !text.includes("time (s)")) continue;
+    const ticks = clockTicks(startMs, chart._fullLayout[name].range, chart._fullLayout._size.w);
+    if (String(ticks.ticktext) === String(axis.ticktext)) continue;
+    const title = { ...axis.title, text: text.startsWith(prefix) ? text : prefix + text };
+    changed[name] = { ...axis, ...ticks, title };
+  }
+  if (!Object.keys(changed).length) return;
+  chart.layout = { ...chart.layout, ...changed };
+  chart.emit("plotly_relayout", {});
+}
+
 function look() {
   for (const chart of document.querySelectorAll(".js-plotly-plot")) {
     if (!chart.emit || !chart.querySelector(".modebar-btn")) continue;
     addButtons(chart);
     fitText(chart);
+    showClock(chart);
   }
 }
 

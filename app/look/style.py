@@ -84,7 +84,7 @@ def title_apart(figure: go.Figure) -> str:
         # Beside the plot Plotly sometimes leaves a legend where an earlier margin was, over the bars.
         figure.update_layout(legend={"yref": "container", "y": 1, "yanchor": "top"})
     title = title.replace("<br>", " ")
-    figure.update_layout(meta={"title": title})
+    figure.update_layout(meta={**(figure.layout.meta or {}), "title": title})
     return title
 
 

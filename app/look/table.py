@@ -13,6 +13,8 @@ from pandas.io.formats.style import Styler
 from app.look import words
 
 _LARGE = 1000
+# Texts of more would take longer to make than the page to be drawn.
+_MOST_CELLS = 20_000
 _FIXED = re.compile(r"%(\+?)\.(\d)f(.*)")
 
 
@@ -31,13 +33,13 @@ def spaced(table: pd.DataFrame, columns: Mapping[str, Any]) -> tuple[pd.DataFram
     """The table and its columns of st.column_config, with numbers from a thousand on written by `words`.
 
     Formats of columns know no thin space, so texts go along where a column needs them; the numbers stay, for sorting.
-    A format other than of fixed digits is left as it is.
+    A format other than of fixed digits is left as it is, and so is a table of more than _MOST_CELLS cells.
     """
     given, numbers = dict(columns), table.select_dtypes("number")
     forms = {name: _form(given.get(name)) for name in numbers.columns}
     large = [name for name in numbers.columns
              if _writer(forms[name]) is not None and (numbers[name].abs() >= _LARGE).any()]  # fmt: skip
-    if not large:
+    if not large or table.size > _MOST_CELLS:
         return table, given
     for name in large:
         if forms[name]:

@@ -24,6 +24,7 @@ from app.figures.trace import (
 from app.look import words
 from app.look.style import current_theme, facts_html, plain_text, verdict_html
 from app.look.theme import NEUTRAL_HUE
+from app.panels.clock import began_at
 from app.panels.keep import draw_chart, draw_table
 from app.state import results
 from app.state.answer import Answer, AnyAnswer
@@ -32,6 +33,7 @@ from app.state.session import Session
 from simulator import Workload
 from simulator.traces import FORMATS, Events, Trace, count_arrivals
 from simulator.traces.bursts import Burst, find_bursts
+from simulator.traces.clock import instant_at
 from simulator.traces.summary import PEAK_BIN_S
 
 RATE_BINS = 200
@@ -96,7 +98,7 @@ def draw_file(session: Session, answer: Answer) -> None:
     figure = build_rate_figure(
         edges_s, rate_per_s, current_theme(), bursts_of(session, trace), (section.start_s, end_s)
     )
-    draw_chart(figure, "file-rate", describe_rate(edges_s, rate_per_s))
+    draw_chart(figure, "file-rate", describe_rate(edges_s, rate_per_s), instant_at(trace, 0.0))
     st.caption(frame_caption(len(bursts_of(session, trace))))
     if isinstance(trace.content, Events):
         draw_chart(build_gaps_figure(trace.content.arrival_s, current_theme()), "file-gaps",
@@ -131,7 +133,7 @@ def draw_replayed(answer: Answer) -> None:
     per_bin, edges_s = np.histogram(arrival_s, RATE_BINS, (0.0, max(float(arrival_s[-1]), 1e-3)))
     rate_per_s = per_bin / np.diff(edges_s)
     draw_chart(build_rate_figure(edges_s, rate_per_s, current_theme()), "replay-rate",
-               describe_rate(edges_s, rate_per_s))  # fmt: skip
+               describe_rate(edges_s, rate_per_s), began_at(answer))  # fmt: skip
     st.caption("Times are counted from the beginning of the part that is replayed.")
     draw_chart(build_gaps_figure(arrival_s, current_theme()), "replay-gaps", describe_gaps(arrival_s))
     _draw_skew(_by_model(answer), "replay-skew", as_curve(answer), "model")

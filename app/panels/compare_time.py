@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pandas as pd
 import streamlit as st
 
@@ -24,12 +26,12 @@ LEAST_S = 0.1
 _KINDS = {"missed deadlines": "missed", "waiting requests": "queue", "busy devices": "busy"}
 
 
-def draw_time(session: Session, view: View) -> None:
-    """What is shown of which stretch, the rows over time, and the moment docked beside them."""
+def draw_time(session: Session, view: View, began: datetime | None) -> None:
+    """What is shown of which stretch, the rows over time, and the moment docked beside them. began: when time 0 was."""
     chosen = _draw_window(session, view)
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        _draw_rows(session, view, _KINDS[chosen])
+        _draw_rows(session, view, _KINDS[chosen], began)
         low_s, high_s = view.window_s
         shown(session, st.slider, "Moment (s)", "compare.at", float(min(max(view.at_s, low_s), high_s)),
               lambda at_s: change_view(session, at=float(at_s)), lambda at_s: round(at_s, 3), min_value=low_s,
@@ -71,7 +73,7 @@ def _draw_window(session: Session, view: View) -> str:
     return chosen
 
 
-def _draw_rows(session: Session, view: View, kind: str) -> None:
+def _draw_rows(session: Session, view: View, kind: str, began: datetime | None) -> None:
     """The rows; a click chooses the moment, dragging zooms all of them."""
     names, hues = [e.section.name for e in view.shown], [e.hue for e in view.shown]
     timelines = [timeline_in_view(entry, view, view.window_s) for entry in view.shown]
@@ -88,7 +90,7 @@ def _draw_rows(session: Session, view: View, kind: str) -> None:
             change_view(session, at=float(points[0]["x"]), clicked="yes")
 
     identity = (tuple((e.outcome_key, e.hue, e.section.name) for e in view.shown), view.filter_key, view.window_s)
-    draw_kept(_OVER_TIME, (identity, kind, view.mark_s), make, on_select=choose, selection_mode="points")
+    draw_kept(_OVER_TIME, (identity, kind, view.mark_s), make, began, on_select=choose, selection_mode="points")
 
 
 def _take_window(session: Session, view: View, start_s: float, end_s: float) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from app.figures.drawing import on_clock
 from app.figures.generation_over_time import build_engines_figure, describe_engines
 from app.figures.generation_plan import (
     DEADLINES,
@@ -20,6 +21,7 @@ from app.look.causes import causes_in_words
 from app.look.markup import piece
 from app.look.style import current_theme, draw_figure, plain_text, tile_html, title_apart, verdict_html
 from app.look.table import show_table
+from app.panels.clock import began_at
 from app.panels.verdict import draw_remarks
 from app.state.answer import TokenAnswer, TokenAnswered, nothing_last
 from app.state.results import kept
@@ -167,7 +169,7 @@ def draw_over_time(entry: TokenAnswered, answer: TokenAnswer) -> None:
         arrivals_s = answer.inputs.problem.workload.arrival_s[counted(answer)]
         bins = figures.over_time
         figure = build_engines_figure(name, figures.engines, bins, arrivals_s, met, theme, entry.hue)
-        return figure, describe_engines(name, figures.engines, bins)
+        return on_clock(figure, began_at(answer)), describe_engines(name, figures.engines, bins)
 
     _draw("engines", [entry], make)
 

@@ -18,6 +18,7 @@ from app.figures.generation_timeline import (
 )
 from app.look import words
 from app.look.style import plain_text
+from app.panels.clock import began_at
 from app.panels.compare_draw import clicked_points, draw_kept
 from app.panels.generation_timeline_view import EngineView, most_waiting, next_where, recorded
 from app.panels.timeline_view import change_gantt_view
@@ -37,7 +38,8 @@ def draw_window(session: Session, view: EngineView, answer: TokenAnswer) -> None
     """The whole run with arrivals and waiting requests, to drag over; and the stretch in numbers."""
     bins, arrival_s = view.entry.outcome.figures.over_time, answer.inputs.problem.workload.arrival_s
     rate = np.histogram(arrival_s, bins.edges_s)[0] / np.diff(bins.edges_s)
-    draw_strip(session, view.entry, bins.edges_s, rate, np.nansum(bins.waiting, axis=0), view.window_s)
+    draw_strip(session, view.entry, bins.edges_s, rate, np.nansum(bins.waiting, axis=0), view.window_s,
+               began_at(answer))  # fmt: skip
     st.caption("Grey: arrivals; coloured: requests that wait for admission, highest where most do.")
     draw_stretch(session, view.window_s, "Fullest queue", "The engine and the moment at which most requests wait for "
                  "admission.", lambda: _show_fullest(session, view))  # fmt: skip
@@ -78,7 +80,7 @@ def draw_iterations(session: Session, view: EngineView, answer: TokenAnswer) -> 
         figure.update_layout(clickmode="event+select", dragmode="zoom")
         return figure, describe_iterations(name, series, view.window_s)
 
-    draw_kept(_ITERATIONS, identity, make, on_select=lambda: _take_clicked(session, _ITERATIONS),
+    draw_kept(_ITERATIONS, identity, make, began_at(answer), on_select=lambda: _take_clicked(session, _ITERATIONS),
               selection_mode="points")  # fmt: skip
     st.caption(
         "One bar is one iteration, or several in a row that only decode the same requests. Click one that computes "
@@ -87,7 +89,7 @@ def draw_iterations(session: Session, view: EngineView, answer: TokenAnswer) -> 
     return series
 
 
-def draw_lives(session: Session, view: EngineView, series: EngineSeries | None) -> None:
+def draw_lives(session: Session, view: EngineView, series: EngineSeries | None, answer: TokenAnswer) -> None:
     """The requests at these engines in the stretch, a row each; a click chooses one."""
     requests, total = drawn_lives(view.result, view.engines, view.window_s, view.request)
     entry = view.entry
@@ -97,7 +99,7 @@ def draw_lives(session: Session, view: EngineView, series: EngineSeries | None) 
                            view.request).update_traces(selected={"marker": {"opacity": 1}},
                                                        unselected={"marker": {"opacity": 1}}),
         describe_lives(view.result, requests, total, view.met),
-    ), on_select=lambda: _take_clicked(session, _LIVES), selection_mode="points")  # fmt: skip
+    ), began_at(answer), on_select=lambda: _take_clicked(session, _LIVES), selection_mode="points")  # fmt: skip
     if total > requests.size:
         st.caption(
             f"{words.count(total - requests.size)} more are at these engines in this stretch; those in a batch come "
@@ -181,7 +183,7 @@ def _draw_parts(view: EngineView, answer: TokenAnswer) -> None:
     draw_kept("engine-parts", (entry.outcome_key, entry.hue, window_s, view.group), lambda theme: (
         build_engines_figure(name, view.engines, mine, arrivals_s, view.met[here], theme, entry.hue),
         describe_engines(name, view.engines, mine),
-    ))  # fmt: skip
+    ), began_at(answer))  # fmt: skip
     st.caption(f"This stretch holds too many iterations to draw each, so it is drawn in {BINS} equal parts. Drag over "
                "the strip, or come closer, to see every iteration.")  # fmt: skip
 

@@ -16,6 +16,7 @@ from app.figures.generation_trace import (
 )
 from app.look import words
 from app.look.style import current_theme, facts_html, plain_text
+from app.panels.clock import began_at
 from app.panels.generation_facts import workload_facts
 from app.panels.keep import draw_chart, draw_table
 from app.state.answer import TokenAnswer
@@ -40,7 +41,8 @@ def draw(answer: TokenAnswer) -> None:
     if answer.scenario.workload.tokens is not None:
         st.caption("The lengths are drawn as set under Traffic; the traffic itself has none.")
     theme = current_theme()
-    draw_chart(build_tokens_over_time_figure(workload, theme), "tokens-over-time", describe_tokens_over_time(workload))
+    draw_chart(build_tokens_over_time_figure(workload, theme), "tokens-over-time", describe_tokens_over_time(workload),
+               began_at(answer))  # fmt: skip
     left, right = st.columns([3, 2], gap="large")
     with left:
         draw_chart(build_lengths_figure(workload, theme), "lengths", describe_lengths(workload))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from app.figures.drawing import on_clock
 from app.look.style import draw_figure, title_apart
 from app.look.table import show_table
 
@@ -15,10 +17,10 @@ from app.look.table import show_table
 _LEAST_TOP_PX = 24
 
 
-def draw_chart(figure: go.Figure, key: str, alt: str) -> None:
+def draw_chart(figure: go.Figure, key: str, alt: str, began: datetime | None = None) -> None:
     """A chart, and beneath it a button for the chart as a page of its own, with which one can zoom and save pictures.
 
-    figure: one that nobody else has; its title is taken out of it.
+    figure: one that nobody else has; its title is taken out of it. began: when time 0 was, for time axes.
     """
     written, height, top = figure.layout.title.text, figure.layout.height, figure.layout.margin.t
     legend = {"yref": "paper", "y": 1, "yanchor": "bottom"} if figure.layout.legend.y is None else figure.layout.legend
@@ -27,7 +29,7 @@ def draw_chart(figure: go.Figure, key: str, alt: str) -> None:
         whole = go.Figure(figure).update_layout(title_text=written, height=height, margin_t=top, legend=legend)
         return whole.to_html(include_plotlyjs=True, full_html=True)
 
-    title = title_apart(figure)
+    title = title_apart(on_clock(figure, began))
     more = max(_LEAST_TOP_PX - figure.layout.margin.t, 0)
     figure.update_layout(height=figure.layout.height + more, margin_t=figure.layout.margin.t + more)
     draw_figure(title, figure, key, alt)

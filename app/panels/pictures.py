@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app.figures.cluster import build_cluster_figure, describe_cluster
+from app.figures.drawing import on_clock
 from app.figures.over_time import build_over_time_figure, describe_over_time
 from app.figures.plan import (
     build_attainment_figure,
@@ -18,6 +19,7 @@ from app.figures.plan import (
     describe_missers,
 )
 from app.look.style import current_theme, draw_figure, title_apart
+from app.panels.clock import began_at
 from app.panels.verdict import placement_now
 from app.state.answer import Answer, Answered
 from app.state.results import kept, timeline
@@ -58,7 +60,7 @@ def draw_over_time(entry: Answered, answer: Answer) -> None:
 
     def make(theme) -> tuple[go.Figure, str]:
         timelines = [timeline(e, answer) for e in drawn]
-        figure = build_over_time_figure(names, timelines, theme, hues=hues)
+        figure = on_clock(build_over_time_figure(names, timelines, theme, hues=hues), began_at(answer))
         return figure, describe_over_time(names, timelines)
 
     _draw("over-time", drawn, make)

@@ -11,6 +11,7 @@ from app.figures.gantt import MOST_BARS, build_gantt_figure, describe_gantt, des
 from app.figures.life import build_life_figure
 from app.look import words
 from app.look.style import plain_text
+from app.panels.clock import began_at
 from app.panels.compare_draw import clicked_points, draw_kept
 from app.panels.compare_view import spans_of
 from app.panels.timeline_view import COMFORTABLE, GanttView, busiest, change_gantt_view, most_that_fits, next_of
@@ -28,7 +29,7 @@ def draw_window(session: Session, view: GanttView, answer: Answer) -> None:
     """The whole run with arrivals and waiting requests, to drag over; and the stretch in numbers."""
     whole = timeline(view.entry, answer)
     rate, waiting = whole.arrivals / np.diff(whole.edges_s), whole.mean_queue.sum(axis=0)
-    draw_strip(session, view.entry, whole.edges_s, rate, waiting, view.window_s)
+    draw_strip(session, view.entry, whole.edges_s, rate, waiting, view.window_s, began_at(answer))
     st.caption("Grey: arrivals; coloured: requests that wait, highest where the queues are longest.")
     draw_stretch(session, view.window_s, "Busiest", "The shortest stretch in which as many stages begin as can be "
                  "told apart.", lambda: _show_busiest(session, view, COMFORTABLE))  # fmt: skip
@@ -55,7 +56,7 @@ def draw_groups(session: Session, view: GanttView) -> None:
         st.caption(f"{len(view.groups)} of {len(groups)} groups are drawn; others can be chosen here.")
 
 
-def draw_gantt(session: Session, view: GanttView) -> None:
+def draw_gantt(session: Session, view: GanttView, answer: Answer) -> None:
     """Every execution in the stretch; a click on one chooses its request. Says so where there are too many."""
     spans = spans_of(view.entry)
     bars = executions(view)
@@ -83,7 +84,7 @@ def draw_gantt(session: Session, view: GanttView) -> None:
             change_gantt_view(session, request=int(_first(points[0]["customdata"])))
 
     identity = (view.entry.outcome_key, view.entry.hue, view.window_s, view.groups, view.request)
-    draw_kept(_GANTT, identity, make, on_select=choose, selection_mode="points")
+    draw_kept(_GANTT, identity, make, began_at(answer), on_select=choose, selection_mode="points")
     st.caption(
         "One bar is one stage computing one request; areas are requests that wait. Click a bar or a red mark, and "
         "that request is coloured and its life told below."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -25,9 +26,12 @@ _MOST_ROWS = 5_000
 
 def draw_strip(
     session: Session, entry: AnyAnswered, edges_s: np.ndarray, rate: np.ndarray, waiting: np.ndarray,
-    window_s: tuple[float, float],
+    window_s: tuple[float, float], began: datetime | None,
 ) -> None:  # fmt: skip
-    """The whole run to drag over: arrivals a second and requests waiting, (B,) each between the (B + 1,) edges."""
+    """The whole run to drag over: arrivals a second and requests waiting, (B,) each between the (B + 1,) edges.
+
+    began: when time 0 was.
+    """
 
     def choose() -> None:
         stretch = dragged_stretch(_OVERVIEW)
@@ -37,7 +41,7 @@ def draw_strip(
     draw_kept(_OVERVIEW, (entry.outcome_key, entry.hue, window_s), lambda theme: (
         build_overview_figure(edges_s, rate, window_s, theme, [(entry.hue, waiting)]),
         describe_overview(edges_s, window_s),
-    ), on_select=choose, selection_mode=["box"])  # fmt: skip
+    ), began, on_select=choose, selection_mode=["box"])  # fmt: skip
 
 
 def draw_stretch(

@@ -7,6 +7,7 @@ import streamlit as st
 from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded, plain_text
 from app.panels import compare_outcomes, compare_table, compare_time, generation_compare, progress, unseen
+from app.panels.clock import began_at
 from app.panels.compare_view import current_view, write_address
 from app.state.answer import Answer, AnyAnswer, TokenAnswer
 from app.state.results import answer_of
@@ -19,7 +20,7 @@ from planner.what_if.unseen_words import changed_sentence
 def draw_time(session: Session, answer: Answer) -> None:
     """When it happened; a moment or a stretch changes only this part."""
     st.header("When did it happen?", anchor=False)
-    compare_time.draw_time(session, current_view(session, answer))
+    compare_time.draw_time(session, current_view(session, answer), began_at(answer))
 
 
 @st.fragment

@@ -27,7 +27,7 @@ def draw_execution(session: Session, answer: Answer) -> None:
     write_gantt_address(session)
     timeline_gantt.draw_window(session, view, answer)
     timeline_gantt.draw_groups(session, view)
-    timeline_gantt.draw_gantt(session, view)
+    timeline_gantt.draw_gantt(session, view, answer)
     timeline_gantt.draw_request(session, view)
     timeline_gantt.draw_requests(view)
 
@@ -45,7 +45,7 @@ def draw_engines(session: Session, answer: TokenAnswer) -> None:
     generation_timeline.draw_window(session, view, answer)
     generation_timeline.draw_group(session, view)
     series = generation_timeline.draw_iterations(session, view, answer)
-    generation_timeline.draw_lives(session, view, series)
+    generation_timeline.draw_lives(session, view, series, answer)
     generation_timeline.draw_request(session, view, answer)
     generation_timeline.draw_requests(view)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from simulator.errors import InputError
-from simulator.traces.trace import MAX_TIME_S
+from simulator.traces.trace import MAX_TIME_S, Trace
 
 # Instants between 1990 and 2100 in seconds since 1970; in finer units the same range lies a thousand times higher
 # each, so the ranges do not touch. As seconds from a start of its own a number of the finer ranges would be more than
@@ -47,6 +47,17 @@ def in_seconds(file_name: str, times: np.ndarray, usual: str = "seconds") -> tup
     if unit is None or name == usual:
         return seconds, []
     return seconds, [f"The times of {file_name} are {name} since 1970, told by their size, and are read as such."]
+
+
+def instant_at(trace: Trace, at_s: float) -> datetime | None:
+    """The instant (UTC) of a time of the trace, seconds; None where its clock names no date, or beyond the calendar."""
+    starts_at = trace.starts_at
+    if starts_at is None and EPOCH_S[0] <= trace.clock_start_s <= EPOCH_S[1]:
+        starts_at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=trace.clock_start_s)
+    try:
+        return None if starts_at is None else starts_at + timedelta(seconds=at_s)
+    except OverflowError:
+        return None
 
 
 def instant(nanoseconds: int) -> datetime:

@@ -74,6 +74,8 @@ def test_a_group_size_changes_a_real_traces_attainment_to_what_the_command_line_
     look.get_by_text("8-stage groups").click()
     expect(look.get_by_role("radio", name="8-stage groups")).to_be_checked()
     wait_until_still(plan)
+    axis = plan.locator(".st-key-over-time .xtitle")
+    expect(axis).to_have_text("UTC on 16 November 2023, and time (s)")
     before = attainment(plan)
     assert before == words.share(command_line(plan, tmp_path, *files)["8-stage groups"]["slo_attainment"])
     choose(plan, "Group size", re.compile(r"^2 stages of 1 device"))
