@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MAX_CATALOGUE_BYTES = 20 * 1024**2
 MAX_PROFILES = 10_000
+# A profile with this key is of a model that generates, see simulator.generation.catalogue.
+GENERATION_KEY = "generation"
 CSV_COLUMNS = ("profile", "pp", "tp", "stage_latency_s", "stage_weight_gib")
 CSV_OPTIONAL = ("device", "single_device_latency_s", "batches", "source")
 TSV_COLUMNS = ("ModelName", "BS", "DP", "OP", "PP", "StageWeights(B)", "StageLatencies(s)")
@@ -65,7 +67,7 @@ def load_catalogue(path: str | Path) -> dict[str, Profile]:
 
 
 def parse_catalogue(content: bytes, name: str) -> dict[str, Profile]:
-    """Profiles from the bytes of a file.
+    """Profiles from the bytes of a file; those of models that generate are passed over.
 
     Read are: the catalogue JSON; a CSV with the columns CSV_COLUMNS and, if wanted,
     CSV_OPTIONAL, lists written as numbers with spaces or semicolons between them or as JSON; and the authors'
@@ -118,7 +120,8 @@ def _from_json(text: str, name: str) -> dict[str, Profile]:
     if not is_object(document) or not document:
         raise InputError(f"Profiles file '{name}' holds no profiles; an object of profile name: profile is allowed.")
     _check_count(len(document), name)
-    return {key: _profile(key, value, name) for key, value in document.items()}
+    fixed = {k: v for k, v in document.items() if not (is_object(v) and GENERATION_KEY in v)}
+    return {key: _profile(key, value, name) for key, value in fixed.items()}
 
 
 def _profile(key: str, value: object, file: str) -> Profile:

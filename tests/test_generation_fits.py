@@ -12,7 +12,8 @@ from planner.generation.fit_points import TpotPoints, fit_points, predict_tpot_s
 from planner.generation.known_errors import known_generation_errors
 from planner.generation.measured import fit_all
 from planner.generation.profiles import shipped_profiles
-from planner.generation.vllm_runs import MeasuredRun, calibrate, read_request_log, simulate_run
+from planner.generation.request_log import MeasuredRun
+from planner.generation.vllm_runs import calibrate, simulate_run
 from simulator import InputError
 from simulator.generation import EngineLimits
 from tests.generation_cases import profile, random_workload
@@ -66,11 +67,7 @@ def test_a_run_made_by_the_simulator_gives_its_factor_back():
         calibrate(run, profile().scaled(100))
 
 
-def test_bad_request_logs_are_one_sentence(tmp_path):
-    path = tmp_path / "requests.jsonl"
-    path.write_text('{"input_toks": 5, "output_toks": 3}\n')
-    with pytest.raises(InputError, match="has no key 'queued_ts'"):
-        read_request_log(path, EngineLimits(kv_blocks=10))
+def test_a_folder_without_measured_data_is_one_sentence(tmp_path):
     with pytest.raises(InputError, match="has no folder vllm_runs"):
         generation_errors(tmp_path)
 

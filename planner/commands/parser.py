@@ -16,6 +16,7 @@ COMMANDS = {
     "sweep": "attainment while one or two things vary",
     "trace": "what a trace holds",
     "profile": "make a profile from a model architecture and a device",
+    "fit": "make a profile of a model that generates from your own request log or benchmark",
     "export": "a placement as configuration of a serving system",
     "robustness": "whether the ranking of placements survives errors in latencies and other traffic",
     "reproduce": "run a figure of the paper again: 12, 13, 14, 15 or 17",

@@ -11,7 +11,8 @@ from planner.generation.fit_points import fit_points, predict_tpot_s
 from planner.generation.known_errors import Error
 from planner.generation.measured import layer_profile, point_groups
 from planner.generation.muxserve import SKEWED_ALPHA, median_error, set_switch_s, throughputs
-from planner.generation.vllm_runs import PLENTY_BLOCKS, MeasuredRun, calibrate, read_vllm_run, run_errors, simulate_run
+from planner.generation.request_log import MeasuredRun
+from planner.generation.vllm_runs import PLENTY_BLOCKS, calibrate, read_vllm_run, run_errors, simulate_run
 from simulator import InputError
 from simulator.generation import GenerationProfile
 

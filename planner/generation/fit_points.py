@@ -56,6 +56,11 @@ def predict_tpot_s(profile: GenerationProfile, points: TpotPoints) -> np.ndarray
     )
 
 
+def usual_numbers(fastest_s: float) -> np.ndarray:
+    """Logarithms of the usual five numbers where the fastest token takes so many seconds, float64 (5,)."""
+    return np.log([0.8 * fastest_s, fastest_s / 200, fastest_s / 2000, fastest_s / 2e5, fastest_s / 2e7])
+
+
 def fit_points(
     points: TpotPoints, name: str, device: str, tp: int, kv_bytes_per_token: float, provenance: str
 ) -> GenerationProfile:
@@ -65,8 +70,7 @@ def fit_points(
     """
     if points.tpot_s.size < MIN_POINTS:
         raise InputError(f"There are {points.tpot_s.size} points; at least {MIN_POINTS} are needed for a fit.")
-    floor_s = points.tpot_s.min()
-    usual = np.log([0.8 * floor_s, floor_s / 200, floor_s / 2000, floor_s / 2e5, floor_s / 2e7])
+    usual = usual_numbers(float(points.tpot_s.min()))
 
     def profile(x: np.ndarray) -> GenerationProfile:
         weight_s, token_s, sequence_s, context_s, pair_s = (float(v) for v in np.exp(np.clip(x, -60, 5)))

@@ -29,7 +29,8 @@ from planner.scenario.schema import (
 )
 from simulator import Cluster, InputError, Profile, Workload, words
 from simulator.catalogue import builtin_catalogue, load_catalogue
-from simulator.generation import TokenSlo, TokenWorkload
+from simulator.generation import GenerationProfile, TokenSlo, TokenWorkload
+from simulator.generation.catalogue import load_generation_profiles
 from simulator.traces import Trace
 from simulator.traces.trace import MAX_TOKENS
 
@@ -64,16 +65,20 @@ def build_token_inputs(
     read: TraceReader | None = None,
     profiles: Mapping[str, Profile] | None = None,
     requests: RequestMaker | None = None,
+    own_profiles: Sequence[GenerationProfile] | None = None,
 ) -> TokenInputs:
     """Everything that a scenario names, read and checked.
 
     Args:
         read, profiles, requests: as of planner.scenario.inputs.build_inputs; `profiles` are of fixed latencies.
+        own_profiles: of generating models beside those that ship, in place of those of the scenario's file.
 
     Raises InputError: a file, profile, window, length or rate that cannot be.
     """
     cluster = build_cluster(scenario)
-    models, device_notices = generating_models(scenario.models, cluster)
+    if own_profiles is None:
+        own_profiles = load_generation_profiles(scenario.folder / scenario.profiles) if scenario.profiles else ()
+    models, device_notices = generating_models(scenario.models, cluster, own_profiles)
     notices = list(device_notices)
     fixed_sections = [section for section in scenario.models if section.profile is not None]
     names = [name for section in scenario.models for name in section.names()]
@@ -97,16 +102,20 @@ def build_token_inputs(
 
 
 def generating_models(
-    sections: Sequence[ModelSection], cluster: Cluster
+    sections: Sequence[ModelSection], cluster: Cluster, own: Sequence[GenerationProfile] = ()
 ) -> tuple[tuple[GeneratingModel, ...], tuple[str, ...]]:
-    """The models that generate, and sentences about devices; raises InputError for a profile that is not known."""
+    """The models that generate, and sentences about devices; raises InputError for a profile that is not known.
+
+    own: profiles beside those that ship; of the same model, device and tp they count.
+    """
+    every = [*shipped_profiles(), *own]
     models, notices = [], []
     for index, section in enumerate(sections):
         if section.generation is None:
             continue
-        known = [p for p in shipped_profiles() if _key(p.name) == _key(section.generation)]
+        known = [p for p in every if _key(p.name) == _key(section.generation)]
         if not known:
-            names = ", ".join(dict.fromkeys(profile.name for profile in shipped_profiles()))
+            names = ", ".join(dict.fromkeys(profile.name for profile in every))
             raise InputError(f"models.{index}.generation is '{section.generation}'; {names} are allowed.")
         here = [profile for profile in known if _key(profile.device) == _key(cluster.device)]
         if not here:

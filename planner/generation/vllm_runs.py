@@ -1,15 +1,14 @@
-"""Runs measured on vLLM: reading their request logs, simulating them, and comparing."""
+"""Runs measured on vLLM: simulating them, and comparing."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from scipy.optimize import brentq
 
+from planner.generation.request_log import MeasuredRun, load_measurements
 from simulator import InputError, words
 from simulator.generation import (
     Engine,
@@ -17,30 +16,13 @@ from simulator.generation import (
     EngineLimits,
     GenerationProfile,
     GenerationResult,
-    TokenWorkload,
     simulate_generation,
 )
 
-COLUMNS = ("input_toks", "output_toks", "queued_ts", "scheduled_ts", "first_token_ts", "last_token_ts")
 QUANTITIES = ("e2e", "tpot", "ttft")
 # Where a log does not say how many blocks there were: more than any run here fills.
 PLENTY_BLOCKS = 10**6
 FACTORS = (0.2, 5.0)
-
-
-@dataclass(frozen=True, eq=False)
-class MeasuredRun:
-    """Requests as they were served, in order of arrival; float64 (n,), seconds.
-
-    `workload` has the arrivals; ttft_s, tpot_s, e2e_s are counted from them.
-    """
-
-    workload: TokenWorkload
-    ttft_s: np.ndarray
-    tpot_s: np.ndarray
-    e2e_s: np.ndarray
-    limits: EngineLimits
-    engines: int
 
 
 def read_vllm_run(folder: str | Path) -> MeasuredRun:
@@ -58,31 +40,10 @@ def read_vllm_run(folder: str | Path) -> MeasuredRun:
         settings["max_num_batched_tokens"], settings["max_num_seqs"],
         cache.get("num_gpu_blocks", PLENTY_BLOCKS), cache.get("block_size", 16),
     )  # fmt: skip
-    return read_request_log(folder / "requests.jsonl", limits, settings.get("data_parallel_size", 1))
-
-
-def read_request_log(path: str | Path, limits: EngineLimits, engines: int = 1) -> MeasuredRun:
-    """One JSON object a line with input_toks, output_toks, queued_ts, scheduled_ts, first_token_ts, last_token_ts."""
-    try:
-        table = pd.read_json(path, lines=True)
-    except (OSError, ValueError) as error:
-        raise InputError(f"Request log '{path}' cannot be read: {error}.") from None
-    missing = [column for column in COLUMNS if column not in table]
-    if missing:
-        raise InputError(f"Request log '{path}' has no key '{missing[0]}'; {', '.join(COLUMNS)} are needed.")
-    bad = np.flatnonzero(~np.isfinite(table[list(COLUMNS)].to_numpy(float)).all(axis=1))
-    if bad.size:
-        raise InputError(f"Request log '{path}', line {int(bad[0]) + 1}: a number is missing; each request needs all.")
-    table = table.sort_values("queued_ts", kind="stable")
-    queued_s = table.queued_ts.to_numpy(float)
-    first_s, last_s = table.first_token_ts.to_numpy(float), table.last_token_ts.to_numpy(float)
-    output = table.output_toks.to_numpy()
-    workload = TokenWorkload(
-        queued_s - queued_s[0], np.zeros(len(table), int), table.input_toks.to_numpy(), output, ("model",)
-    )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        tpot_s = np.where(output > 1, (last_s - first_s) / (output - 1), np.nan)
-    return MeasuredRun(workload, first_s - queued_s, tpot_s, last_s - queued_s, limits, engines)
+    run = load_measurements(folder / "requests.jsonl", limits, settings.get("data_parallel_size", 1))
+    if not isinstance(run, MeasuredRun):
+        raise InputError(f"'{folder / 'requests.jsonl'}' holds closed loops; a log of requests is needed.")
+    return run
 
 
 def simulate_run(run: MeasuredRun, profile: GenerationProfile) -> GenerationResult:
