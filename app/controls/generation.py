@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,6 +10,7 @@ import streamlit as st
 
 from app.controls.fields import bound, draw_complaint
 from app.controls.lengths import has_lengths, lengths_for
+from app.controls.models import draw_own_profiles
 from app.controls.table_editor import edited_rows
 from app.state.limits import MAX_MODELS
 from app.state.results import shared_cache
@@ -18,7 +20,7 @@ from planner.generation.search import TITLES
 from planner.scenario.model_sections import TOKEN_DEADLINES
 from planner.scenario.schema import Scenario
 from simulator import InputError
-from simulator.generation import DISPATCH_RULES
+from simulator.generation import DISPATCH_RULES, GenerationProfile
 from simulator.generation.engine import MAX_BATCHED_TOKENS, MAX_BLOCK_SIZE, MAX_SEQUENCES
 from simulator.traces import Trace
 
@@ -73,17 +75,24 @@ def draw_generating_models(session: Session, problem: str | None) -> None:
     else:
         st.caption("Models of both kinds: the page Scenario changes them.")
     _draw_limits(session)
+    draw_own_profiles(session)
     draw_complaint(session, _AREA, problem)
 
 
-def known_pairs() -> list[tuple[str, str]]:
+def known_profiles(session: Session) -> list[GenerationProfile]:
+    """Those that ship, and those of this session; its own are the last."""
+    own = session.uploads.profiles.get(session.scenario.profiles or "")
+    return [*shipped_profiles(), *(own.generating if own else ())]
+
+
+def known_pairs(profiles: Sequence[GenerationProfile]) -> list[tuple[str, str]]:
     """(model, device) that have a profile."""
-    return list(dict.fromkeys((profile.name, profile.device) for profile in shipped_profiles()))
+    return list(dict.fromkeys((profile.name, profile.device) for profile in profiles))
 
 
 def as_generating(scenario: Scenario, trace: Trace | None) -> Scenario:
     """The scenario with models that generate: one for each source of its traffic, or one; and what suits them."""
-    name, device = known_pairs()[1]
+    name, device = known_pairs(shipped_profiles())[1]
     sources = list(trace.sources) if trace is not None else []
     own = 1 < len(sources) <= MOST_FIRST_MODELS
     document = scenario.model_dump()
@@ -121,21 +130,23 @@ def _with_kind(session: Session, scenario: Scenario, kind: str | None) -> Scenar
 
 
 def _draw_profile(session: Session) -> None:
-    scenario, pairs = session.scenario, known_pairs()
+    scenario, pairs = session.scenario, known_pairs(known_profiles(session))
     named = [section.generation for section in scenario.models if section.generation is not None]
     chosen = (named[0], scenario.cluster.device)
     alike = [pair for pair in pairs if tuple(map(_plain, pair)) == tuple(map(_plain, chosen))]
     chosen = alike[0] if alike else chosen
-    bound(session, _AREA, st.selectbox, "Model on device (profile)", "models.generation", chosen, _with_pair,
+    bound(session, _AREA, st.selectbox, "Model on device (profile)", "models.generation", chosen, with_pair,
           options=pairs if alike else [*pairs, chosen], format_func=lambda pair: f"{pair[0]} on {pair[1]}",
           help="What an iteration costs, fitted to measurements; the error stands beneath the answer.")  # fmt: skip
+    st.page_link("views/profile.py", label="Fit one to my own engine", icon=":material/tune:")
 
 
 def _plain(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
-def _with_pair(scenario: Scenario, pair: tuple[str, str]) -> Scenario:
+def with_pair(scenario: Scenario, pair: tuple[str, str]) -> Scenario:
+    """All models by this profile, on this device with the memory that it is known to have."""
     name, device = pair
     document = scenario.model_dump()
     for section in document["models"]:
@@ -168,6 +179,7 @@ def _draw_table(session: Session) -> None:
     rows = [section.model_dump(include=set(_FIELDS)) for section in session.scenario.models]
     key = f"models.generating.{session.edition}"
     table = pd.DataFrame(rows, columns=list(_FIELDS)).astype(dict.fromkeys(TOKEN_DEADLINES, "float64"))
+    names = list(dict.fromkeys(profile.name for profile in known_profiles(session)))
     seconds = {name: st.column_config.NumberColumn(label, min_value=0.0001) for name, (label, _) in _DEADLINES.items()}
     st.data_editor(
         table, key=key, num_rows="dynamic", hide_index=True, on_change=_take_table, args=(session, key, rows),
@@ -175,7 +187,7 @@ def _draw_table(session: Session) -> None:
         column_config={
             "name": st.column_config.TextColumn("Name", default="model", help="{i} stands for the number: chat-{i}"),
             "generation": st.column_config.SelectboxColumn(
-                "Profile", options=list(dict.fromkeys(n for n, _ in known_pairs())), default=known_pairs()[0][0]
+                "Profile", options=names, default=names[0]
             ),
             "count": st.column_config.NumberColumn("Count", min_value=1, max_value=MAX_MODELS, step=1, default=1),
             **seconds,

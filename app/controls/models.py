@@ -27,14 +27,20 @@ def draw_model_controls(session: Session, problem: str | None) -> None:
         st.caption(f"{count} models of {kinds} kind{'s' if kinds != 1 else ''}.")
     _draw_deadline(session)
     st.page_link("views/models.py", label="Table of models, targets, rules", icon=":material/table_edit:")
+    draw_own_profiles(session)
+    draw_complaint(session, _AREA, problem)
+
+
+def draw_own_profiles(session: Session) -> None:
+    """The upload of a profiles file."""
     with st.expander("Own profiles"):
         st.file_uploader(
             "Profiles (JSON, CSV, or the authors' TSV)", key=f"{_UPLOAD}{session.refused}",
             on_change=_take_profiles, args=(session,),
-            help="Latency and weights of each stage for each way of cutting a model. They join the built-in ones.",
+            help="Latency and weights of each stage for each way of cutting a model, or what iterations of a model "
+            "that generates cost. They join the built-in ones.",
             max_upload_size=20,
         )  # fmt: skip
-    draw_complaint(session, _AREA, problem)
 
 
 def known_profiles(session: Session) -> list[str]:

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
+from app.controls.generation import known_profiles
 from app.controls.views import kept
 from app.figures.generation_profile import build_iterations_figure, describe_iterations
 from app.look import words
 from app.look.style import current_theme, facts_html, plain_text
+from app.panels import generation_fit
 from app.panels.generation_facts import error_table
 from app.panels.keep import draw_chart, draw_table
 from app.state.session import Session
 from planner.generation.known_errors import NOT_MODELLED
-from planner.generation.profiles import DEVICE_MEMORY_GIB, shipped_profiles
+from planner.generation.profiles import DEVICE_MEMORY_GIB
 from simulator.generation import GenerationProfile
 
 _BLOCK = 16
 
 
 def draw(session: Session) -> None:
-    """One shipped profile in pictures, all of them in a table, and the comparison with measured runs."""
+    """One profile in pictures, all of them in a table, one's own, and the comparison with measured runs."""
     st.header("Models that generate token by token", anchor=False)
-    names = {title_of(profile): profile for profile in shipped_profiles()}
+    known = known_profiles(session)
+    names = {title_of(profile): profile for profile in known}
     view = session.views.generation
     left, right = st.columns([3, 1])
     with left:
@@ -41,8 +46,9 @@ def draw(session: Session) -> None:
     )  # fmt: skip
     st.caption(plain_text(f"From: {profile.provenance}.{fit}"))
     draw_table(
-        profiles_table(), "token-profiles", "All profiles of models that generate, with their numbers and errors"
+        profiles_table(known), "token-profiles", "All profiles of models that generate, with their numbers and errors"
     )
+    generation_fit.draw(session)
     with st.expander("Against measured runs: ours over measured less 1, misses included"):
         draw_table(error_table(), "token-errors", "Errors against measured runs")
     st.caption(NOT_MODELLED)
@@ -69,7 +75,7 @@ def cache_facts(profile: GenerationProfile, memory_gib: float) -> list[tuple[str
     ]
 
 
-def profiles_table() -> pd.DataFrame:
+def profiles_table(profiles: Sequence[GenerationProfile]) -> pd.DataFrame:
     """One row a profile."""
     return pd.DataFrame(
         {
@@ -80,5 +86,5 @@ def profiles_table() -> pd.DataFrame:
             "Error, median (%)": None if p.error is None else 100 * p.error.median,
             "90 of 100 within (%)": None if p.error is None else 100 * p.error.p90, "From": p.provenance,
         }
-        for p in shipped_profiles()
+        for p in profiles
     )  # fmt: skip

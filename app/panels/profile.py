@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -32,8 +32,10 @@ from planner.parallelise import CalibrationResult, ModelledProfile, Plan, calibr
 from planner.parallelise.cost import Calibration
 from planner.parallelise.operators import GIB, total_weight_bytes
 from planner.scenario.schema import Scenario
-from simulator import InputError
+from simulator import InputError, Profile
 from simulator.catalogue import catalogue_document
+from simulator.generation import GenerationProfile
+from simulator.generation.catalogue import generation_document
 from simulator.headway import Headway
 
 AREA = "profile"
@@ -253,12 +255,20 @@ def _document(made: Made, name: str) -> dict:
     return catalogue_document({name: replace(made.modelled.profile, name=name)})
 
 
+def join_own(
+    session: Session, profiles: Mapping[str, Profile], generating: Sequence[GenerationProfile] = ()
+) -> None:  # fmt: skip
+    """Add profiles to this session's own ones, in the file OWN_FILE; a new one takes the place of its namesake."""
+    before = session.uploads.profiles.get(session.scenario.profiles or "")
+    fixed = {**(before.profiles if before else {}), **profiles}
+    tokens = {(p.name, p.device, p.tp): p for p in (*(before.generating if before else ()), *generating)}
+    document = catalogue_document(fixed) | generation_document(tokens.values())
+    session.uploads.add_profiles(OWN_FILE, json.dumps(document).encode())
+
+
 def use_profile(session: Session, made: Made, name: str) -> None:
     """Add the profile to this session's own ones and a model of this kind to the scenario."""
-    before = session.uploads.profiles.get(session.scenario.profiles or "")
-    profiles = dict(before.profiles) if before else {}
-    profiles[name] = replace(made.modelled.profile, name=name)
-    session.uploads.add_profiles(OWN_FILE, json.dumps(catalogue_document(profiles)).encode())
+    join_own(session, {name: replace(made.modelled.profile, name=name)})
 
     def change(scenario: Scenario) -> Scenario:
         models = [section.model_dump() for section in scenario.models]

@@ -249,7 +249,7 @@ def _problems(scenario: Scenario, uploads: Uploads) -> dict[str, str]:
         own = uploads.own_profiles(scenario)
         fixed = [section for section in scenario.models if section.generation is None]
         models = build_models(fixed, builtin_catalogue() | (own.profiles if own else {}))
-        generating_models(scenario.models, build_cluster(scenario))
+        generating_models(scenario.models, build_cluster(scenario), own.generating if own else ())
         build_rules(scenario).check(models, build_cluster(scenario))
     with _noted(problems, "cluster"):
         check_cluster(scenario)
@@ -265,12 +265,20 @@ def token_inputs_of(scenario: Scenario, uploads: Uploads, cache: Cache) -> Token
     """What a scenario with models that generate names, read, within the bounds of the page; raises InputError."""
     check_models(scenario)
     check_cluster(scenario)
-    return build_token_inputs(scenario, *_readers(scenario, uploads, cache, _keys(scenario, uploads).workload))
+    return _build_tokens(scenario, uploads, cache, _keys(scenario, uploads).workload)
 
 
 def _build(scenario: Scenario, uploads: Uploads, cache: Cache, key: str) -> AnyInputs:
-    build = build_token_inputs if scenario.generates else build_inputs
-    return build(scenario, *_readers(scenario, uploads, cache, key))
+    if scenario.generates:
+        return _build_tokens(scenario, uploads, cache, key)
+    return build_inputs(scenario, *_readers(scenario, uploads, cache, key))
+
+
+def _build_tokens(scenario: Scenario, uploads: Uploads, cache: Cache, key: str) -> TokenInputs:
+    own = uploads.own_profiles(scenario)
+    return build_token_inputs(
+        scenario, *_readers(scenario, uploads, cache, key), own.generating if own else ()
+    )  # fmt: skip
 
 
 def _readers(

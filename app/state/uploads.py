@@ -17,6 +17,8 @@ from planner.scenario.inputs import SAMPLE_PREFIX, read_scenario_trace
 from planner.scenario.schema import Scenario
 from simulator import InputError, Profile
 from simulator.catalogue import parse_catalogue
+from simulator.generation import GenerationProfile
+from simulator.generation.catalogue import parse_generation_profiles
 from simulator.traces import Columns, Trace, read_trace
 
 MIB = 1024**2
@@ -38,10 +40,11 @@ class UploadedFile:
 
 @dataclass(frozen=True)
 class OwnProfiles:
-    """A profiles file that was uploaded."""
+    """A profiles file that was uploaded: profiles of fixed latencies by name, and those of models that generate."""
 
     digest: str
     profiles: Mapping[str, Profile]
+    generating: tuple[GenerationProfile, ...] = ()
 
 
 class Uploads:
@@ -93,7 +96,8 @@ class Uploads:
 
     def add_profiles(self, name: str, content: bytes) -> OwnProfiles:
         """Read an uploaded profiles file and keep it; raises InputError."""
-        own = OwnProfiles(hashlib.sha256(content).hexdigest(), parse_catalogue(content, name))
+        digest = hashlib.sha256(content).hexdigest()
+        own = OwnProfiles(digest, parse_catalogue(content, name), parse_generation_profiles(content, name))
         self._keep(self.profiles, name, own, MAX_PROFILE_FILES)
         self.files[PROFILES, name] = (UploadedFile(name, content),)
         self._forget_files()

@@ -116,6 +116,22 @@ class GenerationView:
 
 
 @dataclass
+class FitView:
+    """A profile from one's own log, on page Profile.
+
+    Attributes:
+        log: the name and the bytes of the file. model: its architecture. name: of the profile, by the proposed one.
+        device: where it ran. numbers: devices and limits of the engines behind the log, by field.
+    """
+
+    model: Choice[str] = _one("fit.model", str)
+    name: Choices[str] = _by_name("fit.name:{}", str)
+    device: Choice[str] = _one("fit.device", str)
+    numbers: Choices[int] = _by_name("fit.engine:{}", int)
+    log: tuple[str, bytes] | None = None
+
+
+@dataclass
 class CompareView:
     """Page Compare: what every group shows over time, and the part of the address that is this page's."""
 
@@ -298,6 +314,7 @@ class Views:
 
     capacity: CapacityView = field(default_factory=CapacityView)
     generation: GenerationView = field(default_factory=GenerationView)
+    fit: FitView = field(default_factory=FitView)
     compare: CompareView = field(default_factory=CompareView)
     timeline: TimelineView = field(default_factory=TimelineView)
     placement: PlacementView = field(default_factory=PlacementView)

@@ -157,7 +157,7 @@ def _read(text: str, name: str) -> _Table:
         raise InputError(f"{where} is empty; {_NEEDED}.")
     if not text.lstrip().startswith(("{", "[")):
         try:
-            rows = pd.read_csv(io.StringIO(text), skipinitialspace=True)
+            rows = pd.read_csv(io.StringIO(text), skipinitialspace=True, index_col=False)
         except ValueError as error:
             raise InputError(f"{where} is no table: {str(error).strip().splitlines()[-1]}.") from None
         return _some(_Table(rows, where, lambda row: f"line {row + 2}"))
