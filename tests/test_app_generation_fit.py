@@ -59,7 +59,7 @@ def test_a_profile_fitted_on_the_page_is_that_of_the_command_and_serves(at):
     ("content", "sentence"),
     [
         (b"a,b\n1,2\n", "Request log 'log.csv' has no column for input_tokens"),
-        (LOG.replace(b"\n", b"\n,", 1), "line 2: "),
+        (LOG.replace(b"\n", b"\n,", 1), "line 2: 6 columns, and the header names 5."),
         (b"\n".join(LOG.splitlines()[:5]), "log.csv has 4 requests; at least 40 are needed"),
     ],
 )

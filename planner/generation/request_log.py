@@ -7,7 +7,9 @@ milliseconds, microseconds or nanoseconds since 1970, which their size tells.
 
 from __future__ import annotations
 
+import csv
 import io
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -156,11 +158,7 @@ def _read(text: str, name: str) -> _Table:
     if not text.strip():
         raise InputError(f"{where} is empty; {_NEEDED}.")
     if not text.lstrip().startswith(("{", "[")):
-        try:
-            rows = pd.read_csv(io.StringIO(text), skipinitialspace=True, index_col=False)
-        except ValueError as error:
-            raise InputError(f"{where} is no table: {str(error).strip().splitlines()[-1]}.") from None
-        return _some(_Table(rows, where, lambda row: f"line {row + 2}"))
+        return _some(_Table(_csv(text, where), where, lambda row: f"line {row + 2}"))
     try:
         documents = json.loads(text)
         documents, lines = (documents, None) if is_list(documents) else ([documents], [1])
@@ -175,6 +173,17 @@ def _read(text: str, name: str) -> _Table:
     if len(documents) == 1 and (detailed := _details(documents[0])) is not None:
         return _some(_Table(detailed, where, lambda row: f"request {row}"))
     return _some(_Table(pd.DataFrame([_summed_up(document) for document in documents]), where, place))
+
+
+def _csv(text: str, where: str) -> pd.DataFrame:
+    header, first = [*itertools.islice(csv.reader(io.StringIO(text), skipinitialspace=True), 2), [], []][:2]
+    # Pandas would take the first of too many columns for the names of rows.
+    if len(first) > len(header):
+        raise InputError(f"{where}, line 2: {len(first)} columns, and the header names {len(header)}.")
+    try:
+        return pd.read_csv(io.StringIO(text), skipinitialspace=True)
+    except ValueError as error:
+        raise InputError(f"{where} is no table: {str(error).strip().splitlines()[-1]}.") from None
 
 
 def _some(table: _Table) -> _Table:
