@@ -97,7 +97,9 @@ def _draw_question(session: Session) -> tuple[MeasuredOn, EngineLimits, int] | N
     with device:
         where = kept(session, st.text_input, "It ran on", view.device, session.scenario.cluster.device, max_chars=60)
     numbers = {}
-    for column, (field, (label, default, most, help_)) in zip(st.columns(len(_NUMBERS)), _NUMBERS.items(), strict=True):
+    for column, (field, (label, default, most, help_)) in zip(
+        st.columns(len(_NUMBERS), vertical_alignment="bottom"), _NUMBERS.items(), strict=True
+    ):
         with column:
             numbers[field] = kept(session, st.number_input, label, view.numbers[field], default,
                                   min_value=min(default, 1), max_value=most, step=1, help=help_)  # fmt: skip

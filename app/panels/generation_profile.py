@@ -45,9 +45,12 @@ def draw(session: Session) -> None:
         f"90 of 100 within {words.share(error.p90)}."
     )  # fmt: skip
     st.caption(plain_text(f"From: {profile.provenance}.{fit}"))
+    table = profiles_table(known)
+    numbers = {name: st.column_config.NumberColumn(name, format="%.4g") for name in table.select_dtypes("float")}
     draw_table(
-        profiles_table(known), "token-profiles", "All profiles of models that generate, with their numbers and errors"
-    )
+        table, "token-profiles", "All profiles of models that generate, with their numbers and errors",
+        column_config=numbers,
+    )  # fmt: skip
     generation_fit.draw(session)
     with st.expander("Against measured runs: ours over measured less 1, misses included"):
         draw_table(error_table(), "token-errors", "Errors against measured runs")
