@@ -46,7 +46,8 @@ def draw(session: Session) -> None:
     )  # fmt: skip
     st.caption(plain_text(f"From: {profile.provenance}.{fit}"))
     table = profiles_table(known)
-    numbers = {name: st.column_config.NumberColumn(name, format="%.4g") for name in table.select_dtypes("float")}
+    titles = map(str, table.select_dtypes("float"))
+    numbers = {title: st.column_config.NumberColumn(title, format="%.4g") for title in titles}
     draw_table(
         table, "token-profiles", "All profiles of models that generate, with their numbers and errors",
         column_config=numbers,
