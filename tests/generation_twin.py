@@ -23,6 +23,7 @@ class Request:
     first_token_s: float = nan
     last_token_s: float = nan
     preemptions: int = 0
+    rejected: bool = False
     # (prefill, decode or preempted; begin, end; tokens)
     steps: list = field(default_factory=list)
 
@@ -203,7 +204,27 @@ def load(group, dispatch):
     return 1 - group.free / group.pool, len(requests)
 
 
-def twin_generation(specs, workload, dispatch):
+def predicted_first_token_s(group, engine, tokens, now_s):
+    """After the iteration under way the prompts that wait, then this one, beside those that decode now."""
+    limits, cost = engine.spec.limits, engine.spec.profile
+    decoding = [r for r in group.mine(engine) if r.decodes] if limits.chunked_prefill else []
+    under_way = {id(r): count for r, count, decodes in group.batch or [] if not decodes}
+    prompts = [r for r in group.mine(engine) if not r.decodes] + engine.waiting
+    left = tokens + sum(r.to_compute - under_way.get(id(r), 0) for r in prompts)
+    at_s = now_s if group.batch is None else group.clock_s
+    begin_s = at_s
+    others = sum(bool(e.waiting or group.mine(e)) for e in group.engines if e is not engine)
+    while left > 0:
+        now = min(left, max(limits.max_num_batched_tokens - len(decoding), 1))
+        at_s += cost.iteration_s(len(decoding), sum(r.computed for r in decoding), [(0, now)])
+        at_s -= cost.prefill_pair_s * now * now / 2
+        at_s += group.switch_s if others else 0
+        left -= now
+    at_s += cost.prefill_pair_s * tokens * tokens / 2
+    return begin_s + (at_s - begin_s) * (1 + others)
+
+
+def twin_generation(specs, workload, dispatch, ttft_limits_s=None):
     """Simulate; returns (requests, groups)."""
     groups, number = [], 0
     for spec in specs:
@@ -231,6 +252,13 @@ def twin_generation(specs, workload, dispatch):
             turn[request.model] = (turn[request.model] + 1) % len(candidates)
         else:
             group, engine = min(fitting, key=lambda ge: load(ge[0], dispatch))
+        if ttft_limits_s is not None:
+            limit_s = ttft_limits_s[workload.models.index(request.model)]
+            if predicted_first_token_s(group, engine, request.input_tokens, request.arrival_s) > (
+                request.arrival_s + limit_s
+            ):
+                request.rejected = True
+                continue
         request.engine = engine.number
         if group.batch is None:
             group.clock_s = max(group.clock_s, request.arrival_s)

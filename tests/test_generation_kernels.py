@@ -32,9 +32,10 @@ from tests.generation_twin import twin_generation
 TOLERANCE_S = 1e-9
 
 
-def assert_same(groups, workload, dispatch):
-    result = simulate_generation(groups, workload, dispatch)
-    requests, twin_groups = twin_generation(groups, workload, dispatch)
+def assert_same(groups, workload, dispatch, ttft_limits_s=None):
+    result = simulate_generation(groups, workload, dispatch, ttft_limits_s=ttft_limits_s)
+    requests, twin_groups = twin_generation(groups, workload, dispatch, ttft_limits_s)
+    np.testing.assert_array_equal(result.status == STATUS.index("rejected"), [r.rejected for r in requests])
     np.testing.assert_array_equal(result.engine, [r.engine for r in requests])
     np.testing.assert_array_equal(result.preemptions, [r.preemptions for r in requests])
     for name in ("scheduled_s", "first_token_s", "last_token_s"):
@@ -46,6 +47,31 @@ def assert_same(groups, workload, dispatch):
 
 def test_kernel_equals_twin_on_random_cases_with_thousands_of_preemptions():
     assert sum(assert_same(*random_case(seed)) for seed in range(60)) > 3000
+
+
+def test_kernel_equals_twin_where_predictions_turn_requests_away():
+    rejected = preempted = 0
+    for seed in range(60):
+        groups, workload, dispatch = random_case(seed, n=200)
+        limits_s = np.random.default_rng(seed).choice([0.05, 0.3, 2.0, np.inf], len(workload.models)).tolist()
+        preempted += assert_same(groups, workload, dispatch, limits_s)
+        result = simulate_generation(groups, workload, dispatch, ttft_limits_s=limits_s)
+        rejected += (result.status == STATUS.index("rejected")).sum()
+    assert rejected > 1000 and preempted > 500
+
+
+def test_a_prediction_on_an_engine_with_room_is_what_happens():
+    """Prompts that come one by one and end with their first token: predicted is when they are computed."""
+    random = np.random.default_rng(4)
+    workload = tokens(np.cumsum(random.exponential(0.08, 400)), random.integers(1, 2000, 400), np.ones(400, int))
+    limit_s = 0.2
+    result = simulate_generation([one_engine()], workload, ttft_limits_s=[limit_s])
+    rejected = result.status == STATUS.index("rejected")
+    assert 20 < rejected.sum() < 200
+    assert np.nanmax(result.ttft_s) <= limit_s * 1.1
+    assert np.isnan(result.first_token_s[rejected]).all() and (result.engine[rejected] == -1).all()
+    everybody = simulate_generation([one_engine()], workload, ttft_limits_s=[np.inf])
+    assert everybody.served.all() and np.nanmax(everybody.ttft_s) > limit_s
 
 
 @pytest.mark.parametrize("dispatch", ["round_robin", "fewest_requests", "fewest_tokens", "least_kv"])

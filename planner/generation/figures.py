@@ -117,7 +117,9 @@ def simulate_placement(
     """
     arrived = Workload(problem.workload.arrival_s, problem.workload.model, len(problem.workload.models))
     span_s = counted_arrivals_s(arrived, warmup_s)
-    result, bins = watch_engines(groups, problem.workload, problem.section.dispatch, BINS, span_s, on_progress)
+    result, bins = watch_engines(
+        groups, problem.workload, problem.section.dispatch, BINS, span_s, on_progress, problem.ttft_limits_s
+    )
     workload = result.workload
     rows = np.arange(len(workload))[counted_rows(arrived, warmup_s)]
     kept = deadlines_kept(problem, result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,13 @@ class TokenProblem:
     cluster: Cluster
     workload: TokenWorkload
     section: GenerationSection
+
+    @property
+    def ttft_limits_s(self) -> list[float] | None:
+        """By model, beyond which predicted time to the first token a request is turned away; None: none is."""
+        if self.section.admission == "none":
+            return None
+        return [math.inf if model.slo.ttft_s is None else model.slo.ttft_s for model in self.models]
 
     def model(self, name: str) -> GeneratingModel:
         """A model by its name."""

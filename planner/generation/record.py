@@ -27,14 +27,23 @@ def record_group(
     """Iterations and events of one group within span_s; raises TooManyIterations where they are more than `most`."""
     problem = inputs.problem
     return record_engines(
-        _engine_groups(outcome, inputs), problem.workload, problem.section.dispatch, span_s, group, most
+        _engine_groups(outcome, inputs),
+        problem.workload,
+        problem.section.dispatch,
+        span_s,
+        group,
+        most,
+        problem.ttft_limits_s,
     )
 
 
 def watch_stretch(outcome: TokenOutcome, inputs: TokenInputs, span_s: tuple[float, float], bins: int) -> EngineBins:
     """What every engine does in equal parts of a stretch."""
     problem = inputs.problem
-    return watch_engines(_engine_groups(outcome, inputs), problem.workload, problem.section.dispatch, bins, span_s)[1]
+    return watch_engines(
+        _engine_groups(outcome, inputs), problem.workload, problem.section.dispatch, bins, span_s,
+        ttft_limits_s=problem.ttft_limits_s,
+    )[1]  # fmt: skip
 
 
 def life_of(outcome: TokenOutcome, inputs: TokenInputs, request: int, most: int) -> tuple[LifeStep, ...]:

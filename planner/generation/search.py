@@ -71,7 +71,9 @@ class _Run:
             self.budget.check()
             problem = self.problem
             engines = problem.engine_groups(groups, self.name)
-            result = simulate_generation(engines, problem.workload, problem.section.dispatch)
+            result = simulate_generation(
+                engines, problem.workload, problem.section.dispatch, ttft_limits_s=problem.ttft_limits_s
+            )
             self.budget.spend(1)
             self.scores[groups] = float(deadlines_kept(problem, result)["all"].mean())
             if self.best is None or self.scores[groups] > self.scores[self.best]:

@@ -71,7 +71,8 @@ class ClusterSection(Section):
 class GenerationSection(Section):
     """`generation`: the engine of every generating model, by vLLM's names, and how replicas share the requests.
 
-    `kv_blocks` left out: what weights leave of `cluster.memory_gib`.
+    `kv_blocks` left out: what weights leave of `cluster.memory_gib`. `admission: predicted_ttft` turns a request away
+    whose first token is predicted after its deadline.
     """
 
     max_num_batched_tokens: Annotated[int, Between(1, MAX_BATCHED_TOKENS)] = 2048
@@ -81,6 +82,7 @@ class GenerationSection(Section):
     chunked_prefill: bool = True
     dispatch: Annotated[str, OneOf(DISPATCH_RULES)] = "fewest_requests"
     switch_s: Delay = 0.0
+    admission: Annotated[str, OneOf(("none", "predicted_ttft"))] = "none"
 
 
 class LognormalSection(Section):

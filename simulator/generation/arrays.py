@@ -12,6 +12,8 @@ import numpy as np
 from simulator.arrays import F64, I64, Bools
 
 NONE = -1
+# In place of the engine of a request that was turned away.
+REJECTED = -2
 
 # clock_s: end of the iteration under way, else when the group may begin. active: the engine whose iteration is under
 # way, or NONE; last_active: the one before. Lists: last_admitted is the tail of the running requests, fresh the first
@@ -25,13 +27,14 @@ GROUP = np.dtype(
 # First what is given (block_units in the units of the pool; row of the roofs). Then: lists and counts of requests;
 # context: tokens computed of those decoding; step: decoding iterations done; slot: which column of `phase` asks for
 # blocks next; partial: the request whose prompt is partly computed, or NONE, and chunk its share of the iteration
-# under way; decodes: does that iteration decode?
+# under way; decodes: does that iteration decode? prompt_tokens: to be computed of prompts (and, after a preemption, of
+# what was generated) that are in no iteration yet.
 ENGINE = np.dtype(
     [(name, "f8") for name in ("weight_read_s", "token_s", "sharpness", "sequence_s", "context_token_s",
                                "prefill_pair_s", "link_s", "link_token_s")]
     + [(name, "i8") for name in ("group", "row", "max_tokens", "max_sequences", "block", "block_units", "chunked",
                                  "waiting_head", "waiting_tail", "waiting", "running", "decoding", "context", "step",
-                                 "slot", "partial", "chunk", "decodes", "outstanding")]
+                                 "slot", "partial", "chunk", "decodes", "outstanding", "prompt_tokens")]
 )  # fmt: skip
 
 # next, previous: lists (waiting at an engine, running in a group). generated, computed: tokens, kept up to date while
@@ -108,8 +111,12 @@ class Tables(NamedTuple):
 
 
 class Dispatch(NamedTuple):
-    """Which engines hold a model: int64 start (M + 1,), candidate ascending for each model; turn (M,), round robin."""
+    """Which engines hold a model: int64 start (M + 1,), candidate ascending for each model; turn (M,), round robin.
+
+    limit_s: float64 (M,), a request whose first token is predicted later than this after its arrival is turned away.
+    """
 
     start: I64
     candidate: I64
     turn: I64
+    limit_s: F64

@@ -96,8 +96,10 @@ def _preempt(t: Tables, group: np.record) -> None:
         engine.decoding -= 1
         engine.context -= computed
         request.end_step = NONE
+        engine.prompt_tokens += request.input_tokens + request.generated
     else:
         computed = request.computed
+        engine.prompt_tokens += computed
         engine.partial = NONE
     group.free_units += (computed + engine.block - 1) // engine.block * engine.block_units
     group.remaining_tokens += computed
@@ -146,6 +148,7 @@ def _admit(t: Tables, group: np.record, engine: np.record, tokens: int) -> tuple
         if math.isnan(request.scheduled_s):
             request.scheduled_s = group.clock_s
         request.computed = chunk
+        engine.prompt_tokens -= chunk
         admitted += 1
         prefill += chunk
         pairs += 0.5 * chunk * chunk
@@ -154,10 +157,10 @@ def _admit(t: Tables, group: np.record, engine: np.record, tokens: int) -> tuple
 
 
 @token_kernel
-def _roof_s(engine: np.record, tokens: int, roof_s: F64) -> float:
+def roof_s(engine: np.record, tokens: int, known_s: F64) -> float:
     """What depends on the new tokens of an iteration alone: a soft roofline, and the links of tensor parallelism."""
-    if tokens < roof_s.shape[1]:
-        return roof_s[engine.row, tokens]
+    if tokens < known_s.shape[1]:
+        return known_s[engine.row, tokens]
     p = engine.sharpness
     roof = (engine.weight_read_s**p + (engine.token_s * tokens) ** p) ** (1.0 / p)
     return roof + engine.link_s + engine.link_token_s * tokens
@@ -203,6 +206,7 @@ def begin(t: Tables, group: np.record, e: int, until_s: float) -> None:
     partial = engine.partial
     if partial >= 0:
         prefill += engine.chunk
+        engine.prompt_tokens -= engine.chunk
         pairs += engine.chunk * (t.requests[partial].computed + 0.5 * engine.chunk)
         note(t, group.clock_s, partial, PREFILL, engine.chunk)
     n = engine.decoding if decodes else 0
@@ -215,7 +219,7 @@ def begin(t: Tables, group: np.record, e: int, until_s: float) -> None:
     group.last_active = e
     if n + prompts == 0:
         return
-    fixed_s = _roof_s(engine, n + prefill, t.roof_s) + engine.sequence_s * (n + prompts)
+    fixed_s = roof_s(engine, n + prefill, t.roof_s) + engine.sequence_s * (n + prompts)
     end_s = group.clock_s + fixed_s + engine.prefill_pair_s * pairs + switch_s
     context, iterations = engine.context, 1
     if decodes:

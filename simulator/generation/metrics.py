@@ -41,7 +41,7 @@ class GenerationFigures:
     """Figures of some requests.
 
     Attributes:
-        requests: all of them; served, too_long, unplaced: their fates. preemptions: of all.
+        requests: all of them; served, too_long, unplaced, rejected: their fates. preemptions: of all.
         ttft_s, tpot_s, e2e_s: spreads over those served; None where there is none. TPOT leaves outputs of
             one token out.
         attainment: shares of *all* requests, by "ttft", "tpot", "e2e" (where there is a deadline) and "all" together;
@@ -54,6 +54,7 @@ class GenerationFigures:
     served: int
     too_long: int
     unplaced: int
+    rejected: int
     preemptions: int
     ttft_s: Spread | None
     tpot_s: Spread | None
@@ -103,6 +104,7 @@ def measure_generation(
         served=int(count[0]),
         too_long=int(count[1]),
         unplaced=int(count[2]),
+        rejected=int(count[3]),
         preemptions=int(result.preemptions[rows].sum()),
         ttft_s=spread(result.ttft_s[served]),
         tpot_s=spread(result.tpot_s[served]),

@@ -9,7 +9,8 @@ import numpy as np
 from simulator.generation.workload import TokenWorkload
 
 # "too_long": prompt and output together never fit the cache of any engine of the model. "unplaced": no engine has it.
-STATUS = ("served", "too_long", "unplaced")
+# "rejected": turned away at its arrival, because its first token was predicted too late.
+STATUS = ("served", "too_long", "unplaced", "rejected")
 
 
 @dataclass(frozen=True, eq=False)

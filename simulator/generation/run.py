@@ -10,7 +10,19 @@ import numpy as np
 
 from simulator import words
 from simulator.errors import InputError
-from simulator.generation.arrays import BIN, END, ENGINE, EVENT, GROUP, NONE, REQUEST, SEGMENT, Dispatch, Tables
+from simulator.generation.arrays import (
+    BIN,
+    END,
+    ENGINE,
+    EVENT,
+    GROUP,
+    NONE,
+    REJECTED,
+    REQUEST,
+    SEGMENT,
+    Dispatch,
+    Tables,
+)
 from simulator.generation.engine import COEFFICIENTS, MAX_ENGINES, Engine, EngineGroup
 from simulator.generation.result import STATUS, GenerationResult
 from simulator.generation.series import EngineBins, EngineSeries
@@ -51,6 +63,7 @@ def simulate_generation(
     workload: TokenWorkload,
     dispatch: str = "fewest_requests",
     on_progress: OnProgress | None = None,
+    ttft_limits_s: Sequence[float] | None = None,
 ) -> GenerationResult:
     """What happens to every request.
 
@@ -61,10 +74,12 @@ def simulate_generation(
             `fewest_requests`, `fewest_tokens` outstanding in the group (tokens still to be computed, lengths known);
             `least_kv`, smallest share of the pool in use.
         on_progress: told the requests dispatched and all; returning False raises Cancelled.
+        ttft_limits_s: by model; a request whose predicted time to the first token is longer is turned away at its
+            arrival. None: all are taken.
 
     Raises InputError for an unknown rule, or more engines than can be simulated.
     """
-    tables, dispatcher = _run(groups, workload, dispatch, NOTHING_WATCHED, on_progress)
+    tables, dispatcher = _run(groups, workload, dispatch, NOTHING_WATCHED, on_progress, ttft_limits_s)
     return _result(tables, dispatcher, workload)
 
 
@@ -75,12 +90,15 @@ def watch_engines(
     bins: int,
     span_s: tuple[float, float],
     on_progress: OnProgress | None = None,
+    ttft_limits_s: Sequence[float] | None = None,
 ) -> tuple[GenerationResult, EngineBins]:
     """`simulate_generation`, and beside it what every engine does in `bins` equal parts of span_s, before and after.
 
     Takes memory for engines and bins alone, however many iterations there are.
     """
-    tables, dispatcher = _run(groups, workload, dispatch, _Watch(bins=bins, bins_span_s=span_s), on_progress)
+    tables, dispatcher = _run(
+        groups, workload, dispatch, _Watch(bins=bins, bins_span_s=span_s), on_progress, ttft_limits_s
+    )
     return _result(tables, dispatcher, workload), EngineBins.of_tables(tables)
 
 
@@ -91,13 +109,14 @@ def record_engines(
     span_s: tuple[float, float] = (-math.inf, math.inf),
     group: int | None = None,
     most: int = MAX_RECORDED,
+    ttft_limits_s: Sequence[float] | None = None,
 ) -> EngineSeries:
     """What every engine, or those of one group, does within span_s, iteration by iteration.
 
     The simulation is run again where room is short. Raises TooManyIterations if there are more than `most` segments or
     events.
     """
-    tables, _ = _run(groups, workload, dispatch, _Watch(min(FIRST_RECORDED, most), span_s, group), None)
+    tables, _ = _run(groups, workload, dispatch, _Watch(min(FIRST_RECORDED, most), span_s, group), None, ttft_limits_s)
     found = int(tables.counts[:2].max())
     if found > most:
         raise TooManyIterations(
@@ -105,7 +124,7 @@ def record_engines(
             "recorded. Choose a shorter window of the traffic."
         )
     if found > FIRST_RECORDED:
-        tables, _ = _run(groups, workload, dispatch, _Watch(found, span_s, group), None)
+        tables, _ = _run(groups, workload, dispatch, _Watch(found, span_s, group), None, ttft_limits_s)
     return EngineSeries.of_tables(tables)
 
 
@@ -115,10 +134,11 @@ def _run(
     dispatch: str,
     watch: _Watch,
     on_progress: OnProgress | None,
+    ttft_limits_s: Sequence[float] | None,
 ) -> tuple[Tables, Dispatch]:
     if dispatch not in DISPATCH_RULES:
         raise InputError(f"dispatch is '{dispatch}'; {', '.join(DISPATCH_RULES)} are allowed.")
-    tables, dispatcher = build_tables(groups, workload, watch)
+    tables, dispatcher = build_tables(groups, workload, watch, ttft_limits_s)
     n, rule = len(workload), DISPATCH_RULES.index(dispatch)
     step = max(1, n if on_progress is None else CHUNK)
     for first in range(0, n, step):
@@ -130,7 +150,10 @@ def _run(
 
 
 def build_tables(
-    groups: Sequence[EngineGroup], workload: TokenWorkload, watch: _Watch = NOTHING_WATCHED
+    groups: Sequence[EngineGroup],
+    workload: TokenWorkload,
+    watch: _Watch = NOTHING_WATCHED,
+    ttft_limits_s: Sequence[float] | None = None,
 ) -> tuple[Tables, Dispatch]:
     """What the kernels need: engines at rest, all blocks free, requests that have not arrived yet.
 
@@ -158,7 +181,8 @@ def build_tables(
     )
     start = np.cumsum([0, *(len(found) for found in held)]).astype(np.int64)
     candidate = np.array([e for found in held for e in found], np.int64)
-    return tables, Dispatch(start, candidate, np.zeros(len(held), np.int64))
+    limit_s = np.full(len(held), np.inf) if ttft_limits_s is None else np.array(ttft_limits_s, np.float64)
+    return tables, Dispatch(start, candidate, np.zeros(len(held), np.int64), limit_s)
 
 
 def _group_records(groups: Sequence[EngineGroup]) -> np.ndarray:
@@ -218,7 +242,10 @@ def _request_records(workload: TokenWorkload) -> np.ndarray:
 def _result(tables: Tables, dispatcher: Dispatch, workload: TokenWorkload) -> GenerationResult:
     requests = tables.requests
     held = np.diff(dispatcher.start)[workload.model] > 0
-    status = np.where(requests["engine"] >= 0, STATUS.index("served"),
-                      np.where(held, STATUS.index("too_long"), STATUS.index("unplaced")))  # fmt: skip
+    engine = requests["engine"]
+    status = np.select(
+        [engine >= 0, engine == REJECTED, held],
+        [STATUS.index(fate) for fate in ("served", "rejected", "too_long")], STATUS.index("unplaced"),
+    )  # fmt: skip
     times = {name: requests[name].copy() for name in ("scheduled_s", "first_token_s", "last_token_s", "preemptions")}
-    return GenerationResult(workload, status.astype(np.int8), requests["engine"].astype(np.int32), **times)
+    return GenerationResult(workload, status.astype(np.int8), np.maximum(engine, NONE).astype(np.int32), **times)

@@ -10,8 +10,8 @@ import numpy as np
 
 from simulator.arrays import Index
 from simulator.generation import iteration_kernels, record_kernels
-from simulator.generation.arrays import NONE, Dispatch, Tables
-from simulator.generation.iteration_kernels import begin, finish
+from simulator.generation.arrays import NONE, REJECTED, Dispatch, Tables
+from simulator.generation.iteration_kernels import begin, finish, roof_s
 from simulator.generation.record_kernels import token_kernel
 from simulator.kernel_stamps import follow_stamps
 
@@ -108,11 +108,41 @@ def _enqueue(t: Tables, r: int, request: np.record, group: np.record, engine: np
     engine.outstanding += 1
     group.outstanding += 1
     group.remaining_tokens += request.input_tokens + request.output_tokens - 1
+    engine.prompt_tokens += request.input_tokens
+
+
+@token_kernel
+def _predicted_first_token_s(t: Tables, e: int, tokens: int, now_s: float) -> float:
+    """When a prompt of so many tokens that arrives now would be computed, as far as an engine can tell.
+
+    After the iteration under way, iterations of all the tokens that the budget leaves beside those that decode now
+    compute the prompts that wait and then this one. Other engines of the group that have something to do take as many
+    turns, each as long. How long anybody waits for room in the cache or for a sequence is not foreseen.
+    """
+    engine = t.engines[e]
+    group = t.groups[engine.group]
+    n, context = (engine.decoding, engine.context) if engine.chunked != 0 else (0, 0)
+    budget = max(engine.max_tokens - n, 1)
+    waiting = engine.prompt_tokens + tokens
+    iterations = (waiting + budget - 1) // budget
+    rest = waiting - (iterations - 1) * budget
+    seconds = (iterations - 1) * roof_s(engine, n + budget, t.roof_s) + roof_s(engine, n + rest, t.roof_s)
+    seconds += iterations * (engine.sequence_s * (n + 1) + engine.context_token_s * context)
+    seconds += engine.prefill_pair_s * (0.5 * tokens * tokens)
+    others = 0
+    for j in range(group.first_engine, group.beyond_engine):
+        others += int(j != e and t.engines[j].outstanding > 0)
+    if others > 0:
+        seconds = (seconds + iterations * group.switch_s) * (1 + others)
+    return seconds + (max(group.clock_s, now_s) if group.active >= 0 else now_s)
 
 
 @token_kernel
 def serve(t: Tables, dispatch: Dispatch, rule: int, first: int, beyond: int) -> None:
-    """Dispatch the requests first..beyond-1, each at its arrival, and let the groups that it depends on run so far."""
+    """Dispatch the requests first..beyond-1, each at its arrival, and let the groups that it depends on run so far.
+
+    One whose first token is predicted beyond its limit is turned away by the engine that it went to.
+    """
     for r in range(first, beyond):
         request = t.requests[r]
         now_s, m = request.arrival_s, request.model
@@ -127,6 +157,10 @@ def serve(t: Tables, dispatch: Dispatch, rule: int, first: int, beyond: int) -> 
             engine = t.engines[e]
             group = t.groups[engine.group]
             _advance(t, group, now_s, np.int64(2**62))
+            limit_s = dispatch.limit_s[m]
+            if limit_s < np.inf and _predicted_first_token_s(t, e, request.input_tokens, now_s) > now_s + limit_s:
+                request.engine = REJECTED
+                continue
             _enqueue(t, r, request, group, engine)
 
 
