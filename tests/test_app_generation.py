@@ -210,3 +210,18 @@ def test_gains_of_models_add_up_to_the_difference(compared):
     assert [row.name for row in rows] == [row.name for row in sorted(rows, key=lambda row: row.first - row.second)]
     whole = sum(row.requests * row.gap.difference for row in rows) / sum(row.requests for row in rows)
     assert whole == pytest.approx(second.slo_attainment - first.slo_attainment)
+
+
+def test_admission_by_predicted_ttft_is_a_control_of_the_page():
+    at = opened(EXAMPLE)
+    control = next(box for box in at.selectbox if box.label == "Engines take (admission)")
+    control.set_value("predicted_ttft").run()
+    for job in session(at).jobs.all():
+        job.wait(60)
+    at.run()
+    assert session(at).scenario.generation.admission == "predicted_ttft"
+    for entry in session(at).answer.shown:
+        assert (
+            entry.outcome.figures.total
+            == compare(session(at).scenario, only=entry.outcome.name).outcomes[0].figures.total
+        )

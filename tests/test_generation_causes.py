@@ -24,6 +24,8 @@ CASES = {
     "waiting for admission": {"models": [FIRST], "workload": traffic(4, 100, 60),
                               "generation": {"max_num_seqs": 1, "max_num_batched_tokens": 2048}},
     "cache full": {"models": [FIRST], "workload": traffic(60, 320, 2), "generation": {"kv_blocks": 30}},
+    "turned away": {"models": [FIRST], "workload": traffic(20, 2000, 2),
+                    "generation": {"admission": "predicted_ttft"}},
     "preempted": {"models": [LATER], "workload": traffic(4, 160, 500), "generation": {"kv_blocks": 60}},
     "prompts in the batch": {"models": [LATER], "workload": traffic(20, 1500, 12)},
     "large batch": {"models": [LATER], "workload": traffic(20, 16, 400)},

@@ -64,7 +64,7 @@ def test_a_prediction_on_an_engine_with_room_is_what_happens():
     """Prompts that come one by one and end with their first token: predicted is when they are computed."""
     random = np.random.default_rng(4)
     workload = tokens(np.cumsum(random.exponential(0.08, 400)), random.integers(1, 2000, 400), np.ones(400, int))
-    limit_s = 0.2
+    limit_s = 0.12
     result = simulate_generation([one_engine()], workload, ttft_limits_s=[limit_s])
     rejected = result.status == STATUS.index("rejected")
     assert 20 < rejected.sum() < 200

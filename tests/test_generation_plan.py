@@ -18,6 +18,7 @@ from planner.generation.search import search_engines
 from planner.generation.what_if import find_token_capacity
 from planner.scenario.schema import PlacementSection
 from simulator import Group, InputError
+from simulator.generation import STATUS
 
 AZURE = Path(__file__).resolve().parents[1].parent / "shared" / "traces" / "azure_llm_2023"
 EXAMPLE = Path(__file__).resolve().parents[1] / "planner" / "scenario" / "examples" / "6-language-models.yaml"
@@ -245,3 +246,27 @@ def test_two_azure_services_on_eight_devices(tmp_path, capsys):
 def test_a_group_fits_or_not():
     problem = build_token_inputs(scenario(generation={"kv_blocks": 50})).problem
     assert problem.fits(Group(1, 2, ("chat",))) and not problem.fits(Group(1, 1, ("chat", "code")))
+
+
+def test_admission_turns_away_what_would_be_late_and_leaves_time_for_others():
+    arrivals = {"gamma": {"total_rate_per_s": 8, "cv": 1, "duration_s": 60},
+                "tokens": {"input": {"fixed": 3000}, "output": {"fixed": 20}}}  # fmt: skip
+    one = [{"name": "one", "groups": [{"models": ["chat"]}]}]
+    model = [{"name": "chat", "generation": "llama-3.1-8b", "slo_ttft_s": 0.5}]
+    everybody, some = (
+        compare(scenario(models=model, workload=arrivals, placements=one, generation={"admission": rule})).outcomes[0]
+        for rule in ("none", "predicted_ttft")
+    )
+    total = some.figures.total
+    assert everybody.figures.total.rejected == 0 < total.rejected
+    assert total.rejected == (some.result.status == STATUS.index("rejected")).sum()
+    assert total.served + total.rejected == total.requests
+    assert some.slo_attainment > everybody.slo_attainment + 0.2
+    assert some.to_json()["generation"]["rejected"] == total.rejected
+    frame = next(some.request_frames())
+    assert frame.status.eq("rejected").sum() == total.rejected and frame.engine.isna().sum() == total.rejected
+
+
+def test_an_unknown_admission_is_named():
+    with pytest.raises(InputError, match=r"generation\.admission"):
+        scenario(generation={"admission": "strict"})

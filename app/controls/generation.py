@@ -33,6 +33,7 @@ _DEADLINES = {
     "slo_tpot_s": ("Later tokens, s", "The time per output token after the first (TPOT). 0: no such deadline."),
     "slo_e2e_s": ("Last token, s", "The time from the arrival to the last token (E2E). 0: no such deadline."),
 }
+_ADMISSION = {"none": "everything", "predicted_ttft": "what is predicted to have its first token in time"}
 _DISPATCH = {
     "fewest_requests": "fewest outstanding requests",
     "fewest_tokens": "fewest outstanding tokens",
@@ -228,6 +229,9 @@ def _draw_limits(session: Session) -> None:
               help="As vLLM since V1. Without it an iteration computes whole prompts, or decodes.")  # fmt: skip
         field(st.selectbox, "A request goes to the engine with", "dispatch", options=list(DISPATCH_RULES),
               format_func=_DISPATCH.get, help="Which of the engines that hold its model gets a request.")  # fmt: skip
+        field(st.selectbox, "Engines take (admission)", "admission", options=list(_ADMISSION),
+              format_func=_ADMISSION.get, help="Turning away what would be late anyway leaves time for the others. The "
+              "prediction knows the prompts that wait, not how long the cache stays full.")  # fmt: skip
         field(st.number_input, "Switching between models (s)", "switch_s", min_value=0.0, max_value=3600.0,
               step=0.001, format="%g", help="Before an iteration of another model on the same devices.")  # fmt: skip
 

@@ -32,6 +32,8 @@ def describe_token_request(result: GenerationResult, slo: TokenSlo, request: int
         return f"{head}; no engine has this model, so it was not served."
     if fate == "too_long":
         return f"{head}; that is longer than the cache of any engine of the model, so it was not served."
+    if fate == "rejected":
+        return f"{head}; its first token was predicted after its deadline, so it was turned away at once."
     waited_s = float(result.scheduled_s[request]) - arrival_s
     waited = f"waited {words.duration(waited_s)} for admission" if waited_s > 1e-9 else "was admitted at once"
     times = int(result.preemptions[request])

@@ -16,6 +16,7 @@ _CAUSES = {
     "large batch": "decoded in batches too large for the deadline, or gave way to other models",
     "longer than the cache": "are longer than the whole cache",
     "no engine": "found no engine of their model",
+    "turned away": "were turned away, because their first token was predicted too late",
 }
 
 

@@ -211,6 +211,7 @@ def _figures_in_words(entry: TokenAnswered) -> dict[str, str]:
         "preempted, times": total.preemptions,
         "longer than the cache": total.too_long,
         "no engine": total.unplaced,
+        "turned away": total.rejected,
     }
     return rows | {name: words.count(number) for name, number in fates.items()}
 
@@ -227,7 +228,8 @@ def draw_models(entry: TokenAnswered) -> None:
             spread = getattr(figures, f"{quantity}_s")
             row[f"{quantity.upper()} p99 (s)"] = spread and spread.p99
         row |= {"Tokens/s": figures.output_tokens_per_s,
-                "Preemptions": figures.preemptions, "Unplaced": figures.unplaced + figures.too_long}  # fmt: skip
+                "Preemptions": figures.preemptions, "Unplaced": figures.unplaced + figures.too_long,
+                "Turned away": figures.rejected}  # fmt: skip
         rows.append(row)
     if entry.outcome.fixed_figures is not None:
         rows += [{"Model": f"{name} (fixed latency)", "Requests": fates.requests,

@@ -92,7 +92,7 @@ def comparison_table(comparison: TokenComparison) -> Table:
     labels = {name: "all deadlines met" if name == "all" else f"{DEADLINES[name]} in time" for name in asked}
     header = ("placement", "devices", *labels.values(), *(f"{name.upper()} p99" for name in _SECONDS),
               "goodput (req/s)", "tokens/s", "$ a million tokens", "requests", "preempted", "too long",
-              "unplaced")  # fmt: skip
+              "unplaced", "turned away")  # fmt: skip
     rows = []
     for outcome in comparison.outcomes:
         figures, total = outcome.figures, outcome.figures.total
@@ -104,7 +104,7 @@ def comparison_table(comparison: TokenComparison) -> Table:
             _known(total.goodput_per_s, words.number),
             _known(total.output_tokens_per_s, words.count),
             _known(figures.usd_per_million_tokens, partial(words.fixed, digits=2)),
-            *map(words.count, (total.requests, total.preemptions, total.too_long, total.unplaced)),
+            *map(words.count, (total.requests, total.preemptions, total.too_long, total.unplaced, total.rejected)),
         ])  # fmt: skip
     return Table(header, rows, len(rows), colours=[colour_of(hue) for hue in range(len(rows))])
 
@@ -204,7 +204,7 @@ def _model_table(outcome: TokenOutcome) -> Table:
     rows = [
         [name, words.count(f.requests), *(_share(f.attainment.get(what), None) for what in ("all", *_SECONDS)),
          *(_p99(f, what) for what in _SECONDS), _known(f.output_tokens_per_s, words.count), words.count(f.preemptions),
-         words.count(f.too_long + f.unplaced)]
+         words.count(f.too_long + f.unplaced + f.rejected)]
         for name, f in list(outcome.figures.models.items())[:MOST_ROWS]
     ]  # fmt: skip
     total = len(outcome.figures.models)
@@ -255,6 +255,7 @@ def _engine_facts(comparison: TokenComparison) -> list[tuple[str, str]]:
         ("KV cache", f"{blocks}, {words.count(section.block_size)} tokens a block"),
         ("prompts", "cut and mixed with decoding" if section.chunked_prefill else "whole, before decoding"),
         ("dispatch", section.dispatch.replace("_", " ")),
+        ("admission", "every request" if section.admission == "none" else "by the predicted time to the first token"),
         ("switching between engines", words.duration(section.switch_s) if section.switch_s else "free"),
     ]
 

@@ -225,13 +225,19 @@ def _keys(scenario: Scenario, uploads: Uploads) -> _Keys:
             exclude={*OTHER_PRICES, *(() if scenario.generates else ("device", "usd_per_device_hour"))}
         ),
         scenario.serving.model_dump(),
-        scenario.generation.model_dump() if scenario.generates else None,
+        _engine_rules(scenario) if scenario.generates else None,
         # Only where something is asked, so that what was found without stays found.
         *_searched_for(scenario),
     )
     cluster = scenario.cluster.model_dump(exclude=set(OTHER_PRICES))
     inputs = _digest("inputs", problem, cluster, *([scenario.targets] if scenario.targets else []))
     return _Keys(workload, problem, inputs, tuple(run_key(problem, section) for section in scenario.placements))
+
+
+def _engine_rules(scenario: Scenario) -> dict[str, object]:
+    """Limits and rules of engines; admission only where there is one, so that what was found before stays found."""
+    section = scenario.generation
+    return section.model_dump(exclude={"admission"} if section.admission == "none" else None)
 
 
 def _searched_for(scenario: Scenario) -> list[object]:

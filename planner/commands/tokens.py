@@ -168,7 +168,7 @@ def _print_comparison(comparison: TokenComparison) -> None:
     print_remarks(((missing.name, missing.reason) for missing in comparison.missing), "- ")
     say()
     print_table(
-        ("placement", "groups", "devices", "goodput", "too long", "unplaced", "USD/M tokens"),
+        ("placement", "groups", "devices", "goodput", "too long", "unplaced", "rejected", "USD/M tokens"),
         [_second_row(outcome) for outcome in comparison.outcomes],
     )
     fixed = [(o.name, o.fixed_figures.total) for o in comparison.outcomes if o.fixed_figures is not None]
@@ -205,6 +205,7 @@ def _second_row(outcome: TokenOutcome) -> tuple[str, ...]:
     return (
         outcome.name, outcome.groups_in_words, str(figures.devices), "-" if goodput is None else words.rate(goodput),
         words.count(figures.total.too_long), words.count(figures.total.unplaced),
+        words.count(figures.total.rejected),
         "-" if cost is None else words.fixed(cost, 2),
     )  # fmt: skip
 

@@ -76,7 +76,8 @@ def simulated_engines(layout: EngineLayout) -> list[str]:
     """What the simulation assumed of the engines, one sentence each."""
     section = layout.problem.section
     lines = [
-        f"A request goes {_DISPATCH[section.dispatch]}, and is never rejected.",
+        f"A request goes {_DISPATCH[section.dispatch]}, and is "
+        + ("never rejected." if section.admission == "none" else "rejected where its TTFT is predicted too late."),
         f"Engines batch continuously: at most {words.count(section.max_num_batched_tokens)} new tokens an iteration, "
         f"{words.count(section.max_num_seqs)} running requests, cache in blocks of {section.block_size} tokens; "
         + ("prompts are cut and mixed with decoding." if section.chunked_prefill else "prompts are computed whole."),
@@ -101,6 +102,8 @@ def engine_losses(layout: EngineLayout) -> list[str]:
         "--max-model-len is the longest request of the model in the traffic; longer ones are refused, so raise it as "
         "far as the model and these blocks allow.",
     ]
+    if layout.problem.section.admission != "none":
+        lines.append("vLLM takes every request; turning away those that would be late is left to the router before it.")
     block_size = layout.problem.section.block_size
     if block_size not in _BLOCK_SIZES:
         lines.append(

@@ -12,7 +12,8 @@ Every request that was served late is put down to one thing, the first of these 
 - `large batch`: a deadline on later tokens or the last one missed otherwise: many requests decode together, or engines
   of other models take their turns.
 
-Requests that nobody could take are `longer than the cache` or `no engine`.
+Requests that nobody could take are `longer than the cache` or `no engine`; those that admission by predicted TTFT
+refused are `turned away`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from simulator.metrics import counted_rows
 
 CAUSES = (
     "preempted", "cache full", "waiting for admission", "long prompt", "prompts in the batch", "large batch",
-    "longer than the cache", "no engine",
+    "longer than the cache", "no engine", "turned away",
 )  # fmt: skip
 _FULL = 0.5
 
@@ -70,9 +71,10 @@ def causes_of_misses(outcome: TokenOutcome, inputs: TokenInputs) -> np.ndarray:
         late,
         result.status == STATUS.index("too_long"),
         result.status == STATUS.index("unplaced"),
+        result.status == STATUS.index("rejected"),
     ]
     order = ("preempted", "long prompt", "cache full", "waiting for admission", "prompts in the batch", "large batch",
-             "longer than the cache", "no engine")  # fmt: skip
+             "longer than the cache", "no engine", "turned away")  # fmt: skip
     return np.select(conditions, [CAUSES.index(name) for name in order], -1)
 
 
