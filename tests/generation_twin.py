@@ -210,17 +210,17 @@ def predicted_first_token_s(group, engine, tokens, now_s):
     decoding = [r for r in group.mine(engine) if r.decodes] if limits.chunked_prefill else []
     under_way = {id(r): count for r, count, decodes in group.batch or [] if not decodes}
     prompts = [r for r in group.mine(engine) if not r.decodes] + engine.waiting
-    left = tokens + sum(r.to_compute - under_way.get(id(r), 0) for r in prompts)
-    at_s = now_s if group.batch is None else group.clock_s
-    begin_s = at_s
+    waiting = left = tokens + sum(r.to_compute - under_way.get(id(r), 0) for r in prompts)
+    begin_s = at_s = now_s if group.batch is None else group.clock_s
     others = sum(bool(e.waiting or group.mine(e)) for e in group.engines if e is not engine)
+    budget = max(limits.max_num_batched_tokens - len(decoding), 1)
     while left > 0:
-        now = min(left, max(limits.max_num_batched_tokens - len(decoding), 1))
-        at_s += cost.iteration_s(len(decoding), sum(r.computed for r in decoding), [(0, now)])
-        at_s -= cost.prefill_pair_s * now * now / 2
+        full = left > budget or group.batch is not None
+        at_s += cost.roof_s(len(decoding) + (budget if full else left)) + cost.sequence_s * (len(decoding) + 1)
+        at_s += cost.context_token_s * sum(r.computed for r in decoding)
         at_s += group.switch_s if others else 0
-        left -= now
-    at_s += cost.prefill_pair_s * tokens * tokens / 2
+        left -= budget
+    at_s += cost.prefill_pair_s * waiting * tokens / 2
     return begin_s + (at_s - begin_s) * (1 + others)
 
 

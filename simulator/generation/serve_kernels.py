@@ -116,8 +116,10 @@ def _predicted_first_token_s(t: Tables, e: int, tokens: int, now_s: float) -> fl
     """When a prompt of so many tokens that arrives now would be computed, as far as an engine can tell.
 
     After the iteration under way, iterations of all the tokens that the budget leaves beside those that decode now
-    compute the prompts that wait and then this one. Other engines of the group that have something to do take as many
-    turns, each as long. How long anybody waits for room in the cache or for a sequence is not foreseen.
+    compute the prompts that wait, which are taken to be as long as this one, and then this one. They are taken to be
+    full, because whoever arrives meanwhile joins them; only on an idle engine the last one is not. Other engines of the
+    group that have something to do take as many turns, each as long. How long anybody waits for room in the cache or
+    for a sequence is not foreseen.
     """
     engine = t.engines[e]
     group = t.groups[engine.group]
@@ -125,10 +127,10 @@ def _predicted_first_token_s(t: Tables, e: int, tokens: int, now_s: float) -> fl
     budget = max(engine.max_tokens - n, 1)
     waiting = engine.prompt_tokens + tokens
     iterations = (waiting + budget - 1) // budget
-    rest = waiting - (iterations - 1) * budget
-    seconds = (iterations - 1) * roof_s(engine, n + budget, t.roof_s) + roof_s(engine, n + rest, t.roof_s)
+    last = budget if group.active >= 0 else waiting - (iterations - 1) * budget
+    seconds = (iterations - 1) * roof_s(engine, n + budget, t.roof_s) + roof_s(engine, n + last, t.roof_s)
     seconds += iterations * (engine.sequence_s * (n + 1) + engine.context_token_s * context)
-    seconds += engine.prefill_pair_s * (0.5 * tokens * tokens)
+    seconds += engine.prefill_pair_s * (0.5 * waiting * tokens)
     others = 0
     for j in range(group.first_engine, group.beyond_engine):
         others += int(j != e and t.engines[j].outstanding > 0)
