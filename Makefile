@@ -14,7 +14,7 @@ KERNELS := $(shell find planner simulator -name '*kernels.py')
 .PHONY: run test check browser postgres benchmark profile screenshots clean
 
 run: $(COMPILED)
-	$(BIN)/python -m streamlit run app/main.py --server.port $(PORT) \
+	$(BIN)/python -m streamlit run app/serve.py --server.port $(PORT) \
 	  --server.headless $(HEADLESS) --server.showEmailPrompt false
 
 test: $(COMPILED) browser postgres check

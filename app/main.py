@@ -1,4 +1,4 @@
-"""The web page: `python -m streamlit run app/main.py`."""
+"""The web page, which app/serve.py serves."""
 
 from __future__ import annotations
 

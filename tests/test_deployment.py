@@ -51,3 +51,9 @@ def test_the_services_name_volumes_and_services_that_there_are():
 def test_every_file_that_the_document_names_is_there():
     named = set(re.findall(r"`((?:[\w-]+\.(?:txt|yaml))|Containerfile|Procfile)`", DOCUMENT))
     assert named and all((ROOT / name).exists() for name in named)
+
+
+def test_every_way_to_start_the_page_starts_the_server_that_compresses():
+    for name in ("Makefile", "Procfile", "Containerfile"):
+        text = (ROOT / name).read_text().replace('", "', " ")
+        assert re.findall(r"streamlit run (\S+)", text) == ["app/serve.py"], name

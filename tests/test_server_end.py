@@ -15,11 +15,12 @@ from simulator import Cancelled, InputError
 from tests.store_cases import sql_store
 
 ROOT = Path(__file__).parent.parent
-# A search that is far from its end, in a process that ends as the server's does: by leaving its main thread.
+# A search that is far from its end, in a process that ends as a server does: by leaving its main thread, or, as
+# app/serve.py, at once, after it has waited for what is kept.
 SERVER = """
-import signal, sys, time
+import os, signal, sys, time
 from pathlib import Path
-from app.state.keeping import Keeper
+from app.state.keeping import Keeper, end_keeping
 from app.state.kept import Keeping
 from app.state.results import answer_of
 from app.state.session import Session
@@ -27,7 +28,8 @@ from planner.scenario.schema import PlacementSection
 from tests.store_cases import sql_store
 from tests.test_app_workspace import small
 
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+ends = {"leaves": lambda *_: sys.exit(0), "waits": lambda *_: (end_keeping(), os._exit(0))}
+signal.signal(signal.SIGTERM, ends[sys.argv[3]])
 session = Session(keeping=Keeping(workspace=sys.argv[2]))
 options = {"algorithm": "refine", "max_evaluations": 1_000_000}
 small(session, PlacementSection(name="Long", search=options))
@@ -43,9 +45,10 @@ time.sleep(3600)
 """
 
 
-def test_asked_to_end_the_server_keeps_the_best_so_far_and_ends(tmp_path):
+@pytest.mark.parametrize("end", ["leaves", "waits"])
+def test_asked_to_end_the_server_keeps_the_best_so_far_and_ends(tmp_path, end):
     workspace = new_workspace_id()
-    command = [sys.executable, "-c", SERVER, str(tmp_path), workspace]
+    command = [sys.executable, "-c", SERVER, str(tmp_path), workspace, end]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout.readline() == "runs\n"

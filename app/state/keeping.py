@@ -25,6 +25,9 @@ FINISH_S = 5.0
 # Two tabs never agree about these, and nobody minds.
 _UNNOTICED = ("view",)
 
+_ENDING = threading.Event()
+_THREADS: list[threading.Thread] = []
+
 log = logging.getLogger(__name__)
 
 
@@ -39,7 +42,9 @@ class Keeper:
 
     def start(self) -> None:
         """Look after the sessions from now on, and once more when the server ends, which waits for that."""
-        threading.Thread(target=self._run, name="keeper", daemon=False).start()
+        thread = threading.Thread(target=self._run, name="keeper", daemon=False)
+        _THREADS.append(thread)
+        thread.start()
 
     def watch(self, session: Session) -> None:
         """Keep a session while its tab is open."""
@@ -133,13 +138,19 @@ class Keeper:
 
     def _run(self) -> None:
         main = threading.main_thread()
-        while main.is_alive():
-            main.join(LOOK_S)
+        while main.is_alive() and not _ENDING.wait(LOOK_S):
             try:
                 self.look()
             except Exception:
                 log.exception("keeping the sessions failed")
         self.finish()
+
+
+def end_keeping() -> None:
+    """Let the keepers of this process keep the best so far, and wait for that; nothing is kept afterwards."""
+    _ENDING.set()
+    for thread in _THREADS:
+        thread.join()
 
 
 def _are_same(now: list[object], before: list[object]) -> bool:

@@ -26,7 +26,7 @@ def link(seconds):
 
 @contextmanager
 def server(folder, port):
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", "app/serve.py", "--server.port", str(port)]
     environment = os.environ | {"PLANNER_DATA": str(folder)}
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
