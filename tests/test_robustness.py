@@ -123,15 +123,15 @@ def test_another_day_is_the_next_stretch_of_the_trace():
     )
     scenario = parse_scenario(text)
     inputs = build_inputs(scenario)
-    assert next_stretch(inputs, scenario).start_s == 600
+    assert next_stretch(scenario, inputs.trace).start_s == 600
     found = robustness(inputs, candidates_of(compare(scenario, inputs=inputs)), scenario, draws=0, seeds=1)
     assert [v.kind for v in found.variants] == [COMMON] * 4 + [SEED, DAY] and not found.reasons
     whole = scenario.workload.trace.model_copy(update={"duration_s": None})
     all_of_it = scenario.model_copy(update={"workload": scenario.workload.model_copy(update={"trace": whole})})
-    assert "so it has no other day" in next_stretch(inputs, all_of_it)
+    assert "so it has no other day" in next_stretch(all_of_it, inputs.trace)
     late = scenario.workload.trace.model_copy(update={"start_s": 2900})
     last = scenario.model_copy(update={"workload": scenario.workload.model_copy(update={"trace": late})})
-    assert "ends before another stretch" in next_stretch(inputs, last)
+    assert "ends before another stretch" in next_stretch(last, inputs.trace)
 
 
 def test_stopping_gives_what_is_there(case):

@@ -13,7 +13,7 @@ from app.panels.robustness import candidates_of
 from app.state.answer import Answer, AnyAnswer
 from app.state.results import shared_cache
 from app.state.session import Session
-from planner.what_if.unseen import DRAWS, HeldOut, Unseen, hold_out_traffic, is_too_much, too_much
+from planner.what_if.unseen import DRAWS, HeldOut, Unseen, hold_out_traffic, is_too_much, too_many
 from planner.what_if.unseen_words import held_out_lines, unseen_remark
 
 AREA = "unseen"
@@ -64,7 +64,7 @@ def left_out(session: Session, answer: Answer) -> str:
     if not (searched and answer.is_current):
         return ""
     if is_too_much(answer.inputs, len(answer.shown)):
-        return too_much(len(answer.inputs.problem.workload) * len(answer.shown) * DRAWS)
+        return too_many(len(answer.inputs.problem.workload) * len(answer.shown) * DRAWS)
     slot = slot_of(session, AREA)
     return slot.result if slot.result_key == unseen_key(answer) and isinstance(slot.result, str) else ""
 

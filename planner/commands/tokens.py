@@ -22,13 +22,16 @@ from planner.commands.report import (
     say,
     seconds,
 )
+from planner.commands.simulate import print_unseen
 from planner.generation.compare import TokenComparison, TokenOutcome, compare
 from planner.generation.figures import QUANTITIES
 from planner.generation.inputs import build_token_inputs
 from planner.generation.known_errors import NOT_MODELLED
 from planner.generation.search import TITLES
+from planner.generation.unseen import hold_out_tokens
 from planner.generation.what_if import TokenPoint, find_token_capacity, sweep_tokens
 from planner.scenario.schema import PlacementSection, Scenario
+from planner.what_if.unseen import HeldOut, with_unseen
 from simulator import InputError, words
 from simulator.generation import GenerationFigures
 from simulator.schema import MAX_DEVICES
@@ -38,11 +41,12 @@ ALGORITHM = "refine"
 
 def simulate(args: argparse.Namespace, scenario: Scenario) -> int:
     """Simulate, print, and write the requests where asked."""
-    comparison = _compared(scenario, args.placement)
+    comparison, held = _compared(scenario, args.placement)
     if args.json:
-        print_json(comparison.to_json())
+        print_json(with_unseen(comparison.to_json(), held))
     else:
         _print_comparison(comparison)
+        print_unseen(held)
     if args.requests is not None and comparison.complete:
         _write_requests(comparison, args.requests)
     elif args.requests is not None:
@@ -54,27 +58,29 @@ def plan(args: argparse.Namespace, wanted: Scenario, scenario: Scenario) -> int:
     """Search, simulate, print, and write the new scenario where asked."""
     from planner.commands.plan import with_found, write_scenario
 
-    comparison = _compared(wanted, None)
+    comparison, held = _compared(wanted, None)
     if args.json:
-        print_json(comparison.to_json())
+        print_json(with_unseen(comparison.to_json(), held))
     else:
         _print_comparison(comparison)
+        print_unseen(held)
     if args.out is not None:
         found = {outcome.name: outcome.placement for outcome in comparison.outcomes}
         write_scenario(with_found(scenario, found), args.out)
     return 0 if comparison.complete else INTERRUPTED
 
 
-def _compared(scenario: Scenario, only: str | None) -> TokenComparison:
+def _compared(scenario: Scenario, only: str | None) -> tuple[TokenComparison, HeldOut]:
     inputs = build_token_inputs(scenario)
     print_notices(inputs.notices)
     with Interrupt() as interrupt:
         comparison = compare(scenario, ProgressLine(interrupt), only, inputs)
+        held = hold_out_tokens(comparison, lambda _: not interrupt.requested)
     for outcome in comparison.outcomes:
         print_notices(outcome.search.notes if outcome.search else ())
     if comparison.complete and not comparison.outcomes:
         raise InputError(" ".join(f"{missing.name}: {missing.reason}" for missing in comparison.missing))
-    return comparison
+    return comparison, held
 
 
 def capacity(

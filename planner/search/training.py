@@ -74,9 +74,11 @@ def resample(problem: Problem, seed: int) -> Workload:
     because the fitted one leaves out the silence at the ends of a window and is too high for bursty models. Models
     with fewer than three requests in a window arrive there as they did.
     """
-    if problem.resample is not None:
-        return problem.resample(seed)
-    workload = problem.workload
+    return resample_workload(problem.workload, seed) if problem.resample is None else problem.resample(seed)
+
+
+def resample_workload(workload: Workload, seed: int) -> Workload:
+    """Gamma arrivals with the rate and CV of each window of a workload, see resample."""
     count, n = workload.num_models, len(workload)
     if n < 3 or workload.span_s == 0:
         return workload

@@ -20,6 +20,7 @@ from planner.search.training import resample
 from simulator import Cancelled, InputError, Model, Placement, Profile, ProfileEntry, Schedule, Serving, simulate, words
 from simulator.headway import Headway, OnProgress, goes_on
 from simulator.metrics import counted_rows
+from simulator.traces import Trace
 
 ERRORS = (0.1, 0.2)
 DRAWS, SEEDS = 8, 5
@@ -215,12 +216,10 @@ def _other_days(
             made.append((SEED, f"other traffic like it, draw {k + 1}", None, draw))
     else:
         reasons[SEED] = "Requests bring deadlines of their own, which other traffic would not have."
-    section = next_stretch(inputs, scenario)
-    if isinstance(section, str):
-        reasons[DAY] = section
+    later = later_stretch(scenario, inputs.trace)
+    if isinstance(later, str):
+        reasons[DAY] = later
     else:
-        workload = scenario.workload.model_copy(update={"trace": section})
-        later = scenario.model_copy(update={"workload": workload}).in_folder(scenario.folder)
         build = lambda: replace(problem, workload=_rebuilt(inputs, later, read))  # noqa: E731
         made.append((DAY, "the next stretch of the trace", None, build))
     return made
@@ -240,13 +239,28 @@ def other_days(
 
 def other_traffic(inputs: Inputs, scenario: Scenario, seed: int, read: TraceReader | None = None):
     """The same arrivals with another seed where the scenario draws them, else drawn like the requests themselves."""
+    seeded = with_seed(scenario, seed)
+    return resample(inputs.problem, seed) if seeded is None else _rebuilt(inputs, seeded, read)
+
+
+def with_seed(scenario: Scenario, seed: int) -> Scenario | None:
+    """The scenario with its arrivals drawn anew; None where it does not draw them."""
     name, section = next((n, s) for n in type(scenario.workload).model_fields
                          if (s := getattr(scenario.workload, n)) is scenario.workload.arrivals)  # fmt: skip
     is_drawn = not isinstance(section, TraceSection) or section.resample != "none"
     if not is_drawn or not hasattr(section, "seed") or name == "deterministic":
-        return resample(inputs.problem, seed)
+        return None
     workload = scenario.workload.model_copy(update={name: section.model_copy(update={"seed": seed})})
-    return _rebuilt(inputs, scenario.model_copy(update={"workload": workload}).in_folder(scenario.folder), read)
+    return scenario.model_copy(update={"workload": workload}).in_folder(scenario.folder)
+
+
+def later_stretch(scenario: Scenario, trace: Trace | None) -> Scenario | str:
+    """The scenario on the next stretch of its trace, see next_stretch; else the sentence why there is none."""
+    section = next_stretch(scenario, trace)
+    if isinstance(section, str):
+        return section
+    workload = scenario.workload.model_copy(update={"trace": section})
+    return scenario.model_copy(update={"workload": workload}).in_folder(scenario.folder)
 
 
 def _rebuilt(inputs: Inputs, scenario: Scenario, read: TraceReader | None):
@@ -256,17 +270,17 @@ def _rebuilt(inputs: Inputs, scenario: Scenario, read: TraceReader | None):
     return build_inputs(scenario, reader, profiles).problem.workload
 
 
-def next_stretch(inputs: Inputs, scenario: Scenario) -> TraceSection | str:
+def next_stretch(scenario: Scenario, trace: Trace | None) -> TraceSection | str:
     """The stretch of the trace after the one that is replayed, equally long; else the sentence why there is none."""
     section = scenario.workload.trace
-    if section is None or inputs.trace is None:
+    if section is None or trace is None:
         return "The traffic is drawn here and has no other day; other seeds stand for it."
     if section.duration_s is None:
         return "All of the trace is replayed, so it has no other day; give workload.trace.duration_s to keep one back."
     later = section.model_copy(update={"start_s": section.start_s + section.duration_s, "sha256": None})
     from simulator.traces import summarise
 
-    if later.start_s + section.duration_s > summarise(inputs.trace).span_s * (1 + 1e-9):
+    if later.start_s + section.duration_s > summarise(trace).span_s * (1 + 1e-9):
         return "The trace ends before another stretch as long as the one that is replayed."
     return later
 

@@ -119,7 +119,7 @@ def hold_out(
     if not any(candidate.is_searched for candidate in candidates):
         return None
     if is_too_much(inputs, len(candidates)):
-        return too_much(len(inputs.problem.workload) * len(candidates) * DRAWS)
+        return too_many(len(inputs.problem.workload) * len(candidates) * DRAWS)
     try:
         return hold_out_traffic(inputs, candidates, scenario, on_progress, read)
     except Cancelled:
@@ -142,7 +142,7 @@ def hold_out_traffic(
     Raises Cancelled if it was stopped.
     """
     if not len(inputs.problem.workload):
-        return _NO_REQUESTS
+        return NO_REQUESTS
     reasons: dict[str, str] = {}
     days, is_later = other_days(inputs, scenario, draws, read, reasons)
     if not days:
@@ -156,16 +156,26 @@ def hold_out_traffic(
         met.append([
             simulate(problem.models, c.placement, problem.workload, c.serving).in_slo[rows] for c in candidates
         ])  # fmt: skip
+    tried = [(c.name, c.is_searched, isinstance(c.placement, Schedule)) for c in candidates]
+    return scores_of(tried, met, is_later)
+
+
+def scores_of(
+    tried: Sequence[tuple[str, bool, bool]], met: Sequence[Sequence[np.ndarray]], is_later: bool
+) -> Unseen | str:
+    """The scores of placements from who met the deadline; a sentence where no request counts.
+
+    Args:
+        tried: name, whether searched, whether it changes over time. met: bool (requests,), one a placement, for the
+            traffic planned for and then for every other.
+    """
     if any(not part.size for day in met for part in day):
-        return _NO_REQUESTS
+        return NO_REQUESTS
     scores = tuple(
-        UnseenScore(
-            c.name, c.is_searched, float(np.mean(met[0][i])), *_mean([day[i] for day in met[1:]]),
-            isinstance(c.placement, Schedule),
-        )
-        for i, c in enumerate(candidates)
-    )  # fmt: skip
-    found = Unseen(scores, len(days), is_later, True)
+        UnseenScore(name, searched, float(np.mean(met[0][i])), *_mean([day[i] for day in met[1:]]), changes)
+        for i, (name, searched, changes) in enumerate(tried)
+    )
+    found = Unseen(scores, len(met) - 1, is_later, True)
     first, before = scores.index(found.first), scores.index(found.first_seen)
     return replace(found, is_clear=first == before or _is_clear([(day[first], day[before]) for day in met[1:]]))
 
@@ -196,16 +206,16 @@ def is_too_much(inputs: Inputs, placements: int) -> bool:
     return len(inputs.problem.workload) * placements * DRAWS > MOST_SIMULATED
 
 
-def too_much(simulated: int) -> str:
+def too_many(requests: int) -> str:
     """Why so many requests are not simulated without being asked for."""
     return (
-        f"Scores are those of the traffic that was planned for: to hold some out, {words.count(simulated)} requests "
+        f"Scores are those of the traffic that was planned for: to hold some out, {words.count(requests)} requests "
         f"would be simulated, and up to {words.count(MOST_SIMULATED)} are without being asked. `robustness` on the "
         "command line and the page Accuracy try other traffic."
     )
 
 
-_NO_REQUESTS = "No request is left to be counted on the traffic planned for, or on other traffic."
+NO_REQUESTS = "No request is left to be counted on the traffic planned for, or on other traffic."
 
 
 def _mean(days: Sequence[np.ndarray]) -> tuple[float, float]:
