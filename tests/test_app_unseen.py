@@ -7,6 +7,8 @@ from streamlit.testing.v1 import AppTest
 
 from app.panels.unseen import AREA, unseen_of
 from app.panels.verdict import verdict_said
+from planner.scenario.examples import examples
+from planner.scenario.link import encode_scenario
 from planner.what_if.unseen import Unseen, UnseenScore
 from planner.what_if.unseen_words import changed_sentence, unseen_cell, unseen_sentence
 from tests.test_app_compare import session, written
@@ -51,3 +53,24 @@ def test_a_changed_ranking_comes_first(shown):
     assert hue == session(shown).answer.entry(other).hue
     same = Unseen((UnseenScore(best, True, 0.9, 0.8, 0.01), UnseenScore(other, True, 0.8, 0.7, 0.01)), 8, False, True)
     assert verdict_said(session(shown).answer, same)[1].endswith(unseen_sentence(same))
+
+
+def test_pages_of_generating_models_say_scores_on_unseen_traffic():
+    scenario = next(e.scenario for e in examples() if e.scenario.generates)
+    at = AppTest.from_file(MAIN, default_timeout=120)
+    at.query_params = {"s": encode_scenario(scenario)}
+    at.run()
+    here = session(at)
+    for entry in here.answer.waiting:
+        if entry.job:
+            entry.job.wait(120)
+    at.run()
+    found = scores(at)
+    at.run()
+    assert not at.exception and not at.error
+    assert found.days == 4 and not found.is_later
+    assert unseen_sentence(found)[:40] in written(at)
+    searched = next(score for score in found.scores if score.is_searched)
+    at.switch_page("views/compare.py").run()
+    assert not at.exception and not at.error
+    assert unseen_cell(found, searched.name) in written(at)

@@ -9,7 +9,6 @@ import pytest
 
 from planner import build_inputs, compare, parse_scenario
 from planner.__main__ import main
-from planner.what_if import sweep as sweep_module
 from planner.what_if import unseen as unseen_module
 from planner.what_if.capacity import find_capacity
 from planner.what_if.recommend import FEWEST, HERE, found_section, recommend
@@ -215,7 +214,6 @@ def test_what_is_too_much_or_stopped_is_said_with_its_reason(monkeypatch, tmp_pa
     scenario, path = parse_scenario(TEXT), tmp_path / "s.yaml"
     path.write_text(TEXT)
     monkeypatch.setattr(unseen_module, "MOST_SIMULATED", 100)
-    monkeypatch.setattr(sweep_module, "MOST_SIMULATED", 100)
     for command in (["simulate"], ["plan"], ["recommend", "--target", "0.5"], ["capacity", "--target", "0.5"],
                     ["sweep", "--over", "devices=4"]):  # fmt: skip
         assert main([command[0], str(path), *command[1:]]) == 0

@@ -28,6 +28,8 @@ from app.state.session import Session
 from planner.explain import PairedDifference
 from planner.generation.inputs import TokenInputs
 from planner.generation.paired import met_requests, token_model_differences
+from planner.what_if.unseen import Unseen, UnseenScore
+from planner.what_if.unseen_words import unseen_cell
 from simulator.intervals import share_half_width, share_interval
 from simulator.metrics import counted_rows
 
@@ -49,7 +51,7 @@ class TokenRow:
         return share_interval(self.met, self.half_width)
 
 
-def draw_comparison(session: Session, answer: TokenAnswer) -> None:
+def draw_comparison(session: Session, answer: TokenAnswer, unseen: Unseen | None = None) -> None:
     """The pair in a sentence, all placements in a table, and the models that gain and lose."""
     ranked = sorted(answer.shown[:MOST_SHOWN], key=lambda e: -nothing_last(e.outcome.slo_attainment))
     view = TokenView(tuple(ranked), *chosen_pair(session, ranked))
@@ -60,8 +62,8 @@ def draw_comparison(session: Session, answer: TokenAnswer) -> None:
     draw_pair(session, view, *st.columns(2))
     rows = ranked_rows(view, answer)
     with st.container(key="ranked", gap="small"):
-        st.html(table_html(rows, view))
-        draw_download(as_frame(rows, view), "compare-table")
+        st.html(table_html(rows, view, unseen))
+        draw_download(as_frame(rows, view, unseen), "compare-table")
     if answer.inputs.fixed is not None:
         st.caption(plain_text(counted_in_words(answer.inputs)))
     if len(answer.shown) > len(view.shown):
@@ -93,12 +95,12 @@ def ranked_rows(view: TokenView, answer: TokenAnswer) -> list[TokenRow]:
                  lambda e=e: row(e)) for e in view.shown]  # fmt: skip
 
 
-def table_html(rows: list[TokenRow], view: TokenView) -> Markup:
+def table_html(rows: list[TokenRow], view: TokenView, unseen: Unseen | None = None) -> Markup:
     """The rows as an HTML table."""
     low = lowest([end for row in rows for end in (row.interval[0], row.met)])
     return render(
         "panels/generation_compare.html",
-        rows=[_cells(row, view, low) for row in rows],
+        rows=[_cells(row, view, low, unseen) for row in rows],
         low=words.share(low),
         priced=any(row.entry.outcome.figures.usd_per_million_tokens is not None for row in rows),
         rival=words.shorten(view.first.section.name, 24),
@@ -106,7 +108,7 @@ def table_html(rows: list[TokenRow], view: TokenView) -> Markup:
     )
 
 
-def as_frame(rows: list[TokenRow], view: TokenView) -> pd.DataFrame:
+def as_frame(rows: list[TokenRow], view: TokenView, unseen: Unseen | None = None) -> pd.DataFrame:
     """The table as plain numbers, shares in per cent; what is not known is empty."""
     return pd.DataFrame(
         {
@@ -114,6 +116,8 @@ def as_frame(rows: list[TokenRow], view: TokenView) -> pd.DataFrame:
             "met": 100 * row.met,
             "met_from": 100 * row.interval[0],
             "met_to": 100 * row.interval[1],
+            "unseen_met": 100 * score.mean if (score := _score(unseen, row)) else None,
+            "unseen_half_width": 100 * score.half_width if score else None,
             **{f"{name}_met": None if share is None else 100 * share for name, share in _single(row).items()},
             **{f"{name}_met_{end}": value for name in _single(row) for end, value in _ends(row, name).items()},
             "missed": row.missed,
@@ -129,6 +133,10 @@ def as_frame(rows: list[TokenRow], view: TokenView) -> pd.DataFrame:
         }
         for row in rows
     )
+
+
+def _score(unseen: Unseen | None, row: TokenRow) -> UnseenScore | None:
+    return unseen.score(row.entry.section.name) if unseen else None
 
 
 def _single(row: TokenRow) -> dict[str, float | None]:
@@ -156,7 +164,7 @@ def _p99_s(row: TokenRow) -> dict[str, float | None]:
     return {name: None if spread is None else spread.p99 for name, spread in spreads.items()}
 
 
-def _cells(row: TokenRow, view: TokenView, low: float) -> dict[str, Any]:
+def _cells(row: TokenRow, view: TokenView, low: float, unseen: Unseen | None) -> dict[str, Any]:
     figures = row.entry.outcome.figures
     total, cost = figures.total, figures.usd_per_million_tokens
     p99_s = _p99_s(row)
@@ -164,7 +172,7 @@ def _cells(row: TokenRow, view: TokenView, low: float) -> dict[str, Any]:
     return {
         "name": words.shorten(row.entry.section.name),
         "rules": unsaid_rules(row.entry.section),
-        "unseen": "",
+        "unseen": unseen_cell(unseen, row.entry.section.name),
         "colour": colour_of(row.entry.hue),
         "met": words.share(row.met),
         "width": words.uncertainty(row.met, row.half_width),

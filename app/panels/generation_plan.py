@@ -30,6 +30,8 @@ from planner.generation.causes import missed_by_cause
 from planner.generation.figures import deadlines_kept
 from planner.generation.known_errors import NOT_MODELLED
 from planner.generation.paired import half_width, paired_token_difference
+from planner.what_if.unseen import Unseen
+from planner.what_if.unseen_words import changed_sentence, unseen_cell, unseen_sentence
 from simulator import Workload
 from simulator.metrics import counted_rows
 
@@ -38,8 +40,11 @@ MOST_ENGINE_ROWS = 200
 _ROW_PX = 33
 
 
-def draw_verdict(answer: TokenAnswer) -> None:
-    """The best placement in one sentence, the others in the next; and what is not simulated."""
+def draw_verdict(answer: TokenAnswer, unseen: Unseen | None = None) -> None:
+    """The best placement in one sentence, the others in the next; and what is not simulated.
+
+    unseen: scores on traffic that was not planned for; where the first is another one there, that is said first.
+    """
     ranked = sorted(answer.shown, key=lambda entry: -nothing_last(entry.outcome.slo_attainment))
     shares = [(entry, entry.outcome.slo_attainment) for entry in ranked]
     met = [(entry, share) for entry, share in shares if share is not None]
@@ -53,7 +58,9 @@ def draw_verdict(answer: TokenAnswer) -> None:
         [_half_width(entry, answer) for entry in known],
         [entry.outcome.placement.devices for entry in known],
     )
-    st.html(verdict_html(known[0].hue, f"{sentences} {undecided(known, answer)}".rstrip()))
+    first, more = (changed_sentence(unseen), unseen_sentence(unseen)) if unseen else ("", "")
+    hue = next((e.hue for e in known if first and unseen and e.section.name == unseen.first.name), known[0].hue)
+    st.html(verdict_html(hue, " ".join(filter(None, (first, sentences, undecided(known, answer), more)))))
     draw_remarks(ranked)
     st.caption(
         ":material/info: A request meets its deadlines if it keeps every one that its model has. "
@@ -76,7 +83,7 @@ def paired(first: TokenAnswered, second: TokenAnswered, answer: TokenAnswer) -> 
     return kept(key, lambda: paired_token_difference(first.outcome, second.outcome, answer.inputs))
 
 
-def draw_tiles(entry: TokenAnswered, answer: TokenAnswer) -> None:
+def draw_tiles(entry: TokenAnswered, answer: TokenAnswer, unseen: Unseen | None = None) -> None:
     """Headline numbers of one placement, each with the difference against the others."""
     others = [other for other in answer.shown if other is not entry][:3]
     mine = entry.outcome.figures
@@ -91,8 +98,11 @@ def draw_tiles(entry: TokenAnswered, answer: TokenAnswer) -> None:
         width = words.uncertainty(share, mine.half_widths[quantity])
         # Both ends of an interval are too long to stand beside the number.
         label, width = (label, width) if len(width) <= 6 else (f"{label} ({width})", "")
+        said = unseen_cell(unseen, entry.section.name) if quantity == "all" else ""
+        held = [(entry.hue, said)] if said else []
         return tile_html(label, words.share(share), width,
-                         against(lambda f: words.points_difference(share, f.total.attainment[quantity])))  # fmt: skip
+                         held + against(lambda f: words.points_difference(share, f.total.attainment[quantity]))
+                         )  # fmt: skip
 
     tiles = []
     if total.attainment:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
@@ -10,11 +10,15 @@ from app.background.jobs import Job, Lane
 from app.background.slots import draw_job, slot_of, start_job
 from app.look.style import plain_text
 from app.panels.robustness import candidates_of
-from app.state.answer import Answer, AnyAnswer
+from app.state.answer import Answer, AnyAnswer, TokenAnswer
+from app.state.compute import token_inputs_of
 from app.state.results import shared_cache
 from app.state.session import Session
-from planner.what_if.unseen import DRAWS, HeldOut, Unseen, hold_out_traffic, is_too_much, too_many
+from planner.generation.compare import TokenComparison
+from planner.generation.unseen import hold_out_tokens, too_many_tokens
+from planner.what_if.unseen import DRAWS, HeldOut, Unseen, hold_out_traffic, too_many
 from planner.what_if.unseen_words import held_out_lines, unseen_remark
+from simulator.headway import OnProgress
 
 AREA = "unseen"
 
@@ -22,7 +26,7 @@ AREA = "unseen"
 def unseen_of(session: Session, answer: AnyAnswer) -> Unseen | None:
     """The scores on unseen traffic, if they are known by now; where they are to be had, their work begins."""
     key = unseen_key(answer)
-    if key is None or not isinstance(answer, Answer):
+    if key is None:
         return None
     known = shared_cache().peek(key)
     if known is not None or not answer.is_current:
@@ -50,23 +54,28 @@ def draw_unseen_remark(session: Session, answer: AnyAnswer, name: str) -> None:
 
 def unseen_key(answer: AnyAnswer) -> str | None:
     """Of all that the scores follow from; None where there is nothing to hold out."""
-    if not (isinstance(answer, Answer) and answer.built is not None and answer.shown):
+    if answer.built is None or not answer.shown:
         return None
     searched = any(entry.outcome.search is not None and not entry.is_stopped for entry in answer.shown)
-    if not searched or is_too_much(answer.inputs, len(answer.shown)):
+    if not searched or _too_much(answer):
         return None
     return "unseen:" + ":".join([answer.inputs_key, *(entry.outcome_key for entry in answer.shown)])
 
 
-def left_out(session: Session, answer: Answer) -> str:
+def left_out(session: Session, answer: AnyAnswer) -> str:
     """Why scores of searches stand without one on unseen traffic; empty where they do not, or not for good."""
-    searched = any(entry.outcome.search is not None for entry in answer.shown)
-    if not (searched and answer.is_current):
+    if not (answer.is_current and any(entry.outcome.search is not None for entry in answer.shown)):
         return ""
-    if is_too_much(answer.inputs, len(answer.shown)):
-        return too_many(len(answer.inputs.problem.workload) * len(answer.shown) * DRAWS)
     slot = slot_of(session, AREA)
-    return slot.result if slot.result_key == unseen_key(answer) and isinstance(slot.result, str) else ""
+    none = slot.result if slot.result_key == unseen_key(answer) and isinstance(slot.result, str) else ""
+    return _too_much(answer) or none
+
+
+def _too_much(answer: AnyAnswer) -> str:
+    count = len(answer.shown)
+    if isinstance(answer, TokenAnswer):
+        return too_many_tokens(answer.inputs, count)
+    return too_many(len(answer.inputs.problem.workload) * count * DRAWS)
 
 
 def draw_held_out(held: HeldOut, targets: Mapping[str, float]) -> None:
@@ -75,13 +84,24 @@ def draw_held_out(held: HeldOut, targets: Mapping[str, float]) -> None:
         st.caption(plain_text(said))
 
 
-def _work(session: Session, answer: Answer, key: str):
-    candidates, scenario, read = candidates_of(answer), answer.scenario, session.uploads.read_trace
+def _work(session: Session, answer: AnyAnswer, key: str):
+    held_out = _of_tokens(session, answer) if isinstance(answer, TokenAnswer) else _of_requests(session, answer)
 
-    def work(job: Job) -> Unseen | str:
-        found = hold_out_traffic(answer.inputs, candidates, scenario, job.report, read)
+    def work(job: Job) -> HeldOut:
+        found = held_out(job.report)
         if isinstance(found, Unseen):
             shared_cache().put(key, found)
         return found
 
     return work
+
+
+def _of_requests(session: Session, answer: Answer) -> Callable[[OnProgress], HeldOut]:
+    candidates, scenario, read = candidates_of(answer), answer.scenario, session.uploads.read_trace
+    return lambda report: hold_out_traffic(answer.inputs, candidates, scenario, report, read)
+
+
+def _of_tokens(session: Session, answer: TokenAnswer) -> Callable[[OnProgress], HeldOut]:
+    comparison = TokenComparison(answer.scenario, answer.inputs, tuple(entry.outcome for entry in answer.shown))
+    uploads, cache = session.uploads, shared_cache()
+    return lambda report: hold_out_tokens(comparison, report, lambda other: token_inputs_of(other, uploads, cache))

@@ -27,15 +27,15 @@ def draw_time(session: Session, answer: Answer) -> None:
 @guarded
 def draw_comparison(session: Session, answer: AnyAnswer) -> None:
     """Who gains and who loses, for all requests or those of one model or group."""
-    if isinstance(answer, TokenAnswer):
-        generation_compare.draw_comparison(session, answer)
-        return
-    view = current_view(session, answer)
-    write_address(session)
     found = unseen.unseen_of(session, answer)
     with st.container():
         if found is not None and found.is_changed:
             st.warning(plain_text(changed_sentence(found)))
+    if isinstance(answer, TokenAnswer):
+        generation_compare.draw_comparison(session, answer, found)
+        return
+    view = current_view(session, answer)
+    write_address(session)
     compare_outcomes.draw_verdict(view, answer)
     compare_table.draw_choices(session, view, answer)
     compare_table.draw_table(view, answer, found)

@@ -42,9 +42,12 @@ def draw_answer(session: Session, answer: Answer) -> None:
 @guarded
 def draw_generation(session: Session, answer: TokenAnswer) -> None:
     """The same for models that generate token by token."""
-    generation_plan.draw_verdict(answer)
+    found = unseen.unseen_of(session, answer)
+    generation_plan.draw_verdict(answer, found)
+    if why := unseen.left_out(session, answer):
+        st.caption(why)
     entry = choose_placement(session, answer)
-    generation_plan.draw_tiles(entry, answer)
+    generation_plan.draw_tiles(entry, answer, found)
     generation_plan.draw_causes(entry, answer)
     left, right = st.columns([2, 3], gap="large")
     with left:
@@ -66,6 +69,9 @@ if answer.shown and isinstance(answer, Answer):
     if why := unseen.left_out(session, answer):
         st.caption(why)
     guarded(recommend.draw_recommendation)(session, answer)
+if isinstance(answer, TokenAnswer):
+    unseen.unseen_of(session, answer)
+    unseen.draw_unseen_job(session)
 if not answer.shown:
     progress.draw_nothing_yet(answer)
 elif isinstance(answer, TokenAnswer):

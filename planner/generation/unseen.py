@@ -41,17 +41,24 @@ def hold_out_tokens(
         return None
     if not comparison.complete:
         return STOPPED
-    tokens = int(comparison.inputs.problem.workload.output_tokens.sum()) * len(outcomes) * DRAWS
-    if tokens > MOST_TOKENS:
-        return (
-            f"Scores are those of the traffic that was planned for: to hold some out, {words.count(tokens)} tokens "
-            f"would be generated, and up to {words.count(MOST_TOKENS)} are without being asked."
-        )
+    if said := too_many_tokens(comparison.inputs, len(outcomes)):
+        return said
     days, is_later = other_days(comparison.scenario, comparison.inputs, build)
     try:
         return _scored(comparison, days, is_later, on_progress)
     except Cancelled:
         return STOPPED
+
+
+def too_many_tokens(inputs: TokenInputs, placements: int) -> str:
+    """Why so many placements are not held out without being asked for; empty where they are."""
+    tokens = int(inputs.problem.workload.output_tokens.sum()) * placements * DRAWS
+    if tokens <= MOST_TOKENS:
+        return ""
+    return (
+        f"Scores are those of the traffic that was planned for: to hold some out, {words.count(tokens)} tokens "
+        f"would be generated, and up to {words.count(MOST_TOKENS)} are without being asked."
+    )
 
 
 def _scored(

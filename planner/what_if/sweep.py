@@ -20,7 +20,7 @@ from planner.scenario.schema import PlacementSection, Scenario
 from planner.what_if.points import Evaluator, Point, PointResult, Values
 from planner.what_if.robustness import Candidate
 from planner.what_if.sections import check_sections
-from planner.what_if.unseen import DRAWS, MOST_SIMULATED, STOPPED, Unseen, UnseenScore, reason_json, too_many
+from planner.what_if.unseen import DRAWS, STOPPED, Unseen, UnseenScore, reason_json, too_many
 from planner.what_if.variation import CLUSTER_AXES, VARIATIONS
 from simulator import InputError, Profile, words
 from simulator.headway import Headway, OnProgress, goes_on
@@ -168,8 +168,8 @@ def _held_out(swept: Sweep, evaluator: Evaluator, on_progress: OnProgress | None
     simulated = DRAWS * sum(r.outcome.figures.total.requests for r in found if r.outcome)
     if not swept.complete:
         return replace(swept, unseen_reasons=(STOPPED,))
-    if simulated > MOST_SIMULATED:
-        return replace(swept, unseen_reasons=(too_many(simulated),))
+    if said := too_many(simulated):
+        return replace(swept, unseen_reasons=(said,))
     # Points that differ in the cluster only have the same traffic.
     together: dict[Values, list[PointResult]] = {}
     for result in found:

@@ -118,8 +118,8 @@ def hold_out(
     """What stands beside the scores of searches without being asked for: as hold_out_traffic, if that is quick."""
     if not any(candidate.is_searched for candidate in candidates):
         return None
-    if is_too_much(inputs, len(candidates)):
-        return too_many(len(inputs.problem.workload) * len(candidates) * DRAWS)
+    if said := too_many(len(inputs.problem.workload) * len(candidates) * DRAWS):
+        return said
     try:
         return hold_out_traffic(inputs, candidates, scenario, on_progress, read)
     except Cancelled:
@@ -201,13 +201,10 @@ def reason_json(held: HeldOut) -> dict:
     return {"unseen_reason": held} if isinstance(held, str) else {}
 
 
-def is_too_much(inputs: Inputs, placements: int) -> bool:
-    """Whether holding out takes so long that it is not done by itself."""
-    return len(inputs.problem.workload) * placements * DRAWS > MOST_SIMULATED
-
-
 def too_many(requests: int) -> str:
-    """Why so many requests are not simulated without being asked for."""
+    """Why so many requests are not simulated without being asked for; empty where they are."""
+    if requests <= MOST_SIMULATED:
+        return ""
     return (
         f"Scores are those of the traffic that was planned for: to hold some out, {words.count(requests)} requests "
         f"would be simulated, and up to {words.count(MOST_SIMULATED)} are without being asked. `robustness` on the "
