@@ -4,13 +4,8 @@ python -m benchmarks.bench_app [SESSIONS] [CHANGES]
 
 Measured in the page of the shipped sample (67,000 requests, two placements, no search):
 
-<<<<<<< HEAD
 - change: the deadline is moved by a key; until the verdict says something new, until the first and the last chart
   changed.
-=======
-- change: the deadline is moved by a key; until the verdict says something new, until the first and
-  the last chart changed.
->>>>>>> b5c539c (Say on the pages of generating models what is met on unseen traffic)
 - page: another page is chosen in the bar; until its heading stands, and until it is drawn whole.
 - opened: the page is asked for, by a browser that has nothing of it yet, and again; until the verdict stands, and how
   much came over the wire.
