@@ -14,6 +14,7 @@ from planner.compare import compare
 from planner.evidence.replays import known_replays
 from planner.scenario.link import decode_scenario
 from planner.what_if.robustness_words import sentence
+from sample_traces import sample_paths
 from tests.test_app_compare import session, written
 
 MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
@@ -85,3 +86,24 @@ def test_a_panel_of_the_paper_is_chosen_and_its_differences_stand_there(shown):
     shown.selectbox(key="figure").set_value("13").run()
     assert not shown.exception and not shown.error
     assert session(shown).views.accuracy.figure.value == "13"
+
+
+def test_an_azure_trace_that_was_uploaded_stands_in_for_the_sample(shown):
+    path = sample_paths("steady")[0]
+    session(shown).uploads.add_trace([(path.name, path.read_bytes())])
+    shown.selectbox(key="figure").set_value("12").run()
+    panel = next(box for box in shown.selectbox if box.label == "Panel")
+    panel.set_value("S1, MAF1: devices").run()
+    assert not shown.exception and not shown.error
+    table = next(d.value for d in shown.dataframe if "theirs" in d.value)
+    here = table.set_index("what")["here"]
+    assert "the given trace" in here["traffic MAF1"] and "the shipped sample" in here["traffic MAF2"]
+    shown.button(key="reproduce.go").click().run()
+    job = session(shown).slots["reproduce"].job
+    while not job.is_done and not (job.partial and job.partial.points):
+        job.wait(0.1)
+    job.stop()
+    job.wait(60)
+    assert not job.problem and job.result.points[0].slo_attainment is not None
+    (name,) = job.result.points[0].panel.scenario(8).workload.replayed.paths
+    assert name == path.name

@@ -8,8 +8,10 @@ import pytest
 from planner import build_inputs, compare
 from planner.__main__ import main
 from planner.compare import evaluate
+from planner.reproduce import traffic
 from planner.reproduce.published import published_points
 from planner.reproduce.run import FIGURES, STOPPED, chosen, difference_summary, figure_of, reproduce
+from planner.reproduce.traffic import Given, read_given
 from planner.scenario.examples import examples
 from simulator import InputError
 
@@ -136,3 +138,74 @@ def test_what_cannot_be_is_one_sentence(capsys, arguments, words):
 def test_an_unknown_figure_is_refused_in_python_too():
     with pytest.raises(InputError):
         figure_of("1")
+
+
+def _day_file(folder, number, functions=6, minutes=1440):
+    """A file of Azure Functions 2019: one day, counts that tell the day and the hour apart."""
+    header = ["HashOwner", "HashApp", "HashFunction", "Trigger", *map(str, range(1, minutes + 1))]
+    counts = np.random.default_rng(number).poisson(4 + number, (functions, minutes))
+    rows = [["o", "a", f"f{i}", "http", *map(str, row)] for i, row in enumerate(counts)]
+    path = folder / f"invocations_per_function_md.anon.d{number:02}.csv"
+    path.write_text("\n".join(",".join(row) for row in [header, *rows]) + "\n")
+    return path
+
+
+def test_the_whole_trace_of_2019_loads_the_authors_hours_from_the_file_of_each_day(tmp_path, monkeypatch):
+    monkeypatch.setattr(traffic, "WHOLE_FUNCTIONS_2019", 6)
+    given = {"MAF1": read_given("MAF1", [_day_file(tmp_path, number) for number in (1, 6, 12, 13)])}
+    figure = figure_of("14", given)
+    assert figure.differences[0].ours == "theirs" and len(figure.panels) == 3 * 4
+    assert not any("--maf1" in sentence for sentence in figure.not_repeated)
+    panel = next(p for p in figure.panels if "pair 2" in p.name and p.axis.name == "devices")
+    for made, day, hour in ((panel.planned_on(64), 12, 9), (panel.scenario(64), 1, 12)):
+        (path,) = made.workload.replayed.paths
+        assert path.endswith(f".d{day:02}.csv") and made.workload.replayed.start_s == 3600 * hour
+        assert (made.workload.replayed.rate_scale, made.workload.replayed.cv_scale) == (2e-3, 4)
+    # The requests are those of that hour of that day: so many as its counts, scaled, say on average.
+    made = panel.scenario(64)
+    busier = made.model_copy(update={"workload": made.workload.model_copy(update={
+        "trace": made.workload.replayed.model_copy(update={"rate_scale": 1.0, "cv_scale": 0.2})})})  # fmt: skip
+    counts = np.random.default_rng(1).poisson(5, (6, 1440))[:, 720:780].sum()
+    assert len(build_inputs(busier).problem.workload) == pytest.approx(counts, rel=0.15)
+    figure = figure_of("12", given)
+    panels = {panel.name: panel for panel in figure.panels}
+    assert panels["S3, MAF1: CV"].published and not panels["S3, MAF2: CV"].published
+    made = panels["S3, MAF1: CV"].scenario(4).workload.replayed
+    assert (made.start_s, made.duration_s, made.window_s, made.rate_scale) == (0.0, 3600.0, 60.0, 2e-3)
+
+
+def test_days_that_are_missing_leave_the_hours_of_the_first_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(traffic, "WHOLE_FUNCTIONS_2019", 6)
+    figure = figure_of("14", {"MAF1": read_given("MAF1", [_day_file(tmp_path, 1), _day_file(tmp_path, 2)])})
+    assert figure.differences[0].ours == "3 of the trace at hand, each tested on the next"
+    assert figure.panels[0].scenario(64).workload.replayed.start_s == 3600.0
+
+
+def test_the_whole_trace_of_2021_loads_the_authors_day_and_a_slice_does_not(tmp_path, monkeypatch):
+    path = tmp_path / "AzureFunctionsInvocationTraceForTwoWeeksJan2021.txt"
+    ends = np.linspace(10, 13.95 * 86_400, 500)
+    rows = [f"a,f{i % 7},{end:.3f},1.0" for i, end in enumerate(ends)]
+    path.write_text("\n".join(["app,func,end_timestamp,duration", *rows]) + "\n")
+    given = {"MAF2": read_given("MAF2", [path])}
+    slice_panel = next(p for p in figure_of("12", given).panels if p.name == "S3, MAF2: CV")
+    assert not slice_panel.published
+    monkeypatch.setattr(traffic, "WHOLE_REQUESTS_2021", 500)
+    figure = figure_of("12", given)
+    panel = next(p for p in figure.panels if p.name == "S3, MAF2: CV")
+    made = panel.scenario(1).workload.replayed
+    assert panel.published and (made.start_s, made.duration_s) == (13 * 86_400, 86_400)
+    assert (made.window_s, made.rate_scale) == (5400, 32)
+    assert next(p for p in figure.panels if p.name == "S1, MAF2: CV").scenario(1).workload.replayed.rate_scale == 16
+
+
+def test_a_trace_that_is_not_a_file_is_read_by_whoever_has_it(tmp_path):
+    held = read_given("MAF1", [_day_file(tmp_path, 1, minutes=120)]).trace
+    figure = chosen(figure_of("12", {"MAF1": Given(("mine.csv",), held)}), ["S1, MAF1: devices"], [48])
+    asked = []
+
+    def read(scenario):
+        asked.append(scenario.workload.replayed.paths)
+        return held
+
+    result = reproduce(figure, lambda now: now.done < 1, read=read)
+    assert asked == [["mine.csv"]] and result.points[0].slo_attainment is not None

@@ -16,6 +16,8 @@ from app.state.results import kept as kept_result
 from app.state.session import Session
 from planner.reproduce.parts import Figure
 from planner.reproduce.run import FIGURES, Reproduction, chosen, difference_summary, figure_of, reproduce
+from planner.reproduce.traffic import KINDS, Given
+from planner.scenario.inputs import TraceReader
 
 AREA = "reproduce"
 TIME_LIMIT_S = 10.0
@@ -31,16 +33,18 @@ def draw_reproduce(session: Session) -> None:
     with left:
         number = kept(session, st.selectbox, "Figure", view.figure, "17", options=list(FIGURES),
                       format_func=_TITLES.__getitem__)  # fmt: skip
-    figure: Figure = kept_result(("figure", number), lambda: figure_of(number))
+    given = given_traces(session)
+    digests = "".join(f"{name} {one.trace.digest} " for name, one in given.items())
+    figure: Figure = kept_result(("figure", number, digests), lambda: figure_of(number, given))
     names = [panel.name for panel in figure.panels]
     with right:
         name = kept(session, st.selectbox, "Panel", view.panel, names[0], options=names)
     one = chosen(figure, [name])
-    key = f"reproduce:{number}:{name}"
+    key = f"reproduce:{number}:{name}:{digests}"
     slot = slot_of(session, AREA)
     is_asked = slot.is_working and slot.job is not None and slot.job.key == key
     if st.button("Run this panel", key="reproduce.go", icon=":material/play_arrow:", disabled=is_asked):
-        slot = start_job(session, AREA, key, _work(one), Lane.SEARCH)
+        slot = start_job(session, AREA, key, _work(one, session.uploads.read_trace), Lane.SEARCH)
     draw_job(session, AREA, "Running the panel", draw_result)
     if slot.result is not None and slot.result_key == key and not slot.is_working:
         draw_result(slot.result)
@@ -79,11 +83,21 @@ def difference_table(figure: Figure) -> pd.DataFrame:
     )
 
 
-def _work(figure: Figure):
+def given_traces(session: Session) -> dict[str, Given]:
+    """The visitor's own Azure traces, the latest upload of each kind: they stand in for the samples by themselves."""
+    return {
+        name: Given(names, trace)
+        for names, trace in session.uploads.traces.items()
+        for name, (format_name, _, _) in KINDS.items()
+        if trace.format == format_name
+    }
+
+
+def _work(figure: Figure, read: TraceReader):
     def work(job: Job) -> Reproduction:
         def on_result(now: Reproduction) -> None:
             job.partial = now
 
-        return reproduce(figure, job.report, on_result, TIME_LIMIT_S)
+        return reproduce(figure, job.report, on_result, TIME_LIMIT_S, read)
 
     return work

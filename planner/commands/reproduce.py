@@ -19,6 +19,7 @@ from planner.reproduce.run import (
     figure_of,
     reproduce,
 )
+from planner.reproduce.traffic import read_given
 from simulator import InputError
 from simulator.headway import Headway
 
@@ -42,7 +43,9 @@ def run(args: argparse.Namespace) -> int:
     """Run the figure and print it."""
     time_limit_s = positive_number("--time-limit", args.time_limit, MAX_TIME_LIMIT_S)
     values = parse_values(args.values)
-    figure = chosen(figure_of(args.figure, {"MAF1": args.maf1, "MAF2": args.maf2}), args.panel, values)
+    files = {"MAF1": args.maf1, "MAF2": args.maf2}
+    given = {name: read_given(name, paths) for name, paths in files.items() if paths}
+    figure = chosen(figure_of(args.figure, given), args.panel, values)
     with Interrupt() as interrupt:
         told = -1
 

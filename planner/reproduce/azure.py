@@ -132,9 +132,13 @@ def _scenario(
 
 def _hours(traffic: Traffic) -> tuple[tuple[tuple[Slice, Slice], ...], str]:
     """Pairs of an hour to plan on and one to test with: theirs where the trace has them, else hours that it has."""
-    theirs = [[Slice(day * DAY_S + hour * HOUR_S, HOUR_S) for day, hour in pair] for pair in PAIRS]
-    if traffic.whole and traffic.span_s >= 13 * DAY_S:
-        return tuple((plan, test) for plan, test in theirs), "theirs"
+    by_file = {day for pair in PAIRS for day, _ in pair} <= traffic.days.keys()
+    if traffic.whole and (by_file or traffic.span_s >= 13 * DAY_S):
+
+        def hour_of(day: int, hour: int) -> Slice:
+            return Slice(hour * HOUR_S, HOUR_S, day) if by_file else Slice(day * DAY_S + hour * HOUR_S, HOUR_S)
+
+        return tuple((hour_of(*plan), hour_of(*test)) for plan, test in PAIRS), "theirs"
     count = min(int(traffic.span_s // HOUR_S), 3)
     length_s = HOUR_S if count >= 2 else traffic.span_s / 2
     parts = [Slice(i * length_s, length_s) for i in range(max(count, 2))]

@@ -10,8 +10,8 @@ from planner.compare import MeasuredPlacement, evaluate, place
 from planner.reproduce.azure import end_to_end, robustness
 from planner.reproduce.made import ablation, batching, very_large_models
 from planner.reproduce.parts import TARGET, Curve, Figure, Panel
-from planner.reproduce.traffic import bursty_traffic, steady_traffic
-from planner.scenario.inputs import Inputs, build_inputs, make_workload, read_scenario_trace
+from planner.reproduce.traffic import Given, bursty_traffic, steady_traffic
+from planner.scenario.inputs import Inputs, TraceReader, build_inputs, make_workload, read_scenario_trace
 from planner.scenario.schema import Scenario, SearchSection, WorkloadSection
 from planner.search import NoPlacement
 from simulator import Cancelled, InputError, Workload
@@ -106,20 +106,20 @@ class Reproduction:
         }
 
 
-def figure_of(number: str, traces: Mapping[str, Sequence[str]] | None = None) -> Figure:
-    """A figure of FIGURES. `traces`: files of "MAF1" and "MAF2"; the shipped samples in their place.
+def figure_of(number: str, traces: Mapping[str, Given] | None = None) -> Figure:
+    """A figure of FIGURES; raises InputError for another one.
 
-    Raises InputError: an unknown figure, or a file of another kind.
+    traces: in place of "MAF1" and "MAF2"; the shipped samples where they are absent.
     """
     given = traces or {}
     if number not in FIGURES:
         raise InputError(f"Figure '{number}' cannot be reproduced; {', '.join(FIGURES)} are allowed.")
     if number in ("13", "15", "17"):
         return {"13": very_large_models, "15": batching, "17": ablation}[number]()
-    steady = steady_traffic(given.get("MAF1", ()))
+    steady = steady_traffic(given.get("MAF1"))
     if number == "14":
         return robustness({"MAF1": steady})
-    return end_to_end({"MAF1": steady, "MAF2": bursty_traffic(given.get("MAF2", ()))})
+    return end_to_end({"MAF1": steady, "MAF2": bursty_traffic(given.get("MAF2"))})
 
 
 def chosen(figure: Figure, panels: Sequence[str] = (), values: Sequence[float] = ()) -> Figure:
@@ -141,16 +141,17 @@ def reproduce(
     on_progress: OnProgress | None = None,
     on_result: Callable[[Reproduction], object] | None = None,
     time_limit_s: float | None = None,
+    read: TraceReader | None = None,
 ) -> Reproduction:
     """Run a figure, one point after the other.
 
     Args:
         on_progress: told what is being done, also within a search; returning False stops with what is there.
         on_result: called with all that is known after each point.
-        time_limit_s: of each search that improves step by step.
+        time_limit_s: of each search that improves step by step. read: gives a trace, as for build_inputs.
     """
     tasks = [(panel, value, curve) for panel in figure.panels for value in panel.values for curve in panel.curves]
-    builder, done = _Builder(), []
+    builder, done = _Builder(read or read_scenario_trace), []
     stopped = False
 
     def watch(doing: str) -> bool:
@@ -196,7 +197,8 @@ def _computed(
 class _Builder:
     """Builds scenarios; keeps the traces it has read, and the requests that neighbouring points share."""
 
-    def __init__(self) -> None:
+    def __init__(self, read: TraceReader) -> None:
+        self._reader = read
         self._traces: dict[tuple[str, ...], Trace] = {}
         self._made: dict[str, tuple[Workload, tuple[str, ...]]] = {}
 
@@ -206,7 +208,7 @@ class _Builder:
     def _read(self, scenario: Scenario) -> Trace:
         paths = tuple(scenario.workload.replayed.paths)
         if paths not in self._traces:
-            self._traces[paths] = read_scenario_trace(scenario)
+            self._traces[paths] = self._reader(scenario)
         return self._traces[paths]
 
     def _requests(

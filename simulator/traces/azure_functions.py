@@ -80,10 +80,10 @@ def join_counts(parts: list[CountPart], limits: TraceLimits) -> tuple[list[Key],
     Returns:
         The functions in order of appearance, their counts, what the clock shows at time 0 (seconds), and notices.
     """
-    days = [_DAY.search(part.name) for part in parts]
-    follow = len(parts) > 1 and all(days)
+    days = [day_of(part.name) for part in parts]
+    follow = len(parts) > 1 and None not in days
     starts = [
-        part.first_minute + (_MINUTES_PER_DAY * (int(day[1]) - 1) if follow and day else 0)
+        part.first_minute + (_MINUTES_PER_DAY * (day or 0) if follow else 0)
         for part, day in zip(parts, days, strict=True)
     ]
     first = min(starts)
@@ -100,6 +100,12 @@ def join_counts(parts: list[CountPart], limits: TraceLimits) -> tuple[list[Key],
         _add(part.name, counts, row, place, part.counts)
     notices += _silent_days(starts) if follow else []
     return list(row_of), Counts(counts, MINUTE_S), first * MINUTE_S, notices
+
+
+def day_of(name: str) -> int | None:
+    """The day that the name of a file carries (`.d01.` is day 0); None if it carries none."""
+    day = _DAY.search(name)
+    return int(day[1]) - 1 if day else None
 
 
 def _minute_columns(file: TraceFile, layout: FileLayout) -> dict[str, int]:
