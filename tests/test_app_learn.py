@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.lessons import LESSONS
 from app.lessons.frame import SCREENS, Moves, Slider, Trail
+from app.lessons.old_address import learn_query
 from tests.cases import shown_key
 
 MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
@@ -137,3 +138,27 @@ def test_the_sliders_of_the_hunt_leave_a_trail_that_the_link_keeps():
     left = flat(address(at))
     assert left["o.hunt.trail"] == "18_0.5_5_1.1_2~33_0.5_5_1.1_2"
     assert flat(address(opened(**left))) == left
+
+
+def test_a_link_to_the_page_before_the_lessons_opens_the_lesson_of_its_settings():
+    at = AppTest.from_file(MAIN, default_timeout=120).switch_page("views/why.py")
+    at.query_params = {"why_rate": "4.5", "why_cv": "2.0", "hop": "20"}
+    at.run()
+    assert not at.exception and not at.error
+    assert [title.value for title in at.title] == [LESSONS["traffic"].title]
+    assert at.slider(key=shown_key(at, "x.traffic.rate_per_s")).value == 4.5
+    assert at.slider(key=shown_key(at, "x.traffic.cv")).value == 2.0
+
+
+def test_every_old_key_names_a_control_of_its_lesson():
+    old = ("burst_size", "hop", "burst_for", "why_rate", "why_cv", "why_share", "why_alpha", "why8_rate", "why8_cv",
+           "why8_alpha")  # fmt: skip
+    for key in old:
+        moved = learn_query({key: "1", "w": "abc"})
+        lesson = moved.pop("lesson")
+        assert moved.pop("screen") == "experiment" and moved.pop("w") == "abc"
+        (new,) = moved
+        kind, of, field = new.split(".")
+        (control,) = [c for c in LESSONS[lesson].controls if c.field == field]
+        assert of == lesson and kind == ("x" if isinstance(control, Slider) else "o")
+    assert learn_query({"projector": "True"}) == {"projector": "True"}

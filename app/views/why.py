@@ -4,4 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-st.switch_page("views/learn.py")
+from app.lessons.old_address import learn_query
+
+st.switch_page("views/learn.py", query_params=learn_query(st.query_params.to_dict()))
