@@ -52,8 +52,8 @@ def test_a_link_holds_the_setting_that_gives_the_prediction(number):
 def test_the_real_runs_stand_with_the_authors_own_simulation():
     table = real_table()
     assert len(table) == 20 and not table.isna().any().any()
-    row = table[(table["placement"] == "sr-greedy") & (table["SLO scale"] == 5)].iloc[0]
-    assert (row["measured (%)"], row["the authors' simulator (%)"]) == (64.9, 64.0)
+    row = table[(table["placement"] == "replication") & (table["deadline (×)"] == 5)].iloc[0]
+    assert (row["measured (%)"], row["authors' (%)"]) == (64.9, 64.0)
 
 
 def test_the_simulator_meets_the_closed_forms():
@@ -95,8 +95,7 @@ def test_an_azure_trace_that_was_uploaded_stands_in_for_the_sample(shown):
     panel = next(box for box in shown.selectbox if box.label == "Panel")
     panel.set_value("S1, MAF1: devices").run()
     assert not shown.exception and not shown.error
-    table = next(d.value for d in shown.dataframe if "theirs" in d.value)
-    here = table.set_index("what")["here"]
+    here = next(table.value for table in shown.table if "theirs" in table.value)["here"]
     assert "the given trace" in here["traffic MAF1"] and "the shipped sample" in here["traffic MAF2"]
     shown.button(key="reproduce.go").click().run()
     job = session(shown).slots["reproduce"].job

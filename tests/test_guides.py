@@ -15,15 +15,21 @@ from simulator import Group, Model, Placement, Serving, Workload, simulate
 from simulator.catalogue import builtin_catalogue
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = re.findall(r"python -m planner (.+)", guide("tutorial"))
+# Each command, and what the tutorial says that one sees then.
+COMMANDS = re.findall(r"python -m planner ([^\n]+)\n```\n(?:\nYou see (.+?)\n\n)?", guide("tutorial"), re.DOTALL)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_of_the_tutorial_runs(command, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(("command", "seen"), COMMANDS)
+def test_every_command_of_the_tutorial_runs_and_says_what_it_promises(command, seen, tmp_path, monkeypatch, capsys):
     (tmp_path / "first.yaml").write_text(re.search(r"```yaml\n(.*?)```", guide("tutorial"), re.DOTALL)[1])
     monkeypatch.chdir(tmp_path)
     assert main(command.split()) == 0
-    assert capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
+    assert said and all(" ".join(quoted.split()) in said for quoted in re.findall(r"`(.+?)`", seen, re.DOTALL))
+
+
+def test_the_tutorial_promises_figures_of_three_commands():
+    assert sum(bool(seen) for _, seen in COMMANDS) == 3 and len(COMMANDS) == 5
 
 
 def test_the_request_of_the_guide_ends_when_it_says():

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app.figures.drawing import on_clock
-from app.look.style import draw_figure, title_apart
+from app.look.style import draw_figure, plain_text, title_apart
 from app.look.table import show_table
 
 # Room for words just above the plot.
@@ -42,6 +42,12 @@ def draw_chart(figure: go.Figure, key: str, alt: str, began: datetime | None = N
 def draw_table(table: pd.DataFrame, key: str, alt: str, **options: Any) -> None:
     """A table, and beneath it a button for it as CSV. options: of show_table."""
     show_table(table, key, alt, **options)
+    draw_download(table, key)
+
+
+def draw_wrapped(table: pd.DataFrame, key: str) -> None:
+    """A table of sentences, which wrap instead of being cut, and beneath it a button for it as CSV."""
+    st.table(table.map(lambda cell: plain_text(str(cell))).set_index(table.columns[0]))
     draw_download(table, key)
 
 

@@ -11,7 +11,7 @@ from app.controls.views import kept
 from app.figures.accuracy import build_reproduced_figure
 from app.look import words
 from app.look.style import current_theme
-from app.panels.keep import draw_chart, draw_table
+from app.panels.keep import draw_chart, draw_table, draw_wrapped
 from app.state.results import kept as kept_result
 from app.state.session import Session
 from planner.reproduce.parts import Figure
@@ -49,7 +49,7 @@ def draw_reproduce(session: Session) -> None:
     if slot.result is not None and slot.result_key == key and not slot.is_working:
         draw_result(slot.result)
     with st.expander("What is otherwise here than in the paper", expanded=slot.result_key == key):
-        draw_table(difference_table(figure), "reproduce-differences", "Differences to the authors' settings")
+        draw_wrapped(difference_table(figure), "reproduce-differences")
         for sentence in figure.not_repeated:
             st.caption(sentence)
 
