@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 # Figures reserve this much for each line of their title.
 _TITLE_LINE_PX = 28
+_WATCH = component("theme_watch", js=Path(__file__).with_name("theme_watch.js").read_text(encoding="utf-8"))
 _CHART_TOOLS = component("chart_tools", js=Path(__file__).with_name("chart_tools.js").read_text(encoding="utf-8"))
 
 
@@ -31,9 +32,12 @@ def current_theme() -> Theme:
 
 
 def draw_style() -> None:
-    """Put the page's styles in place, and what every chart's toolbar and full screen need."""
-    st.html(render("look/page.html", theme=current_theme()))
-    _CHART_TOOLS(key="chart-tools")
+    """Put the styles of the page in place, and what its charts and a change from light to dark need."""
+    theme = current_theme()
+    st.html(render("look/page.html", theme=theme))
+    with st.container(key="page-scripts"):
+        _WATCH(key="theme_watch", data=theme.name, on_turned_change=lambda: None)
+        _CHART_TOOLS(key="chart-tools")
 
 
 def dim_earlier() -> None:

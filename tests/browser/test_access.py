@@ -65,26 +65,33 @@ def test_what_opens_on_a_click_has_none(seen, address):
     assert violations(seen) == []
 
 
-@pytest.mark.parametrize("name", ("Plan", "Compare", "Capacity", "Trace", "Profile"))
-def test_pages_of_generating_models_have_none(seen, address, name):
+def test_pages_of_generating_models_have_none(seen, address):
     seen.goto(f"{address}/?{simple_sample()}")
     wait_until_drawn(seen)
     seen.get_by_text("Token by token", exact=True).click()
     seen.get_by_text("Dedicated, shared or replicated").wait_for()
-    seen.get_by_role("link", name=name, exact=True).click()
-    wait_until_still(seen, 800)
-    assert violations(seen) == []
+    for name in ("Plan", "Compare", "Capacity", "Trace", "Profile"):
+        seen.get_by_role("link", name=name, exact=True).click()
+        wait_until_still(seen, 800)
+        assert (name, violations(seen)) == (name, [])
 
 
-@pytest.mark.parametrize("width", (1024, 1300, 1440, 1600))
-def test_every_page_is_in_sight_beside_the_sidebar(browser, address, width):
-    page = browser.new_context(viewport={"width": width, "height": 768}).new_page()
-    page.goto(f"{address}/?{simple_sample()}")
-    wait_until_drawn(page)
-    # The old address of the lessons is in no menu.
-    for name in set(PAGES) - {"why"}:
-        expect(page.get_by_role("link", name=name.capitalize(), exact=True)).to_be_in_viewport()
-    page.context.close()
+_DRAWN_FOR = "t => getComputedStyle(document.querySelector('.stApp')).getPropertyValue('--drawn-for') === t"
+
+
+def test_an_open_page_turns_dark_with_the_browser_as_a_whole(plan):
+    plan.emulate_media(color_scheme="light")
+    plan.wait_for_function(_DRAWN_FOR, arg="light")
+    plan.emulate_media(color_scheme="dark")
+    plan.wait_for_function(_DRAWN_FOR, arg="dark")
+
+
+def test_every_page_is_in_sight_beside_the_sidebar(plan):
+    for width in (1024, 1300, 1440, 1600):
+        plan.set_viewport_size({"width": width, "height": 768})
+        # The old address of the lessons is in no menu.
+        for name in set(PAGES) - {"why"}:
+            expect(plan.get_by_role("link", name=name.capitalize(), exact=True)).to_be_in_viewport()
 
 
 # What has the focus, and whether it or what is around it looks otherwise without.
