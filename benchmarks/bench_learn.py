@@ -29,6 +29,7 @@ WATCH = """() => {
   });
 }"""
 KEYS = ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowRight", "ArrowRight", "ArrowLeft")
+STEPS = ("n", "n", "b", "n", "n", "b")
 
 
 def open_lesson(page: Page, number: int) -> float:
@@ -44,7 +45,12 @@ def open_lesson(page: Page, number: int) -> float:
 
 
 def answers(page: Page) -> list[float]:
-    """Seconds from a key to another answer: of the second slider, on a board after its first move."""
+    """Seconds from a key to another answer: the next event, else of the second slider, of the first where it is alone.
+
+    A board is played one move before.
+    """
+    if page.locator(".st-key-learn-steps").count():
+        return [_answer(page, key) for key in STEPS]
     sliders = page.locator(".stMainBlockContainer").get_by_role("slider")
     moves = page.locator(".st-key-learn-moves button")
     if moves.count():
@@ -52,11 +58,16 @@ def answers(page: Page) -> list[float]:
     found = []
     for key in KEYS if sliders.count() else ():
         wait_until_still(page)
-        sliders.nth(1).focus()
-        page.evaluate(WATCH)
-        page.keyboard.press(key)
-        found.append(page.evaluate("window.answered"))
+        sliders.nth(min(1, sliders.count() - 1)).focus()
+        found.append(_answer(page, key))
     return found
+
+
+def _answer(page: Page, key: str) -> float:
+    wait_until_still(page)
+    page.evaluate(WATCH)
+    page.keyboard.press(key)
+    return page.evaluate("window.answered")
 
 
 def main() -> None:
@@ -68,7 +79,6 @@ def main() -> None:
         for number, key in enumerate(LESSONS):
             opened = open_lesson(page, number) if number else None
             wait_until_still(page)
-            # The lesson on splitting has no slider, so no key moves it.
             times = answers(page)
             said = f"opens in {opened:.2f} s, " if opened is not None else ""
             said += f"answers in {sorted(times)[len(times) // 2]:.2f} s, worst {max(times):.2f} s" if times else ""

@@ -129,3 +129,26 @@ def test_the_sentences_of_dispatch_count_what_happened(rate, cv, scale, rule):
     assert words.share(most) in dispatch.rules_sentence(run)
     named = re.split(r" meets? most", dispatch.rules_sentence(run))[0].lower()
     assert all((name in named) == (found.attainment == most) for name, found in run.runs.items())
+
+
+@pytest.mark.parametrize("exchange", [0.0, 0.1, 0.2, 1.0, 3.0])
+def test_the_exchange_between_devices_costs_in_proportion(exchange):
+    usual, run = splitting.run(splitting.Settings()), splitting.run(splitting.Settings(exchange=exchange))
+    for name, overhead in run.overheads.items():
+        before = usual.overheads[name]
+        assert overhead.communication_s == pytest.approx(exchange * before.communication_s)
+        assert (overhead.alone_s, overhead.imbalance_s) == (before.alone_s, before.imbalance_s)
+    equal, sharded = run.overheads[splitting.EQUAL], run.overheads[splitting.SHARDED]
+    assert splitting.cost_sentence(run).startswith("Sharding") == (sharded.total_s >= equal.total_s)
+    # Devices together, n times the rate, are busy for all that splitting adds.
+    ways, n = splitting.ways_on(run.plans, exchange), splitting.WAYS[-1]
+    dynamic = run.overheads[splitting.DYNAMIC]
+    assert n / ways["rate_per_s"]["shards"][-1] == pytest.approx(sharded.alone_s + sharded.total_s)
+    assert n / ways["rate_per_s"]["stages"][-1] == pytest.approx(dynamic.alone_s + dynamic.total_s)
+    assert ways["latency_s"]["shards"][-1] == pytest.approx((sharded.alone_s + sharded.communication_s) / n)
+    assert ways["memory_gib"] == splitting.ways_on(run.plans, 1.0)["memory_gib"]
+
+
+def test_the_exercise_on_cuts_is_about_the_exchange_as_it_is():
+    slow = splitting.Settings("moe-2.4b", "8", 2.0)
+    assert splitting.check(slow, splitting.run(slow))[0] is False

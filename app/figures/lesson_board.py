@@ -40,11 +40,11 @@ def build_board_figure(
             dash = "dot" if name == "greedy" else "solid"
             figure.add_shape(type="rect", x0=device - size, x1=device + size, y0=model - size, y1=model + size,
                              line={"color": theme.text, "width": 3, "dash": dash})  # fmt: skip
-    figure.update_xaxes(
-        tickvals=np.arange(devices), ticktext=[words.numbered("device", d) for d in range(devices)], side="top"
-    )
-    figure.update_yaxes(tickvals=np.arange(len(models)), ticktext=list(models), ticksuffix=" ", autorange="reversed",
-                        showgrid=False)  # fmt: skip
+    # The ranges too, because an empty board has nothing to find them by.
+    figure.update_xaxes(tickvals=np.arange(devices), ticktext=[words.numbered("device", d) for d in range(devices)],
+                        side="top", tickangle=0, range=[-0.5, devices - 0.5])  # fmt: skip
+    figure.update_yaxes(tickvals=np.arange(len(models)), ticktext=list(models), ticksuffix=" ", showgrid=False,
+                        range=[len(models) - 0.5, -0.5])  # fmt: skip
     figure.update_layout(margin_t=figure.layout.margin.t + 24, margin_l=60)
     return figure
 

@@ -27,6 +27,9 @@ PLACES = {
     OWN_1: "device of model 1", OWN_2: "device of model 2", FIRST_HALF: "first half", SECOND_HALF: "second half",
     HOP: "the hop",
 }  # fmt: skip
+# The same in two lines, for a picture that is half as wide as a room's projector.
+_LABELS = {OWN_1: "device of<br>model 1", OWN_2: "device of<br>model 2", FIRST_HALF: "first<br>half",
+           SECOND_HALF: "second<br>half"}  # fmt: skip
 _TOKEN_PX, _GAP, _MOST_TOKENS = 24, 0.58, 8
 # Where things stand: x of queue, devices and answers (a queue grows to the left), y of the devices of both ways.
 _QUEUE_X, _DEVICE_X, _HALF_X, _ANSWER_X = 4.3, 5.5, 7.4, 9.6
@@ -47,9 +50,9 @@ def build_tokens_figure(events: Sequence[Event], models: Sequence[int], theme: T
         figure.add_shape(type="rect", x0=x - 0.42, x1=x + 0.42, y0=y - 0.33, y1=y + 0.33,
                          line={"color": theme.muted, "width": 1.5}, layer="below")  # fmt: skip
         if place in (OWN_1, OWN_2):
-            figure.add_annotation(x=x + 0.5, y=y, xanchor="left", text=PLACES[place])
+            figure.add_annotation(x=x + 0.5, y=y, xanchor="left", align="left", text=_LABELS[place])
         else:
-            figure.add_annotation(x=x, y=y - 0.34, yanchor="top", text=PLACES[place])
+            figure.add_annotation(x=x, y=y - 0.34, yanchor="top", text=_LABELS[place])
     for way in (DEDICATED, SHARED):
         x, y, numbers = _token_places(found[way], way, models)
         style = placement_style(way, theme)
@@ -60,13 +63,13 @@ def build_tokens_figure(events: Sequence[Event], models: Sequence[int], theme: T
             hovertemplate="request %{text}<extra>" + NAMES[way] + "</extra>",
         )  # fmt: skip
         mean = running_means(events)[way]
-        said = "no answer yet" if mean is None else f"mean of the answers: {mean:.3g} y"
+        said = "no answer yet" if mean is None else f"mean answer: {mean:.3g} y"
         figure.add_annotation(x=_ANSWER_X - 0.3, y=_Y[way] + 0.4, xanchor="left", yanchor="bottom",
                               text=said, font={"color": style.colour})  # fmt: skip
         figure.add_annotation(x=0, y=_Y[way] + 0.78, xanchor="left", yanchor="bottom",
                               text=f"{NAMES[way].lower()}: waiting", font={"color": style.colour})  # fmt: skip
     figure.update_xaxes(visible=False, range=[-0.1, _ANSWER_X + _GAP * _MOST_TOKENS], fixedrange=True)
-    figure.update_yaxes(visible=False, range=[-0.75, 3.1], fixedrange=True)
+    figure.update_yaxes(visible=False, range=[-1.0, 3.1], fixedrange=True)
     return figure
 
 

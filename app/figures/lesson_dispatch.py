@@ -10,7 +10,6 @@ import plotly.graph_objects as go
 from app.figures.drawing import new_figure, reserve_left, show_legend
 from app.look.theme import LIGHT, Theme, mix
 from planner.lessons.dispatch import SLOW, RuleRun
-from simulator import words
 
 
 def build_rules_figure(runs: Mapping[str, RuleRun], title: str, theme: Theme = LIGHT) -> go.Figure:
@@ -40,13 +39,13 @@ def build_rules_figure(runs: Mapping[str, RuleRun], title: str, theme: Theme = L
 def build_groups_figure(run: RuleRun, title: str, theme: Theme = LIGHT) -> go.Figure:
     """By group: requests sent to it, those rejected, and how many it had outstanding on average."""
     figure = new_figure(theme, title, 230, "lesson-groups")
-    names = [f"{words.numbered('group', g)}{', slow' if g == SLOW else ''}<br>{run.outstanding[g]:.2f} outstanding"
-             for g in range(run.sent.size)]  # fmt: skip
+    names = [f"{g}{', slow' if g == SLOW else ''}<br>{run.outstanding[g]:.2f}" for g in range(run.sent.size)]
     accepted = run.sent - run.rejected
     figure.add_bar(x=names, y=accepted, name="accepted", marker_color=mix(theme.muted, theme.background, 0.45))
     figure.add_bar(x=names, y=run.rejected, name="rejected", marker_color=theme.missed)
     figure.update_traces(hovertemplate="%{y} %{fullData.name}<extra></extra>")
     figure.update_layout(barmode="stack")
+    figure.update_xaxes(title_text="group, and its requests outstanding on average", type="category", tickangle=0)
     figure.update_yaxes(title_text="requests sent to it", tickformat=",~r")
     show_legend(figure)
     return figure

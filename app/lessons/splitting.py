@@ -7,10 +7,19 @@ from dataclasses import dataclass
 import pandas as pd
 
 from app.figures.lesson_splitting import build_overhead_figure, build_ways_figure
-from app.lessons.frame import Exercise, Lesson, Paper, Pick, Picture, Said
+from app.lessons.frame import Exercise, Lesson, Paper, Pick, Picture, Said, Slider
 from app.look import words
 from app.look.theme import Theme
-from planner.lessons.splitting import MODELS, WAYS, Overhead, Split, pipeline_overhead, sharding_overhead, split
+from planner.lessons.splitting import (
+    MODELS,
+    WAYS,
+    Overhead,
+    Split,
+    pipeline_overhead,
+    sharding_overhead,
+    split,
+    ways_on,
+)
 from planner.parallelise.evidence import compare_cuts
 
 EQUAL, DYNAMIC, SHARDED = "stages of equal layers", "stages of the dynamic program", "sharded operators"
@@ -18,10 +27,11 @@ EQUAL, DYNAMIC, SHARDED = "stages of equal layers", "stages of the dynamic progr
 
 @dataclass(frozen=True)
 class Settings:
-    """The model, and on how many devices."""
+    """The model, on how many devices, and how many times as long their exchange takes."""
 
     model: str = "bert-2.6b"
     devices: str = "8"
+    exchange: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -31,16 +41,19 @@ class Run:
     plans: Split
     devices: int
     overheads: dict[str, Overhead]
+    exchange: float = 1.0
 
 
 def run(settings: Settings) -> Run:
     """Plan the model both ways."""
     plans, n = split(settings.model), int(settings.devices)
-    return Run(plans, n, {
+    overheads = {
         EQUAL: pipeline_overhead(plans.equal[n], plans.alone_s),
         DYNAMIC: pipeline_overhead(plans.dynamic[n], plans.alone_s),
         SHARDED: sharding_overhead(plans.sharded[n], plans.alone_s),
-    })  # fmt: skip
+    }
+    times = settings.exchange
+    return Run(plans, n, {name: overhead.exchanging(times) for name, overhead in overheads.items()}, times)
 
 
 def outcome(found: Run) -> str:
@@ -72,6 +85,8 @@ def saved_sentence(found: Run) -> str:
     """What the dynamic program saves of the overhead of equal layers."""
     equal_s, dynamic_s = found.overheads[EQUAL].total_s, found.overheads[DYNAMIC].total_s
     if equal_s - dynamic_s < 1e-6:
+        if found.exchange != 1:
+            return "The dynamic program's cut, made for the exchange as it is, is no better here than equal layers."
         return "Here the dynamic program finds no better cut than equal layers."
     return f"The dynamic program saves {words.share(1 - dynamic_s / equal_s)} of the overhead of equal layers."
 
@@ -94,24 +109,20 @@ def why_sentence(found: Run) -> str:
 def pictures(settings: Settings, found: Run, theme: Theme, event: int) -> list[Picture]:
     """Where the time goes, then latency, throughput and memory over the devices."""
     title = f"{settings.model} on {words.plural(int(settings.devices), 'device')}: work and what splitting adds"
+    if settings.exchange != 1:
+        title += f", with {words.number(settings.exchange)} × the exchange"
     pictures = [Picture(build_overhead_figure(found.overheads, title, theme), "lesson-overhead", title)]
-    for key, says, axis, lines in ways_lines(found.plans):
+    for key, says, axis, lines in ways_lines(found.plans, found.exchange):
         pictures.append(Picture(build_ways_figure(WAYS, lines, says, axis, f"lesson-ways-{key}", theme),
                                 f"lesson-ways-{key}", says))  # fmt: skip
     return pictures
 
 
-def ways_lines(plans: Split) -> list[tuple[str, str, str, dict[str, list[float]]]]:
+def ways_lines(plans: Split, exchange: float = 1.0) -> list[tuple[str, str, str, dict[str, list[float]]]]:
     """Latency, throughput and memory over WAYS: key, title, axis, and values of replicas, stages and shards."""
-    alone_s, weight_gib = plans.alone_s, sum(plans.dynamic[1].weight_gib)
-    stages, shards = plans.dynamic, plans.sharded
-    most = WAYS[-1]
-    latency = {"replicas": [1e3 * alone_s] * len(WAYS), "stages": [1e3 * stages[n].latency_s() for n in WAYS],
-               "shards": [1e3 * shards[n].latency_s() for n in WAYS]}  # fmt: skip
-    rate = {"replicas": [n / alone_s for n in WAYS], "stages": [stages[n].throughput_per_s() for n in WAYS],
-            "shards": [shards[n].throughput_per_s() for n in WAYS]}  # fmt: skip
-    memory = {"replicas": [n * weight_gib for n in WAYS], "stages": [sum(stages[n].weight_gib) for n in WAYS],
-              "shards": [n * sum(shards[n].weight_gib) for n in WAYS]}  # fmt: skip
+    ways, most = ways_on(plans, exchange), WAYS[-1]
+    latency = {name: [1e3 * value_s for value_s in values] for name, values in ways["latency_s"].items()}
+    rate, memory = ways["rate_per_s"], ways["memory_gib"]
     return [
         ("latency", f"On {most} devices a request takes {words.fixed(latency['stages'][-1], 0)} ms in stages, "
          f"{words.fixed(latency['shards'][-1], 0)} ms in shards", "latency (ms)", latency),
@@ -125,6 +136,8 @@ def ways_lines(plans: Split) -> list[tuple[str, str, str, dict[str, list[float]]
 def check(settings: Settings, found: Run) -> tuple[bool, str]:
     """Whether the dynamic program saves nothing on more than two devices."""
     saved_s = found.overheads[EQUAL].total_s - found.overheads[DYNAMIC].total_s
+    if settings.exchange != 1:
+        return False, "The task is about the exchange as it is: set it to 1."
     return settings.devices != "2" and saved_s < 1e-6, saved_sentence(found)
 
 
@@ -165,7 +178,18 @@ LESSON = Lesson(
         "imbalance": "The stages: they are not equally fast",
         "sharding": "Sharding: the exchange in every layer",
     },
-    controls=(Pick("model", "Model", MODELS), Pick("devices", "Devices", tuple(str(n) for n in WAYS[1:]))),
+    controls=(
+        Pick("model", "Model", MODELS),
+        Pick("devices", "Devices", tuple(str(n) for n in WAYS[1:])),
+        Slider(
+            "exchange",
+            "Exchange takes (×)",
+            0.0,
+            3.0,
+            0.1,
+            "1 is the link of the cost model, 0 a link that costs nothing. The cuts stay as they are.",
+        ),
+    ),
     run=run,
     outcome=outcome,
     say=say,

@@ -200,7 +200,9 @@ def _draw_pictures(session: Session, pictures: Any) -> None:
     shown: list[Picture] = list(pictures)
     if not shown:
         return
-    for column, picture in zip(st.columns(min(len(shown), 2), gap="large") * len(shown), shown, strict=False):
+    with st.container(key="learn-pictures"):
+        columns = st.columns(min(len(shown), 2), gap="large")
+    for column, picture in zip(columns * len(shown), shown, strict=False):
         with column:
             if session.views.learn.projector.value:
                 enlarge(picture.figure)
