@@ -13,7 +13,7 @@ import numpy as np
 
 from app.look import words
 from app.panels.address import Address, finite
-from app.state.answer import Answer, Answered, EntryT, TokenAnswered
+from app.state.answer import Answer, Answered, EntryT, TokenAnswer, TokenAnswered, nothing_last
 from app.state.results import kept
 from app.state.session import Session
 from simulator import Figures, InputError, SimulationResult, Timeline, build_timeline, measure, stage_spans
@@ -72,11 +72,12 @@ class View:
 
 @dataclass(frozen=True)
 class TokenView:
-    """What is looked at of models that generate: as of View."""
+    """What is looked at of models that generate: as of View; `model` by its name, None where all are counted."""
 
     shown: tuple[TokenAnswered, ...]
     first: TokenAnswered
     second: TokenAnswered
+    model: str | None = None
 
 
 def current_view(session: Session, answer: Answer) -> View:
@@ -105,6 +106,14 @@ def current_view(session: Session, answer: Answer) -> View:
         at_s=_worst_moment(first, window_s) if chosen_s is None else chosen_s,
         mark_s=None if "clicked" in given else chosen_s,
     )
+
+
+def current_token_view(session: Session, answer: TokenAnswer) -> TokenView:
+    """The same of models that generate."""
+    shown = tuple(sorted(answer.shown[:MOST_SHOWN], key=lambda e: -nothing_last(e.outcome.slo_attainment)))
+    model = _ADDRESS.given(session).get("model")
+    known = [name for name in answer.inputs.problem.workload.models if name in shown[0].outcome.figures.models]
+    return TokenView(shown, *chosen_pair(session, shown), model if model in known else None)
 
 
 def chosen_pair(session: Session, shown: Sequence[EntryT]) -> tuple[EntryT, EntryT]:

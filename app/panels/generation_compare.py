@@ -11,18 +11,19 @@ import pandas as pd
 import streamlit as st
 from markupsafe import Markup
 
+from app.controls.fields import shown
 from app.figures.compare import build_differences_figure, describe_differences
 from app.look import words
 from app.look.markup import render
 from app.look.style import colour_of, plain_text, verdict_html
-from app.panels import generation_plan
+from app.panels import generation_compare_time, generation_plan
 from app.panels.compare_draw import draw_kept
 from app.panels.compare_outcomes import chance_note, difference_in_words
 from app.panels.compare_table import difference_cell, draw_pair, lowest, range_marks, unsaid_rules
-from app.panels.compare_view import MOST_SHOWN, TokenView, chosen_pair, write_address
+from app.panels.compare_view import TokenView, change_view, current_token_view, write_address
 from app.panels.keep import draw_download
 from app.panels.verdict import draw_remarks
-from app.state.answer import TokenAnswer, TokenAnswered, nothing_last
+from app.state.answer import TokenAnswer, TokenAnswered
 from app.state.results import kept
 from app.state.session import Session
 from planner.explain import PairedDifference
@@ -36,9 +37,16 @@ from simulator.metrics import counted_rows
 
 @dataclass(frozen=True)
 class TokenRow:
-    """One placement in the table: deadlines met together, shares in 0..1, and how it differs from the rival."""
+    """One placement in the table: deadlines met together, shares in 0..1, and how it differs from the rival.
+
+    figures: of the requests in view; half_widths: of the 95 % intervals of their single attainments. is_all: whether
+    these are the requests of all models.
+    """
 
     entry: TokenAnswered
+    figures: GenerationFigures
+    half_widths: dict[str, float]
+    is_all: bool
     met: float
     half_width: float
     missed: int
@@ -53,21 +61,27 @@ class TokenRow:
 
 def draw_comparison(session: Session, answer: TokenAnswer, unseen: Unseen | None = None) -> None:
     """The pair in a sentence, all placements in a table, and the models that gain and lose."""
-    ranked = sorted(answer.shown[:MOST_SHOWN], key=lambda e: -nothing_last(e.outcome.slo_attainment))
-    view = TokenView(tuple(ranked), *chosen_pair(session, ranked))
+    view = current_token_view(session, answer)
     write_address(session)
-    gap = generation_plan.paired(view.first, view.second, answer)
-    st.html(verdict_html(view.second.hue, difference_in_words(gap, view)))
+    gap = generation_plan.paired(view.first, view.second, answer, view.model)
+    whose = f" Only requests to {words.shorten(view.model)} are counted." if view.model is not None else ""
+    st.html(verdict_html(view.second.hue, difference_in_words(gap, view) + whose))
     draw_remarks(view.shown)
-    draw_pair(session, view, *st.columns(2))
+    left, middle, right = st.columns([3, 3, 2])
+    draw_pair(session, view, left, middle)
+    shown(session, right.selectbox, "Look at one model", "compare.model", view.model,
+          lambda model: change_view(session, model=model), options=list(answer.inputs.problem.workload.models),
+          placeholder="all models", format_func=lambda name: words.shorten(name, 48),
+          help="Everything then counts only the requests of this model.")  # fmt: skip
     rows = ranked_rows(view, answer)
     with st.container(key="ranked", gap="small"):
         st.html(table_html(rows, view, unseen))
         draw_download(as_frame(rows, view, unseen), "compare-table")
-    if answer.inputs.fixed is not None:
+    if answer.inputs.fixed is not None and view.model is None:
         st.caption(plain_text(counted_in_words(answer.inputs)))
     if len(answer.shown) > len(view.shown):
         st.caption(f"The first {len(view.shown)} of {len(answer.shown)} placements are compared.")
+    generation_compare_time.draw(session, view, answer)
     st.header("Which models gain, which lose?", anchor=False)
     _draw_models(view, answer)
 
@@ -86,12 +100,19 @@ def ranked_rows(view: TokenView, answer: TokenAnswer) -> list[TokenRow]:
     """One row a placement, in the order of the view."""
 
     def row(entry: TokenAnswered) -> TokenRow:
-        met = met_requests(entry.outcome, answer.inputs)
+        met = met_requests(entry.outcome, answer.inputs, view.model)
         share = float(met.mean()) if met.size else math.nan
-        gap = generation_plan.paired(view.first, entry, answer)
-        return TokenRow(entry, share, share_half_width(met), int((~met).sum()), met.size, gap)
+        gap = generation_plan.paired(view.first, entry, answer, view.model)
+        placement = entry.outcome.figures
+        figures = placement.total if view.model is None else placement.models[view.model]
+        kept_by_each = deadlines_kept(answer.inputs.problem, entry.outcome.result)
+        rows = rows_of(answer.inputs, view.model)
+        widths = {name: share_half_width(kept_by_each[name][rows]) for name in figures.attainment}
+        return TokenRow(
+            entry, figures, widths, view.model is None, share, share_half_width(met), int((~met).sum()), met.size, gap
+        )  # fmt: skip
 
-    return [kept(("compare row", view.first.outcome_key, e.outcome_key, e.hue, answer.inputs.warmup_s),
+    return [kept(("compare row", view.first.outcome_key, e.outcome_key, e.hue, answer.inputs.warmup_s, view.model),
                  lambda e=e: row(e)) for e in view.shown]  # fmt: skip
 
 
@@ -102,7 +123,7 @@ def table_html(rows: list[TokenRow], view: TokenView, unseen: Unseen | None = No
         "panels/generation_compare.html",
         rows=[_cells(row, view, low, unseen) for row in rows],
         low=words.share(low),
-        priced=any(row.entry.outcome.figures.usd_per_million_tokens is not None for row in rows),
+        priced=any(_cost(row) is not None for row in rows),
         rival=words.shorten(view.first.section.name, 24),
         rival_colour=colour_of(view.first.hue),
     )
@@ -123,9 +144,9 @@ def as_frame(rows: list[TokenRow], view: TokenView, unseen: Unseen | None = None
             "missed": row.missed,
             "requests": row.requests,
             **{f"{name}_p99_s": value for name, value in _p99_s(row).items()},
-            "goodput_per_s": row.entry.outcome.figures.total.goodput_per_s,
-            "output_tokens_per_s": row.entry.outcome.figures.total.output_tokens_per_s,
-            "usd_per_million_output_tokens": row.entry.outcome.figures.usd_per_million_tokens,
+            "goodput_per_s": row.figures.goodput_per_s,
+            "output_tokens_per_s": row.figures.output_tokens_per_s,
+            "usd_per_million_output_tokens": _cost(row),
             "against": view.first.section.name,
             "difference_points": 100 * row.difference.difference,
             "half_width_points": 100 * row.difference.half_width,
@@ -140,13 +161,13 @@ def _score(unseen: Unseen | None, row: TokenRow) -> UnseenScore | None:
 
 
 def _single(row: TokenRow) -> dict[str, float | None]:
-    attainment = row.entry.outcome.figures.total.attainment
+    attainment = row.figures.attainment
     return {name: attainment.get(name) for name in ("ttft", "tpot", "e2e")}
 
 
 def _ends(row: TokenRow, quantity: str) -> dict[str, float | None]:
     """Both ends of the 95 % interval of a single attainment, per cent; None where they are not known."""
-    ends = row.entry.outcome.figures.interval(quantity)
+    ends = known_interval(row.figures.attainment.get(quantity), row.half_widths.get(quantity))
     return {"from": None, "to": None} if ends is None else {"from": 100 * ends[0], "to": 100 * ends[1]}
 
 
@@ -154,19 +175,23 @@ def _in_time(row: TokenRow, quantity: str, share: float | None) -> str:
     """`98.1 % in time, 97.2 to 98.7 %`."""
     if share is None:
         return ""
-    ends = row.entry.outcome.figures.interval(quantity)
+    ends = known_interval(share, row.half_widths.get(quantity))
     return f"{words.share(share)} in time" + ("" if ends is None else f", {words.interval(*ends)}")
 
 
 def _p99_s(row: TokenRow) -> dict[str, float | None]:
-    total = row.entry.outcome.figures.total
+    total = row.figures
     spreads = {"ttft": total.ttft_s, "tpot": total.tpot_s, "e2e": total.e2e_s}
     return {name: None if spread is None else spread.p99 for name, spread in spreads.items()}
 
 
+def _cost(row: TokenRow) -> float | None:
+    """USD a million output tokens; devices are paid for all models together, so there is none of a single one."""
+    return row.entry.outcome.figures.usd_per_million_tokens if row.is_all else None
+
+
 def _cells(row: TokenRow, view: TokenView, low: float, unseen: Unseen | None) -> dict[str, Any]:
-    figures = row.entry.outcome.figures
-    total, cost = figures.total, figures.usd_per_million_tokens
+    figures, total, cost = row.entry.outcome.figures, row.figures, _cost(row)
     p99_s = _p99_s(row)
     difference, sure = difference_cell(row.difference, row.entry is view.first)
     return {

@@ -27,6 +27,7 @@ from app.state.answer import TokenAnswer, TokenAnswered, nothing_last
 from app.state.results import kept
 from planner.explain import PairedDifference
 from planner.generation.causes import missed_by_cause
+from planner.generation.compare import never_run
 from planner.generation.figures import deadlines_kept
 from planner.generation.known_errors import NOT_MODELLED
 from planner.generation.paired import half_width, paired_token_difference
@@ -62,10 +63,23 @@ def draw_verdict(answer: TokenAnswer, unseen: Unseen | None = None) -> None:
     hue = next((e.hue for e in known if first and unseen and e.section.name == unseen.first.name), known[0].hue)
     st.html(verdict_html(hue, " ".join(filter(None, (first, sentences, undecided(known, answer), more)))))
     draw_remarks(ranked)
+    for sentence in never_run_in_words(ranked, answer):
+        st.warning(plain_text(sentence))
     st.caption(
         ":material/info: A request meets its deadlines if it keeps every one that its model has. "
         + plain_text(NOT_MODELLED)
     )
+
+
+def never_run_in_words(entries: Sequence[TokenAnswered], answer: TokenAnswer) -> list[str]:
+    """Which requests of which placement are longer than every cache; what is true of all is said once."""
+    if not answer.is_current:
+        return []
+    said = {entry.section.name: never_run(entry.outcome, answer.inputs) for entry in entries}
+    different = dict.fromkeys(said.values())
+    if len(different) == 1:
+        return [sentence for sentence in different if sentence]
+    return [f"{words.shorten(name)}: {sentence}" for name, sentence in said.items() if sentence]
 
 
 def undecided(ranked: Sequence[TokenAnswered], answer: TokenAnswer) -> str:
@@ -77,10 +91,12 @@ def undecided(ranked: Sequence[TokenAnswered], answer: TokenAnswer) -> str:
     return f"That is no difference that this run can tell from {words.join(near)}." if near else ""
 
 
-def paired(first: TokenAnswered, second: TokenAnswered, answer: TokenAnswer) -> PairedDifference:
-    """By how much the second meets more than the first, and how sure that is."""
-    key = ("paired difference", first.outcome_key, second.outcome_key, answer.inputs.warmup_s)
-    return kept(key, lambda: paired_token_difference(first.outcome, second.outcome, answer.inputs))
+def paired(
+    first: TokenAnswered, second: TokenAnswered, answer: TokenAnswer, model: str | None = None
+) -> PairedDifference:
+    """By how much the second meets more than the first, of one model's requests or all, and how sure that is."""
+    key = ("paired difference", first.outcome_key, second.outcome_key, answer.inputs.warmup_s, model)
+    return kept(key, lambda: paired_token_difference(first.outcome, second.outcome, answer.inputs, model))
 
 
 def draw_tiles(entry: TokenAnswered, answer: TokenAnswer, unseen: Unseen | None = None) -> None:

@@ -26,7 +26,7 @@ from app.report.build import MOST_IN_FIGURES, Drawn, drawn, frame
 from app.report.parts import MOST_ROWS, Table, colour_of
 from planner.export.layout import lay_out_engines
 from planner.generation.causes import missed_by_cause
-from planner.generation.compare import TokenComparison, TokenOutcome, groups_by_kind
+from planner.generation.compare import TokenComparison, TokenOutcome, groups_by_kind, never_run
 from planner.generation.figures import deadlines_kept
 from planner.generation.inputs import TokenInputs
 from planner.generation.known_errors import NOT_MODELLED, known_generation_errors
@@ -64,11 +64,16 @@ def build_token_report(comparison: TokenComparison, made_on: str = "") -> str:
         pair=_pair(comparison, best, ranked[1]) if len(ranked) > 1 else None,
         placements=[_placement(comparison, number) for number in range(len(comparison.outcomes))],
         traffic_facts=_traffic_facts(comparison),
-        notices=comparison.inputs.notices,
+        notices=[*comparison.inputs.notices, *_never_run(comparison)],
         engine_facts=_engine_facts(comparison),
         known_error_table=_known_error_table(),
         profile_table=_profile_table(comparison.inputs),
     )
+
+
+def _never_run(comparison: TokenComparison) -> list[str]:
+    said = ((o.name, never_run(o, comparison.inputs)) for o in comparison.outcomes)
+    return [f"{words.shorten(name)}: {sentence}" for name, sentence in said if sentence]
 
 
 def verdict(comparison: TokenComparison, ranked: list[TokenOutcome]) -> str:

@@ -133,9 +133,10 @@ class FitView:
 
 @dataclass
 class CompareView:
-    """Page Compare: what every group shows over time, and the part of the address that is this page's."""
+    """Page Compare: what every group, or placement of generating models, shows over time, and its part of the address."""
 
     group_rows: Choice[str] = _one("groups_show", str)
+    token_rows: Choice[str] = _one("placements_show", str)
     address: Choice[dict[str, str]] = _one("compare", dict)
 
 

@@ -23,7 +23,7 @@ from planner.commands.report import (
     seconds,
 )
 from planner.commands.simulate import print_unseen
-from planner.generation.compare import TokenComparison, TokenOutcome, compare
+from planner.generation.compare import TokenComparison, TokenOutcome, compare, never_run
 from planner.generation.figures import QUANTITIES
 from planner.generation.inputs import build_token_inputs
 from planner.generation.known_errors import NOT_MODELLED
@@ -172,6 +172,7 @@ def _print_comparison(comparison: TokenComparison) -> None:
     )  # fmt: skip
     print_remarks((outcome.name, outcome.remark) for outcome in comparison.outcomes)
     print_remarks(((missing.name, missing.reason) for missing in comparison.missing), "- ")
+    print_remarks(((outcome.name, never_run(outcome, comparison.inputs)) for outcome in comparison.outcomes), "- ")
     say()
     print_table(
         ("placement", "groups", "devices", "goodput", "too long", "unplaced", "rejected", "USD/M tokens"),

@@ -129,6 +129,9 @@ class TokenComparison:
     def to_json(self) -> dict:
         """The document that `simulate --json` prints."""
         entries = {o.name: o.to_json() for o in self.outcomes}
+        for outcome in self.outcomes:
+            if sentence := never_run(outcome, self.inputs):
+                entries[outcome.name]["notes"] = [sentence]
         entries |= {m.name: {"name": m.name, "slo_attainment": None, "reason": m.reason} for m in self.missing}
         order = {section.name: place for place, section in enumerate(self.scenario.placements)}
         placements = [entries[name] for name in sorted(entries, key=lambda name: order.get(name, len(order)))]
@@ -138,6 +141,23 @@ class TokenComparison:
             "placements": placements,
             "not_modelled": NOT_MODELLED,
         }
+
+
+def never_run(outcome: TokenOutcome, inputs: TokenInputs) -> str | None:
+    """That some requests are longer than every cache of their model's engines, a sentence; None if none is."""
+    result, workload = outcome.result, outcome.result.workload
+    rows = np.flatnonzero(result.status == STATUS.index("too_long"))
+    if not rows.size:
+        return None
+    tokens = workload.input_tokens + workload.output_tokens
+    longest = int(rows[tokens[rows].argmax()])
+    model = workload.models[int(workload.model[longest])]
+    blocks = max(engine.kv_blocks for engine in outcome.figures.engines if engine.model == model)
+    return (
+        f"{words.plural(rows.size, 'request')} can never run: the longest, to {model}, has "
+        f"{words.count(int(tokens[longest]))} tokens with its output, and the largest cache of its engines holds "
+        f"{words.count(blocks * inputs.problem.section.block_size)}."
+    )
 
 
 def compare(

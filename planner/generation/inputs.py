@@ -90,7 +90,8 @@ def build_token_inputs(
         workload = _with_tokens(workload, scenario.workload.tokens, scenario, read)
     own = {model.name for model in models}
     generating = np.array([name in own for name in names])
-    tokens, left_out = _token_workload(_only(workload, generating), [model.name for model in models])
+    unread = [notice for notice in (trace.notices if trace else ()) if "tokens" in notice and "not used" in notice]
+    tokens, left_out = _token_workload(_only(workload, generating), [model.name for model in models], unread)
     fixed = None
     if fixed_sections:
         if profiles is None and scenario.profiles is not None:
@@ -142,12 +143,16 @@ def _only(workload: Workload, wanted: np.ndarray) -> Workload:
     return replace(part, model=number[part.model], num_models=int(wanted.sum()))
 
 
-def _token_workload(workload: Workload, names: list[str]) -> tuple[TokenWorkload, list[str]]:
+def _token_workload(
+    workload: Workload, names: list[str], unread: Sequence[str]
+) -> tuple[TokenWorkload, list[str]]:  # fmt: skip
+    """The requests with their lengths, and sentences; unread: why a trace's tokens were not taken, as far as known."""
     if workload.tokens is None:
-        raise InputError(
+        sentence = (
             f"The requests of {', '.join(names[:5])} have no lengths; models that generate need input_tokens and "
             "output_tokens, from the trace or from the key workload.tokens."
         )
+        raise InputError(" ".join([sentence, *unread]))
     inputs, outputs = workload.tokens
     none = (inputs == 0) | (outputs == 0)
     notices = []

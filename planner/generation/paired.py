@@ -15,12 +15,23 @@ from simulator.intervals import batch_means_half_width, share_half_width
 from simulator.metrics import counted_rows
 
 
-def met_requests(outcome: TokenOutcome, inputs: TokenInputs) -> np.ndarray:
-    """Which counted requests, of both kinds of models, meet all their deadlines: bool (n,), in order of arrival."""
-    problem = inputs.problem
-    workload = problem.workload
-    rows = counted_rows(Workload(workload.arrival_s, workload.model, len(workload.models)), inputs.warmup_s)
-    met, arrival_s = deadlines_kept(problem, outcome.result)["all"][rows], workload.arrival_s[rows]
+def rows_of(inputs: TokenInputs, model: str | None = None) -> np.ndarray:
+    """The counted requests of generating models, or of one of them: int64, ascending."""
+    workload = inputs.problem.workload
+    arrived = Workload(workload.arrival_s, workload.model, len(workload.models))
+    rows = np.arange(len(workload))[counted_rows(arrived, inputs.warmup_s)]
+    return rows if model is None else rows[workload.model[rows] == workload.models.index(model)]
+
+
+def met_requests(outcome: TokenOutcome, inputs: TokenInputs, model: str | None = None) -> np.ndarray:
+    """Which counted requests meet all their deadlines: bool (n,), in order of arrival.
+
+    model: a generating one, whose requests alone are wanted; else all, of both kinds of models.
+    """
+    problem, rows = inputs.problem, rows_of(inputs, model)
+    met, arrival_s = deadlines_kept(problem, outcome.result)["all"][rows], problem.workload.arrival_s[rows]
+    if model is not None:
+        return met
     if outcome.fixed_result is not None:
         fixed = outcome.fixed_result
         rows = counted_rows(fixed.workload, inputs.warmup_s)
@@ -34,9 +45,11 @@ def half_width(outcome: TokenOutcome, inputs: TokenInputs) -> float:
     return share_half_width(met_requests(outcome, inputs))
 
 
-def paired_token_difference(first: TokenOutcome, second: TokenOutcome, inputs: TokenInputs) -> PairedDifference:
-    """By how much the second meets more than the first, with the interval of the paired differences."""
-    gains = met_requests(second, inputs).astype(np.float64) - met_requests(first, inputs)
+def paired_token_difference(
+    first: TokenOutcome, second: TokenOutcome, inputs: TokenInputs, model: str | None = None
+) -> PairedDifference:
+    """By how much the second meets more than the first, with the interval of the paired differences; model: as above."""
+    gains = met_requests(second, inputs, model).astype(np.float64) - met_requests(first, inputs, model)
     if not gains.size:
         return PairedDifference(math.nan, math.nan)
     return PairedDifference(float(gains.mean()), batch_means_half_width(gains))
@@ -48,7 +61,7 @@ def token_model_differences(
     """The paired difference of every model with counted requests, of both kinds, the largest gain first."""
     problem = inputs.problem
     workload = problem.workload
-    rows = counted_rows(Workload(workload.arrival_s, workload.model, len(workload.models)), inputs.warmup_s)
+    rows = rows_of(inputs)
     before, after = (deadlines_kept(problem, o.result)["all"][rows].astype(np.float64) for o in (first, second))
     found = []
     for number, model in enumerate(problem.models):
