@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 
+from app.figures.generation_compare import (
+    QUANTITIES,
+    build_compared_over_time_figure,
+    describe_compared_over_time,
+)
 from app.look import words
-from app.panels.compare_view import TokenView
+from app.panels.compare_view import TokenView, current_token_view
 from app.panels.generation_compare import as_frame, counted_in_words, ranked_rows
+from app.panels.generation_compare_time import compared
 from planner.generation.figures import deadlines_kept
 from planner.scenario.file import parse_scenario
 from simulator.intervals import share_half_width, share_interval
@@ -47,3 +53,61 @@ def test_a_scenario_of_both_kinds_says_what_counts_where():
     at = opened(EXAMPLE)
     at.switch_page("views/compare.py").run()
     assert not any("fixed latencies too" in caption.value for caption in at.caption)
+
+
+def test_one_model_alone_can_be_looked_at():
+    at = opened(EXAMPLE)
+    at.switch_page("views/compare.py").run()
+    answer = session(at).answer
+    name = answer.inputs.problem.models[0].name
+    next(box for box in at.selectbox if box.label == "Look at one model").set_value(name).run()
+    assert not at.exception and not errors(at)
+    view = current_token_view(session(at), session(at).answer)
+    assert view.model == name
+    page = " ".join(html.value for html in at.get("html"))
+    for row in ranked_rows(view, answer):
+        result = row.entry.outcome.result
+        own = result.workload.model == result.workload.models.index(name)
+        met = deadlines_kept(answer.inputs.problem, result)["all"][own]
+        assert (row.requests, row.missed) == (own.sum(), (~met).sum()) and row.met == pytest.approx(met.mean())
+        assert row.figures == row.entry.outcome.figures.models[name] and words.share(met.mean()) in page
+        gains = met.astype(float) - deadlines_kept(answer.inputs.problem, view.first.outcome.result)["all"][own]
+        assert row.difference.difference == pytest.approx(gains.mean())
+    assert as_frame(ranked_rows(view, answer), view).usd_per_million_output_tokens.isna().all()
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_quantities_over_time_are_those_of_the_engines_and_the_title_says_the_worst(quantity):
+    at = opened(EXAMPLE)
+    answer = session(at).answer
+    workload = answer.inputs.problem.workload
+    for model in (None, workload.models[0]):
+        view = TokenView(answer.shown, answer.shown[1], answer.shown[0], model)
+        rows = [compared(quantity, entry, view, answer) for entry in answer.shown]
+        edges_s = answer.shown[0].outcome.figures.over_time.edges_s
+        for row, entry in zip(rows, answer.shown, strict=True):
+            bins, figures = entry.outcome.figures.over_time, entry.outcome.figures
+            own = [e.engine for e in figures.engines if model in (None, e.model)]
+            if quantity == "preemptions":
+                np.testing.assert_array_equal(row.values, bins.preemptions[own].sum(axis=0))
+            elif quantity == "waiting":
+                np.testing.assert_array_equal(row.values, sum(bins.most_waiting[e] for e in own))
+            elif quantity == "cache":
+                np.testing.assert_allclose(row.values, 100 * np.max([bins.peak_cache[e] for e in own], axis=0))
+            elif quantity == "met":
+                counted = np.ones(len(workload), bool) if model is None else workload.model == 0
+                met = deadlines_kept(answer.inputs.problem, entry.outcome.result)["all"] & counted
+                shares = row.values * np.histogram(workload.arrival_s[counted], edges_s)[0] / 100
+                assert np.nansum(shares) == pytest.approx(met.sum())
+        title = words.typed(describe_compared_over_time(quantity, rows, edges_s))
+        values = np.concatenate([row.values for row in rows])
+        worst = np.nanmin(values) if quantity == "met" else np.nanmax(values)
+        said = words.share(worst / 100) if quantity in ("met", "cache") else words.number(worst)
+        trivial = worst == (100 if quantity == "met" else 0)
+        assert trivial or words.typed(said) in title
+        holder = next(row for row in rows if worst in row.values)
+        assert trivial or words.typed(words.shorten(holder.name, 40)) in title
+        figure = build_compared_over_time_figure(quantity, rows, edges_s, workload.arrival_s)
+        assert [trace.name for trace in figure.data] == ["arrivals", *(row.name for row in rows)]
+        for trace, row in zip(figure.data[1:], rows, strict=True):
+            np.testing.assert_array_equal(trace.y[:-1], row.values)

@@ -21,6 +21,13 @@ BERT = "{name: b, profile: bert-1.3b, slo_scale: 5}"
 ONE = "[{name: one, groups: [{models: [a]}]}]"
 
 
+def refused(capsys, file):
+    """What the command says is wrong: its last line, after whatever else was logged in this process."""
+    status, _, err = run(capsys, "simulate", file)
+    assert status == 2 and err.endswith("\n")
+    return err.splitlines()[-1]
+
+
 def written(folder, *rows, header=HEADER, models=CHAT, memory_gib=80, limits="{}", placements=ONE, name="t.csv"):
     (folder / name).write_text("\n".join([header, *rows]) + "\n")
     file = folder / "s.yaml"
@@ -57,9 +64,8 @@ def opened(file):
 )
 def test_a_wrong_length_names_file_line_and_column(tmp_path, capsys, cell, said):
     file = written(tmp_path, *GOOD, f"10,a,{cell},20")
-    status, _, err = run(capsys, "simulate", file)
     sentence = f"t.csv, line 12, column 'input_tokens' is {said}; a whole number from 0 to 10 000 000 is allowed."
-    assert status == 2 and err == f"Error: {sentence}\n"
+    assert refused(capsys, file) == f"Error: {sentence}"
     at = AppTest.from_file(MAIN, default_timeout=120).run()
     trace = [("t.csv", (tmp_path / "t.csv").read_bytes(), "text/csv")]
     at.file_uploader(key=f"upload:trace:{session(at).refused}").set_value(trace).run()
@@ -69,8 +75,7 @@ def test_a_wrong_length_names_file_line_and_column(tmp_path, capsys, cell, said)
 def test_lengths_that_some_rows_lack_are_said_where_no_line_has_to_have_them(tmp_path, capsys):
     file = written(tmp_path, '{"arrival_s": 1, "model": "a", "input_tokens": 5}', name="t.jsonl",
                    header='{"arrival_s": 0, "model": "a", "input_tokens": 5, "output_tokens": 5}')  # fmt: skip
-    status, _, err = run(capsys, "simulate", file)
-    assert status == 2 and err.count("\n") == 1
+    err = refused(capsys, file)
     assert "The requests of a have no lengths" in err and "1 other column (output_tokens) is not used." in err
     assert any("The requests of a have no lengths" in error for error in errors(opened(file)))
 
@@ -81,8 +86,8 @@ def test_requests_of_zero_tokens_are_left_out_and_counted(tmp_path, capsys):
     sentence = "2 requests of 12 without input or output tokens left out: nothing is generated for them."
     assert status == 0 and f"Note: {sentence}" in err
     assert any(sentence in words.typed(plain(caption)) for caption in opened(file).caption)
-    status, _, err = run(capsys, "simulate", written(tmp_path, "0,a,0,0"))
-    assert status == 2 and err == "Error: No request has input and output tokens; at least one is needed.\n"
+    err = refused(capsys, written(tmp_path, "0,a,0,0"))
+    assert err == "Error: No request has input and output tokens; at least one is needed."
 
 
 @pytest.mark.parametrize(
@@ -122,18 +127,16 @@ def test_an_output_of_a_million_tokens_that_fits_is_served(tmp_path, capsys):
 
 def test_a_model_that_does_not_fit_is_named_with_what_it_takes(tmp_path, capsys):
     file = written(tmp_path, *GOOD, memory_gib=10)
-    status, _, err = run(capsys, "simulate", file)
     sentence = "does not fit: weights take 15 GiB of a device"
-    assert status == 2 and err.count("\n") == 1 and sentence in err
+    assert sentence in refused(capsys, file)
     assert any(sentence in words.typed(error) for error in errors(opened(file)))
     searched = "[{name: one, search: {algorithm: refine}}]"
-    status, _, err = run(capsys, "simulate", written(tmp_path, *GOOD, memory_gib=3, placements=searched))
-    assert status == 2 and "found no placement that holds a model" in err
+    file = written(tmp_path, *GOOD, memory_gib=3, placements=searched)
+    assert "found no placement that holds a model" in refused(capsys, file)
 
 
 def test_models_of_both_kinds_without_lengths_are_one_sentence(tmp_path, capsys):
     rows = [f"{i},{'ab'[i % 2]}" for i in range(10)]
     file = written(tmp_path, *rows, header="arrival_s,model", models=f"{CHAT}, {BERT}")
-    status, _, err = run(capsys, "simulate", file)
-    assert status == 2 and err.count("\n") == 1 and err.startswith("Error: The requests of a have no lengths")
+    assert refused(capsys, file).startswith("Error: The requests of a have no lengths")
     assert any("The requests of a have no lengths" in error for error in errors(opened(file)))

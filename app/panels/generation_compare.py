@@ -27,11 +27,13 @@ from app.state.answer import TokenAnswer, TokenAnswered
 from app.state.results import kept
 from app.state.session import Session
 from planner.explain import PairedDifference
+from planner.generation.figures import deadlines_kept
 from planner.generation.inputs import TokenInputs
-from planner.generation.paired import met_requests, token_model_differences
+from planner.generation.paired import met_requests, rows_of, token_model_differences
 from planner.what_if.unseen import Unseen, UnseenScore
 from planner.what_if.unseen_words import unseen_cell
-from simulator.intervals import share_half_width, share_interval
+from simulator.generation import GenerationFigures
+from simulator.intervals import known_interval, share_half_width, share_interval
 from simulator.metrics import counted_rows
 
 
@@ -73,7 +75,7 @@ def draw_comparison(session: Session, answer: TokenAnswer, unseen: Unseen | None
           lambda model: change_view(session, model=model), options=list(answer.inputs.problem.workload.models),
           placeholder="all models", format_func=lambda name: words.shorten(name, 48),
           help="Everything then counts only the requests of this model.")  # fmt: skip
-    rows = ranked_rows(view, answer)
+    rows, unseen = ranked_rows(view, answer), unseen if view.model is None else None
     with st.container(key="ranked", gap="small"):
         st.html(table_html(rows, view, unseen))
         draw_download(as_frame(rows, view, unseen), "compare-table")

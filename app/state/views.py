@@ -133,7 +133,7 @@ class FitView:
 
 @dataclass
 class CompareView:
-    """Page Compare: what every group, or placement of generating models, shows over time, and its part of the address."""
+    """Page Compare: what groups, or placements of generating models, show over time; its part of the address."""
 
     group_rows: Choice[str] = _one("groups_show", str)
     token_rows: Choice[str] = _one("placements_show", str)

@@ -48,7 +48,10 @@ def half_width(outcome: TokenOutcome, inputs: TokenInputs) -> float:
 def paired_token_difference(
     first: TokenOutcome, second: TokenOutcome, inputs: TokenInputs, model: str | None = None
 ) -> PairedDifference:
-    """By how much the second meets more than the first, with the interval of the paired differences; model: as above."""
+    """By how much the second meets more than the first, with the interval of the paired differences.
+
+    model: as of met_requests.
+    """
     gains = met_requests(second, inputs, model).astype(np.float64) - met_requests(first, inputs, model)
     if not gains.size:
         return PairedDifference(math.nan, math.nan)
