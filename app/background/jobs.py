@@ -40,14 +40,18 @@ if not jobs_log.handlers:
 class Lane(Enum):
     """Whom a job waits behind: nothing quick waits behind a search. The value: how many of a visitor's run at a time.
 
-    Searches run one after the other, so that ten visitors share the machine evenly. Advice begins at once and lets all
-    else go before.
+    Searches run one after the other, so that ten visitors share the machine evenly. Searches and advice let pages and
+    all that is quick go before, see PATIENT.
     """
 
     INPUTS = "inputs", 1
     QUICK = "quick", 2
     SEARCH = "search", 1
     ADVICE = "advice", 1
+
+
+# What a machine of few cores does with what is left of it.
+PATIENT = (Lane.SEARCH, Lane.ADVICE)
 
 
 class Job:
@@ -294,4 +298,4 @@ class Jobs:
 @st.cache_resource(show_spinner=False)
 def shared_workers(lane: Lane) -> Workers:
     """The pool of this server for one lane."""
-    return Workers(per_visitor=lane.value[1], is_patient=lane is Lane.ADVICE)
+    return Workers(per_visitor=lane.value[1], is_patient=lane in PATIENT)
