@@ -9,6 +9,7 @@ import streamlit as st
 from app.background.warm_up import set_loaded_aside, start_warm_up
 from app.controls.views import drop_hidden_keys
 from app.look.style import draw_style, guarded, plain_text
+from app.panels.login import require_login
 from app.panels.share import draw_share_bar, open_link
 from app.panels.workspace import draw_workspace_notices
 from app.settings import PROBLEM
@@ -57,7 +58,9 @@ page = st.navigation(
     position="top",
 )
 draw_style()
+owner = require_login()
 session = current_session()
+session.owner = owner
 guarded(open_workspace)(session, st.query_params)
 bar = st.container()
 guarded(draw_workspace_notices)(session)

@@ -13,7 +13,7 @@ from app.state import shelf
 from app.state.session import Session
 from app.state.sharing import READS
 from app.state.workspace import own_id, reopen, writable_id
-from app.store import StoreError, Version
+from app.store import StoreError, Version, new_workspace_id
 from app.store.contract import MAX_NAME, MAX_NOTES
 from app.store.transfer import MAX_FILE_BYTES
 from planner.scenario.schema import Scenario
@@ -41,9 +41,10 @@ def draw_state(session: Session) -> None:
     if usage is None:
         return
     used, most = usage.workspace_bytes / 1024**2, usage.limits.workspace_bytes / 1024**2
+    whose = "It opens for you alone." if session.owner else "Whoever has the address can change the workspace."
     st.markdown(
-        "Everything you do is kept under the address of this page; put it among your bookmarks. Whoever has the "
-        f"address can change the workspace. It holds {words.fixed(used, 1)} of {words.count(most)} MB."
+        f"Everything you do is kept under the address of this page; put it among your bookmarks. {whose} "
+        f"It holds {words.fixed(used, 1)} of {words.count(most)} MB."
     )
     if usage.warning:
         st.warning(plain_text(usage.warning))
@@ -194,7 +195,9 @@ def _restore_version(session: Session) -> None:
 
 
 def _open_copy(session: Session, number: int) -> None:
-    address = _noted(session, lambda: shelf.store().clone(writable_id(session), number))
+    address = _noted(
+        session, lambda: shelf.store().clone(writable_id(session), number, new_workspace_id(session.owner))
+    )
     if address is not None:
         reopen(session, address)
 
@@ -209,7 +212,7 @@ def _import(session: Session) -> None:
     file = st.session_state[f"{_UPLOAD}{session.refused}"]
     if file is None:
         return
-    address = _noted(session, lambda: shelf.take_in(file.getvalue(), file.name))
+    address = _noted(session, lambda: shelf.take_in(session, file.getvalue(), file.name))
     session.refused += 1
     if address is not None:
         reopen(session, address)

@@ -171,4 +171,4 @@ def begin_if_worth_it(session: Session) -> None:
     """Give a session an address once there is something to keep."""
     keeping = session.keeping
     if keeping.workspace is None and keeping.reads is None and is_worth_keeping(session):
-        keeping.workspace = new_workspace_id()
+        keeping.workspace = new_workspace_id(session.owner)

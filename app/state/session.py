@@ -49,6 +49,7 @@ class Session:
         presence: whether his tab is open; his jobs end with it.
         drafts: placements that he edits by hand, by the name they began as; drafting: the one he looks at.
         controls: how often a control was replaced and what it shows, see control_key.
+        owner: who is logged in, None on a server without logins.
         drawn: counts how often a page was drawn as a whole; addressed: the count when each key of the address was
             written last.
         asked: the count, and the scenario that the page then asked the answer to.
@@ -66,6 +67,7 @@ class Session:
     looked_at: str | None = None
     slots: dict[str, JobSlot] = field(default_factory=dict)
     views: Views = field(default_factory=Views)
+    owner: str | None = None
     drawn: int = 0
     addressed: dict[str, int] = field(default_factory=dict)
     asked: tuple[int, Scenario] | None = None

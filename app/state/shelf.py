@@ -7,7 +7,7 @@ from app.state.kept import Keeping
 from app.state.saved import scenario_in
 from app.state.session import Session, with_values
 from app.state.workspace import own_id, writable_id
-from app.store import StoreError, Version, WorkspaceStore
+from app.store import StoreError, Version, WorkspaceStore, new_workspace_id
 from app.store.contract import shared_copy_id
 from app.store.transfer import export_file, import_file
 from planner.scenario.schema import MAX_PLACEMENTS, Scenario
@@ -48,9 +48,9 @@ def export(session: Session) -> bytes:
     return export_file(store(), writable_id(session))
 
 
-def take_in(content: bytes, name: str) -> str:
+def take_in(session: Session, content: bytes, name: str) -> str:
     """The address of a new workspace with what an exported file holds; raises StoreError."""
-    return import_file(store(), content, name)
+    return import_file(store(), content, name, new_workspace_id(session.owner))
 
 
 def delete(session: Session) -> None:
@@ -58,7 +58,9 @@ def delete(session: Session) -> None:
     store().delete(writable_id(session))
     for job in session.jobs.all():
         job.stop()
-    fresh = Session(name=session.name, presence=session.presence, controls=session.controls, keeping=Keeping())
+    fresh = Session(
+        name=session.name, presence=session.presence, owner=session.owner, controls=session.controls, keeping=Keeping()
+    )
     fresh.refused, fresh.edition = session.refused + 1, session.edition + 1
     vars(session).update(vars(fresh))
 

@@ -15,7 +15,7 @@ from simulator import InputError, SimulationResult
 
 
 def to_json(value: Any) -> Any:
-    """A JSON document of dataclasses, schemas, tuples, mappings with text keys, and plain values; raises TypeError."""
+    """A JSON document of dataclasses, schemas, tuples, mappings, and plain values; raises TypeError."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
@@ -29,7 +29,9 @@ def to_json(value: Any) -> Any:
         parts = {field.name: getattr(value, field.name) for field in fields(value)}
         return {name: to_json(part) for name, part in parts.items() if not isinstance(part, SimulationResult)}
     if isinstance(value, Mapping):
-        return {str(key): to_json(item) for key, item in value.items()}
+        if all(isinstance(key, str) for key in value):
+            return {key: to_json(item) for key, item in value.items()}
+        return [[to_json(key), to_json(item)] for key, item in value.items()]
     if isinstance(value, (tuple, list)):
         return [to_json(item) for item in value]
     raise TypeError(f"{type(value).__name__} has no form in JSON")
@@ -57,12 +59,17 @@ def _read(kind: Any, document: Any) -> Any:
     if origin in (list, Sequence):
         return [_read(arguments[0], item) for item in document]
     if origin in (dict, Mapping):
-        return {key: _read(arguments[1], item) for key, item in document.items()}
+        pairs = document.items() if isinstance(document, Mapping) else document
+        return {_key(key): _read(arguments[1], item) for key, item in pairs}
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return kind.model_validate(document)
     if isinstance(kind, type) and is_dataclass(kind):
         return _read_dataclass(kind, document)
     return _read_plain(kind, document)
+
+
+def _key(written: Any) -> Any:
+    return tuple(map(_key, written)) if isinstance(written, list) else written
 
 
 def _read_union(kinds: tuple, document: Any) -> Any:

@@ -11,7 +11,7 @@ from app.state.kept import Keeping
 from app.state.saved import TITLES, restore
 from app.state.session import Session
 from app.state.sharing import READS, WRITES
-from app.store import StoreError
+from app.store import StoreError, may_write, new_workspace_id
 
 AREA = "workspace"
 
@@ -40,6 +40,8 @@ def _load(session: Session, keeper: Keeper, address: str) -> None:
     for other in others:
         keeper.save(other)
     loaded = keeper.store.load(address)
+    if loaded.is_writable and not may_write(address, session.owner):
+        raise StoreError("This workspace is somebody else's. Ask for its read-only link.")
     keeping = session.keeping
     if loaded.is_writable:
         keeping.workspace, keeping.is_begun = address, True
@@ -94,7 +96,7 @@ def own_copy(session: Session) -> None:
     if reads is None:
         return
     try:
-        workspace = shared_keeper().store.clone(reads)
+        workspace = shared_keeper().store.clone(reads, workspace=new_workspace_id(session.owner))
     except StoreError as error:
         session.complaints[AREA] = str(error)
         return
@@ -103,7 +105,7 @@ def own_copy(session: Session) -> None:
 
 def reopen(session: Session, address: str) -> None:
     """Show what the store has of a workspace in this tab, in place of what the tab has."""
-    fresh = Session(name=session.name, presence=session.presence)
+    fresh = Session(name=session.name, presence=session.presence, owner=session.owner)
     fresh.keeping = Keeping()
     keeper = shared_keeper()
     try:

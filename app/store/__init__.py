@@ -12,6 +12,7 @@ from app.store.contract import (
     Usage,
     Version,
     WorkspaceStore,
+    may_write,
     new_workspace_id,
 )
 from app.store.opening import open_store
@@ -25,6 +26,7 @@ __all__ = [
     "Usage",
     "Version",
     "WorkspaceStore",
+    "may_write",
     "new_workspace_id",
     "open_store",
 ]

@@ -7,6 +7,7 @@ import json
 import re
 import secrets
 from abc import ABC, abstractmethod
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -114,9 +115,24 @@ class Usage:
         return None
 
 
-def new_workspace_id() -> str:
-    """An address that nobody can guess: 192 random bits."""
-    return secrets.token_urlsafe(24)
+def new_workspace_id(owner: str | None = None) -> str:
+    """An address that nobody can guess: 192 random bits.
+
+    owner: who is logged in. Then 96 bits are random, and 96 follow from them and the owner, see `may_write`.
+    """
+    if owner is None:
+        return secrets.token_urlsafe(24)
+    guess = secrets.token_urlsafe(12)
+    return guess + _mark(guess, owner)
+
+
+def may_write(workspace: str, owner: str | None) -> bool:
+    """Whether an address that writes is one of this owner's; everybody's where nobody is logged in."""
+    return owner is None or secrets.compare_digest(workspace[16:], _mark(workspace[:16], owner))
+
+
+def _mark(guess: str, owner: str) -> str:
+    return urlsafe_b64encode(hashlib.sha256(f"owner {guess} {owner}".encode()).digest()[:12]).decode()
 
 
 def check_id(address: str) -> str:

@@ -66,16 +66,17 @@ def export_file(store: WorkspaceStore, address: str) -> bytes:
     return buffer.getvalue()
 
 
-def import_file(store: WorkspaceStore, content: bytes, name: str) -> str:
+def import_file(store: WorkspaceStore, content: bytes, name: str, workspace: str | None = None) -> str:
     """A new workspace with what an exported file holds; gives its address.
 
-    name: of the file, for messages. Nothing is unpacked to disk under a name from the file. Raises StoreError; a
+    name: of the file, for messages. workspace: the new address, if it is not to be a random one.
+    Nothing is unpacked to disk under a name from the file. Raises StoreError; a
     workspace that was begun by then is deleted again.
     """
     members = _members(content, f"'{name:.100}'")
     manifest = _manifest(members, name)
     states = [*((row, members.get(row.member)) for row in manifest.versions), (None, members.get(NOW))]
-    workspace = new_workspace_id()
+    workspace = workspace or new_workspace_id()
     store.create(workspace)
     try:
         for member, data in members.items():

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.look.style import guarded
 from app.panels import library
+from app.panels.login import draw_logout
 from app.state.session import current_session
 
 st.title("What is kept?", anchor=False)
@@ -20,3 +21,4 @@ with right:
     guarded(library.draw_link)(session)
     guarded(library.draw_file)(session)
     guarded(library.draw_deletion)(session)
+    guarded(draw_logout)(session.owner)
