@@ -1,6 +1,7 @@
 """The figures of the paper are run again in the authors' settings, and what differs is said and counted right."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -108,6 +109,15 @@ def test_a_robustness_point_plans_on_one_hour_and_is_tested_on_another():
 def test_batches_are_compared_as_rules_of_placements():
     (panel,) = figure_of("15").panels
     assert [curve.section.max_batch_size for curve in panel.curves] == [1, 2, 4, 8, 16] * 2
+
+
+def test_batches_serve_placements_that_are_planned_without_them():
+    figure = chosen(figure_of("15"), values=[5])
+    (panel,) = figure.panels
+    curves = tuple(c for c in panel.curves if c.name in ("AlpaServe, no batches", "AlpaServe, batches of up to 2"))
+    found = reproduce(replace(figure, panels=(replace(panel, curves=curves),))).points
+    alone, batched = (point.outcome.placement for point in found)
+    assert alone.groups == batched.groups and found[0].slo_attainment != found[1].slo_attainment
 
 
 def test_the_command_prints_published_points_beside_ours_and_one_json_document(capsys):
