@@ -192,10 +192,12 @@ def _draw_setting(session: Session, run: Replayed) -> None:
         f"({words.signed(100 * run.error, 2)} points)"
     )
     with st.container(horizontal=True):
-        st.button("Open this setting", key="accuracy.open", icon=":material/open_in_new:", type="primary",
-                  on_click=session.replace, args=(AREA, run.scenario()),
-                  help="Puts the published setting and placement in place of your scenario; Undo brings it back."
-                  )  # fmt: skip
+        if st.button("Open this setting", key="accuracy.open", icon=":material/open_in_new:", type="primary",
+                     on_click=session.replace, args=(AREA, run.scenario()),
+                     help="Puts the published setting and placement in place of your scenario; Undo brings it back."
+                     ):  # fmt: skip
+            # The whole page, because the controls stand outside of this fragment.
+            st.rerun()
         link = setting_link(run)
         if link is not None:
             st.link_button("As a link", link, icon=":material/link:", type="tertiary")
