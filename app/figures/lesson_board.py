@@ -34,6 +34,9 @@ def build_board_figure(
         zmax=low + 2.2 * max(high - low, 0.1), showscale=False, xgap=3, ygap=3, hoverinfo="skip",
         textfont={"color": theme.text, "size": 13},
     )  # fmt: skip
+    for device, model in np.ndindex(devices, len(models)):
+        figure.add_shape(type="rect", x0=device - 0.48, x1=device + 0.48, y0=model - 0.46, y1=model + 0.46,
+                         line={"color": theme.grid, "width": 1}, layer="below")  # fmt: skip
     for move, name, size in ((greedy, "greedy", 0.46), (yours, "yours", 0.4)):
         if move is not None:
             model, device = move
@@ -52,9 +55,14 @@ def build_board_figure(
 def build_progress_figure(
     yours: Sequence[float], greedy: Sequence[float], best: float | None, title: str, theme: Theme = LIGHT
 ) -> go.Figure:
-    """Deadlines met after each replica, yours and the greedy's; the optimum as a rule where it is known. 0..1."""
+    """Deadlines met after each replica, yours and the greedy's; the optimum as a rule where it is known. 0..1.
+
+    Without `yours` greedy is drawn alone.
+    """
     figure = new_figure(theme, title, 250, "lesson-progress")
     for i, (name, values) in enumerate((("yours", yours), ("greedy, from the empty board", greedy))):
+        if name == "yours" and not yours and greedy:
+            continue
         style = neutral_style(2 * i, theme)
         figure.add_scatter(
             x=np.arange(len(values) + 1), y=100 * np.array([0.0, *values]), mode="lines+markers", name=name,

@@ -162,6 +162,8 @@ LESSON = Lesson(
     say=say,
     why=why,
     pictures=pictures,
+    # The whole way of the burst, with the device that stands idle.
+    shown=lambda settings, found, theme: pictures(settings, found, theme, len(found.events))[1:],
     events=lambda found: len(found.events),
     event_words=event_words,
     exercise=Exercise(

@@ -137,6 +137,7 @@ class Lesson(Generic[S, R]):
         events: how many events a run has; 0 where it is not stepped. event_words: what happens at one.
         paper: the last screen; it may take seconds the first time and is kept.
         answer: the verdict on the question, where that is another one than of its settings.
+        shown: pictures of the answer, where they are others than the first one of its settings.
     """
 
     key: str
@@ -155,6 +156,7 @@ class Lesson(Generic[S, R]):
     paper: Callable[[Theme], Paper]
     presets: Mapping[str, S] = field(default_factory=dict)
     answer: Callable[[S, R], Said] | None = None
+    shown: Callable[[S, R, Theme], Sequence[Picture]] | None = None
     events: Callable[[R], int] = lambda run: 0
     event_words: Callable[[R, int], str] = lambda run, event: ""
 

@@ -205,8 +205,14 @@ def paper(theme: Theme) -> Paper:
             "what the full algorithm does. On this board every placement can be tried, so the share that greedy "
             "reaches "
             "of the optimum is exact.")  # fmt: skip
-    full = run(Settings(moves=".".join(write(move) for move, _ in greedy(Board(3.0, 5.0)))))
-    return Paper(note, table, pictures(Settings(), full, theme, 0)[1:])
+    return Paper(note, table, greedy_pictures(Settings(), run(Settings()), theme))
+
+
+def greedy_pictures(settings: Settings, found: Run, theme: Theme) -> list[Picture]:
+    """The way of greedy to its end, and the optimum."""
+    says = "Greedy after every replica, and the best of all placements"
+    met = [score for _, score in greedy(found.board)]
+    return [Picture(build_progress_figure([], met, optimum(found.board)[0], says, theme), "lesson-progress", says)]
 
 
 QUESTION = f"""
@@ -241,6 +247,7 @@ LESSON = Lesson(
     why=lambda settings, found: _WHY,
     answer=lambda settings, found: Said(None, gap_sentence(found.board)),
     pictures=pictures,
+    shown=greedy_pictures,
     exercise=Exercise(
         "Fill the board so that it meets **more deadlines than greedy** at the end, with CV 3 and deadlines of 5 × "
         "alone "

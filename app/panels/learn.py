@@ -162,7 +162,10 @@ def _draw_result(session: Session, lesson: Lesson, settings: Any, guess: str) ->
         if settings != lesson.asked:
             st.markdown("**With your own settings**")
             _draw_said(lesson.say(settings, run_of(lesson, settings)))
-    _draw_pictures(session, lesson.pictures(lesson.asked, asked, current_theme(), lesson.events(asked))[:1])
+    if lesson.shown is not None:
+        _draw_pictures(session, lesson.shown(lesson.asked, asked, current_theme()))
+    else:
+        _draw_pictures(session, lesson.pictures(lesson.asked, asked, current_theme(), lesson.events(asked))[:1])
 
 
 def _draw_exercise(session: Session, lesson: Lesson, settings: Any, run: Any) -> None:
