@@ -92,6 +92,12 @@ def answer_more(
 def more_document(more: More, answers: MoreAnswers, capacity: Capacity, cluster: ClusterSection) -> dict:
     """Keys to add to the document."""
     document: dict = {"costs": costs_json(answers_of(capacity, answers.growth, answers.spares), cluster)}
+    return document | answers_document(more, answers, cluster)
+
+
+def answers_document(more: More, answers: MoreAnswers, cluster: ClusterSection) -> dict:
+    """Growth and spare devices, each where it was asked for."""
+    document: dict = {}
     if answers.growth is not None:
         said = [words.typed(text) for text in _growth_lines(more, answers.growth, cluster)]
         document["growth"] = answers.growth.to_json() | {"sentences": said}
@@ -108,16 +114,19 @@ def more_document(more: More, answers: MoreAnswers, capacity: Capacity, cluster:
 
 def print_more(more: More, answers: MoreAnswers, capacity: Capacity, cluster: ClusterSection) -> None:
     """The sentences, and what the answers cost where there is more than one of them or more than one price."""
-    if answers.growth is not None:
-        for line in _growth_lines(more, answers.growth, cluster):
-            say(f"\n{line}")
-    for spare in answers.spares:
-        say(f"\n{spare_sentence(spare, cluster.usd_per_device_hour)}")
+    for line in answer_lines(more, answers, cluster):
+        say(f"\n{line}")
     if answers.growth or answers.spares or any(getattr(cluster, name) for name in OTHER_PRICES):
         _print_costs(answers_of(capacity, answers.growth, answers.spares), cluster)
     node = next((spare for spare in answers.spares if spare.what == "node"), None)
     if risk := spot_sentence(cluster, node):
         say(f"\n{risk}")
+
+
+def answer_lines(more: More, answers: MoreAnswers, cluster: ClusterSection) -> list[str]:
+    """Growth and spare devices in sentences."""
+    growth = [] if answers.growth is None else _growth_lines(more, answers.growth, cluster)
+    return [*growth, *(spare_sentence(spare, cluster.usd_per_device_hour) for spare in answers.spares)]
 
 
 def _growth_lines(more: More, growth: Growth, cluster: ClusterSection) -> list[str]:

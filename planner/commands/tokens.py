@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from planner.commands.capacity_more import FIRST_TIMES, More, MoreAnswers, answer_lines, answers_document, read_more
 from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.options import whole_file
 from planner.commands.report import (
@@ -25,12 +26,15 @@ from planner.commands.report import (
 from planner.commands.simulate import print_unseen
 from planner.generation.compare import TokenComparison, TokenOutcome, compare, never_run
 from planner.generation.figures import QUANTITIES
+from planner.generation.growth import find_token_growth
 from planner.generation.inputs import build_token_inputs
 from planner.generation.known_errors import NOT_MODELLED
 from planner.generation.search import TITLES
+from planner.generation.spare import find_token_spares
 from planner.generation.unseen import hold_out_tokens
-from planner.generation.what_if import TokenPoint, find_token_capacity, sweep_tokens
+from planner.generation.what_if import TokenCapacity, TokenPoint, find_token_capacity, sweep_tokens
 from planner.scenario.schema import PlacementSection, Scenario
+from planner.what_if.spare import SparePlan
 from planner.what_if.unseen import HeldOut, with_unseen
 from simulator import InputError, words
 from simulator.generation import GenerationFigures
@@ -86,25 +90,25 @@ def _compared(scenario: Scenario, only: str | None) -> tuple[TokenComparison, He
 def capacity(
     args: argparse.Namespace, scenario: Scenario, target: float, asked: tuple[int, int] | None, time_limit_s: float
 ) -> int:
-    """Fewest devices of each search."""
+    """Fewest devices of each search, and what was asked beside: more traffic, what bears a loss."""
     from planner.commands.capacity import search_sections
 
     lowest, highest = asked or (1, min(4 * scenario.cluster.devices, MAX_DEVICES))
     if not 1 <= lowest <= highest:
         raise InputError(f"--devices is '{lowest}-{highest}'; the first number must not be larger than the second.")
-    unknown = {"--confident": args.confident, "--step": args.step != "1", "--times": args.times is not None,
-               "--growth": args.growth is not None, "--spare": bool(args.spare),
-               "--whole-nodes": args.whole_nodes}  # fmt: skip
+    unknown = {"--confident": args.confident, "--step": args.step != "1", "--whole-nodes": args.whole_nodes}
     option = next((name for name, is_given in unknown.items() if is_given), None)
     if option is not None:
         raise InputError(f"{option} is not known for generating models; leave it out.")
     sections = search_sections(scenario, args.algorithm or _own_algorithms(scenario), time_limit_s, ALGORITHM)
     with Interrupt() as interrupt:
         found = find_token_capacity(scenario, target, sections, lowest, highest, PointLine(interrupt))
-    complete = all(one.complete for one in found)
+        answers = _answer_more(read_more(args), scenario, target, sections, found, highest, interrupt)
+    complete = all(one.complete for one in found) and answers.complete
     if args.json:
         plans = [one.to_json() for one in found]
         print_json({"scenario": scenario.name, "target": target, "complete": complete, "plans": plans,
+                    **answers_document(read_more(args), answers, scenario.cluster),
                     "not_modelled": NOT_MODELLED})  # fmt: skip
         return 0 if complete else INTERRUPTED
     rows = []
@@ -116,9 +120,28 @@ def capacity(
             met = percent(outcome.slo_attainment)
             rows.append((one.name, str(one.devices), met, outcome.groups_in_words))
     print_table(("algorithm", "devices", "deadlines met", "groups"), rows)
-    print_remarks(((one.name, one.reason) for one in found), "- ")
+    print_remarks(((one.name, one.reason or one.remark) for one in found), "- ")
+    for line in answer_lines(read_more(args), answers, scenario.cluster):
+        say(f"\n{line}")
     say(f"\n{NOT_MODELLED}")
     return 0 if complete else INTERRUPTED
+
+
+def _answer_more(
+    more: More, scenario: Scenario, target: float, sections: Sequence[PlacementSection],
+    found: Sequence[TokenCapacity], highest: int, interrupt: Interrupt,
+) -> MoreAnswers:  # fmt: skip
+    """Growth of the search that takes fewest devices, and losses of the best of all."""
+    line = PointLine(interrupt)
+    best = min(found, key=lambda one: (one.devices is None, one.devices or 0))
+    growth = None
+    if more.times is not None or more.percent_per_month is not None:
+        section = next(section for section in sections if section.name == best.name)
+        growth = find_token_growth(scenario, target, section, more.times or FIRST_TIMES, more.present, on_progress=line)
+    spares: tuple[SparePlan, ...] = ()
+    if more.kinds:
+        spares = find_token_spares(scenario, target, sections, more.kinds, best.devices or 1, highest, line)
+    return MoreAnswers(growth, spares)
 
 
 def _own_algorithms(scenario: Scenario) -> list[str] | None:

@@ -62,6 +62,15 @@ class TokenPoint:
     def slo_attainment(self) -> float | None:
         return None if self.outcome is None else self.outcome.slo_attainment
 
+    @property
+    def placement(self) -> Placement | None:
+        return None if self.outcome is None else self.outcome.placement
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether its search ended at its time limit."""
+        return self.outcome is not None and self.outcome.document.get("search", {}).get("stop_reason") == "time limit"
+
     def to_json(self) -> dict:
         """What varied, and the figures."""
         figures = {"slo_attainment": None, "reason": self.reason} if self.outcome is None else self.outcome.document
@@ -88,6 +97,13 @@ class TokenCapacity:
         if self.best is None or self.best.outcome is None:
             raise LookupError(f"{self.name} has no placement that reaches the target")
         return self.best.outcome.placement
+
+    @property
+    def remark(self) -> str | None:
+        """That fewer devices may do, where searches for fewer were cut short, a sentence."""
+        if self.devices is None or not any(p.was_cut and dict(p.values)["devices"] < self.devices for p in self.tried):
+            return None
+        return "Searches for fewer devices ended at their time limit; with more time fewer may do."
 
     @property
     def reason(self) -> str | None:
@@ -139,21 +155,31 @@ def _capacity(
         nonlocal stopped
         if devices not in tried:
             varied = vary(scenario, "devices", devices)
-            point = token_point(varied, base, section, (("devices", float(devices)),), on_progress)
+            known = [n for n in sorted(tried) if n < devices and tried[n].outcome is not None]
+            # What fewer devices hold, more hold too, so a search that is cut short never falls behind it.
+            start = tried[known[-1]].placement if known else None
+            point = token_point(varied, base, section, (("devices", float(devices)),), on_progress, start)
             tried[devices] = point
             stopped = not _told(on_progress, len(tried), len(tried), point)
         attainment = tried[devices].slo_attainment
         return attainment is not None and attainment >= target
 
-    below, above = lowest - 1, lowest
-    while not stopped and not reaches(above) and above < highest:
-        below, above = above, min(2 * above, highest)
-    while not stopped and tried[above].slo_attainment is not None and reaches(above) and above - below > 1:
-        middle = (below + above) // 2
-        below, above = (below, middle) if reaches(middle) else (middle, above)
+    try_fewest(reaches, lowest, highest, lambda: stopped)
     reached = [devices for devices in sorted(tried) if reaches(devices)]
     best = tried[reached[0]] if reached else None
     return TokenCapacity(section.name, target, best, tuple(tried[d] for d in sorted(tried)), not stopped)
+
+
+def try_fewest(
+    reaches: Callable[[int], bool], lowest: int, highest: int, stopped: Callable[[], bool]
+) -> None:  # fmt: skip
+    """Ask numbers from lowest to highest: upwards in doubling steps until one reaches, then halving between two."""
+    below, above = lowest - 1, lowest
+    while not stopped() and not reaches(above) and above < highest:
+        below, above = above, min(2 * above, highest)
+    while not stopped() and reaches(above) and above - below > 1:
+        middle = (below + above) // 2
+        below, above = (below, middle) if reaches(middle) else (middle, above)
 
 
 def sweep_tokens(

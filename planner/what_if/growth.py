@@ -90,6 +90,14 @@ class Growth:
         }  # fmt: skip
 
 
+def check_times(times: float) -> None:
+    """Raises InputError for a multiple of the traffic that is not answered."""
+    if not LEAST_TIMES <= times <= MOST_TIMES:
+        raise InputError(
+            f"{words.number(times)} times the traffic is asked about; {LEAST_TIMES:g} to {MOST_TIMES:g} are allowed."
+        )
+
+
 def find_growth(
     scenario: Scenario,
     target: float,
@@ -121,16 +129,13 @@ def find_growth(
     check_target(target)
     if section.search is None:
         raise InputError(f"'{section.name}' is no search, so nothing can be placed anew for more traffic.")
-    if not LEAST_TIMES <= times <= MOST_TIMES:
-        raise InputError(
-            f"{words.number(times)} times the traffic is asked about; {LEAST_TIMES:g} to {MOST_TIMES:g} are allowed."
-        )
+    check_times(times)
     finder = Finder(Evaluator(scenario, read, profiles), target, on_progress, executor)
     there = devices or scenario.cluster.devices
     most = highest or min(math.ceil(4 * max(times, 1.0)) * there, MAX_DEVICES)
     search = _Traffic(finder, section, there, confident)
     search.run()
-    grown = search.growth(times)
+    grown = search.growth(section.name, target, there, times, finder.stopped)
     if finder.stopped:
         return replace(grown, reasons={**grown.reasons, "needed": STOPPED})
     climb = finder.begin(
@@ -144,41 +149,25 @@ def find_growth(
     return replace(grown, needed=needed, complete=not finder.stopped)
 
 
-class _Traffic:
-    """Looks for the most traffic that so many devices bear: by doubling, then between the last two."""
+class Multiples:
+    """Which multiple of the traffic is tried next: by doubling or halving, then between the last two."""
 
-    def __init__(self, finder: Finder, section: PlacementSection, devices: int, confident: bool) -> None:
-        self.finder, self.section, self.devices, self.confident = finder, section, devices, confident
+    def __init__(self) -> None:
         self.tried: dict[float, TriedTraffic] = {}
-        # Those with a placement, by multiple of the traffic.
-        self.results: dict[float, PointResult] = {}
 
-    def run(self) -> None:
-        """Try one multiple after the other, until the answer is known or the work is stopped."""
-        while not self.finder.stopped and (factor := self._next()) is not None:
-            try:
-                self._try(factor)
-            except Cancelled:
-                self.finder.stopped = True
-
-    def growth(self, times: float) -> Growth:
+    def growth(self, name: str, target: float, devices: int, times: float, stopped: bool) -> Growth:
         """What is known by now."""
-        bears, fails = self._ends()
+        bears, fails = self.ends()
         reasons: dict[str, str] = {}
-        open_ended = STOPPED if self.finder.stopped else ""
+        open_ended = STOPPED if stopped else ""
         if bears is None:
             reasons["bears"] = open_ended or f"Less than {LEAST_TIMES:g} times the traffic is not tried."
         if fails is None:
             reasons["fails"] = open_ended or f"More than {MOST_TIMES:g} times the traffic is not tried."
         tried = tuple(self.tried[factor] for factor in sorted(self.tried))
-        return Growth(self.section.name, self.finder.target, self.devices, times, tried, bears, fails, reasons=reasons)
+        return Growth(name, target, devices, times, tried, bears, fails, reasons=reasons)
 
-    def nearest(self, times: float) -> list[PointResult]:
-        """What was found for the multiples nearest to this one."""
-        near = sorted(self.results, key=lambda factor: abs(math.log(factor / times)))
-        return [self.results[factor] for factor in near[:MOST_BEGUN]]
-
-    def _ends(self) -> tuple[float | None, float | None]:
+    def ends(self) -> tuple[float | None, float | None]:
         """The most that is borne, from the least traffic on, and the next one tried."""
         bears = None
         for factor in sorted(self.tried):
@@ -187,8 +176,9 @@ class _Traffic:
             bears = factor
         return bears, None
 
-    def _next(self) -> float | None:
-        bears, fails = self._ends()
+    def next(self) -> float | None:
+        """The next one to try; None where the answer is known."""
+        bears, fails = self.ends()
         if bears is None and fails is None:
             return 1.0
         if fails is None:
@@ -197,6 +187,29 @@ class _Traffic:
             return fails / 2 if fails > LEAST_TIMES else None
         middle = float(f"{math.sqrt(bears * fails):.3g}")
         return middle if fails / bears > 1 + PRECISION and bears < middle < fails else None
+
+
+class _Traffic(Multiples):
+    """Looks for the most traffic that so many devices bear."""
+
+    def __init__(self, finder: Finder, section: PlacementSection, devices: int, confident: bool) -> None:
+        super().__init__()
+        self.finder, self.section, self.devices, self.confident = finder, section, devices, confident
+        # Those with a placement, by multiple of the traffic.
+        self.results: dict[float, PointResult] = {}
+
+    def run(self) -> None:
+        """Try one multiple after the other, until the answer is known or the work is stopped."""
+        while not self.finder.stopped and (factor := self.next()) is not None:
+            try:
+                self._try(factor)
+            except Cancelled:
+                self.finder.stopped = True
+
+    def nearest(self, times: float) -> list[PointResult]:
+        """What was found for the multiples nearest to this one."""
+        near = sorted(self.results, key=lambda factor: abs(math.log(factor / times)))
+        return [self.results[factor] for factor in near[:MOST_BEGUN]]
 
     def _try(self, factor: float) -> None:
         """By simulating what is known, by the upper bound, and else by a search that begins with what is known."""
