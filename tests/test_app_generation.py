@@ -11,15 +11,21 @@ from app.look import words
 from app.panels.compare_view import TokenView
 from app.panels.generation_capacity import CAPACITY, SWEEP, capacity_table, sentence_of
 from app.panels.generation_compare import as_frame, ranked_rows
+from app.panels.generation_growth import GROWTH, SPARE
 from app.state.first_scenario import first_scenario
 from app.state.session import with_values
 from planner.generation.compare import compare
+from planner.generation.growth import find_token_growth
 from planner.generation.known_errors import NOT_MODELLED
 from planner.generation.paired import half_width, met_requests, paired_token_difference, token_model_differences
+from planner.generation.search import TITLES
+from planner.generation.spare import find_token_spares
 from planner.generation.what_if import find_token_capacity, sweep_tokens
 from planner.scenario.examples import FOLDER
 from planner.scenario.file import parse_scenario
 from planner.scenario.schema import PlacementSection
+from planner.what_if.growth_words import borne_sentence
+from planner.what_if.spare_words import spare_sentence
 from simulator.generation.preparation import GENERATING
 from simulator.intervals import batch_means_half_width
 from tests.cases import shown_key
@@ -225,3 +231,24 @@ def test_admission_by_predicted_ttft_is_a_control_of_the_page():
             entry.outcome.figures.total
             == compare(session(at).scenario, only=entry.outcome.name).outcomes[0].figures.total
         )
+
+
+def test_growth_and_losses_on_the_page_are_those_of_the_search():
+    at = opened(EXAMPLE)
+    at.switch_page("views/capacity.py").run()
+    at.number_input(key="target").set_value(80.0).run()
+    at.multiselect(key="token_algorithms").set_value(["shared"]).run()
+    sections = [PlacementSection.model_validate({"name": TITLES["shared"], "search": {"algorithm": "shared"}})]
+    for button, area in (("token_growth.go", GROWTH), ("token_spare.go", SPARE)):
+        at.button(key=button).click().run()
+        session(at).slots[area].job.wait(120)
+        at.run()
+        assert not at.exception and not errors(at)
+    growth, spares = session(at).slots[GROWTH].result[0], session(at).slots[SPARE].result[0]
+    assert growth.bears == find_token_growth(EXAMPLE, 0.8, sections[0]).bears
+    again = find_token_spares(EXAMPLE, 0.8, sections, ["node", "device"])
+    assert [plan.devices for plan in spares] == [plan.devices for plan in again]
+    page = " ".join(html.value for html in at.get("html"))
+    price = EXAMPLE.cluster.usd_per_device_hour
+    for sentence in (borne_sentence(growth), *(spare_sentence(plan, price) for plan in spares)):
+        assert sentence in page

@@ -61,7 +61,7 @@ def draw_growth(session: Session, question: Question) -> None:
     if slot.result_key != key:
         st.warning("The question or the scenario has changed since; press the button to answer it anew.")
     growth, asked = slot.result
-    _draw_answer(growth, asked, percent, hue_of(section, session, names.index(name)))
+    draw_answer(growth, asked, percent, hue_of(section, session, names.index(name)))
 
 
 def growth_key(scenario: Scenario, question: Question, section: PlacementSection, present: int, times: float) -> str:
@@ -89,7 +89,8 @@ def _work(
     return work
 
 
-def _draw_answer(growth: Growth, scenario: Scenario, percent: float, hue: int) -> None:
+def draw_answer(growth: Growth, scenario: Scenario, percent: float, hue: int) -> None:
+    """The sentences, the chart that they are read from, and the table."""
     if not growth.complete:
         st.info("This was stopped; what is not known by then says so.")
     said = growth_sentences(growth, percent, datetime.date.today(), scenario.cluster.usd_per_device_hour)

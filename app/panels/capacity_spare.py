@@ -25,7 +25,7 @@ from planner.what_if.spare_words import spare_sentence
 from simulator.headway import Headway
 
 AREA = "spare"
-_NAMES = {"node": "a node", "device": "a device"}
+NAMES = {"node": "a node", "device": "a device"}
 
 
 def draw_spare(session: Session, question: Question) -> None:
@@ -33,7 +33,7 @@ def draw_spare(session: Session, question: Question) -> None:
     st.header("How many devices bear a loss (N+1)?", anchor=False)
     scenario, view = session.scenario, session.views.capacity
     kinds = kept(session, st.multiselect, "Bear the loss of", view.losses, list(KINDS), options=list(KINDS),
-                 format_func=_NAMES.get, help="Any one of them, before the traffic begins; nothing is moved. A device "
+                 format_func=NAMES.get, help="Any one of them, before the traffic begins; nothing is moved. A device "
                  "takes the group along in which it works.")  # fmt: skip
     if not kinds:
         st.error("Nothing is chosen that could be lost; choose a node, a device or both.")
@@ -87,7 +87,7 @@ def _draw_plans(session: Session, plans: Sequence[SparePlan], scenario: Scenario
                 continue
             name = f"{plan.outcome.name} that bears a lost {plan.what}"
             st.button(
-                f"Add the one on {words.plural(plan.devices, 'device')} that bear the loss of {_NAMES[plan.what]}",
+                f"Add the one on {words.plural(plan.devices, 'device')} that bear the loss of {NAMES[plan.what]}",
                 key=f"spare.use:{plan.what}", icon=":material/add:", on_click=use_placement,
                 args=(session, name, plan.placement, plan.devices),
                 help="Puts this placement into the basket, and gives the cluster as many devices where it has fewer.",

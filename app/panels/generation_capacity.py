@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,17 +14,17 @@ from app.controls.views import kept
 from app.figures.generation_capacity import build_points_figure
 from app.look import words
 from app.look.style import current_theme, plain, plain_text, verdict_html
+from app.panels import generation_growth
 from app.panels.capacity import hue_of
+from app.panels.generation_jobs import builder, key_of, reporter
 from app.panels.keep import draw_chart, draw_table
 from app.state.answer import TokenAnswer
-from app.state.compute import token_inputs_of
 from app.state.limits import MAX_DEVICES
-from app.state.results import shared_cache
 from app.state.session import Session, with_values
 from planner.compare import placement_section
 from planner.generation.known_errors import NOT_MODELLED
 from planner.generation.search import TITLES
-from planner.generation.what_if import InputBuilder, TokenCapacity, TokenPoint, find_token_capacity, sweep_tokens
+from planner.generation.what_if import TokenCapacity, TokenPoint, find_token_capacity, sweep_tokens
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
 
 CAPACITY, SWEEP = "capacity of generating models", "sweep of generating models"
@@ -58,6 +56,8 @@ def draw(session: Session, answer: TokenAnswer) -> None:
     target, sections = _draw_question(session)
     if sections:
         _draw_capacity(session, target, sections)
+        generation_growth.draw_growth(session, target, sections)
+        generation_growth.draw_spare(session, target, sections)
         _draw_sweep(session, target, sections, requests)
     st.caption(NOT_MODELLED)
 
@@ -98,10 +98,10 @@ def _draw_capacity(session: Session, target: float, sections: Sequence[Placement
     if lowest > highest:
         st.error(f"Devices from {lowest} to {highest} leave nothing to try; turn them round.")
         return
-    key = _key(scenario, target, lowest, highest, sections)
+    key = key_of(scenario, target, lowest, highest, sections)
 
     def work(job: Job) -> tuple[list[TokenCapacity], Scenario, Sequence[PlacementSection]]:
-        found = find_token_capacity(scenario, target, sections, lowest, highest, _reporter(job), _builder(session))
+        found = find_token_capacity(scenario, target, sections, lowest, highest, reporter(job), builder(session))
         return found, scenario, sections
 
     slot = slot_of(session, CAPACITY)
@@ -117,8 +117,9 @@ def _draw_capacity(session: Session, target: float, sections: Sequence[Placement
     hues = [hue_of(section, session, i) for i, section in enumerate(slot.result[2])]
     st.html(verdict_html(hues[found.index(best)], sentence_of(found)))
     for one in found:
-        if one.reason is not None:
-            st.caption(plain_text(f"{one.name}: {one.reason}"))
+        said = one.reason or one.remark
+        if said is not None:
+            st.caption(plain_text(f"{one.name}: {said}"))
     points = [point for one in found for point in one.tried]
     draw_chart(build_points_figure(points, "devices", "devices", _title(found), found[0].target, current_theme(), hues),
                "token-capacity", sentence_of(found))  # fmt: skip
@@ -186,11 +187,11 @@ def _draw_sweep(session: Session, target: float, sections: Sequence[PlacementSec
     if requests * len(values) * len(sections) > MOST_SWEPT:
         st.error("These points times the requests are too many; choose fewer points, algorithms or requests.")
         return
-    key = _key(scenario, target, axis, values.tolist(), sections)
+    key = key_of(scenario, target, axis, values.tolist(), sections)
 
     def work(job: Job) -> tuple[list[TokenPoint], str]:
         axes = [(axis, [int(v) if axis == "devices" else float(v) for v in values])]
-        points, _ = sweep_tokens(scenario, axes, sections, _reporter(job), _builder(session))
+        points, _ = sweep_tokens(scenario, axes, sections, reporter(job), builder(session))
         return points, axis
 
     slot = slot_of(session, SWEEP)
@@ -224,23 +225,6 @@ def _swept(points: Sequence[TokenPoint], axis: str, target: float) -> str:
 
 def _title(found: Sequence[TokenCapacity]) -> str:
     return sentence_of(found).split(" Others:")[0].rstrip(".")
-
-
-def _builder(session: Session) -> InputBuilder:
-    uploads, cache = session.uploads, shared_cache()
-    return lambda scenario: token_inputs_of(scenario, uploads, cache)
-
-
-def _reporter(job: Job):
-    """Progress of points; between them the job is only asked whether it goes on."""
-    return lambda told: job.report(told) if told.phase else job.goes_on()
-
-
-def _key(scenario: Scenario, *asked) -> str:
-    parts = [a if not isinstance(a, (list, tuple)) or not a or not isinstance(a[0], PlacementSection) else
-             [section.model_dump(mode="json") for section in a] for a in asked]  # fmt: skip
-    document = [scenario.model_dump(mode="json", exclude={"placements", "name"}), parts]
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def _use(session: Session, one: TokenCapacity, devices: int) -> None:

@@ -1,0 +1,33 @@
+"""What the jobs on generating models have in common: inputs, progress, and the key of what is asked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from app.background.slots import Job
+from app.state.compute import token_inputs_of
+from app.state.results import shared_cache
+from app.state.session import Session
+from planner.generation.what_if import InputBuilder
+from planner.scenario.schema import PlacementSection, Scenario
+from simulator.headway import OnProgress
+
+
+def builder(session: Session) -> InputBuilder:
+    """Gives the inputs of a scenario, with the visitor's uploads."""
+    uploads, cache = session.uploads, shared_cache()
+    return lambda scenario: token_inputs_of(scenario, uploads, cache)
+
+
+def reporter(job: Job) -> OnProgress:
+    """Progress of points; between them the job is only asked whether it goes on."""
+    return lambda told: job.report(told) if told.phase else job.goes_on()
+
+
+def key_of(scenario: Scenario, *asked: object) -> str:
+    """Of the scenario and what is asked."""
+    parts = [a if not isinstance(a, (list, tuple)) or not a or not isinstance(a[0], PlacementSection) else
+             [section.model_dump(mode="json") for section in a] for a in asked]  # fmt: skip
+    document = [scenario.model_dump(mode="json", exclude={"placements", "name"}), parts]
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
