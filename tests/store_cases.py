@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import count
 
 from app.state.kept import Keeping, Kept
 from app.state.saved import documents, restore
@@ -43,8 +44,9 @@ class MemoryStore(WorkspaceStore):
         self.workspaces, self.blobs, self.readers = {}, {}, {}
 
     def create(self, workspace):
-        self.workspaces.setdefault(check_id(workspace), Workspace())
-        self.readers[read_only_id(workspace)] = workspace
+        if check_id(workspace) not in self.workspaces:
+            self.workspaces[workspace] = Workspace()
+            self.readers[read_only_id(workspace)] = workspace
 
     def load(self, address):
         found = self._at(address)
@@ -114,6 +116,16 @@ class MemoryStore(WorkspaceStore):
     def usage(self, address):
         self._at(address)
         return Usage(0, sum(map(len, self.blobs.values())), Limits())
+
+    def read_only_id(self, workspace):
+        self._writable(workspace)
+        return next(reader for reader, of in self.readers.items() if of == workspace)
+
+    def replace_read_only_id(self, workspace):
+        before = self.read_only_id(workspace)
+        del self.readers[before]
+        number = next(n for n in count() if read_only_id(workspace, n) == before)
+        self.readers[read_only_id(workspace, number + 1)] = workspace
 
     def collect_garbage(self):
         return 0

@@ -309,6 +309,18 @@ def session_of(at):
     return at.session_state["session"]
 
 
+def test_the_link_that_only_reads_is_taken_back_and_another_takes_its_place(library):
+    store, workspace = shared_keeper().store, session_of(library).keeping.workspace
+    before = store.read_only_id(workspace)
+    assert before in library.code[0].value
+    press(library, "library.revoke")
+    after = store.read_only_id(workspace)
+    assert after != before and after in library.code[0].value
+    gone = run(r=before)
+    assert "There is no workspace at this address" in text_of(gone)
+    assert run(r=after).session_state["session"].scenario == session_of(library).scenario
+
+
 def test_versions_are_named_compared_copied_deleted_and_restored(library):
     session, first = session_of(library), session_of(library).keeping.workspace
     keep_version(library, "small", "as it began")

@@ -79,6 +79,22 @@ def test_the_read_only_address_reads_and_does_not_write(store, workspace):
     assert store.load(workspace).parts["a"].document == 1
 
 
+def test_an_address_that_only_reads_can_be_replaced_and_then_leads_nowhere(store, workspace):
+    store.save(workspace, {"a": Part(1)}, 0)
+    readers = [store.read_only_id(workspace)]
+    for _ in range(2):
+        store.replace_read_only_id(workspace)
+        readers.append(store.read_only_id(workspace))
+    assert len({*readers, workspace}) == 4
+    store.create(workspace)
+    for reader in readers[:-1]:
+        with pytest.raises(StoreError, match="no workspace at this address"):
+            store.load(reader)
+    assert store.load(readers[-1]).parts == store.load(workspace).parts and not store.load(readers[-1]).is_writable
+    with pytest.raises(StoreError, match="only reads"):
+        store.replace_read_only_id(readers[-1])
+
+
 def test_files_of_other_workspaces_are_out_of_reach(store, workspace):
     digest = store.put_blob(b"secret")
     store.save(workspace, {"a": Part(1, (digest,))}, 0)
@@ -216,9 +232,14 @@ class SameAsInMemory(RuleBasedStateMachine):
     def take_out(self, w, key, seen):
         self.both(lambda store: store.save(w, {key: None}, seen))
 
-    @rule(w=workspaces, reads=st.booleans())
+    @rule(w=workspaces)
+    def replace_reader(self, w):
+        self.both(lambda store: store.replace_read_only_id(w))
+        self.both(lambda store: store.read_only_id(w))
+
+    @rule(w=workspaces, reads=st.none() | st.integers(0, 2))
     def look(self, w, reads):
-        address = read_only_id(w) if reads else w
+        address = read_only_id(w, reads) if reads is not None else w
         self.both(lambda store: store.load(address))
         self.both(lambda store: [(v.number, v.name, store.read_version(address, v.number)) for v in store.versions(w)])
 

@@ -118,7 +118,12 @@ def draw_link(session: Session) -> None:
         st.caption("There is a link once there is something to keep.")
         return
     st.markdown("Whoever opens this link sees this workspace with its uploads and cannot change it.")
-    st.code(f"{_front()}?{READS}={shelf.store().read_only_id(workspace)}", language=None, wrap_lines=True)
+    reader = _told(lambda: shelf.store().read_only_id(workspace))
+    if reader is None:
+        return
+    st.code(f"{_front()}?{READS}={reader}", language=None, wrap_lines=True)
+    st.button("Take it back", key="library.revoke", icon=":material/link_off:", on_click=_replace_link,
+              args=(session,), help="Nobody can open it any more; another link takes its place.")  # fmt: skip
 
 
 def draw_file(session: Session) -> None:
@@ -216,6 +221,10 @@ def _import(session: Session) -> None:
     session.refused += 1
     if address is not None:
         reopen(session, address)
+
+
+def _replace_link(session: Session) -> None:
+    _noted(session, lambda: shelf.store().replace_read_only_id(writable_id(session)))
 
 
 def _delete(session: Session) -> None:

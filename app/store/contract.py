@@ -142,9 +142,13 @@ def check_id(address: str) -> str:
     return address
 
 
-def read_only_id(workspace: str) -> str:
-    """The address that only reads a workspace. It follows from the other one, which does not follow from it."""
-    return hashlib.sha256(f"read-only {check_id(workspace)}".encode()).hexdigest()[:32]
+def read_only_id(workspace: str, number: int = 0) -> str:
+    """The address that only reads a workspace; number: how often it was replaced.
+
+    It follows from the other one, which does not follow from it.
+    """
+    which = f"read-only {number} of" if number else "read-only"
+    return hashlib.sha256(f"{which} {check_id(workspace)}".encode()).hexdigest()[:32]
 
 
 def shared_copy_id(workspace: str, number: int) -> str:
@@ -249,9 +253,13 @@ class WorkspaceStore(ABC):
     def collect_garbage(self) -> int:
         """Remove what was deleted long ago and the files that nobody names; gives how many files went."""
 
+    @abstractmethod
     def read_only_id(self, workspace: str) -> str:
-        """The address that only reads this workspace."""
-        return read_only_id(workspace)
+        """The address that only reads this workspace by now."""
+
+    @abstractmethod
+    def replace_read_only_id(self, workspace: str) -> None:
+        """Let another address only read the workspace from now on; the one before leads nowhere."""
 
     def clone(self, address: str, number: int | None = None, workspace: str | None = None) -> str:
         """A workspace of its own with the same parts, or those of a version; gives its address.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
@@ -159,6 +160,17 @@ class SqlStore(WorkspaceStore):
             row = _row(connection, address)
             return self._usage(connection, row.id)
 
+    def read_only_id(self, workspace: str) -> str:
+        with self.database.reading() as connection:
+            return read_only_id(workspace, _times_replaced(_writable(connection, workspace), workspace))
+
+    def replace_read_only_id(self, workspace: str) -> None:
+        with self.database.writing() as connection:
+            row = _writable(connection, workspace)
+            reader = read_only_id(workspace, _times_replaced(row, workspace) + 1)
+            values = {"read_hash": fingerprint(reader)}
+            connection.execute(update(WORKSPACES).where(WORKSPACES.c.id == row.id).values(values))
+
     def collect_garbage(self) -> int:
         long_ago, stale = _now() - RESTORABLE, _now() - FRESH
         with self.database.writing() as connection:
@@ -228,6 +240,11 @@ def _row(connection: Connection, address: str) -> Row:
     if row is None:
         raise StoreError(UNKNOWN)
     return row
+
+
+def _times_replaced(row: Row, workspace: str) -> int:
+    """How often the address that only reads was replaced: the store knows its fingerprint only."""
+    return next(n for n in count() if fingerprint(read_only_id(workspace, n)) == row.read_hash)
 
 
 def _writable(connection: Connection, workspace: str) -> Row:
