@@ -11,7 +11,7 @@ from app.look import words
 from app.look.causes import causes_in_words
 from app.look.markup import calm
 from app.report.build import CSP, scenario_of_report
-from app.report.generation import build_token_report, comparison_table, verdict
+from app.report.generation import build_token_report, comparison_table, mixed_in_words, verdict
 from app.state.sharing import report_of
 from planner.generation.causes import missed_by_cause
 from planner.generation.compare import compare
@@ -19,6 +19,7 @@ from planner.generation.known_errors import NOT_MODELLED
 from planner.scenario.file import parse_scenario
 from simulator import InputError
 from tests.test_app_generation import EXAMPLE, opened
+from tests.test_app_generation_placement import MIXED
 from tests.test_app_generation_timeline import TIGHT
 from tests.test_app_plan import session
 from tests.test_report import ROOT, script, without_scripts
@@ -93,3 +94,19 @@ def test_the_report_needs_no_streamlit():
     tree = ast.parse((ROOT / "app" / "report" / "generation.py").read_text(encoding="utf-8"))
     modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not any(module.startswith(("streamlit", "app.panels", "app.state", "app.controls")) for module in modules)
+
+
+def test_a_report_on_models_of_both_kinds_says_what_counts_where(comparison):
+    both = compare(parse_scenario(MIXED))
+    sentence = mixed_in_words(both.inputs)
+    assert f"{words.plural(len(both.inputs.fixed.workload), 'request')} to models with fixed latencies" in sentence
+    assert verdict(both, list(both.outcomes)).endswith(sentence)
+    total, fixed = both.outcomes[0].figures.total, both.outcomes[0].fixed_figures.total
+    assert comparison_table(both).rows[0][both_column(both)] == words.count(total.requests)
+    assert fixed.requests == len(both.inputs.fixed.workload)
+    assert "fixed latencies" not in verdict(comparison, list(comparison.outcomes))
+
+
+def both_column(comparison):
+    """Where the table counts requests."""
+    return comparison_table(comparison).header.index("requests")

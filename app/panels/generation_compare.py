@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 from markupsafe import Markup
@@ -29,12 +28,11 @@ from app.state.session import Session
 from planner.explain import PairedDifference
 from planner.generation.figures import deadlines_kept
 from planner.generation.inputs import TokenInputs
-from planner.generation.paired import met_requests, rows_of, token_model_differences
+from planner.generation.paired import fixed_requests, met_requests, rows_of, token_model_differences
 from planner.what_if.unseen import Unseen, UnseenScore
 from planner.what_if.unseen_words import unseen_cell
 from simulator.generation import GenerationFigures
 from simulator.intervals import known_interval, share_half_width, share_interval
-from simulator.metrics import counted_rows
 
 
 @dataclass(frozen=True)
@@ -90,11 +88,10 @@ def draw_comparison(session: Session, answer: TokenAnswer, unseen: Unseen | None
 
 def counted_in_words(inputs: TokenInputs) -> str:
     """What the columns count where models with fixed latencies stand in the same scenario."""
-    workload = None if inputs.fixed is None else inputs.fixed.workload
-    fixed = 0 if workload is None else np.arange(len(workload))[counted_rows(workload, inputs.warmup_s)].size
+    fixed = words.plural(fixed_requests(inputs), "request")
     return (
-        f"All deadlines met, missed and the difference count {words.plural(fixed, 'request')} to models with fixed "
-        "latencies too; times, goodput, tokens and price are of models that generate alone."
+        f"All deadlines met, missed and the difference count {fixed} to models with fixed latencies too; times, "
+        "goodput, tokens and price are of models that generate alone."
     )
 
 

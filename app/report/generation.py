@@ -30,7 +30,7 @@ from planner.generation.compare import TokenComparison, TokenOutcome, groups_by_
 from planner.generation.figures import deadlines_kept
 from planner.generation.inputs import TokenInputs
 from planner.generation.known_errors import NOT_MODELLED, known_generation_errors
-from planner.generation.paired import half_width, paired_token_difference, token_model_differences
+from planner.generation.paired import fixed_requests, half_width, paired_token_difference, token_model_differences
 from planner.scenario.link import repeatable
 from simulator import InputError, Placement, Workload
 from simulator.generation import GenerationFigures
@@ -87,7 +87,18 @@ def verdict(comparison: TokenComparison, ranked: list[TokenOutcome]) -> str:
         [o.placement.devices for o in known],
     )  # fmt: skip
     near = [o.name for o in known[1:] if not paired_token_difference(o, known[0], inputs).is_clear]
-    return f"{sentences} {words.undecided(near)}".rstrip()
+    said = (sentences, words.undecided(near), mixed_in_words(inputs))
+    return " ".join(sentence for sentence in said if sentence)
+
+
+def mixed_in_words(inputs: TokenInputs) -> str:
+    """What counts where, in scenarios with models of both kinds; empty in others."""
+    if inputs.fixed is None:
+        return ""
+    return (
+        f"This counts {words.plural(fixed_requests(inputs), 'request')} to models with fixed latencies too; the table "
+        "and the pictures below are of models that generate alone."
+    )
 
 
 def comparison_table(comparison: TokenComparison) -> Table:

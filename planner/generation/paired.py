@@ -23,6 +23,14 @@ def rows_of(inputs: TokenInputs, model: str | None = None) -> np.ndarray:
     return rows if model is None else rows[workload.model[rows] == workload.models.index(model)]
 
 
+def fixed_requests(inputs: TokenInputs) -> int:
+    """How many counted requests go to models with fixed latencies."""
+    if inputs.fixed is None:
+        return 0
+    workload = inputs.fixed.workload
+    return np.arange(len(workload))[counted_rows(workload, inputs.warmup_s)].size
+
+
 def met_requests(outcome: TokenOutcome, inputs: TokenInputs, model: str | None = None) -> np.ndarray:
     """Which counted requests meet all their deadlines: bool (n,), in order of arrival.
 
