@@ -219,3 +219,14 @@ def test_a_trace_that_is_not_a_file_is_read_by_whoever_has_it(tmp_path):
 
     result = reproduce(figure, lambda now: now.done < 1, read=read)
     assert asked == [["mine.csv"]] and result.points[0].slo_attainment is not None
+
+
+def test_the_improved_search_begins_with_what_the_released_one_found():
+    figure = chosen(figure_of("17"), ["CV"], [8])
+    (panel,) = figure.panels
+    released, improved = panel.curves[2:]
+    hurried = improved.section.model_copy(update={"search": improved.section.search.model_copy(
+        update={"max_evaluations": 1})})  # fmt: skip
+    curves = (released, replace(improved, section=hurried))
+    found = reproduce(replace(figure, panels=(replace(panel, curves=curves),))).points
+    assert found[1].slo_attainment >= found[0].slo_attainment

@@ -50,7 +50,7 @@ def build_region_figure(
         hovertemplate="your sliders<extra></extra>",
     )  # fmt: skip
     figure.update_xaxes(
-        title_text="requests a second, all models (P pipelines, R replicas, · no run can tell)", zeroline=False,
+        title_text="requests a second (P pipelines, R replicas, · neither)", zeroline=False,
         tickvals=np.arange(len(rates_per_s)), ticktext=[f"{rate:g}" for rate in rates_per_s], showgrid=False,
     )  # fmt: skip
     figure.update_yaxes(title_text="burstiness (CV)", tickvals=np.arange(len(cvs)), ticktext=[f"{cv:g}" for cv in cvs],

@@ -19,11 +19,13 @@ class Curve:
         name: as in our tables. section: how the placement is found.
         knows: whether it is planned for the very traffic that it is tested with, where a panel has other traffic to
             plan for.
+        begins_with: an earlier curve whose placement the search begins with, so that it never plans a worse one.
     """
 
     name: str
     section: PlacementSection
     knows: bool = False
+    begins_with: str | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def alpaserve_curves(bucketing: str, **options: object) -> tuple[Curve, Curve]:
     """The released search, and the same with our improvement on top."""
     released = searched("AlpaServe", "alpaserve", bucketing=bucketing, refine=False, **options)
     improved = searched("AlpaServe, improved", "alpaserve", max_evaluations=IMPROVED_EVALUATIONS, **options)
-    return Curve("AlpaServe", released), Curve("AlpaServe, improved", improved)
+    return Curve("AlpaServe", released), Curve("AlpaServe, improved", improved, begins_with="AlpaServe")
 
 
 # So many placements are tried by the improved search, so that it finds the same everywhere.

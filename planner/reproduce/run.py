@@ -14,7 +14,7 @@ from planner.reproduce.traffic import Given, bursty_traffic, steady_traffic
 from planner.scenario.inputs import Inputs, TraceReader, build_inputs, make_workload, read_scenario_trace
 from planner.scenario.schema import Scenario, SearchSection, WorkloadSection
 from planner.search import NoPlacement
-from simulator import Cancelled, InputError, Workload
+from simulator import Cancelled, InputError, Placement, Workload
 from simulator.headway import Headway, OnProgress, goes_on
 from simulator.traces import Trace
 
@@ -43,6 +43,12 @@ class ReproducedPoint:
     def slo_attainment(self) -> float | None:
         """0..1; None where there are no figures."""
         return self.outcome.slo_attainment if self.outcome else None
+
+    @property
+    def placement(self) -> Placement | None:
+        """What was found; None where nothing was, or what changes over time."""
+        found = self.outcome and self.outcome.placement
+        return found if isinstance(found, Placement) else None
 
     @property
     def difference(self) -> float | None:
@@ -163,7 +169,9 @@ def reproduce(
         doing = f"{panel.name} {value:g}, {curve.name}"
         point = ReproducedPoint(panel, curve, value, None, STOPPED, panel.published.get((curve.name, value)))
         if watch(doing):
-            point = _computed(point, builder, lambda doing=doing: watch(doing), time_limit_s)
+            start = next((p.placement for p in done if (p.panel, p.value, p.curve.name) == (panel, value,
+                          curve.begins_with)), None)  # fmt: skip
+            point = _computed(point, builder, lambda doing=doing: watch(doing), time_limit_s, start)
         done.append(point)
         if on_result is not None and not stopped:
             on_result(Reproduction(figure, tuple(done), False))
@@ -171,8 +179,9 @@ def reproduce(
 
 
 def _computed(
-    point: ReproducedPoint, builder: _Builder, watch: Callable[[], bool], time_limit_s: float | None
-) -> ReproducedPoint:
+    point: ReproducedPoint, builder: _Builder, watch: Callable[[], bool], time_limit_s: float | None,
+    start: Placement | None,
+) -> ReproducedPoint:  # fmt: skip
     section, panel = point.curve.section, point.panel
     search = section.searched
     if time_limit_s is not None and search.max_evaluations is not None:
@@ -184,7 +193,7 @@ def _computed(
         planned = tested
         if panel.planned_on is not None and not point.curve.knows:
             planned = builder.inputs(panel.planned_on(point.value)).under(section)
-        placement, found = place(section, planned, tell)
+        placement, found = place(section, planned, tell, start)
         if not watch():
             return point
         return replace(point, outcome=evaluate(placement, found, tested, tell).without_requests, reason=None)
