@@ -8,6 +8,7 @@ from app.figures.cluster import MOST_BARS, build_cluster_figure, describe_cluste
 from app.figures.drawing import MOST_POINTS, spread, thin
 from app.figures.over_time import build_over_time_figure, describe_over_time
 from app.figures.plan import (
+    MOST_MODELS,
     build_attainment_figure,
     build_latency_figure,
     build_missers_figure,
@@ -121,6 +122,21 @@ def test_the_latency_sentence_says_the_99th_percentile():
     assert case.names[1] in describe_latency(case.results)
 
 
+def test_the_latency_title_names_the_quickest_and_lines_are_named_below_each_other_by_their_median():
+    case = compared()
+    figure = build_latency_figure(case.results)
+    p99_s = [np.percentile(result.latency_s[result.ran], 99) for result in case.results]
+    best = int(np.argmin(p99_s))
+    assert (
+        figure.layout.title.text
+        == f"99 of 100 answers come within {words.duration(p99_s[best])} with {case.names[best]}"
+    )
+    placed = {a.text: a.yshift for a in figure.layout.annotations if a.text in case.names}
+    medians = [np.median(result.latency_s[result.ran]) for result in case.results]
+    assert sorted(case.names, key=placed.__getitem__, reverse=True) == [case.names[i] for i in np.argsort(medians)]
+    assert np.diff(sorted(placed.values())).min() >= 15
+
+
 def test_the_bars_of_those_who_miss_add_up_to_all_missed_requests():
     figures = compared().figures[0]
     figure = build_missers_figure(figures)
@@ -133,11 +149,11 @@ def test_the_bars_of_those_who_miss_add_up_to_all_missed_requests():
     assert describe_missers(figures).startswith(figure.layout.yaxis.ticktext[0])
 
 
-def test_models_beyond_the_first_twenty_become_one_bar():
+def test_models_beyond_the_first_become_one_bar():
     figures = compared(models=30, rate_per_s=60.0, duration_s=30.0).figures[2]
     figure = build_missers_figure(figures)
     missing = sum(1 for _, f in figures.models if f.requests > f.served)
-    assert missing > 21 and len(figure.layout.yaxis.ticktext) == 21
+    assert missing > MOST_MODELS + 1 and len(figure.layout.yaxis.ticktext) == MOST_MODELS + 1
     assert sum(trace.x.sum() for trace in figure.data) == figures.total.requests - figures.total.served
 
 
@@ -242,6 +258,33 @@ def test_busier_models_stand_lower_and_darker():
     assert weights.hovertext[first[np.argmin(weights.base[first])]].startswith("m7")
     assert weights.marker.color[first[np.argmin(weights.base[first])]] == 0 and weights.marker.cmax == 7
     assert weights.marker.colorscale[0][1] == LIGHT.models[0]
+
+
+def test_meters_are_as_long_as_groups_are_busy_and_stand_below_their_devices():
+    case = compared()
+    busy = [group.utilization for group in case.figures[1].groups]
+    figure = build_cluster_figure(case.placements[1], case.models, case.cluster, busy=busy)
+    full, part, bars = (named(figure, name) for name in ("idle", "busy", "memory"))
+    assert part.width / full.width == pytest.approx(np.repeat(busy, 4))
+    assert part.x - part.width / 2 == pytest.approx(bars.x - bars.width / 2)
+    assert (np.asarray(part.base) + part.y < bars.base).all()
+    assert part.hovertext[5] == f"group 1 is busy {words.share(busy[1])} of the time"
+    assert f"{words.share(busy[0])} busy" in named(figure, "group names").text[0]
+    assert not [trace for trace in build_cluster_figure(case.placements[1], case.models, case.cluster).data
+                if trace.name == "busy"]  # fmt: skip
+
+
+def test_models_are_named_below_their_group_and_in_its_bars_the_most_asked_for_first():
+    case = compared(models=30, rate_per_s=60.0, duration_s=30.0)
+    requests = np.arange(len(case.models))
+    figure = build_cluster_figure(case.placements[1], case.models, case.cluster, requests=requests)
+    text = named(figure, "model names").text[0]
+    first, more = text.rsplit(" and ", 1)
+    shown = first.split(", ")
+    assert shown == [f"m{29 - i}" for i in range(len(shown))] and more == f"{30 - len(shown)} more"
+    weights = named(figure, "weights")
+    assert [hover.split(":")[0] for hover in weights.hovertext] == list(weights.text)
+    assert len(weights.insidetextfont.color) == weights.x.size
 
 
 def test_a_large_cluster_keeps_within_the_budget_of_bars():

@@ -17,7 +17,13 @@ from planner.what_if.robustness import FIRST_SEED, Candidate
 from planner.what_if.sweep import sweep
 from planner.what_if.sweep_words import sweep_unseen_lines
 from planner.what_if.unseen import Unseen, UnseenScore, held_out, hold_out_traffic
-from planner.what_if.unseen_words import changed_sentence, held_out_lines, unseen_cell, unseen_sentence
+from planner.what_if.unseen_words import (
+    changed_sentence,
+    first_unseen_sentence,
+    held_out_lines,
+    unseen_cell,
+    unseen_sentence,
+)
 from simulator import Cancelled, simulate, words
 from simulator.intervals import mean_half_width
 
@@ -89,6 +95,15 @@ def test_only_searched_placements_are_set_against_where_they_were_planned():
     assert "3.0 points against where it was planned" in said and "b " not in said.split(": ", 1)[1]
     assert unseen_cell(made(0.96, 0.95), "a").startswith("unseen 96.0") and unseen_cell(None, "a") == ""
     assert unseen_cell(made(0.96, 0.95), "c") == ""
+
+
+def test_of_many_placements_the_best_alone_is_said_unless_another_one_is_best():
+    said = first_unseen_sentence(made(0.96, 0.95)).replace(words.SPACE, " ").replace(words.MINUS, "-")
+    assert said == (
+        "On traffic that was not planned for (8 draws like it) a meets 96.0 % (±1.0), -3.0 points against where it was "
+        "planned."
+    )
+    assert first_unseen_sentence(made(0.94, 0.95)) == ""
 
 
 def test_where_nothing_changes_one_sentence_says_so_for_all():

@@ -192,6 +192,15 @@ def test_the_verdict_says_the_answer_the_others_and_what_the_target_needs():
     )
 
 
+def test_the_verdict_on_many_placements_names_two_and_the_range_of_the_others():
+    none = [math.nan] * 5
+    text = words.verdict(["A", "B", "C", "D", "E"], [0.9, 0.8, 0.7, 0.65, 0.6], none, [4] * 5)
+    assert spaced(text) == "A on 4 devices meets 90.0 % of deadlines. B meets 80.0 %, the 3 others 60.0 % to 70.0 %."
+    text = words.verdict(["A", "B", "C", "D"], [0.9, 0.8, 0.7, 0.7], none[:4], [4] * 4)
+    assert spaced(text).endswith("B meets 80.0 %, the 2 others 70.0 %.")
+    assert "D on 8 devices meets" in words.verdict(["A", "B", "C", "D"], [0.9, 0.8, 0.7, 0.7], none[:4], [4, 4, 4, 8])
+
+
 def test_the_verdict_names_devices_where_they_differ():
     text = words.verdict(["A", "B"], [0.5, 0.4], [math.nan, math.nan], [16, 8])
     assert spaced(text) == "A on 16 devices meets 50.0 % of deadlines. B on 8 devices meets 40.0 %."

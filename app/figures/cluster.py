@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
+from app.figures.cluster_text import DEVICE_PX, METER, MODELS, MOST_GROUP_LABELS, Columns, frame_text, model_names
 from app.figures.drawing import hover_name, new_figure
 from app.look import words
 from app.look.theme import AXIS_SIZE, LIGHT, Theme, placement_style, see_through
@@ -17,30 +18,12 @@ from simulator.placement import group_weight_gib
 
 MOST_DEVICES = 512
 MOST_BARS = 5_000
-MOST_GROUP_LABELS = 40
 DEVICES_PER_LINE = 32
 _BAR_WIDTH = 0.72
-NARROWEST_PX = 480
-PX_PER_CHARACTER = 6.5
-# Heights in units of one full device: the bar itself, and the line of group names above it.
-_LINE = 1.55
-
-
-@dataclass(frozen=True)
-class _Columns:
-    """What is drawn side by side: devices, or whole groups where there are too many devices.
-
-    Attributes:
-        group: int64 (n,), -1 for a spare device. stage: int64 (n,).
-        x, line: float64 and int64 (n,), where each stands; lines are counted from the top.
-        what: "device" or "group".
-    """
-
-    group: np.ndarray
-    stage: np.ndarray
-    x: np.ndarray
-    line: np.ndarray
-    what: str
+# Of names in bars; where there is less room they are on hover alone.
+_NAME_PX = 10
+# More pieces are named on hover alone.
+MOST_NAMED_PIECES = 400
 
 
 class Piece(NamedTuple):
@@ -58,19 +41,27 @@ def build_cluster_figure(
     theme: Theme = LIGHT,
     hue: int = 0,
     requests: Sequence[float] | np.ndarray | None = None,
+    busy: Sequence[float] | None = None,
 ) -> go.Figure:
     """Every device as a bar, filled with the weights of its models up to memory_gib; groups framed in the hue.
 
     Beyond MOST_DEVICES one bar stands for a whole group and shows its fullest stage. Models stand in the neutral
-    ramp, the most loaded darkest and lowest. The custom data of each piece are its group and its model, so that a
-    click says what was meant.
+    ramp, the most loaded darkest and lowest; their names stand in the bars where these have room, and the first of
+    them below their groups. The custom data of each piece are its group and its model, so that a click says what was
+    meant.
 
     Args:
         hue: the number of the placement's hue. requests: of each model, for the order of the ramp.
+        busy: of each group, the share 0..1 of the time in which its stages compute, for a meter below its devices.
     """
-    figure, columns, base_y = _empty_cluster(placement, cluster, describe_cluster(placement, cluster), theme)
-    _draw_weights(figure, columns, base_y, placement, models, cluster, theme, requests)
-    _draw_frames(figure, columns, base_y, placement, theme, hue)
+    order = [models[m].name for m in _by_load(models, requests)]
+    title = describe_cluster(placement, cluster)
+    figure, columns, base_y = _empty_cluster(placement, cluster, title, theme, busy is not None, order)
+    _draw_weights(figure, columns, base_y, placement, models, cluster, theme, order)
+    _draw_frames(figure, columns, base_y, placement, theme, hue, busy)
+    if busy is not None:
+        _draw_loads(figure, columns, base_y, busy, theme, hue)
+    _write(figure, model_names(columns, base_y, placement, order), "model names", "bottom right", theme.muted)
     return figure.update_yaxes(title_text="weights on a device (GiB)")
 
 
@@ -117,21 +108,27 @@ def build_memory_figure(
 
 
 def _empty_cluster(
-    placement: Placement, cluster: Cluster, title: str, theme: Theme
-) -> tuple[go.Figure, _Columns, np.ndarray]:
-    """Devices without anything in them, and where each stands."""
+    placement: Placement, cluster: Cluster, title: str, theme: Theme, has_load: bool = False, order: Sequence[str] = ()
+) -> tuple[go.Figure, Columns, np.ndarray]:
+    """Devices without anything in them, and where each stands; order: of models to name below their groups."""
     columns = _lay_out(placement, cluster)
+    columns = replace(columns, foot=0.05 + METER * has_load)
+    if model_names(columns, np.zeros(columns.x.size), placement, order):
+        columns = replace(columns, below=MODELS)
     lines = int(columns.line.max()) + 1
-    figure = new_figure(theme, title, 40 + 118 * lines, "cluster")
-    base_y = (lines - 1 - columns.line) * _LINE
+    figure = new_figure(theme, title, 40 + round(DEVICE_PX * columns.step * lines), "cluster")
+    base_y = (lines - 1 - columns.line) * columns.step
     _draw_outlines(figure, columns, base_y, theme)
     if columns.what == "device":
         _name_nodes(figure, columns, base_y, cluster, theme)
-    ticks = np.concatenate([[y, y + 1] for y in (np.arange(lines) * _LINE)])
+    ticks = np.concatenate([[y, y + 1] for y in (np.arange(lines) * columns.step)])
     full = words.number(cluster.memory_gib)
     figure.update_xaxes(visible=False, range=[-0.8, float(columns.x.max()) + 0.8])
     figure.update_yaxes(
-        tickvals=ticks, ticktext=["0", full] * lines, showgrid=False, range=[-0.28, lines * _LINE - 0.16]
+        tickvals=ticks,
+        ticktext=["0", full] * lines,
+        showgrid=False,
+        range=[-0.23 - columns.foot - columns.below, (lines - 1) * columns.step + 1.39],
     )
     figure.update_layout(barmode="overlay", hovermode="closest")
     return figure, columns, base_y
@@ -152,7 +149,7 @@ def describe_cluster(placement: Placement, cluster: Cluster) -> str:
     return sentence + (f"; {words.plural(spare, 'device')} to spare" if spare > 0 else "")
 
 
-def _lay_out(placement: Placement, cluster: Cluster) -> _Columns:
+def _lay_out(placement: Placement, cluster: Cluster) -> Columns:
     if cluster.devices > MOST_DEVICES:
         # The fullest stage stands for the group; which one it is becomes known with the weights.
         count = max(len(placement.groups), 1)
@@ -174,10 +171,10 @@ def _lay_out(placement: Placement, cluster: Cluster) -> _Columns:
     position = np.arange(count)
     column = position % in_line
     gaps = 0.6 * (column // cluster.devices_per_node) if what == "device" else np.zeros(count)
-    return _Columns(group, stage, column + gaps, position // in_line, what)
+    return Columns(group, stage, column + gaps, position // in_line, what)
 
 
-def _draw_outlines(figure: go.Figure, columns: _Columns, base_y: np.ndarray, theme: Theme) -> None:
+def _draw_outlines(figure: go.Figure, columns: Columns, base_y: np.ndarray, theme: Theme) -> None:
     figure.add_bar(
         x=columns.x, y=np.ones(columns.x.size), base=base_y, width=_BAR_WIDTH, name="memory", hoverinfo="skip",
         textposition="none",
@@ -185,9 +182,8 @@ def _draw_outlines(figure: go.Figure, columns: _Columns, base_y: np.ndarray, the
     )  # fmt: skip
 
 
-def _draw_weights(figure, columns, base_y, placement, models, cluster, theme, requests) -> None:
-    order = _by_load(models, requests)
-    rank = {models[m].name: i for i, m in enumerate(order)}
+def _draw_weights(figure, columns, base_y, placement, models, cluster, theme, order) -> None:
+    rank = {name: i for i, name in enumerate(order)}
     by_name = {model.name: model for model in models}
     most = max(MOST_BARS // columns.x.size, 1)
     pieces: dict[tuple[int, int], list[Piece]] = {}
@@ -208,7 +204,10 @@ def _draw_weights(figure, columns, base_y, placement, models, cluster, theme, re
 
 
 def _draw_pieces(figure, columns, base_y, held, models: int, cluster, theme) -> None:
-    """One bar trace: of each of `held` (column, group, where that is in words, pieces) the pieces one on the other."""
+    """One bar trace: of each of `held` (column, group, where that is in words, pieces) the pieces one on the other.
+
+    Names stand in the pieces where the browser finds room for them.
+    """
     x, y, base, ranks, text, data = [], [], [], [], [], []
     for column, g, where, pieces in held:
         low = float(base_y[column])
@@ -230,6 +229,14 @@ def _draw_pieces(figure, columns, base_y, held, models: int, cluster, theme) -> 
         textposition="none",
         selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
+    if len(data) <= MOST_NAMED_PIECES:
+        # The ends of the ramp of models stand out from the page's text and from its background.
+        written = [theme.background if 2 * rank < models else theme.text for rank in ranks]
+        figure.data[-1].update(
+            text=[hover_name(name) for _, name in data], textposition="inside", insidetextanchor="middle",
+            insidetextfont={"color": written, "size": _NAME_PX},
+        )  # fmt: skip
+        figure.update_layout(uniformtext={"minsize": _NAME_PX, "mode": "hide"})
 
 
 def _pieces(group, stage, by_name, rank, most) -> list[Piece]:
@@ -245,7 +252,7 @@ def _pieces(group, stage, by_name, rank, most) -> list[Piece]:
     return pieces
 
 
-def _draw_frames(figure, columns, base_y, placement, theme, hue) -> None:
+def _draw_frames(figure, columns, base_y, placement, theme, hue, busy=None) -> None:
     """One line trace for all frames: a rectangle for each piece of a group that stands on one line."""
     style = placement_style(hue, theme)
     xs, ys, names = [], [], []
@@ -254,11 +261,13 @@ def _draw_frames(figure, columns, base_y, placement, theme, hue) -> None:
         for line in np.unique(columns.line[mine]):
             part = mine[columns.line[mine] == line]
             left, right = columns.x[part[0]] - 0.46, columns.x[part[-1]] + 0.46
-            low, high = base_y[part[0]] - 0.05, base_y[part[0]] + 1.05
+            low, high = base_y[part[0]] - columns.foot, base_y[part[0]] + 1.05
             xs += [left, right, right, left, left, np.nan]
             ys += [low, low, high, high, low, np.nan]
             if len(placement.groups) <= MOST_GROUP_LABELS:
-                names.append((left - 0.04, high + 0.05, _frame_text(placement, g, right - left, columns.x.max())))
+                names.append(
+                    (left - 0.04, high + 0.05, frame_text(placement, g, right - left, float(columns.x.max()), busy))
+                )
     figure.add_scatter(
         x=np.array(xs), y=np.array(ys), mode="lines", line={"color": style.colour, "width": 1.5}, hoverinfo="skip",
         name="groups",
@@ -266,18 +275,23 @@ def _draw_frames(figure, columns, base_y, placement, theme, hue) -> None:
     _write(figure, names, "group names", "top right", style.colour)
 
 
-def _frame_text(placement: Placement, g: int, width: float, full_width: float) -> str:
-    """The longest name of a group that fits above its frame where the picture is narrow."""
-    group = placement.groups[g]
-    characters = width / (full_width + 1) * NARROWEST_PX / PX_PER_CHARACTER
-    size = f"{group.pp}×{group.tp}"
-    name = words.numbered("group", g)
-    long = f"{name}: {words.plural(group.pp, 'stage')} × {words.plural(group.tp, 'device')}"
-    bare = name.removeprefix("group ")
-    return next((t for t in (long, f"{name}: {size}", f"{bare}: {size}") if len(t) <= characters), bare)
+def _draw_loads(figure, columns, base_y, busy, theme, hue) -> None:
+    """A meter below each device: as long as its group's stages compute, of the device's width."""
+    used = np.flatnonzero(columns.group >= 0)
+    group = columns.group[used]
+    share = np.nan_to_num(np.asarray(busy, dtype=np.float64))[group]
+    text = [f"{words.numbered('group', g)} is busy {words.share(busy[g])} of the time" for g in group.tolist()]
+    for name, length, colour in (
+        ("idle", np.ones(used.size), theme.grid), ("busy", share, placement_style(hue, theme).colour)
+    ):  # fmt: skip
+        figure.add_bar(
+            x=columns.x[used] - _BAR_WIDTH * (1 - length) / 2, width=_BAR_WIDTH * length, y=np.full(used.size, 0.09),
+            base=base_y[used] - METER + 0.01, name=name, marker={"color": colour, "line": {"width": 0}},
+            hovertext=np.array(text), hovertemplate="%{hovertext}<extra></extra>", textposition="none",
+        )  # fmt: skip
 
 
-def _name_nodes(figure: go.Figure, columns: _Columns, base_y: np.ndarray, cluster: Cluster, theme: Theme) -> None:
+def _name_nodes(figure: go.Figure, columns: Columns, base_y: np.ndarray, cluster: Cluster, theme: Theme) -> None:
     nodes = -(-cluster.devices // cluster.devices_per_node)
     if nodes > 64 or cluster.devices_per_node == 1:
         return
@@ -286,7 +300,8 @@ def _name_nodes(figure: go.Figure, columns: _Columns, base_y: np.ndarray, cluste
         first = node * cluster.devices_per_node
         last = min(first + cluster.devices_per_node, cluster.devices) - 1
         last = last if columns.line[last] == columns.line[first] else first
-        names.append(((columns.x[first] + columns.x[last]) / 2, base_y[first] - 0.11, words.numbered("node", node)))
+        names.append(((columns.x[first] + columns.x[last]) / 2, base_y[first] - columns.foot - columns.below - 0.06,
+                      words.numbered("node", node)))  # fmt: skip
     _write(figure, names, "node names", "bottom center", theme.muted)
 
 

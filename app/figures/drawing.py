@@ -23,7 +23,7 @@ LABEL_CHARACTERS = 18
 MOST_LABELLED = 4
 MOST_POINTS = 2_000
 # Names on the axis of a bar chart; the whole name is shown on hover.
-AXIS_CHARACTERS = 26
+AXIS_CHARACTERS = 32
 
 
 def error_bars(share: np.ndarray, half_width: np.ndarray, colour: str, thickness: float, width: float) -> dict:
@@ -190,10 +190,10 @@ def empty_figure(theme: Theme, sentence: str, height: int = 160) -> go.Figure:
     return figure
 
 
-def mark_deadline(figure: go.Figure, seconds: Sequence[float], theme: Theme, longest_s: float) -> None:
+def mark_deadline(figure: go.Figure, seconds: Sequence[float], theme: Theme, longest_s: float) -> str:
     """A rule at the deadline, or a band from the shortest to the longest where models differ.
 
-    longest_s: where the axis ends; the label stands on the side of the rule that has room.
+    longest_s: where the axis ends; the label stands on the side of the rule that has room, which is given back.
     """
     low, high = min(seconds), max(seconds)
     text = f"deadline {words.duration(low)}"
@@ -204,3 +204,4 @@ def mark_deadline(figure: go.Figure, seconds: Sequence[float], theme: Theme, lon
     side = "right" if high > longest_s / 2 else "left"
     figure.add_annotation(x=high, y=0.02, yref="paper", text=text, xanchor=side, yanchor="bottom",
                           xshift=-5 if side == "right" else 5)  # fmt: skip
+    return "left" if side == "right" else "right"

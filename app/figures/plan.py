@@ -12,7 +12,6 @@ from app.figures.drawing import (
     error_bars,
     escape,
     hover_name,
-    label_ends,
     line_of,
     mark_deadline,
     name_rows,
@@ -21,11 +20,12 @@ from app.figures.drawing import (
     thin,
 )
 from app.look import words
-from app.look.theme import LIGHT, Theme, placement_style
+from app.look.theme import LIGHT, Theme, placement_style, see_through
 from simulator import Figures, SimulationResult
 from simulator.metrics import counted_rows
 
-MOST_MODELS = 20
+# As many as are as high as the latencies beside them.
+MOST_MODELS = 9
 
 
 def build_attainment_figure(
@@ -97,34 +97,36 @@ def build_latency_figure(
     if not any(latency_s.size for latency_s in latencies):
         return empty_figure(theme, "No request was answered, so there is no latency to show.")
     height = 260
-    figure = new_figure(theme, _latency_title(results, warmup_s, model), height, "latency")
+    figure = new_figure(theme, _latency_title(results, latencies), height, "latency")
     longest = max(float(latency_s[-1]) for latency_s in latencies if latency_s.size)
     models = results[0].models if model is None else results[0].models[model : model + 1]
-    mark_deadline(figure, [m.slo_s for m in models], theme, max(longest, max(m.slo_s for m in models)))
+    slowest_s = max(m.slo_s for m in models)
+    side = mark_deadline(figure, [m.slo_s for m in models], theme, max(longest, slowest_s))
     for result, latency_s, hue in zip(results, latencies, hues, strict=True):
         x, y = thin(latency_s, 100 * np.arange(1, latency_s.size + 1) / max(latency_s.size, 1))
         figure.add_scatter(
             x=x, y=y, mode="lines", line=line_of(hue, theme), name=escape(words.shorten(result.name, 30)),
             hovertemplate="%{y:.1f} % within %{x:.3~r} s" + f"<extra>{hover_name(result.name)}</extra>",
         )  # fmt: skip
-    figure.update_xaxes(title_text="latency (s)", range=[0, 1.05 * max(longest, max(m.slo_s for m in models))])
+    figure.update_xaxes(title_text="latency (s)", range=[0, 1.05 * max(longest, slowest_s)])
     figure.update_yaxes(title_text="of answered requests (%)", range=[-2, 103], tickvals=[0, 25, 50, 75, 100])
-    colours = [placement_style(hue, theme).colour for hue in hues]
-    # All lines end at 100 %, so their names are ordered by the median instead: the fastest on top.
+    # All lines end at 100 %, so their names stand below them, ordered by the median: the fastest on top.
     medians = np.array([np.median(latency_s) if latency_s.size else np.inf for latency_s in latencies])
-    heights = np.empty(len(results))
-    heights[np.argsort(medians)] = 100 - 9 * np.arange(len(results))
-    label_ends(figure, [r.name for r in results], colours, heights, (0, 100), height)
+    for row, i in enumerate(np.argsort(-medians, kind="stable").tolist()):
+        figure.add_annotation(
+            x=slowest_s if side == "left" else 1.0, xref="x" if side == "left" else "paper", xanchor="right", y=0,
+            yref="paper", yanchor="bottom", xshift=-5, yshift=20 + 15 * row, text=hover_name(results[i].name),
+            font_color=placement_style(hues[i], theme).colour, bgcolor=see_through(theme.background, 0.8),
+        )  # fmt: skip
     return figure
 
 
-def _latency_title(results: Sequence[SimulationResult], warmup_s: float, model: int | None) -> str:
-    """Of many placements only the quickest and the slowest, so that it is one line."""
-    if len(results) <= 2:
-        return describe_latency(results, warmup_s, model)
-    answered = [result for result in results if _answered_s(result, warmup_s, model).size]
-    ranked = sorted(answered, key=lambda r: float(np.percentile(_answered_s(r, warmup_s, model), 99)))
-    return describe_latency([ranked[0], ranked[-1]], warmup_s, model)
+def _latency_title(results: Sequence[SimulationResult], latencies: Sequence[np.ndarray]) -> str:
+    """The quickest placement and the time within which 99 of 100 of its answers come, in one line."""
+    p99_s = [float(np.percentile(latency_s, 99)) if latency_s.size else np.inf for latency_s in latencies]
+    best = int(np.argmin(p99_s))
+    title = f"99 of 100 answers come within {words.duration(p99_s[best])}"
+    return f"{title} with {words.shorten(results[best].name, 24)}" if len(results) > 1 else title
 
 
 def describe_latency(results: Sequence[SimulationResult], warmup_s: float = 0.0, model: int | None = None) -> str:

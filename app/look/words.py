@@ -42,6 +42,7 @@ __all__ = [
     "FIRST_NUMBER",
     "MAX_NAME",
     "MINUS",
+    "MOST_NAMED",
     "NOTHING",
     "SPACE",
     "STOP_REASONS",
@@ -80,6 +81,8 @@ __all__ = [
 ]
 
 MAX_NAME = 60
+# Placements that a verdict names beside the best one; with more it names the next best alone.
+MOST_NAMED = 2
 
 
 def shorten(name: str, longest: int = MAX_NAME) -> str:
@@ -132,7 +135,7 @@ def verdict(
     """The answer in one or two sentences, the first placement in front, the others against it.
 
     Args:
-        names, attainments, half_widths, devices: one a placement, in the order of the basket; shares are 0..1.
+        names, attainments, half_widths, devices: one a placement, the best first; shares are 0..1.
         target: an attainment that is asked for; devices_for_target: how many devices reach it with the first one.
     """
     if not math.isfinite(attainments[0]):
@@ -141,12 +144,20 @@ def verdict(
     first = f"{shorten(names[0])} on {plural(devices[0], 'device')} meets {share(attainments[0])} of deadlines"
     sentences = [first + (f" ({width})." if width else ".")]
     if len(names) > 1:
-        others = zip(names[1:], attainments[1:], devices[1:], strict=True)
-        sentences.append(join([_other(shorten(n), a, d, devices[0]) for n, a, d in others]) + ".")
+        others = list(zip(names[1:], attainments[1:], devices[1:], strict=True))
+        named = others if len(set(devices)) > 1 or len(others) <= MOST_NAMED else others[:1]
+        said = [_other(shorten(n), a, d, devices[0]) for n, a, d in named]
+        sentences.append((join(said) if named == others else f"{said[0]}, {_rest(attainments[2:])}") + ".")
     if target is not None and devices_for_target is not None:
         reached = "is reached with" if attainments[0] >= target else "needs"
         sentences.append(f"{goal(target)} {reached} {plural(devices_for_target, 'device')}.")
     return " ".join(sentences)
+
+
+def _rest(attainments: Sequence[float]) -> str:
+    """What placements meet that are not named: "the 3 others 70.0 % to 90.5 %"."""
+    low, high = share(min(attainments)), share(max(attainments))
+    return f"the {count(len(attainments))} others {low}" + (f" to {high}" if low != high else "")
 
 
 def undecided(names: Sequence[str]) -> str:

@@ -122,7 +122,7 @@ def table_html(rows: list[Row], view: View, unseen: Unseen | None = None) -> Mar
         rows=[_cells(row, view, low, unseen) for row in rows],
         low=words.share(low),
         priced=any(row.usd_per_hour > 0 for row in rows),
-        rival=words.shorten(view.first.section.name, 24),
+        rival=words.shorten(view.first.section.name, 40),
         rival_colour=colour_of(view.first.hue),
     )
 

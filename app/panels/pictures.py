@@ -11,31 +11,16 @@ from app.figures.cluster import build_cluster_figure, describe_cluster
 from app.figures.drawing import on_clock
 from app.figures.over_time import build_over_time_figure, describe_over_time
 from app.figures.plan import (
-    build_attainment_figure,
     build_latency_figure,
     build_missers_figure,
-    describe_attainment,
     describe_latency,
     describe_missers,
 )
 from app.look.style import current_theme, draw_figure, title_apart
 from app.panels.clock import began_at
-from app.panels.verdict import placement_now
+from app.panels.verdict import missed, placement_now
 from app.state.answer import Answer, Answered
 from app.state.results import kept, timeline
-
-# With two placements the tiles already say the whole difference.
-FEWEST_TO_COMPARE = 3
-
-
-def draw_attainment(answer: Answer) -> None:
-    """Deadlines met by every placement, with intervals; only where there are several."""
-    entries = answer.shown
-    if len(entries) >= FEWEST_TO_COMPARE and not answer.waiting:
-        figures = [entry.outcome.figures for entry in entries]
-        _draw("attainment", entries, lambda theme: (
-            build_attainment_figure(figures, theme), describe_attainment(figures)
-        ))  # fmt: skip
 
 
 def draw_cluster(entry: Answered, answer: Answer) -> None:
@@ -45,8 +30,10 @@ def draw_cluster(entry: Answered, answer: Answer) -> None:
         st.info("This placement has no groups, so no request is served.")
         return
     models, requests = entry.outcome.result.models, entry.outcome.result.workload.requests_per_model()
+    # Of a schedule the first placement is drawn, and loads are known of its whole run.
+    busy = None if placement is not entry.outcome.placement else [g.utilization for g in entry.outcome.figures.groups]
     _draw("cluster", [entry], lambda theme: (
-        build_cluster_figure(placement, models, problem.cluster, theme, entry.hue, requests),
+        build_cluster_figure(placement, models, problem.cluster, theme, entry.hue, requests, busy),
         describe_cluster(placement, problem.cluster),
     ))  # fmt: skip
 
@@ -66,7 +53,19 @@ def draw_over_time(entry: Answered, answer: Answer) -> None:
     _draw("over-time", drawn, make)
 
 
-def draw_latency(answer: Answer) -> None:
+def draw_latency_and_missers(entry: Answered, answer: Answer) -> None:
+    """Latency of all placements, and beside it who misses with this one; without misses latency has the whole width."""
+    if not missed(entry.outcome.figures):
+        _draw_latency(answer)
+        return
+    left, right = st.columns(2, gap="large")
+    with left:
+        _draw_latency(answer)
+    with right:
+        _draw_missers(entry)
+
+
+def _draw_latency(answer: Answer) -> None:
     """Latency of what was answered, every placement on one axis."""
     results, warmup_s = [e.outcome.result for e in answer.shown], answer.inputs.warmup_s
     hues = [e.hue for e in answer.shown]
@@ -75,7 +74,7 @@ def draw_latency(answer: Answer) -> None:
     ))  # fmt: skip
 
 
-def draw_missers(entry: Answered) -> None:
+def _draw_missers(entry: Answered) -> None:
     """Models by missed deadlines."""
     figures = entry.outcome.figures
     _draw("missers", [entry], lambda theme: (

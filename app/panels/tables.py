@@ -15,7 +15,7 @@ from app.state.session import Session
 from planner.compare import outcome_json
 
 _COLUMNS = {
-    "model": st.column_config.TextColumn("Model", width="medium"),
+    "model": "Model",
     "met": st.column_config.ProgressColumn("Deadlines met", format="%.1f %%", min_value=0, max_value=100),
     "requests": st.column_config.NumberColumn("Requests"),
     "missed": st.column_config.NumberColumn("Missed"),

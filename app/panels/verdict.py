@@ -17,7 +17,7 @@ from planner.rules import rule_notices
 from planner.scenario.inputs import Inputs
 from planner.targets import misses_in_words, targets_missed
 from planner.what_if.unseen import Unseen
-from planner.what_if.unseen_words import changed_sentence, unseen_cell, unseen_sentence
+from planner.what_if.unseen_words import changed_sentence, first_unseen_sentence, unseen_cell, unseen_sentence
 from simulator import Figures, Placement, Schedule
 
 ALL_MEET = "every model with a target of its own meets it."
@@ -44,7 +44,11 @@ def verdict_said(answer: Answer, unseen: Unseen | None = None) -> tuple[int, str
         [f.half_width for f in figures],
         [answer.inputs.problem.cluster.devices] * len(ranked),
     )
-    first, more = (changed_sentence(unseen), unseen_sentence(unseen)) if unseen else ("", "")
+    first, more = "", ""
+    if unseen:
+        # Of many placements the tiles and the page Compare say the rest.
+        say = unseen_sentence if len(ranked) <= words.MOST_NAMED else first_unseen_sentence
+        first, more = changed_sentence(unseen), say(unseen)
     hue = answer.entry(unseen.first.name).hue if unseen and unseen.is_changed else ranked[0].hue
     return hue, " ".join(filter(None, (first, sentences, undecided(ranked, answer), more)))
 

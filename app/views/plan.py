@@ -22,17 +22,9 @@ def draw_answer(session: Session, answer: Answer) -> None:
     verdict.draw_tiles(entry, answer, unseen.unseen_of(session, answer))
     reason = st.container()
     pictures.draw_cluster(entry, answer)
-    left, right = st.columns([2, 1], gap="large")
-    with left:
-        pictures.draw_over_time(entry, answer)
-    with right:
-        pictures.draw_attainment(answer)
-        pictures.draw_missers(entry)
-    left, right = st.columns([1, 1], gap="large")
-    with left:
-        pictures.draw_latency(answer)
-    with right:
-        tables.draw_models(entry)
+    pictures.draw_over_time(entry, answer)
+    pictures.draw_latency_and_missers(entry, answer)
+    tables.draw_models(entry)
     # The longest to compute, so it is filled in when the pictures are there.
     with reason:
         draw_reasons(entry, answer)

@@ -43,6 +43,14 @@ def held_out_lines(held: HeldOut, targets: Mapping[str, float] | None = None) ->
     return [said for said in (first, unseen_sentence(held, targets)) if said]
 
 
+def first_unseen_sentence(found: Unseen) -> str:
+    """What the best placement meets on unseen traffic; empty where another one is the best there."""
+    if found.is_changed:
+        return ""
+    first = found.first
+    return f"On traffic that was not planned for ({found.how}) {first.name} meets {_met(first)}, {_change(first)}."
+
+
 def unseen_remark(found: Unseen, name: str) -> str | None:
     """The score of one placement in a line; None if it was not tried."""
     score = found.score(name)
