@@ -279,6 +279,7 @@ def test_models_are_named_below_their_group_and_in_its_bars_the_most_asked_for_f
     requests = np.arange(len(case.models))
     figure = build_cluster_figure(case.placements[1], case.models, case.cluster, requests=requests)
     text = named(figure, "model names").text[0]
+    assert figure.layout.uniformtext.mode == "hide"
     first, more = text.rsplit(" and ", 1)
     shown = first.split(", ")
     assert shown == [f"m{29 - i}" for i in range(len(shown))] and more == f"{30 - len(shown)} more"

@@ -22,6 +22,7 @@ DEVICES_PER_LINE = 32
 _BAR_WIDTH = 0.72
 # Of names in bars; where there is less room they are on hover alone.
 _NAME_PX = 10
+_UNIFORM = {"minsize": _NAME_PX, "mode": "hide"}
 # More pieces are named on hover alone.
 MOST_NAMED_PIECES = 400
 
@@ -61,7 +62,7 @@ def build_cluster_figure(
     _draw_frames(figure, columns, base_y, placement, theme, hue, busy)
     if busy is not None:
         _draw_loads(figure, columns, base_y, busy, theme, hue)
-    _write(figure, model_names(columns, base_y, placement, order), "model names", "bottom right", theme.muted)
+    _write_models(figure, model_names(columns, base_y, placement, order), theme)
     return figure.update_yaxes(title_text="weights on a device (GiB)")
 
 
@@ -236,7 +237,7 @@ def _draw_pieces(figure, columns, base_y, held, models: int, cluster, theme) -> 
             text=[hover_name(name) for _, name in data], textposition="inside", insidetextanchor="middle",
             insidetextfont={"color": written, "size": _NAME_PX},
         )  # fmt: skip
-        figure.update_layout(uniformtext={"minsize": _NAME_PX, "mode": "hide"})
+        figure.update_layout(uniformtext=_UNIFORM)
 
 
 def _pieces(group, stage, by_name, rank, most) -> list[Piece]:
@@ -303,6 +304,19 @@ def _name_nodes(figure: go.Figure, columns: Columns, base_y: np.ndarray, cluster
         names.append(((columns.x[first] + columns.x[last]) / 2, base_y[first] - columns.foot - columns.below - 0.06,
                       words.numbered("node", node)))  # fmt: skip
     _write(figure, names, "node names", "bottom center", theme.muted)
+
+
+def _write_models(figure: go.Figure, names: list[tuple[float, float, float, str]], theme: Theme) -> None:
+    """Names below groups, in bars that are not seen, so that the browser leaves out those that have no room."""
+    if names:
+        left, length, y, text = zip(*names, strict=True)
+        figure.add_bar(
+            orientation="h", base=np.array(left), x=np.array(length), y=np.array(y), width=MODELS, text=text,
+            textposition="inside", insidetextanchor="start", textangle=0, name="model names", hoverinfo="skip",
+            insidetextfont={"color": theme.muted, "size": AXIS_SIZE - 1},
+            marker={"color": "rgba(0,0,0,0)", "line": {"width": 0}},
+        )  # fmt: skip
+        figure.update_layout(uniformtext=_UNIFORM)
 
 
 def _write(figure: go.Figure, names: list[tuple[float, float, str]], what: str, side: str, colour: str) -> None:

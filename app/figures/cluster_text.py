@@ -14,6 +14,8 @@ from simulator import Placement
 MOST_GROUP_LABELS = 40
 NARROWEST_PX = 480
 PX_PER_CHARACTER = 6.5
+# For texts that the browser leaves out where they have no room.
+_WIDE_PX = 900
 # Heights in units of one full device, which has DEVICE_PX: the bar itself with the line of group names above it and
 # that of node names below; what a meter of load needs, and a line of models.
 LINE, METER, MODELS = 1.5, 0.17, 0.22
@@ -64,18 +66,17 @@ def frame_text(
             f"{name}: {words.share(busy[g])}",
             bare,
         ]
-    return next((t for t in texts if len(t) <= _characters(width, full_width)), bare)
-
-
-def _characters(width: float, full_width: float) -> int:
-    """How many fit into a part of the picture where that is narrow."""
-    return int(width / (full_width + 1) * NARROWEST_PX / PX_PER_CHARACTER)
+    characters = width / (full_width + 1) * NARROWEST_PX / PX_PER_CHARACTER
+    return next((t for t in texts if len(t) <= characters), bare)
 
 
 def model_names(
     columns: Columns, base_y: np.ndarray, placement: Placement, order: Sequence[str]
-) -> list[tuple[float, float, str]]:  # fmt: skip
-    """Place and text below each group: its most loaded models as far as they fit, and how many more it holds."""
+) -> list[tuple[float, float, float, str]]:  # fmt: skip
+    """What stands below each group: its most loaded models as far as they fit, and how many more it holds.
+
+    Of each text the left end of its room, the length of that, the height it stands at, and the text.
+    """
     if len(placement.groups) > MOST_GROUP_LABELS:
         return []
     rank = {name: i for i, name in enumerate(order)}
@@ -87,9 +88,10 @@ def model_names(
             continue
         left, right = float(columns.x[mine[0]]) - 0.5, float(columns.x[mine[-1]]) + 0.5
         held = sorted(group.models, key=lambda name: rank[name])
-        text = _as_many_as_fit(held, _characters(right - left, float(columns.x.max())))
+        characters = (right - left) / (float(columns.x.max()) + 1) * _WIDE_PX / PX_PER_CHARACTER
+        text = _as_many_as_fit(held, int(characters))
         if text:
-            names.append((left, base_y[mine[0]] - columns.foot - 0.05, text))
+            names.append((left, right - left, float(base_y[mine[0]]) - columns.foot - MODELS / 2, text))
     return names
 
 

@@ -15,6 +15,7 @@ from simulator.pairs import PairedOutcomes
 
 MOST_MODELS = 30
 _ROW_PX = 20
+_NAME_CHARACTERS = 44
 
 
 def build_differences_figure(
@@ -48,7 +49,7 @@ def build_differences_figure(
         hovertemplate="%{customdata[0]}: %{customdata[1]}<br>%{customdata[2]}<extra></extra>",
         selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
-    name_rows(figure, ["" if row is None else row.name for row in rows])
+    name_rows(figure, ["" if row is None else row.name for row in rows], _NAME_CHARACTERS)
     if left_out:
         figure.add_annotation(x=0, y=len(gains), showarrow=False, bgcolor=theme.background,
                               text=f"{words.plural(left_out, 'model')} with less or no difference")  # fmt: skip

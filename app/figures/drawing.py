@@ -121,7 +121,7 @@ def name_rows(figure: go.Figure, names: Sequence[str], longest: int = AXIS_CHARA
 def reserve_left(figure: go.Figure, texts: Sequence[str]) -> None:
     """Room for labels on the left; Plotly's own measure cuts the first letter where the page sets other figures."""
     longest = max((len(text) for text in texts), default=0)
-    figure.update_layout(margin_l=max(figure.layout.margin.l, round(16 + 6.6 * longest)))
+    figure.update_layout(margin_l=max(figure.layout.margin.l, round(16 + 6.1 * longest)))
 
 
 def label_ends(

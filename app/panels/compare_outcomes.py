@@ -30,6 +30,8 @@ from planner.explain import (
 from simulator.pairs import pair_outcomes
 
 _DIFFERENCES, _MODELS, _GROUPS = "compare-differences", "compare-models", "compare-groups"
+# Of tables that scroll.
+_TABLE_PX = 320
 
 
 def draw_verdict(view: View, answer: Answer) -> None:
@@ -87,26 +89,22 @@ def draw_models(session: Session, view: View, answer: Answer) -> None:
     ))  # fmt: skip
     names = view.first.section.name, view.second.section.name
     hues = view.first.hue, view.second.hue
-    left, right = st.columns(2, gap="large")
-    with left:
-        drawn = draw_kept(_DIFFERENCES, (key, names, hues), lambda theme: (
-            _clickable(build_differences_figure(found, names, theme, hues)), describe_differences(found, names)
-        ), on_select=lambda: _pick_bar(session, found), selection_mode="points")  # fmt: skip
-        st.caption(chance_note(len(found)))
-    with right:
-        st.header("Model by model", anchor=False)
-        table = model_table(found, view, answer)
-        percent = [entry.section.name for entry in view.shown]
-        numbers = {name: st.column_config.NumberColumn(f"{words.shorten(name, 30)} (%)", format="%.2f")
-                   for name in percent}  # fmt: skip
-        draw_table(
-            table, _MODELS, "Deadlines met by every model with every placement",
-            on_select=lambda: _pick_model(session, table), selection_mode="single-row",
-            height=int(drawn.layout.height),
-            column_config={"model": "Model", "requests": "Requests",
-                           "difference": st.column_config.NumberColumn("Difference (points)", format="%+.2f"),
-                           "half_width": st.column_config.NumberColumn("± (points)", format="%.2f"), **numbers},
-        )  # fmt: skip
+    draw_kept(_DIFFERENCES, (key, names, hues), lambda theme: (
+        _clickable(build_differences_figure(found, names, theme, hues)), describe_differences(found, names)
+    ), on_select=lambda: _pick_bar(session, found), selection_mode="points")  # fmt: skip
+    st.caption(chance_note(len(found)))
+    st.header("Model by model", anchor=False)
+    table = model_table(found, view, answer)
+    percent = [entry.section.name for entry in view.shown]
+    numbers = {name: st.column_config.NumberColumn(f"{words.shorten(name, 30)} (%)", format="%.2f")
+               for name in percent}  # fmt: skip
+    draw_table(
+        table, _MODELS, "Deadlines met by every model with every placement",
+        on_select=lambda: _pick_model(session, table), selection_mode="single-row", height=_TABLE_PX,
+        column_config={"model": "Model", "requests": "Requests",
+                       "difference": st.column_config.NumberColumn("Difference (points)", format="%+.2f"),
+                       "half_width": st.column_config.NumberColumn("± (points)", format="%.2f"), **numbers},
+    )  # fmt: skip
 
 
 def chance_note(models: int) -> str:
@@ -174,7 +172,7 @@ def draw_groups(session: Session, view: View, answer: Answer) -> None:
 
     draw_table(
         table, _GROUPS, "Requests, deadlines met, utilisation and queue of every group", on_select=choose,
-        selection_mode="single-row", height=280,
+        selection_mode="single-row", height=_TABLE_PX,
         column_config={"placement": "Placement", "group": "Group", "size": "Size",
                        "models": "Models held", "requests": "Requests sent to it",
                        "met": st.column_config.NumberColumn("Met (%)", format="%.2f"),

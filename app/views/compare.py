@@ -43,11 +43,8 @@ def draw_comparison(session: Session, answer: AnyAnswer) -> None:
     draw_time(session, answer)
     st.header("Which models gain, which lose?", anchor=False)
     compare_outcomes.draw_models(session, view, answer)
-    left, right = st.columns(2, gap="large")
-    with left:
-        compare_outcomes.draw_latency(view, answer)
-    with right:
-        compare_outcomes.draw_groups(session, view, answer)
+    compare_outcomes.draw_latency(view, answer)
+    compare_outcomes.draw_groups(session, view, answer)
 
 
 st.title("Who gains, who loses, and why?", anchor=False)

@@ -48,7 +48,9 @@ def first_unseen_sentence(found: Unseen) -> str:
     if found.is_changed:
         return ""
     first = found.first
-    return f"On traffic that was not planned for ({found.how}) {first.name} meets {_met(first)}, {_change(first)}."
+    return (
+        f"On traffic that was not planned for ({found.how}) {first.name} meets {_met(first)}, {_against(first, None)}."
+    )
 
 
 def unseen_remark(found: Unseen, name: str) -> str | None:
