@@ -22,6 +22,8 @@ DEVICES_PER_LINE = 32
 _BAR_WIDTH = 0.72
 # Of names in bars; where there is less room they are on hover alone.
 _NAME_PX = 10
+# Of a line of text with what Plotly keeps free around it, in full devices.
+_TEXT_ROOM = 0.34
 _UNIFORM = {"minsize": _NAME_PX, "mode": "hide"}
 # More pieces are named on hover alone.
 MOST_NAMED_PIECES = 400
@@ -311,7 +313,7 @@ def _write_models(figure: go.Figure, names: list[tuple[float, float, float, str]
     if names:
         left, length, y, text = zip(*names, strict=True)
         figure.add_bar(
-            orientation="h", base=np.array(left), x=np.array(length), y=np.array(y), width=MODELS, text=text,
+            orientation="h", base=np.array(left), x=np.array(length), y=np.array(y), width=_TEXT_ROOM, text=text,
             textposition="inside", insidetextanchor="start", textangle=0, name="model names", hoverinfo="skip",
             insidetextfont={"color": theme.muted, "size": AXIS_SIZE - 1},
             marker={"color": "rgba(0,0,0,0)", "line": {"width": 0}},

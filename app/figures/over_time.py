@@ -109,10 +109,10 @@ def describe_over_time(names: Sequence[str], timelines: Sequence[Timeline]) -> s
 def _title(names: Sequence[str], timelines: Sequence[Timeline], kind: str) -> str:
     if kind == "missed" and any(t.missed.any() for t in timelines):
         worst = max(range(len(names)), key=lambda i: timelines[i].missed.max())
-        return f"{words.shorten(names[worst], 30)} misses most {_most_missed(timelines[worst])}"
+        return f"{words.shorten(names[worst], 40)} misses most {_most_missed(timelines[worst])}"
     if kind == "queue" and any(t.max_queue.any() for t in timelines):
         worst = max(range(len(names)), key=lambda i: timelines[i].max_queue.max(initial=-1))
-        where = f" of {words.shorten(names[worst], 30)}" if len(names) > 1 else ""
+        where = f" of {words.shorten(names[worst], 40)}" if len(names) > 1 else ""
         return f"The longest queue{where}, {_longest_queue(timelines[worst])}"
     rate = _per_second(timelines[0].arrivals, timelines[0])
     return f"Arrivals peak at {words.rate(float(rate.max()))} at {_at(timelines[0], int(np.argmax(rate)))}"

@@ -114,7 +114,9 @@ def draw_verdict(session: Session, answer: Answer, draft: Draft, tried: Answered
     verdict.draw_tiles(tried, replace(answer, shown=(start, tried)))
 
 
-def draw_picture(session: Session, answer: Answer, draft: Draft, bench: EditContext) -> None:
+def draw_picture(
+    session: Session, answer: Answer, draft: Draft, bench: EditContext, tried: Answered | None
+) -> None:  # fmt: skip
     """Nodes, devices and their memory; a click on a model chooses it and its group."""
     placement = _drawable(draft.now, bench)
     if not placement.groups:
@@ -122,7 +124,9 @@ def draw_picture(session: Session, answer: Answer, draft: Draft, bench: EditCont
         return
     requests = answer.inputs.problem.workload.requests_per_model()
     hue = session.hue_of("") if draft.is_changed else answer.entry(draft.start_name).hue
-    figure = build_cluster_figure(placement, bench.models, bench.cluster, current_theme(), hue, requests)
+    loads = [group.utilization for group in tried.outcome.figures.groups] if tried is not None else []
+    busy = loads if len(loads) == len(placement.groups) else None
+    figure = build_cluster_figure(placement, bench.models, bench.cluster, current_theme(), hue, requests, busy)
     figure.update_layout(clickmode="event+select")
     draw_figure(
         title_apart(figure), figure, _PICTURE, describe_cluster(placement, bench.cluster),

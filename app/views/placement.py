@@ -29,7 +29,7 @@ def draw_bench(session: Session, answer: Answer) -> None:
     draft = placement.draw_steps(session, answer)
     tried = placement.try_draft(session, answer, draft)
     placement.draw_verdict(session, answer, draft, tried)
-    placement.draw_picture(session, answer, draft, bench)
+    placement.draw_picture(session, answer, draft, bench, tried)
     left, right = st.columns([1, 1], gap="large")
     with left.container(key="wide-edit"):
         placement_edit.draw_edits(session, draft, bench, tried)
