@@ -15,7 +15,7 @@ MOST_GROUP_LABELS = 40
 NARROWEST_PX = 480
 PX_PER_CHARACTER = 6.5
 # For texts that the browser leaves out where they have no room.
-_WIDE_PX = 900
+_WIDE_PX = 700
 # Heights in units of one full device, which has DEVICE_PX: the bar itself with the line of group names above it and
 # that of node names below; what a meter of load needs, and a line of models.
 LINE, METER, MODELS = 1.5, 0.17, 0.22
