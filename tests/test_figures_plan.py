@@ -320,3 +320,13 @@ def test_names_are_escaped_and_cut():
     texts += [annotation.text for annotation in figure.layout.annotations]
     assert any("&lt;b&gt;" in text for text in texts) and not any("<b>" in text for text in texts)
     assert not any("y" * 60 in text for text in texts)
+
+
+@pytest.mark.parametrize(("devices", "busy", "text"), [
+    (8, [0.5], "group 0: 8 stages × 1 device, 50.0 % busy"), (16, [0.5, 0.25], "group 0: 8×1, 50.0 % busy"),
+    (512, [0.5] * 64, "group 0"), (8, None, "group 0: 8 stages × 1 device"),
+])  # fmt: skip
+def test_a_group_is_named_with_its_load_as_far_as_there_is_room(devices, busy, text):
+    placement = Placement(tuple(Group(8, 1, ()) for _ in range(devices // 8)), "all")
+    figure = build_cluster_figure(placement, compared().models, Cluster(devices, 13.0, 8), busy=busy)
+    assert named(figure, "group names").text[0].replace(words.SPACE, " ") == text

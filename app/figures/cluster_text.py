@@ -11,7 +11,7 @@ from app.figures.drawing import escape
 from app.look import words
 from simulator import Placement
 
-MOST_GROUP_LABELS = 40
+MOST_GROUP_LABELS = 80
 NARROWEST_PX = 480
 PX_PER_CHARACTER = 6.5
 # For texts that the browser leaves out where they have no room.
@@ -56,7 +56,7 @@ def frame_text(
     name = words.numbered("group", g)
     long = f"{name}: {words.plural(group.pp, 'stage')} × {words.plural(group.tp, 'device')}"
     bare = name.removeprefix("group ")
-    texts = [long, f"{name}: {size}", f"{bare}: {size}"]
+    texts = [long, f"{name}: {size}", f"{bare}: {size}", name]
     if busy is not None:
         load = f"{words.share(busy[g])} busy"
         texts = [
@@ -64,7 +64,7 @@ def frame_text(
             f"{name}: {size}, {load}",
             f"{name}: {load}",
             f"{name}: {words.share(busy[g])}",
-            bare,
+            name,
         ]
     characters = width / (full_width + 1) * NARROWEST_PX / PX_PER_CHARACTER
     return next((t for t in texts if len(t) <= characters), bare)
