@@ -60,11 +60,11 @@ def build_cluster_figure(
     order = [models[m].name for m in _by_load(models, requests)]
     title = describe_cluster(placement, cluster)
     figure, columns, base_y = _empty_cluster(placement, cluster, title, theme, busy is not None, order)
-    _draw_weights(figure, columns, base_y, placement, models, cluster, theme, order)
-    _draw_frames(figure, columns, base_y, placement, theme, hue, busy)
     if busy is not None:
         _draw_loads(figure, columns, base_y, busy, theme, hue)
     _write_models(figure, model_names(columns, base_y, placement, order), theme)
+    _draw_weights(figure, columns, base_y, placement, models, cluster, theme, order)
+    _draw_frames(figure, columns, base_y, placement, theme, hue, busy)
     return figure.update_yaxes(title_text="weights on a device (GiB)")
 
 
