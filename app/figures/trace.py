@@ -34,7 +34,7 @@ def build_rate_figure(
     Args:
         edges_s: float64 (B + 1,). rate_per_s: float64 (B,). window_s: start and end.
     """
-    figure = new_figure(theme, describe_rate(edges_s, rate_per_s), 220, "rate")
+    figure = new_figure(theme, _rate_title(edges_s, rate_per_s), 220, "rate")
     for burst in bursts[:MOST_MARKED_BURSTS]:
         figure.add_vrect(
             x0=burst.start_s, x1=burst.start_s + burst.length_s, fillcolor=theme.ramp[2], opacity=0.5, line_width=0,
@@ -53,6 +53,14 @@ def build_rate_figure(
     figure.update_xaxes(title_text="time (s)", range=[edges_s[0], edges_s[-1]], tickformat=",~r")
     figure.update_yaxes(title_text="arrivals (req/s)", rangemode="tozero", nticks=5, tickformat=",~r")
     return figure
+
+
+def _rate_title(edges_s: np.ndarray, rate_per_s: np.ndarray) -> str:
+    """The peak, and how far it is above the mean."""
+    mean, peak = float(np.average(rate_per_s, weights=np.diff(edges_s))), int(np.argmax(rate_per_s))
+    width = words.span(float(edges_s[peak + 1] - edges_s[peak]))
+    times = f", {words.number(rate_per_s[peak] / mean)} times the mean" if mean else ""
+    return f"The busiest {width} bring {words.rate(float(rate_per_s[peak]))}{times}"
 
 
 def describe_rate(edges_s: np.ndarray, rate_per_s: np.ndarray) -> str:
@@ -125,7 +133,7 @@ def build_skew_figure(sources: Sequence[tuple[str, float]], theme: Theme = LIGHT
     if rest:
         rows = [*rows, (words.plural(len(rest), "other"), sum(requests for _, requests in rest))]
     percent = 100 * np.array([requests for _, requests in rows]) / total
-    figure = new_figure(theme, describe_skew(sources), 54 + 20 * len(rows), "skew")
+    figure = new_figure(theme, describe_skew(sources), 54 + 20 * max(len(rows), 2), "skew")
     figure.add_bar(
         x=percent, y=np.arange(len(rows)), orientation="h", name="share", marker={"color": theme.muted},
         hovertext=np.array([f"{hover_name(name)}: {words.count(requests)} requests" for name, requests in rows]),
