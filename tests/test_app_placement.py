@@ -139,7 +139,7 @@ def test_a_draft_that_no_longer_fits_says_everything_that_is_wrong_and_can_be_me
 def test_suggestions_are_applied_by_a_click(page):
     page.segmented_control(key=shown_key(page, "draft.start")).set_value("Single-device replication").run()
     page.button(key="draft.suggest").click().run()
-    session(page).slots["draft.suggestions"].job.wait(60)
+    session(page).slots["draft.suggestions"].job.wait(300)
     page.run()
     found = session(page).slots["draft.suggestions"].result
     assert found.best and found.best[0].gain > 0
