@@ -392,10 +392,9 @@ def test_the_title_of_arrivals_says_the_mean_and_the_highest_bin_that_are_drawn(
     edges_s = width_s * np.arange(len(rates) + 1)
     figure = trace.build_rate_figure(edges_s, np.array(rates))
     (drawn,), mean = [t for t in figure.data if t.name == "rate"], figure.layout.shapes[0].y0
-    top = int(np.argmax(drawn.y))
-    width, peak = words.span(width_s), words.rate(float(drawn.y[top]))
+    width, peak = words.span(width_s), words.rate(float(max(drawn.y)))
     said = trace.describe_rate(edges_s, np.array(rates))
     assert said.startswith(f"{words.rate(float(mean))} on average; the peak of {width} is {peak} at ")
-    title = f"The busiest {width} bring {peak}, {words.number(drawn.y[top] / mean)} times the mean"
+    title = f"The busiest {width} bring {peak}, {words.number(max(drawn.y) / mean)} times the mean"
     assert figure.layout.title.text.replace("<br>", " ") == title
     assert np.isclose(mean, np.mean(drawn.y[:-1]))
