@@ -210,6 +210,21 @@ def test_suggestions_gain_what_the_simulator_says_and_the_best_comes_first():
         suggestion.placement.check(MODELS, BENCH.cluster)
 
 
+def test_a_model_of_great_weight_decides_which_change_is_best():
+    workload = Workload(np.arange(120) * 0.25, np.array([0, 0, 0, 1] * 30, dtype=np.int32), len(MODELS))
+    plain = Inputs(Problem(MODELS, BENCH.cluster, workload, serving_preset("published")), 0.0, None, ())
+    heavy = replace(plain, problem=replace(plain.problem, weights={"m1": 1000}))
+
+    def met(placement, model):
+        p = plain.problem
+        return dict(measure(simulate(p.models, placement, p.workload, p.serving), 0.0).models)[model].slo_attainment
+
+    best, ranked = suggest_changes(START, plain).best, suggest_changes(START, heavy).best
+    assert met(ranked[0].placement, "m1") > met(best[0].placement, "m1")
+    assert [found.worth for found in ranked] == sorted((found.worth for found in ranked), reverse=True)
+    assert all(found.worth == pytest.approx(found.gain) for found in best)
+
+
 def test_no_single_change_that_was_left_out_is_a_better_addition():
     inputs = busy_inputs()
     best = suggest_changes(START, inputs).best[0].slo_attainment

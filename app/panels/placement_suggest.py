@@ -39,7 +39,8 @@ def draw_suggestions(session: Session, answer: Answer, draft: Draft) -> None:
     if not found.best:
         st.info(f"None of {count} tried meets more deadlines.")
         return
-    st.caption(f"The best of {count} tried, each with all requests. Click one to apply it.")
+    weighed = " Requests count by the weights of their models." if answer.inputs.problem.weights else ""
+    st.caption(f"The best of {count} tried, each with all requests.{weighed} Click one to apply it.")
     for number, suggestion in enumerate(found.best):
         st.button(
             plain_text(suggestion_sentence(suggestion)),

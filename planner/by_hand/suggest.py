@@ -51,7 +51,8 @@ class Suggestion:
     """A change that was simulated.
 
     Attributes:
-        slo_attainment: with it, 0..1; gain: the difference to before.
+        slo_attainment: with it, 0..1; gain: the difference to before. worth: the same difference where each request
+            counts as much as the weight of its model says; what changes are ranked by.
         is_clear: whether the gain is larger than the uncertainty of the paired difference; False with few requests.
         losers: models that meet fewer deadlines with it: name, and by how much its attainment falls, most first.
         pushed: models that it pushes below their own targets, which they meet without it.
@@ -63,6 +64,7 @@ class Suggestion:
     gain: float
     is_clear: bool
     losers: tuple[tuple[str, float], ...]
+    worth: float
     pushed: tuple[TargetMiss, ...] = ()
 
 
@@ -71,8 +73,8 @@ class Suggestions:
     """What came of trying.
 
     Attributes:
-        best: the changes that gain most, best first, at most MOST_SUGGESTIONS; only those that gain. Those that push
-            a model below its own target come last.
+        best: the changes that are worth most, best first, at most MOST_SUGGESTIONS; only those that gain. Those that
+            push a model below its own target come last.
         tried: how many were simulated; possible: how many were found worth trying.
         complete: False if it was stopped.
     """
@@ -89,7 +91,7 @@ def suggest_changes(
     on_progress: Callable[[ChangeHeadway], bool | None] | None = None,
     most: int = MOST_CHANGES,
 ) -> Suggestions:
-    """Simulate single changes of a placement and rank them by SLO attainment (without the warm-up).
+    """Simulate single changes of a placement and rank them by SLO attainment (without the warm-up), weighted by model.
 
     Changes that break a placement rule which the placement keeps are left out.
 
@@ -115,8 +117,8 @@ def suggest_changes(
         if not goes_on(on_progress, ChangeHeadway("changes", done, len(changes), best=best_so_far)):
             complete = done == len(changes)
             break
-    gaining = (suggestion for suggestion in scored if suggestion.gain > 0)
-    ranked = sorted(gaining, key=lambda suggestion: (bool(suggestion.pushed), -suggestion.gain))
+    gaining = (suggestion for suggestion in scored if suggestion.worth > 0)
+    ranked = sorted(gaining, key=lambda suggestion: (bool(suggestion.pushed), -suggestion.worth))
     return Suggestions(tuple(ranked[:MOST_SUGGESTIONS]), len(scored), len(changes), complete)
 
 
@@ -274,8 +276,16 @@ def _score(change: Change, start: SimulationResult, before: Figures, inputs: Inp
         gain=attainment - before.total.slo_attainment,
         is_clear=is_clear,
         losers=tuple(losers),
+        worth=_weighted(after, inputs) - _weighted(before, inputs),
         pushed=tuple(miss for miss in targets_missed(after, inputs.targets) if miss.model not in missed),
     )
+
+
+def _weighted(figures: Figures, inputs: Inputs) -> float:
+    """SLO attainment, 0..1, where each request counts as much as the weight of its model says."""
+    weight = [inputs.problem.weights.get(name, 1.0) for name, _ in figures.models]
+    asked = sum(w * fates.requests for w, (_, fates) in zip(weight, figures.models, strict=True))
+    return sum(w * fates.served for w, (_, fates) in zip(weight, figures.models, strict=True)) / asked if asked else 1.0
 
 
 def _run(placement: Placement, inputs: Inputs) -> SimulationResult:
