@@ -19,7 +19,7 @@ PLANNED_MS = 500_000
 
 def advice(page):
     """Topics and sentences of the plan, once all are known."""
-    expect(page.locator(".advice dt")).to_have_count(5, timeout=PLANNED_MS)
+    expect(page.locator(".advice dt")).to_have_count(6, timeout=PLANNED_MS)
     expect(page.locator(".advice .unknown")).to_have_count(0, timeout=PLANNED_MS)
     expect(page.get_by_role("button", name="Recommend a plan")).to_be_enabled(timeout=PLANNED_MS)
     topics, said = page.locator(".advice dt").all_inner_texts(), page.locator(".advice dd").all_inner_texts()
