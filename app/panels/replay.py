@@ -117,14 +117,12 @@ def _draw_steps(session: Session, answer: AnyAnswer, chosen: Chosen) -> None:
             view.playing.value = None
             st.rerun()
     if len(steps) > 1:
-        play, slider, over = st.columns([1, 6, 2], vertical_alignment="bottom")
-        with play:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
             label, icon = ("Pause", "pause") if playing else ("Play", "play_arrow")
             if st.button(label, icon=f":material/{icon}:", key="replay.play",
                          help="One step after the other; from the start if it stands at the end."):  # fmt: skip
                 _toggle(view, chosen.name, at == len(steps) - 1)
                 st.rerun()
-        with slider:
             if playing:
                 # One widget for all its steps; what it shows is nobody's choice.
                 key = f"{step.key}:playing"
@@ -133,9 +131,8 @@ def _draw_steps(session: Session, answer: AnyAnswer, chosen: Chosen) -> None:
             else:
                 shown(session, st.slider, "Step", step.key, at + 1, lambda number: _go_to(step, number), min_value=1,
                       max_value=len(steps))  # fmt: skip
-        with over:
             axis = kept(session, st.selectbox, "Drawn over", view.axis, "evaluations", options=list(OVER),
-                        format_func=OVER.get)  # fmt: skip
+                        format_func=OVER.get, width=190)  # fmt: skip
     else:
         axis = "evaluations"
         st.caption("The search has one step only, so there is nothing to play.")
