@@ -2,6 +2,7 @@
 
 import json
 import math
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.panels.arrivals import burst_table
-from app.state.session import with_values
+from app.state import compute
+from app.state.session import Session, with_values
 from simulator.traces import count_arrivals, read_trace, summarise
 from simulator.traces.bursts import find_bursts
 from tests.cases import shown_key
@@ -107,3 +109,22 @@ def test_times_have_the_clock_of_the_trace_from_where_the_window_begins_unless_t
     session.edit("trace", lambda scenario: with_values(scenario, "workload.trace", time_scale=2.0))
     at.run()
     assert clocks(at) == ["2023-11-14T22:13:20.000+00:00"]
+
+
+# The rates make traffic that no test before has made.
+@pytest.mark.parametrize(("page", "rate"), [(PAGE, 0.0123), (PAGE.replace("trace.py", "capacity.py"), 0.0124)])
+def test_traffic_that_is_still_being_made_is_waited_for_and_never_said_to_be_missing(page, rate, monkeypatch):
+    go_on = threading.Event()
+    make = compute.make_workload
+    monkeypatch.setattr(compute, "make_workload", lambda *given: go_on.wait(60) and make(*given))
+    monkeypatch.setattr("app.state.compute.PATIENCE_S", 0.0)
+    at = AppTest.from_file(page, default_timeout=60)
+    session = at.session_state["session"] = Session()
+    session.scenario = with_values(session.scenario, "workload.trace", rate_scale=rate)
+    at.run()
+    assert not at.exception and not any("Choose a sample" in info.value for info in at.info)
+    assert any("What arrives" in bar.proto.text for bar in at.get("progress"))
+    go_on.set()
+    session.jobs.wait(session.jobs.all(), 60)
+    at.run()
+    assert not at.exception and not at.get("progress")

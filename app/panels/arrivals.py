@@ -47,7 +47,8 @@ def draw_nothing(answer: AnyAnswer) -> None:
     """What to do while there is no traffic."""
     for sentence in answer.problems.values():
         st.error(plain_text(sentence))
-    st.info("Choose a sample or upload a trace under Traffic on the left.")
+    if not answer.is_under_way:
+        st.info("Choose a sample or upload a trace under Traffic on the left.")
 
 
 def draw_summary(answer: Answer) -> None:

@@ -6,7 +6,15 @@ import streamlit as st
 
 from app.controls.sidebar import draw_sidebar
 from app.look.style import guarded
-from app.panels import capacity, capacity_faults, capacity_growth, capacity_spare, capacity_sweeps, generation_capacity
+from app.panels import (
+    capacity,
+    capacity_faults,
+    capacity_growth,
+    capacity_spare,
+    capacity_sweeps,
+    generation_capacity,
+    progress,
+)
 from app.state.answer import TokenAnswer
 from app.state.results import answer_of
 from app.state.session import current_session
@@ -16,6 +24,8 @@ session = current_session()
 answer = answer_of(session)
 with st.sidebar:
     draw_sidebar(session, answer)
+if answer.built is None:
+    progress.draw_progress(session, answer)
 if isinstance(answer, TokenAnswer):
     guarded(generation_capacity.draw)(session, answer)
 elif (question := guarded(capacity.draw_question)(session, answer)) is not None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.controls.traffic import draw_traffic_controls
 from app.look.style import guarded
-from app.panels import arrivals, generation_trace
+from app.panels import arrivals, generation_trace, progress
 from app.state.answer import TokenAnswer
 from app.state.results import answer_of
 from app.state.session import current_session
@@ -19,6 +19,7 @@ with st.sidebar:
     st.button("Undo", icon=":material/undo:", on_click=session.step_back, disabled=not session.undo, key="undo",
               help="Back to the settings before the last change.")  # fmt: skip
 if answer.built is None:
+    progress.draw_progress(session, answer)
     arrivals.draw_nothing(answer)
 elif isinstance(answer, TokenAnswer):
     guarded(generation_trace.draw)(answer)
