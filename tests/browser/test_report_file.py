@@ -6,6 +6,7 @@ import pytest
 
 from app.report.build import build_report
 from planner import compare
+from planner.what_if.unseen import held_out, with_unseen
 from tests.test_report import BY_HAND, OVER_TIME, SEARCHED, scenario
 
 
@@ -30,7 +31,7 @@ def test_the_report_opens_without_error_or_request(comparison, tmp_path, page, w
     drawn = page.evaluate("[...document.getElementById('figure-attainment')._fullData].map((t) => t.x[0])")
     assert drawn == pytest.approx([100 * o.figures.total.slo_attainment for o in comparison.outcomes])
     document = json.loads(page.evaluate("document.getElementById('figures').textContent"))
-    assert document == comparison.to_json()
+    assert document == with_unseen(comparison.to_json(), held_out(comparison))
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
     assert errors == []
