@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.figures.drawing import hover_name, new_figure
+from app.figures.generation_over_time import draw_arrivals
 from app.look import words
 from app.look.theme import AXIS_SIZE, LIGHT, Theme, placement_style
 from simulator.generation import EngineBins
@@ -60,13 +61,7 @@ def build_compared_over_time_figure(
     total = count * _HEIGHT + (count - 1) * _GAP
     figure = make_subplots(count, 1, shared_xaxes=True, vertical_spacing=_GAP / total)
     new_figure(theme, describe_compared_over_time(quantity, rows, edges_s), total + 40, "compared-over-time", figure)
-    rate = np.histogram(arrivals_s, edges_s)[0] / np.diff(edges_s)
-    figure.add_scatter(
-        x=edges_s, y=np.append(rate, rate[-1]), mode="lines", fill="tozeroy", fillcolor=theme.grid, name="arrivals",
-        line={"color": theme.muted, "width": 1.5, "shape": "hv"}, row=1, col=1,
-        hovertemplate="%{x:,.1f} s: %{y:,.1f} req/s<extra>arrivals</extra>",
-    )  # fmt: skip
-    figure.update_yaxes(title_text="arrivals<br>(req/s)", rangemode="tozero", nticks=4, row=1, col=1)
+    draw_arrivals(figure, edges_s, arrivals_s, theme)
     highest = 100.0 if quantity in ("met", "cache") else max(float(np.nanmax(row.values, initial=0)) for row in rows)
     for number, row in enumerate(rows, start=2):
         figure.add_scatter(

@@ -59,7 +59,7 @@ def build_engines_figure(
     total = count * _HEIGHT + (count - 1) * _GAP
     figure = make_subplots(count, 1, shared_xaxes=True, vertical_spacing=_GAP / total)
     new_figure(theme, describe_engines(name, engines, bins), total + 40, "engines", figure)
-    _draw_arrivals(figure, bins.edges_s, arrivals_s, theme)
+    draw_arrivals(figure, bins.edges_s, arrivals_s, theme)
     _draw_met(figure, name, bins.edges_s, arrivals_s, met, theme, hue)
     labels = [engine_name(engine) for engine in engines]
     for number, row in enumerate(rows, start=3):
@@ -103,7 +103,8 @@ def _seconds(moment_s: float) -> str:
     return f"{words.count(moment_s)}{words.SPACE}s"
 
 
-def _draw_arrivals(figure: go.Figure, edges_s: np.ndarray, arrivals_s: np.ndarray, theme: Theme) -> None:
+def draw_arrivals(figure: go.Figure, edges_s: np.ndarray, arrivals_s: np.ndarray, theme: Theme) -> None:
+    """Requests a second over time, in the first row of a figure."""
     rate = np.histogram(arrivals_s, edges_s)[0] / np.diff(edges_s)
     figure.add_scatter(
         x=edges_s, y=np.append(rate, rate[-1]), mode="lines", fill="tozeroy", fillcolor=theme.grid, name="arrivals",

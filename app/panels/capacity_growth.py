@@ -31,22 +31,9 @@ AREA = "growth"
 def draw_growth(session: Session, question: Question) -> None:
     """What is asked, and the sentences with the chart that they are read from."""
     st.header("How long do my devices last?", anchor=False)
-    scenario, view = session.scenario, session.views.capacity
+    scenario = session.scenario
     names = [section.name for section in question.sections]
-    columns = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
-    with columns[0]:
-        name = kept(session, st.selectbox, "Placed by", view.grown_algorithm, names[0], options=names,
-                    help="Searched anew for every traffic that is tried.")  # fmt: skip
-    with columns[1]:
-        present = kept(session, st.number_input, "Present devices", view.grown_of, scenario.cluster.devices,
-                       min_value=1, max_value=MAX_DEVICES, step=1, help="The cluster's at first.")  # fmt: skip
-    with columns[2]:
-        times = kept(session, st.number_input, "Devices for traffic (×)", view.grown_times, 2.0, min_value=LEAST_TIMES,
-                     max_value=MOST_TIMES, step=0.5, format="%g", help="1 is the scenario's own traffic.")  # fmt: skip
-    with columns[3]:
-        percent = kept(session, st.number_input, "Growth a month (%)", view.growth_percent, 5.0, min_value=0.0,
-                       max_value=1000.0, step=1.0, format="%g",
-                       help="Of the traffic, compounded. The dates follow at once; nothing is searched.")  # fmt: skip
+    name, present, times, percent = ask_growth(session, "Placed by", names)
     section = next(s for s in question.sections if s.name == name)
     key = growth_key(scenario, question, section, present, times)
     slot = slot_of(session, AREA)
@@ -62,6 +49,26 @@ def draw_growth(session: Session, question: Question) -> None:
         st.warning("The question or the scenario has changed since; press the button to answer it anew.")
     growth, asked = slot.result
     draw_answer(growth, asked, percent, hue_of(section, session, names.index(name)))
+
+
+def ask_growth(session: Session, label: str, names: list[str]) -> tuple[str, int, float, float]:
+    """The algorithm, the devices that are there, the multiple of the traffic, and its growth a month, percent."""
+    scenario, view = session.scenario, session.views.capacity
+    columns = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
+    with columns[0]:
+        name = kept(session, st.selectbox, label, view.grown_algorithm, names[0], options=names,
+                    help="Searched anew for every traffic that is tried.")  # fmt: skip
+    with columns[1]:
+        present = kept(session, st.number_input, "Present devices", view.grown_of, scenario.cluster.devices,
+                       min_value=1, max_value=MAX_DEVICES, step=1, help="The cluster's at first.")  # fmt: skip
+    with columns[2]:
+        times = kept(session, st.number_input, "Devices for traffic (×)", view.grown_times, 2.0, min_value=LEAST_TIMES,
+                     max_value=MOST_TIMES, step=0.5, format="%g", help="1 is the scenario's own traffic.")  # fmt: skip
+    with columns[3]:
+        percent = kept(session, st.number_input, "Growth a month (%)", view.growth_percent, 5.0, min_value=0.0,
+                       max_value=1000.0, step=1.0, format="%g",
+                       help="Of the traffic, compounded. The dates follow at once; nothing is searched.")  # fmt: skip
+    return name, present, times, percent
 
 
 def growth_key(scenario: Scenario, question: Question, section: PlacementSection, present: int, times: float) -> str:

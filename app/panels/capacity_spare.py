@@ -31,12 +31,9 @@ NAMES = {"node": "a node", "device": "a device"}
 def draw_spare(session: Session, question: Question) -> None:
     """What is to be borne, and how many devices do."""
     st.header("How many devices bear a loss (N+1)?", anchor=False)
-    scenario, view = session.scenario, session.views.capacity
-    kinds = kept(session, st.multiselect, "Bear the loss of", view.losses, list(KINDS), options=list(KINDS),
-                 format_func=NAMES.get, help="Any one of them, before the traffic begins; nothing is moved. A device "
-                 "takes the group along in which it works.")  # fmt: skip
+    scenario = session.scenario
+    kinds = ask_losses(session)
     if not kinds:
-        st.error("Nothing is chosen that could be lost; choose a node, a device or both.")
         return
     key = spare_key(scenario, question, kinds)
     slot = slot_of(session, AREA)
@@ -52,6 +49,17 @@ def draw_spare(session: Session, question: Question) -> None:
         st.warning("The question or the scenario has changed since; press the button to answer it anew.")
     plans, asked = slot.result
     _draw_plans(session, plans, asked)
+
+
+def ask_losses(session: Session) -> list[str]:
+    """What is to be borne; none is said where none is chosen."""
+    asked = session.views.capacity.losses
+    kinds = kept(session, st.multiselect, "Bear the loss of", asked, list(KINDS), options=list(KINDS),
+                 format_func=NAMES.get, help="Any one of them, before the traffic begins; nothing is moved. A device "
+                 "takes the group along in which it works.")  # fmt: skip
+    if not kinds:
+        st.error("Nothing is chosen that could be lost; choose a node, a device or both.")
+    return kinds
 
 
 def spare_key(scenario: Scenario, question: Question, kinds: Sequence[str]) -> str:

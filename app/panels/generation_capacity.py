@@ -16,7 +16,7 @@ from app.look import words
 from app.look.style import current_theme, plain, plain_text, verdict_html
 from app.panels import generation_growth
 from app.panels.capacity import hue_of
-from app.panels.generation_jobs import builder, key_of, reporter
+from app.panels.generation_jobs import answered, builder, key_of, reporter
 from app.panels.keep import draw_chart, draw_table
 from app.state.answer import TokenAnswer
 from app.state.limits import MAX_DEVICES
@@ -104,17 +104,14 @@ def _draw_capacity(session: Session, target: float, sections: Sequence[Placement
         found = find_token_capacity(scenario, target, sections, lowest, highest, reporter(job), builder(session))
         return found, scenario, sections
 
-    slot = slot_of(session, CAPACITY)
-    if st.button("Find the number of devices", type="primary", disabled=slot.is_working, key="capacity.go"):
-        slot = start_job(session, CAPACITY, key, work)
-    draw_job(session, CAPACITY, "Trying numbers of devices")
-    if slot.result is None:
+    result = answered(
+        session, CAPACITY, key, "Find the number of devices", "Trying numbers of devices", work, "capacity.go"
+    )
+    if result is None:
         return
-    if slot.result_key != key:
-        st.warning("The question or the scenario has changed since; press the button to answer it anew.")
-    found: list[TokenCapacity] = slot.result[0]
+    found: list[TokenCapacity] = result[0]
     best = min(_reached(found), key=lambda pair: pair[1], default=(found[0], 0))[0]
-    hues = [hue_of(section, session, i) for i, section in enumerate(slot.result[2])]
+    hues = [hue_of(section, session, i) for i, section in enumerate(result[2])]
     st.html(verdict_html(hues[found.index(best)], sentence_of(found)))
     for one in found:
         said = one.reason or one.remark

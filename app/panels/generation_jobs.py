@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
+from typing import Any
 
-from app.background.slots import Job
+import streamlit as st
+
+from app.background.slots import Job, draw_job, slot_of, start_job
 from app.state.compute import token_inputs_of
 from app.state.results import shared_cache
 from app.state.session import Session
@@ -23,6 +27,19 @@ def builder(session: Session) -> InputBuilder:
 def reporter(job: Job) -> OnProgress:
     """Progress of points; between them the job is only asked whether it goes on."""
     return lambda told: job.report(told) if told.phase else job.goes_on()
+
+
+def answered(
+    session: Session, area: str, key: str, button: str, doing: str, work: Callable[[Job], Any], control: str
+) -> Any:
+    """A button that begins work, its progress, and the last result, which is said if it is an earlier one."""
+    slot = slot_of(session, area)
+    if st.button(button, type="primary", disabled=slot.is_working, key=control):
+        slot = start_job(session, area, key, work)
+    draw_job(session, area, doing)
+    if slot.result is not None and slot.result_key != key:
+        st.warning("The question or the scenario has changed since; press the button to answer it anew.")
+    return slot.result
 
 
 def key_of(scenario: Scenario, *asked: object) -> str:
