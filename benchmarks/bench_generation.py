@@ -1,4 +1,5 @@
-"""How many requests a second the token kernel handles, beside a loop that touches every request in every iteration.
+"""How many requests a second the token kernel handles, beside a loop that touches every request in every iteration;
+and how long the page's answer for a placement takes. Seconds are those of the processor.
 
 python -m benchmarks.bench_generation
 """
@@ -6,11 +7,14 @@ python -m benchmarks.bench_generation
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 from numba import njit
 
-from benchmarks.bench_simulator import best_of
+from planner.generation.compare import evaluate, place
+from planner.generation.inputs import build_token_inputs
+from planner.scenario.file import parse_scenario
 from simulator.generation import Engine, EngineGroup, EngineLimits, GenerationProfile, TokenWorkload
 from simulator.generation.run import DISPATCH_RULES, build_tables
 from simulator.generation.serve_kernels import drain, serve
@@ -25,6 +29,20 @@ PROFILE = GenerationProfile(
     "Llama-3.1-8B", "RTX PRO 6000", 1, 11.336e-3, 36.78e-6, 1.43, 1.95e-6, 0.0904e-6, 0.00273e-6, 131_072
 )
 LIMITS = EngineLimits(2048, 128, kv_blocks=7_000)
+OWN, SHARED = ("{models: [chat]}, " * 4 + "{models: [code]}, " * 4)[:-2], ("{models: [chat, code]}, " * 8)[:-2]
+SCENARIO = f"""
+version: 1
+cluster: {{devices: 8, memory_gib: 80, device: RTX PRO 6000}}
+models:
+  - {{name: chat, generation: llama-3.1-8b, slo_ttft_s: 1, slo_tpot_s: 0.05}}
+  - {{name: code, generation: llama-3.1-8b, slo_ttft_s: 1, slo_tpot_s: 0.05}}
+workload:
+  poisson: {{total_rate_per_s: 20, duration_s: 5000, seed: 9}}
+  tokens: {{input: {{lognormal: {{median: 500, sigma: 0.7}}}}, output: {{lognormal: {{median: 200, sigma: 0.6}}}}}}
+placements:
+  - {{name: own engines, groups: [{OWN}]}}
+  - {{name: shared engines, groups: [{SHARED}]}}
+"""
 
 
 @njit(cache=True, nogil=True)
@@ -134,10 +152,33 @@ def make_workload(mean_batch: float, replicas: int) -> TokenWorkload:
     return TokenWorkload(arrival_s, np.zeros(REQUESTS, int), inputs, outputs, ("m",))
 
 
+def best_of(action: Callable[[], object], repeats: int = REPEATS) -> float:
+    """Seconds of the processor, of the run that took fewest."""
+    times = []
+    for _ in range(repeats):
+        began = time.process_time()
+        action()
+        times.append(time.process_time() - began)
+    return min(times)
+
+
+def answer_as_the_page() -> None:
+    """Simulate and measure placements by the function that the page's jobs call."""
+    scenario = parse_scenario(SCENARIO)
+    inputs = build_token_inputs(scenario)
+    requests = len(inputs.problem.workload)
+    print(f"\n{requests:,} requests of two models on eight engines, simulated and measured as on the page")
+    print(f"the requests are made in {best_of(lambda: build_token_inputs(scenario)):.3f} s")
+    for section in scenario.placements:
+        placement, _ = place(section, inputs)
+        answer_s = best_of(lambda p=placement: evaluate(p, None, inputs))
+        print(f"{section.name:<16} {answer_s:.3f} s")
+
+
 def main() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     run_kernel(make_workload(5, 1), 1, 0)
-    print(f"first call, compiled or from the cache: {time.perf_counter() - began:.1f} s")
+    print(f"first call, compiled or from the cache: {time.process_time() - began:.1f} s")
     print(f"{REQUESTS:,} requests of about {INPUT_TOKENS} + {OUTPUT_TOKENS} tokens, one thread, best of {REPEATS}\n")
     print("one engine                  plain loop            kernel   kernel / plain   largest difference")
     for mean_batch in MEAN_BATCHES:
@@ -156,6 +197,7 @@ def main() -> None:
         rates = [REQUESTS / best_of(lambda w=workload, k=k: run_kernel(w, REPLICAS, k), REPEATS) / 1e6
                  for k in range(len(DISPATCH_RULES))]  # fmt: skip
         print(f"mean batch about {mean_batch:<19}" + "".join(f"{rate:17.2f}" for rate in rates))
+    answer_as_the_page()
 
 
 if __name__ == "__main__":

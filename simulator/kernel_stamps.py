@@ -1,12 +1,13 @@
 """Keeps numba's cache honest across files.
 
-Numba decides by the time stamp of a kernel's own file whether its compiled form still holds. A kernel that calls
-kernels of another file would go on with their old form after an edit there.
+Numba decides by a kernel's own file whether its compiled form still holds. A kernel that calls kernels of another file
+would go on with their old form after an edit there.
 """
 
 from __future__ import annotations
 
 import atexit
+import hashlib
 import inspect
 import os
 import shutil
@@ -17,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from numba import config
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, InTreeCacheLocator, UserProvidedCacheLocator, UserWideCacheLocator
 from numba.core.dispatcher import Dispatcher
 
 FOLDER = Path(__file__).parent
@@ -49,9 +50,11 @@ def _numba_cache() -> str:
 
 def is_compiled(kernel: Dispatcher[..., Any]) -> bool:
     """Whether numba keeps a compiled form of a kernel that is as new as its file."""
-    file = Path(inspect.getfile(kernel.py_func))
-    found = Path(str(kernel.stats.cache_path)).glob(f"{file.stem}.{kernel.py_func.__name__}-*.nbi")
-    return max((index.stat().st_mtime for index in found), default=0) >= file.stat().st_mtime
+    file = inspect.getfile(kernel.py_func)
+    found = Path(str(kernel.stats.cache_path)).glob(f"{Path(file).stem}.{kernel.py_func.__name__}-*.nbi")
+    return max((index.stat().st_mtime for index in found), default=0) >= max(
+        os.stat(source).st_mtime for source in _sources(file)
+    )
 
 
 def go_on_without_saving() -> None:
@@ -65,15 +68,32 @@ def go_on_without_saving() -> None:
     FunctionCache.save_overload = save_if_possible
 
 
-choose_cache_place()
-go_on_without_saving()
+_FOLLOWED: dict[str, tuple[str, ...]] = {}
 
 
 def follow_stamps(file: str, *modules: ModuleType) -> None:
-    """Make a kernel file at least as new as the modules whose kernels it calls; call it before its first kernel.
+    """Let the compiled kernels of a file hold only as long as those of the modules that it calls, and what these
+    follow, are as they were; call it before its first kernel."""
+    _FOLLOWED[file] = tuple(str(module.__file__) for module in modules)
 
-    Where sources cannot be written they cannot have been edited either, and nothing is done.
-    """
-    with suppress(OSError):
-        if max((os.stat(str(module.__file__)).st_mtime for module in modules), default=0) > os.stat(file).st_mtime:
-            os.utime(file)
+
+def _sources(file: str) -> list[str]:
+    """A file, and all that its kernels are compiled from."""
+    return list(dict.fromkeys([file, *(source for called in _FOLLOWED.get(file, ()) for source in _sources(called))]))
+
+
+def stamp_all_sources() -> None:
+    """Let numba ask for the contents of all files that a kernel is compiled from."""
+    own_stamp = InTreeCacheLocator.get_source_stamp
+
+    def stamp(locator: Any) -> tuple[object, ...]:
+        _, *called = _sources(locator._py_file)
+        return own_stamp(locator), *(hashlib.sha256(Path(source).read_bytes()).digest() for source in called)
+
+    for place in (InTreeCacheLocator, UserProvidedCacheLocator, UserWideCacheLocator):
+        place.get_source_stamp = stamp
+
+
+choose_cache_place()
+go_on_without_saving()
+stamp_all_sources()

@@ -21,4 +21,5 @@ def njit(
     error_model: Literal["python", "numpy"] = ...,
     no_cpython_wrapper: bool = ...,
     _nrt: bool = ...,
+    forceinline: bool = ...,
 ) -> Callable[[Callable[P, R]], Dispatcher[P, R]]: ...
