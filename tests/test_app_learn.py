@@ -1,13 +1,20 @@
 """The page Learn: screens, predictions, steps, and every state in its link."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.background.slots import slot_of
 from app.lessons import LESSONS
 from app.lessons.frame import SCREENS, Moves, Slider, Trail
 from app.lessons.old_address import learn_query
+from app.look.style import plain_text
+from app.state.first_scenario import first_scenario
+from planner.lessons.own_traffic import bring
+from planner.scenario.examples import examples
+from planner.scenario.inputs import build_inputs
 from tests.cases import shown_key
 
 MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
@@ -162,3 +169,42 @@ def test_every_old_key_names_a_control_of_its_lesson():
         (control,) = [c for c in LESSONS[lesson].controls if c.field == field]
         assert of == lesson and kind == ("x" if isinstance(control, Slider) else "o")
     assert learn_query({"projector": "True"}) == {"projector": "True"}
+
+
+@pytest.mark.parametrize(("key", "said_there"), [("batching", "Batches "), ("yesterday", " in the thirds B and C: ")])
+def test_a_lesson_is_tried_on_ones_own_traffic_and_its_link_opens_it_again(key, said_there):
+    at = opened(lesson=key, screen="experiment")
+    at.toggle(key=shown_key(at, f"own_traffic.{key}")).set_value(True).run()
+    finish(at)
+    (slider,) = at.slider
+    slider.set_value(3.0).run()
+    left = flat(address(finish(at)))
+    assert left == {"lesson": key, "screen": "experiment", f"own_traffic.{key}": "True", f"x.{key}.slo_scale": "3.0"}
+    problem = build_inputs(first_scenario()).problem
+    own = LESSONS[key].own
+    chosen = replace(LESSONS[key].asked, slo_scale=3.0)
+    run = own.run(chosen, bring(problem))
+    first, rest = own.say(chosen, run).sentences.split(". ", 1)
+    assert said_there in f"{first}. {rest}" and first in said(at) and rest in said(at)
+    assert plain_text(own.bound(run)) in [caption.value for caption in at.caption]
+    again = finish(opened(**left))
+    assert flat(address(again)) == left and rest in said(again)
+
+
+def test_a_lesson_says_why_it_does_not_take_ones_traffic():
+    at = opened(lesson="batching", screen="experiment")
+    at.session_state["session"].scenario = next(e.scenario for e in examples() if e.scenario.generates)
+    at.toggle(key=shown_key(at, "own_traffic.batching")).set_value(True).run()
+    assert "generate token by token" in at.info[0].value and not at.exception
+    large = next(e.scenario for e in examples() if "104B" in e.scenario.name)
+    at.session_state["session"].scenario = large
+    at.run()
+    finish(at, problem=True)
+    assert "No pipeline can be tried" in at.error[0].value
+
+
+def finish(at, problem=False):
+    slot_of(at.session_state["session"], "lesson-own").job.wait(60)
+    at.run()
+    assert not at.exception and bool(at.error) == problem
+    return at

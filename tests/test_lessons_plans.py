@@ -19,7 +19,8 @@ def test_batches_gain_what_the_sentence_says(scale, rate):
     text = batching.first_sentence(run)
     assert ("gain nothing" in text) == (best < 0.005)
     assert "gain nothing" in text or f"{100 * best:.1f} points" in text
-    assert "large ones lose" not in text or worst < -0.005
+    assert ("lose" in text) == (worst < -0.005)
+    assert ", and lose up to" not in text or f", and lose up to {-100 * worst:.1f}." in text
     for way in (0, 1):
         assert all(words.share(share) in batching.way_sentence(run, way) for share in here[way])
     np.testing.assert_array_equal(run.lines[SCALES.index(scale)], here)

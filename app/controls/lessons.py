@@ -42,6 +42,11 @@ def read_event(session: Session, lesson: Lesson, most: int) -> int:
     return _read(session, choice, 0, {"min_value": 0, "max_value": most})
 
 
+def draw_own_controls(session: Session, lesson: Lesson, fields: Sequence[str]) -> None:
+    """The controls that hold on the visitor's own traffic."""
+    _draw_side_by_side(session, lesson, [c for c in lesson.controls if isinstance(c, Slider) and c.field in fields])
+
+
 def draw_controls(session: Session, lesson: Lesson, settings: Any, run: Any) -> None:
     """Presets as buttons, then the controls side by side, then what can be played next."""
     if lesson.presets:
@@ -49,17 +54,20 @@ def draw_controls(session: Session, lesson: Lesson, settings: Any, run: Any) -> 
             for name, preset in lesson.presets.items():
                 st.button(name, key=f"preset:{lesson.key}:{name}", on_click=take_settings,
                           args=(session, lesson, preset))  # fmt: skip
+    _draw_side_by_side(session, lesson, [c for c in lesson.controls if not isinstance(c, Moves | Trail)])
+    for control in lesson.controls:
+        if isinstance(control, Moves):
+            _draw_moves(session, lesson, control, control.choices(settings, run))
+
+
+def _draw_side_by_side(session: Session, lesson: Lesson, moved: Sequence[Slider | Pick]) -> None:
     defaults = asdict(lesson.asked)
-    moved = [control for control in lesson.controls if not isinstance(control, Moves | Trail)]
     for column, control in zip(st.columns(max(len(moved), 1)), moved, strict=False):
         with column:
             widget = st.slider if isinstance(control, Slider) else st.selectbox
             more = {"format": control.format} if isinstance(control, Slider) and control.format else {}
             kept(session, widget, control.label, _choice(session, lesson, control), defaults[control.field],
                  help=control.help, **_options(control), **_step(control), **more)  # fmt: skip
-    for control in lesson.controls:
-        if isinstance(control, Moves):
-            _draw_moves(session, lesson, control, control.choices(settings, run))
 
 
 def _draw_moves(session: Session, lesson: Lesson, control: Moves, choices: Mapping[str, str]) -> None:

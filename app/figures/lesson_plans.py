@@ -18,14 +18,17 @@ HUES = (DEDICATED, 2, SHARED)
 
 def build_batches_figure(
     scales: Sequence[float], met: np.ndarray, batches: Sequence[int], here: float | None, title: str,
-    theme: Theme = LIGHT,
+    theme: Theme = LIGHT, ways: Sequence[tuple[int, str]] = ((DEDICATED, REPLICAS), (SHARED, PIPELINES)),
 ) -> go.Figure:  # fmt: skip
-    """Deadlines met over the deadline, a line for each way and largest batch: met float64 (scales, 2, batches)."""
+    """Deadlines met over the deadline, a line for each way and largest batch: met float64 (scales, ways, batches).
+
+    ways: the hue and the name of each.
+    """
     figure = new_figure(theme, title, 290, "lesson-batches")
-    for way, name in ((DEDICATED, REPLICAS), (SHARED, PIPELINES)):
+    for row, (way, name) in enumerate(ways):
         for i, most in enumerate(batches):
             figure.add_scatter(
-                x=np.asarray(scales), y=100 * met[:, way, i], mode="lines+markers",
+                x=np.asarray(scales), y=100 * met[:, row, i], mode="lines+markers",
                 name=f"{name}, batches of up to {most}",
                 line={"color": placement_style(way, theme).colour, "dash": DASHES[i], "width": 2},
                 marker={"symbol": placement_style(way, theme).symbol, "size": 6},
@@ -40,11 +43,14 @@ def build_batches_figure(
 
 
 def build_hours_figure(
-    hours: Sequence[str], plans: Sequence[str], met: np.ndarray, title: str, theme: Theme = LIGHT
+    hours: Sequence[str], plans: Sequence[str], met: np.ndarray, title: str, theme: Theme = LIGHT, what: str = "hour"
 ) -> go.Figure:
-    """Deadlines met by every plan on every hour, float64 (plans, hours); the first hour is the one planned for."""
+    """Deadlines met by every plan on every hour, float64 (plans, hours); the first hour is the one planned for.
+
+    what: the hours are called.
+    """
     figure = new_figure(theme, title, 280, "lesson-hours")
-    names = [f"hour {hour}" + (", planned for" if i == 0 else ", unseen") for i, hour in enumerate(hours)]
+    names = [f"{what} {hour}" + (", planned for" if i == 0 else ", unseen") for i, hour in enumerate(hours)]
     for hue, plan, shares in zip(HUES, plans, met, strict=True):
         style = placement_style(hue, theme)
         figure.add_bar(

@@ -14,6 +14,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.look.theme import Theme
+from planner.lessons.own_traffic import Brought
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -125,6 +126,23 @@ class Paper:
 
 
 @dataclass(frozen=True)
+class Own(Generic[S, R]):
+    """A lesson's experiment on the traffic, models and devices of the visitor's scenario.
+
+    Attributes:
+        fields: settings that hold there too; what the traffic decides is not among them.
+        run: of settings and what was brought; raises InputError where it cannot be done, with the reason.
+        say, pictures: as of the lesson. bound: what was taken of the scenario and what was not, sentences.
+    """
+
+    fields: tuple[str, ...]
+    run: Callable[[S, Brought], R]
+    say: Callable[[S, R], Said]
+    pictures: Callable[[S, R, Theme], Sequence[Picture]]
+    bound: Callable[[R], str]
+
+
+@dataclass(frozen=True)
 class Lesson(Generic[S, R]):
     """One lesson.
 
@@ -138,6 +156,7 @@ class Lesson(Generic[S, R]):
         paper: the last screen; it may take seconds the first time and is kept.
         answer: the verdict on the question, where that is another one than of its settings.
         shown: pictures of the answer, where they are others than the first one of its settings.
+        own: the experiment on the visitor's own traffic; None where it would be another lesson.
     """
 
     key: str
@@ -159,6 +178,7 @@ class Lesson(Generic[S, R]):
     shown: Callable[[S, R, Theme], Sequence[Picture]] | None = None
     events: Callable[[R], int] = lambda run: 0
     event_words: Callable[[R, int], str] = lambda run, event: ""
+    own: Own[S, Any] | None = None
 
     def with_values(self, values: Mapping[str, Any]) -> S:
         """Settings of these values by field."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.look import words
+from planner.lessons.own_traffic import Brought
 
 
 def times(one: float, other: float) -> str:
@@ -24,3 +25,20 @@ def ranges(values: Sequence[float], marked: Sequence[bool]) -> str:
             parts.append(first if begin == i - 1 else f"{first} to {last}")
             begin = None
     return words.join(parts)
+
+
+def taken_sentence(brought: Brought) -> str:
+    """What a lesson took of the visitor's scenario, and what it did not."""
+    problem = brought.problem
+    requests = len(problem.workload)
+    part = (
+        f"all {words.plural(brought.of, 'request')}"
+        if requests == brought.of
+        else f"the first {words.count(requests)} of {words.plural(brought.of, 'request')}"
+    )
+    return (
+        f"Taken from your scenario: {part}, {words.plural(len(problem.models), 'model')}, "
+        f"{words.plural(problem.cluster.devices, 'device')} of {words.number(problem.cluster.memory_gib)} GiB. "
+        "Deadlines are the slider's, rules of serving the lesson's; your own deadlines, rules and placements are left "
+        "out."
+    )

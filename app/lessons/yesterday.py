@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from app.figures.lesson_plans import HUES, build_hours_figure
-from app.lessons.frame import Exercise, Lesson, Paper, Picture, Said, Slider, burstiness, deadline
+from app.lessons.frame import Exercise, Lesson, Own, Paper, Picture, Said, Slider, burstiness, deadline
+from app.lessons.phrases import taken_sentence
 from app.look import words
 from app.look.theme import Theme
+from planner.lessons.own_traffic import Brought, OwnStretches, own_stretches
 from planner.lessons.yesterday import DEVICES, HOURS, MODELS, PLANS, RATE_PER_S, WINDOW_S, Tested, run_hours
 
 REPLICAS, CLOCKWORK, PIPELINES = range(3)
@@ -41,36 +43,38 @@ def outcome(found: Tested) -> str:
     return ("replicas", "clockwork", "pipelines")[held_out.index(best)] if held_out.count(best) == 1 else "equal"
 
 
-def say(settings: Settings, found: Tested) -> Said:
+def say(settings: Settings, found: Tested, what: str = "hour") -> Said:
     """Who meets most in the unseen hours, and how much every plan loses there."""
     held_out = unseen(found)
     best = max(held_out)
     winners = [i for i, value in enumerate(held_out) if value == best]
-    return Said(HUES[winners[0]] if len(winners) == 1 else None, f"{best_sentence(found)} {gap_sentence(found)}")
+    return Said(HUES[winners[0]] if len(winners) == 1 else None,
+                f"{best_sentence(found, what)} {gap_sentence(found, what)}")  # fmt: skip
 
 
-def best_sentence(found: Tested) -> str:
-    """Which plan meets most of the unseen deadlines."""
+def best_sentence(found: Tested, what: str = "hour") -> str:
+    """Which plan meets most of the unseen deadlines; what the hours are called."""
     held_out = unseen(found)
     best = max(held_out)
     names = [PLANS[i] for i, value in enumerate(held_out) if value == best]
     verb = "meets" if names == [PLANS[CLOCKWORK]] else "meet"
-    text = f"{words.join(names)} {verb} most in the hours B and C"
+    text = f"{words.join(names)} {verb} most in the {what}s B and C"
     return f"{text[0].upper()}{text[1:]}: {words.share(best)} of deadlines."
 
 
-def gap_sentence(found: Tested) -> str:
+def gap_sentence(found: Tested, what: str = "hour") -> str:
     """How far every plan falls from the hour it was made for to the others."""
     parts = [
-        f"{PLANS[plan]} go from {words.share(float(found.met[plan, 0]))} in hour A to "
+        f"{PLANS[plan]} go from {words.share(float(found.met[plan, 0]))} in {what} A to "
         f"{words.share(unseen(found)[plan])} "
         f"({words.points_difference(unseen(found)[plan], float(found.met[plan, 0]))})"
         for plan in (REPLICAS, PIPELINES)
     ]
-    return (f"{parts[0][0].upper()}{parts[0][1:]}, {parts[1]}. Clockwork++, which plans every {WINDOW_S:g} s on the "
-            f"very requests that follow, "
-            f"meets "
-            f"{words.share(unseen(found)[CLOCKWORK])} there.")  # fmt: skip
+    return (
+        f"{parts[0][0].upper()}{parts[0][1:]}, {parts[1]}. Clockwork++, which plans every "
+        f"{words.number(found.window_s)} s on the very requests that follow, meets "
+        f"{words.share(unseen(found)[CLOCKWORK])} there."
+    )
 
 
 def why(settings: Settings, found: Tested) -> str:
@@ -96,6 +100,32 @@ def pictures(settings: Settings, found: Tested, theme: Theme, event: int) -> lis
     """Every plan on every hour."""
     title = best_sentence(found).rstrip(".")
     return [Picture(build_hours_figure(HOURS, PLANS, found.met, title, theme), "lesson-hours", title)]
+
+
+def own_run(settings: Settings, brought: Brought) -> OwnStretches:
+    """The same with what was brought; of the settings the deadline holds."""
+    return own_stretches(brought, settings.slo_scale)
+
+
+def own_say(settings: Settings, found: OwnStretches) -> Said:
+    """The same sentences about thirds of the traffic."""
+    return say(settings, found.tested, "third")
+
+
+def own_pictures(settings: Settings, found: OwnStretches, theme: Theme) -> list[Picture]:
+    """Every plan on every third."""
+    title = best_sentence(found.tested, "third").rstrip(".")
+    figure = build_hours_figure(HOURS, PLANS, found.tested.met, title, theme, "third")
+    return [Picture(figure, "lesson-own-hours", title)]
+
+
+def own_bound(found: OwnStretches) -> str:
+    """What was taken, how it was cut, and what the pipelines are."""
+    return (
+        f"{taken_sentence(found.brought)} Their time is cut into three thirds of {words.number(found.stretch_s)} s; "
+        f"replicas and pipelines of {found.tested.stages} stages are made from the first. Neighbouring thirds of one "
+        "trace are more alike than two days, so this is the mildest test of a plan."
+    )
 
 
 def check(settings: Settings, found: Tested) -> tuple[bool, str]:
@@ -164,4 +194,5 @@ LESSON = Lesson(
         Settings(100.0, 1.0, 5.0),
     ),
     paper=paper,
+    own=Own(("slo_scale",), own_run, own_say, own_pictures, own_bound),
 )

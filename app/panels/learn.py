@@ -9,14 +9,13 @@ import streamlit as st
 
 from app.controls.lessons import draw_controls, read_event, read_settings, read_word, take_settings
 from app.controls.views import chosen, drop_hidden_keys, kept
-from app.figures.projector import enlarge
 from app.lessons import LESSONS
-from app.lessons.frame import SCREENS, Lesson, Picture, Said, Trail
+from app.lessons.frame import SCREENS, Lesson, Trail
 from app.look.markup import piece
-from app.look.style import current_theme, facts_html, guarded, verdict_html
-from app.look.theme import mix
-from app.panels import learn_class
-from app.panels.keep import draw_chart, draw_table
+from app.look.style import current_theme, facts_html, guarded
+from app.panels import learn_class, learn_own
+from app.panels.keep import draw_table
+from app.panels.learn_shown import draw_pictures, draw_said
 from app.state import results
 from app.state.session import Session
 
@@ -119,13 +118,18 @@ def _draw_question(session: Session, lesson: Lesson, guess: str) -> None:
 
 
 def _draw_experiment(session: Session, lesson: Lesson, settings: Any, run: Any, event: int) -> None:
+    if lesson.own is not None and kept(session, st.toggle, "On my traffic", session.views.learn.own[lesson.key], False,
+                                       help="The same experiment with the requests, models and devices of your "
+                                       "scenario."):  # fmt: skip
+        learn_own.draw_own(session, lesson, lesson.own, settings)
+        return
     draw_controls(session, lesson, settings, run)
     if lesson.events(run):
         _draw_steps(session, lesson, run, event)
     said = lesson.say(settings, run)
     if not lesson.events(run) or event == lesson.events(run):
-        _draw_said(said)
-    _draw_pictures(session, lesson.pictures(settings, run, current_theme(), event))
+        draw_said(said)
+    draw_pictures(session, lesson.pictures(settings, run, current_theme(), event))
 
 
 def _draw_steps(session: Session, lesson: Lesson, run: Any, event: int) -> None:
@@ -157,15 +161,15 @@ def _draw_result(session: Session, lesson: Lesson, settings: Any, guess: str) ->
         if guess:
             st.caption("As you predicted." if guess == true else "Not as you predicted. Why?")
     with right:
-        _draw_said((lesson.answer or lesson.say)(lesson.asked, asked))
+        draw_said((lesson.answer or lesson.say)(lesson.asked, asked))
         st.markdown(lesson.why(lesson.asked, asked))
         if settings != lesson.asked:
             st.markdown("**With your own settings**")
-            _draw_said(lesson.say(settings, run_of(lesson, settings)))
+            draw_said(lesson.say(settings, run_of(lesson, settings)))
     if lesson.shown is not None:
-        _draw_pictures(session, lesson.shown(lesson.asked, asked, current_theme()))
+        draw_pictures(session, lesson.shown(lesson.asked, asked, current_theme()))
     else:
-        _draw_pictures(session, lesson.pictures(lesson.asked, asked, current_theme(), lesson.events(asked))[:1])
+        draw_pictures(session, lesson.pictures(lesson.asked, asked, current_theme(), lesson.events(asked))[:1])
 
 
 def _draw_exercise(session: Session, lesson: Lesson, settings: Any, run: Any) -> None:
@@ -173,7 +177,7 @@ def _draw_exercise(session: Session, lesson: Lesson, settings: Any, run: Any) ->
     draw_controls(session, lesson, settings, run)
     is_solved, sentence = lesson.exercise.check(settings, run)
     (st.success if is_solved else st.info)(("Solved. " if is_solved else "Not yet. ") + sentence)
-    _draw_pictures(session, lesson.pictures(settings, run, current_theme(), lesson.events(run))[:1])
+    draw_pictures(session, lesson.pictures(settings, run, current_theme(), lesson.events(run))[:1])
     with st.expander("One solution"):
         values = asdict(lesson.exercise.solution)
         said = [(c.label, values[c.field]) for c in lesson.controls if not isinstance(c, Trail)]
@@ -190,23 +194,4 @@ def _draw_paper(session: Session, lesson: Lesson) -> None:
         st.table(paper.table.set_index(paper.table.columns[0]))
     else:
         draw_table(paper.table, f"paper-{lesson.key}", f"{lesson.source} of the paper, published and ours")
-    _draw_pictures(session, paper.pictures)
-
-
-def _draw_said(said: Said) -> None:
-    theme = current_theme()
-    st.html(verdict_html(said.hue, said.sentences) if said.hue is not None else
-            piece("verdict", mix(theme.muted, theme.background, 0.3), said.sentences))  # fmt: skip
-
-
-def _draw_pictures(session: Session, pictures: Any) -> None:
-    shown: list[Picture] = list(pictures)
-    if not shown:
-        return
-    with st.container(key="learn-pictures"):
-        columns = st.columns(min(len(shown), 2), gap="large")
-    for column, picture in zip(columns * len(shown), shown, strict=False):
-        with column:
-            if session.views.learn.projector.value:
-                enlarge(picture.figure)
-            draw_chart(picture.figure, picture.key, picture.alt)
+    draw_pictures(session, paper.pictures)

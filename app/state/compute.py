@@ -267,6 +267,18 @@ def _problems(scenario: Scenario, uploads: Uploads) -> dict[str, str]:
     return problems
 
 
+def inputs_key(scenario: Scenario, uploads: Uploads) -> str:
+    """Of all that a scenario's inputs follow from; raises InputError where it names what was not uploaded."""
+    return _keys(scenario, uploads).inputs
+
+
+def fixed_inputs_of(scenario: Scenario, uploads: Uploads, cache: Cache) -> Inputs:
+    """What a scenario with models of fixed latencies names, read, within the bounds of the page; raises InputError."""
+    check_models(scenario)
+    check_cluster(scenario)
+    return build_inputs(scenario, *_readers(scenario, uploads, cache, _keys(scenario, uploads).workload))
+
+
 def token_inputs_of(scenario: Scenario, uploads: Uploads, cache: Cache) -> TokenInputs:
     """What a scenario with models that generate names, read, within the bounds of the page; raises InputError."""
     check_models(scenario)

@@ -238,6 +238,7 @@ class LearnView:
     Attributes:
         lesson, screen: what is shown; projector: whether it is shown to a room.
         guesses: predictions, by lesson. numbers, words: the settings, by lesson and field ("traffic.cv").
+        own: whether its experiment is on the visitor's own traffic, by lesson.
         events: how far a lesson is stepped, by lesson. moves: what was played on a board, by lesson.
     """
 
@@ -247,6 +248,7 @@ class LearnView:
     guesses: Choices[str] = _by_name("guess.{}", str)
     numbers: Choices[float] = _by_name("x.{}", float)
     words: Choices[str] = _by_name("o.{}", str)
+    own: Choices[bool] = _by_name("own_traffic.{}", bool)
     events: Choices[int] = _by_name("event.{}", int)
     moves: Choices[str] = _by_name("moves.{}", str)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +15,11 @@ from simulator import Cluster, Model, Placement, Workload, serving_preset, simul
 from simulator.arrivals import gamma_workload
 from simulator.catalogue import builtin_catalogue
 
-MODELS, DEVICES, MEMORY_GIB, RATE_PER_S = 12, 8, 13.0, 16.0
-# Each stretch stands for an hour; Clockwork++ plans anew in each window of it.
-STRETCH_S, WINDOW_S = 150.0, 30.0
+MODELS, DEVICES, MEMORY_GIB, RATE_PER_S, STAGES = 12, 8, 13.0, 16.0, 4
+# Each stretch stands for an hour; Clockwork++ plans anew so often in it.
+WINDOWS = 5
+STRETCH_S = 150.0
+WINDOW_S = STRETCH_S / WINDOWS
 HOURS = ("A", "B", "C")
 PLANS = ("replicas", "Clockwork++", "pipelines")
 SERVING = serving_preset("published")
@@ -23,41 +27,45 @@ SERVING = serving_preset("published")
 
 @dataclass(frozen=True, eq=False)
 class Tested:
-    """Deadlines met by every plan of PLANS in every hour, float64 (plans, hours), 0..1.
+    """Deadlines met by every plan of PLANS in every stretch of HOURS, float64 (plans, hours), 0..1.
 
-    stages: of the pipelines. held: models that one of them holds, on average.
+    stages: of the pipelines. held: models that one of them holds, on average. window_s: Clockwork++ plans so often.
     """
 
     met: np.ndarray
     stages: int
     held: float
+    window_s: float = WINDOW_S
 
 
 def run_hours(drift: float, cv: float, slo_scale: float) -> Tested:
-    """Plan on hour A, test on all; Clockwork++ plans every window of each hour on that window's own requests.
+    """Plan on hour A, test on all.
 
     drift: how much of the models' popularity is another in the later hours, 0..1.
     """
-    models = _models(slo_scale)
     hours = [_traffic(hour, drift if hour else 0.0, cv) for hour in range(len(HOURS))]
-    replicas, pipelines = (_plan(name, cv, slo_scale) for name in ("selective_replication", "uniform"))
-    clockwork = [_clockwork(hour, drift if hour else 0.0, cv, slo_scale) for hour in range(len(HOURS))]
-    fixed = [[simulate(models, plan, hour, SERVING).slo_attainment for hour in hours] for plan in (replicas, pipelines)]
-    return Tested(
-        np.array([fixed[0], clockwork, fixed[1]]), pipelines.groups[0].pp, pipelines.replicas / len(pipelines.groups)
-    )
+    return try_plans([_problem(hour, slo_scale) for hour in hours], WINDOW_S, STAGES)
 
 
-@lru_cache(maxsize=128)
-def _plan(algorithm: str, cv: float, slo_scale: float) -> Placement:
-    found = search(_problem(_traffic(0, 0.0, cv), slo_scale), algorithm).placement
+def try_plans(hours: Sequence[Problem], window_s: float, stages: int) -> Tested:
+    """Plan on the first of some problems that differ in their requests, test on all.
+
+    stages: of the pipelines. Clockwork++ plans every window of each on that window's own requests. Raises NoPlacement
+    where nothing fits.
+    """
+    plans = [_plan(hours[0], "selective_replication"), _plan(hours[0], "uniform", pp=stages, tp=1)]
+    fixed = [
+        [simulate(hour.models, plan, hour.workload, hour.serving).slo_attainment for hour in hours] for plan in plans
+    ]
+    clockwork = [search(hour, "clockwork", window_s=window_s).score for hour in hours]
+    held = plans[1].replicas / len(plans[1].groups)
+    return Tested(np.array([fixed[0], clockwork, fixed[1]]), plans[1].groups[0].pp, held, window_s)
+
+
+def _plan(problem: Problem, algorithm: str, **options: Any) -> Placement:
+    found = search(problem, algorithm, **options).placement
     assert isinstance(found, Placement), "only Clockwork++ gives placements over time"
     return found
-
-
-@lru_cache(maxsize=256)
-def _clockwork(hour: int, drift: float, cv: float, slo_scale: float) -> float:
-    return search(_problem(_traffic(hour, drift, cv), slo_scale), "clockwork", window_s=WINDOW_S).score
 
 
 def _problem(workload: Workload, slo_scale: float) -> Problem:
