@@ -1,5 +1,7 @@
 """The first page's figures show the simulator's numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -258,6 +260,17 @@ def test_busier_models_stand_lower_and_darker():
     assert weights.hovertext[first[np.argmin(weights.base[first])]].startswith("m7")
     assert weights.marker.color[first[np.argmin(weights.base[first])]] == 0 and weights.marker.cmax == 7
     assert weights.marker.colorscale[0][1] == LIGHT.models[0]
+    assert weights.text is None and weights.textposition == "none"
+
+
+def test_pieces_with_room_for_their_names_have_them_and_the_colours_that_plotly_compares_them_with():
+    case = compared(models=3)
+    cluster = replace(case.cluster, memory_gib=4.0)
+    weights = named(build_cluster_figure(case.placements[1], case.models, cluster), "weights")
+    assert [hover.split(":")[0] for hover in weights.hovertext] == list(weights.text)
+    assert len(weights.insidetextfont.color) == weights.x.size
+    ends = ["rgb" + str(tuple(int(end[k : k + 2], 16) for k in (1, 3, 5))) for end in LIGHT.models]
+    assert [weights.marker.color[list(weights.text).index(name)] for name in ("m0", "m2")] == ends
 
 
 def test_meters_are_as_long_as_groups_are_busy_and_stand_below_their_devices():
@@ -283,9 +296,6 @@ def test_models_are_named_below_their_group_and_in_its_bars_the_most_asked_for_f
     first, more = text.rsplit(" and ", 1)
     shown = first.split(", ")
     assert shown == [f"m{29 - i}" for i in range(len(shown))] and more == f"{30 - len(shown)} more"
-    weights = named(figure, "weights")
-    assert [hover.split(":")[0] for hover in weights.hovertext] == list(weights.text)
-    assert len(weights.insidetextfont.color) == weights.x.size
 
 
 def test_a_large_cluster_keeps_within_the_budget_of_bars():

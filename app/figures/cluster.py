@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
 
 from app.figures.cluster_text import DEVICE_PX, METER, MODELS, MOST_GROUP_LABELS, Columns, frame_text, model_names
 from app.figures.drawing import hover_name, new_figure
@@ -25,8 +26,10 @@ _NAME_PX = 10
 # Of a line of text with what Plotly keeps free around it, in full devices.
 _TEXT_ROOM = 0.34
 _UNIFORM = {"minsize": _NAME_PX, "mode": "hide"}
-# More pieces are named on hover alone.
+# More pieces are named on hover alone, and those in which no letter has room on the page: the browser takes a third of
+# a second to find that out.
 MOST_NAMED_PIECES = 400
+_LEAST_NAMED_PX = _NAME_PX + 2
 
 
 class Piece(NamedTuple):
@@ -232,14 +235,24 @@ def _draw_pieces(figure, columns, base_y, held, models: int, cluster, theme) -> 
         textposition="none",
         selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
-    if len(data) <= MOST_NAMED_PIECES:
-        # The ends of the ramp of models stand out from the page's text and from its background.
-        written = [theme.background if 2 * rank < models else theme.text for rank in ranks]
-        figure.data[-1].update(
-            text=[hover_name(name) for _, name in data], textposition="inside", insidetextanchor="middle",
-            insidetextfont={"color": written, "size": _NAME_PX},
-        )  # fmt: skip
+    has_room = [DEVICE_PX * share >= _LEAST_NAMED_PX for share in y]
+    if any(has_room) and len(data) <= MOST_NAMED_PIECES:
+        named = [name if room else "" for (_, name), room in zip(data, has_room, strict=True)]
+        _name_pieces(figure.data[-1], named, ranks, models, theme)
         figure.update_layout(uniformtext=_UNIFORM)
+
+
+def _name_pieces(weights: go.Bar, names: Sequence[str], ranks: Sequence[int], models: int, theme: Theme) -> None:
+    """Write names into pieces; "" where there is no room."""
+    # The ends of the ramp of models stand out from the page's text and from its background.
+    written = [theme.background if 2 * rank < models else theme.text for rank in ranks]
+    ramp = sample_colorscale(list(theme.models), np.array(ranks) / max(models - 1, 1))
+    weights.update(
+        text=[hover_name(name) for name in names], textposition="inside", insidetextanchor="middle",
+        insidetextfont={"color": written, "size": _NAME_PX},
+        # Plotly compares the text's colour with the bar's, and complains once a bar about places on a ramp.
+        marker={"color": ramp, "cmin": None, "cmax": None, "colorscale": None},
+    )  # fmt: skip
 
 
 def _pieces(group, stage, by_name, rank, most) -> list[Piece]:
