@@ -42,7 +42,12 @@ def draw_style() -> None:
 
 def dim_earlier() -> None:
     """Dim the numbers and pictures of this page: they are those of earlier settings."""
-    st.html('<span class="is-earlier"></span>')
+    st.html(render("look/earlier.html"))
+
+
+def enlarge_for_a_room() -> None:
+    """Nothing on this page smaller than 16 px."""
+    st.html(render("look/room.html"))
 
 
 def colour_of(hue: int) -> str:

@@ -12,7 +12,7 @@ from app.controls.views import chosen, drop_hidden_keys, kept
 from app.lessons import LESSONS
 from app.lessons.frame import SCREENS, Lesson, Trail
 from app.look.markup import piece
-from app.look.style import current_theme, facts_html, guarded
+from app.look.style import current_theme, enlarge_for_a_room, facts_html, guarded
 from app.panels import learn_class, learn_own
 from app.panels.keep import draw_table
 from app.panels.learn_shown import draw_pictures, draw_said
@@ -42,7 +42,7 @@ def draw_lessons(session: Session) -> None:
         projected = kept(session, st.toggle, "Projector", view.projector, False,
                          help="Everything at 16 px or more, for a room.")  # fmt: skip
     if projected:
-        st.html('<span class="for-a-room"></span>')
+        enlarge_for_a_room()
     if lesson is None:
         learn_class.draw_class(session)
     else:
