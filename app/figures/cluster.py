@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.colors import sample_colorscale
 
 from app.figures.cluster_text import DEVICE_PX, METER, MODELS, MOST_GROUP_LABELS, Columns, frame_text, model_names
-from app.figures.drawing import hover_name, new_figure
+from app.figures.drawing import hover_name, model_ramp, new_figure
 from app.look import words
 from app.look.theme import AXIS_SIZE, LIGHT, Theme, placement_style, see_through
 from simulator import Cluster, Model, Placement
@@ -106,7 +105,7 @@ def build_memory_figure(
     _draw_pieces(figure, columns, base_y, held, len(models), cluster, theme)
     figure.add_bar(
         x=np.array(x), y=np.array(size) / cluster.memory_gib, base=np.array(base), width=_BAR_WIDTH, name="cache",
-        marker={"color": colours, "line": {"width": 0}}, hovertext=np.array(text), textposition="none",
+        marker={"color": colours, "line": {"width": 0}}, hovertext=np.array(text),
         hovertemplate="%{hovertext}<extra></extra>",
     )  # fmt: skip
     _draw_frames(figure, columns, base_y, placement, theme, hue)
@@ -183,7 +182,6 @@ def _lay_out(placement: Placement, cluster: Cluster) -> Columns:
 def _draw_outlines(figure: go.Figure, columns: Columns, base_y: np.ndarray, theme: Theme) -> None:
     figure.add_bar(
         x=columns.x, y=np.ones(columns.x.size), base=base_y, width=_BAR_WIDTH, name="memory", hoverinfo="skip",
-        textposition="none",
         marker={"color": theme.background, "line": {"color": theme.grid, "width": 1}},
     )  # fmt: skip
 
@@ -225,34 +223,22 @@ def _draw_pieces(figure, columns, base_y, held, models: int, cluster, theme) -> 
             text.append(f"{hover_name(piece.name)}: {words.gib(piece.gib)}<br>{where}")
             data.append((g, piece.name))
             low += piece.gib / cluster.memory_gib
+    ramp = model_ramp(theme, models)
     figure.add_bar(
         x=np.array(x), y=np.array(y), base=np.array(base), width=_BAR_WIDTH, name="weights",
-        # Places on the ramp instead of thousands of colours, which Plotly would check one by one.
-        marker={"color": np.array(ranks), "cmin": 0, "cmax": max(models - 1, 1), "colorscale": theme.models,
-                "line": {"color": theme.background, "width": 1}},
+        marker={"color": [ramp[rank] for rank in ranks], "line": {"color": theme.background, "width": 1}},
         hovertext=np.array(text), hovertemplate="%{hovertext}<extra></extra>", customdata=data,
-        # Without this Plotly looks for a colour of the text that is not there, for every bar.
-        textposition="none",
         selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
     has_room = [DEVICE_PX * share >= _LEAST_NAMED_PX for share in y]
     if any(has_room) and len(data) <= MOST_NAMED_PIECES:
-        named = [name if room else "" for (_, name), room in zip(data, has_room, strict=True)]
-        _name_pieces(figure.data[-1], named, ranks, models, theme)
+        # The ends of the ramp of models stand out from the page's text and from its background.
+        written = [theme.background if 2 * rank < models else theme.text for rank in ranks]
+        figure.data[-1].update(
+            text=[hover_name(name) if room else "" for (_, name), room in zip(data, has_room, strict=True)],
+            textposition="inside", insidetextanchor="middle", insidetextfont={"color": written, "size": _NAME_PX},
+        )  # fmt: skip
         figure.update_layout(uniformtext=_UNIFORM)
-
-
-def _name_pieces(weights: go.Bar, names: Sequence[str], ranks: Sequence[int], models: int, theme: Theme) -> None:
-    """Write names into pieces; "" where there is no room."""
-    # The ends of the ramp of models stand out from the page's text and from its background.
-    written = [theme.background if 2 * rank < models else theme.text for rank in ranks]
-    ramp = sample_colorscale(list(theme.models), np.array(ranks) / max(models - 1, 1))
-    weights.update(
-        text=[hover_name(name) for name in names], textposition="inside", insidetextanchor="middle",
-        insidetextfont={"color": written, "size": _NAME_PX},
-        # Plotly compares the text's colour with the bar's, and complains once a bar about places on a ramp.
-        marker={"color": ramp, "cmin": None, "cmax": None, "colorscale": None},
-    )  # fmt: skip
 
 
 def _pieces(group, stage, by_name, rank, most) -> list[Piece]:
@@ -303,7 +289,7 @@ def _draw_loads(figure, columns, base_y, busy, theme, hue) -> None:
         figure.add_bar(
             x=columns.x[used] - _BAR_WIDTH * (1 - length) / 2, width=_BAR_WIDTH * length, y=np.full(used.size, 0.09),
             base=base_y[used] - METER + 0.01, name=name, marker={"color": colour, "line": {"width": 0}},
-            hovertext=np.array(text), hovertemplate="%{hovertext}<extra></extra>", textposition="none",
+            hovertext=np.array(text), hovertemplate="%{hovertext}<extra></extra>",
         )  # fmt: skip
 
 

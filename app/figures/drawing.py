@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from app.look import words
 from app.look.markup import calm
-from app.look.theme import AXIS_SIZE, TITLE_SIZE, Theme, placement_style, plotly_template
+from app.look.theme import AXIS_SIZE, TITLE_SIZE, Theme, mix, placement_style, plotly_template
 from simulator.intervals import share_interval
 
 TITLE_CHARACTERS = 72
@@ -153,6 +153,15 @@ def line_of(hue: int, theme: Theme, width: float = 2.0) -> dict:
     """The line of a placement."""
     style = placement_style(hue, theme)
     return {"color": style.colour, "dash": style.dash, "width": width}
+
+
+def model_ramp(theme: Theme, models: int) -> list[str]:
+    """The tints of models, the most loaded first.
+
+    As colours: of bars whose colours are places on a colour scale Plotly complains bar by bar, with a trace of its
+    calls each time, which takes longer than all else.
+    """
+    return [mix(*theme.models, rank / max(models - 1, 1)) for rank in range(models)]
 
 
 def thin(x: np.ndarray, y: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,15 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.drawing import empty_figure, hover_name, new_figure, reserve_left, show_legend, step_outline
+from app.figures.drawing import (
+    empty_figure,
+    hover_name,
+    model_ramp,
+    new_figure,
+    reserve_left,
+    show_legend,
+    step_outline,
+)
 from app.look import words
 from app.look.theme import LIGHT, Theme, mix, placement_style
 from simulator import STATUS, InputError, SimulationResult
@@ -183,18 +191,16 @@ def _draw_executions(figure, result, spans, row, stage, first_row, theme, hue, c
     fates = np.array(STATUS, dtype=object)[result.status[request]]
     data = np.column_stack((request, names[model], where, 1000 * (end_s - begin_s), fates))
     rank = np.argsort(np.argsort(-result.workload.requests_per_model(), kind="stable"))
-    tint = {"color": rank[model], "cmin": 0, "cmax": max(len(result.models) - 1, 1), "showscale": False,
-            "colorscale": [[0, theme.models[0]], [1, theme.models[1]]]}  # fmt: skip
-    highlighted = {"color": placement_style(hue, theme).colour}
+    tints = np.array(model_ramp(theme, len(result.models)))[rank[model]]
     others, mine = request != chosen, request == chosen
-    for name, drawn, marker in (
-        ("other requests (darker: model with more)", others, tint | {"color": rank[model[others]]}),
-        (f"request {chosen}", mine, highlighted),
+    for name, drawn, colour in (
+        ("other requests (darker: model with more)", others, tints[others]),
+        (f"request {chosen}", mine, placement_style(hue, theme).colour),
     ):
         if drawn.any():
             figure.add_bar(
                 x=(end_s - begin_s)[drawn], y=y[drawn], base=begin_s[drawn], orientation="h", width=0.86, name=name,
-                customdata=data[drawn], marker=marker | {"line": {"color": theme.background, "width": 1}},
+                customdata=data[drawn], marker={"color": colour, "line": {"color": theme.background, "width": 1}},
                 hovertemplate="request %{customdata[0]:,}, %{customdata[1]}<br>%{customdata[2]}: from %{base:.3f} s "
                 "for %{customdata[3]:.1f} ms<extra>%{customdata[4]}</extra>",
             )  # fmt: skip

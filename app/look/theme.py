@@ -156,7 +156,8 @@ def plotly_template(theme: Theme) -> go.layout.Template:
         bargap=0.35,
         dragmode="zoom",
     )
-    return go.layout.Template(layout=layout)
+    # Plotly looks for the colour of a text in every bar, and measures the text, unless it is told that there is none.
+    return go.layout.Template(layout=layout, data={"bar": [{"textposition": "none"}]})
 
 
 def _channels(colour: str) -> tuple[int, int, int]:
