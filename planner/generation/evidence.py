@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from planner.generation.fit_points import fit_points, predict_tpot_s
+from planner.generation.fit_points import TpotPoints, fit_points, predict_tpot_s
+from planner.generation.h100_stages import stage_errors
 from planner.generation.known_errors import Error
 from planner.generation.measured import layer_profile, point_groups
-from planner.generation.muxserve import SKEWED_ALPHA, median_error, set_switch_s, throughputs
+from planner.generation.muxserve import SKEWED_ALPHA, median_error, set_host_s, set_switch_s, throughputs
 from planner.generation.request_log import MeasuredRun
 from planner.generation.vllm_runs import PLENTY_BLOCKS, calibrate, read_vllm_run, run_errors, simulate_run
 from simulator import InputError
@@ -25,7 +25,6 @@ RUNS = {
 MOE_RUN = "RTXPRO6000-Qwen3-30B-A3B-Instruct-2507"
 # How often a request was preempted in the run on the RTX 4090, as reported for it (its log does not say).
 RUN_PREEMPTIONS = 242
-MAX_STEPS = 500
 
 
 def generation_errors(folder: str | Path) -> list[Error]:
@@ -58,55 +57,60 @@ def _run_lines(check: str, name: str, run: MeasuredRun, profile: GenerationProfi
 
 
 def _point_errors(folder: Path) -> list[Error]:
-    """Every second point of a deployment is fitted, the others predicted."""
-    errors = []
+    """Every second point of a deployment is fitted, the others predicted; and every second setting, since many points
+    repeat another's lengths and concurrency."""
+    quantity, errors, settings = "tpot, median |error|", [], []
     for name, (_, points) in point_groups(folder).items():
         odd = np.arange(points.tpot_s.size) % 2 == 1
-        fitted, rest = fit_points(points.rows(~odd), name, "", 1, 1.0, ""), points.rows(odd)
-        error = np.median(np.abs(predict_tpot_s(fitted, rest) / rest.tpot_s - 1))
-        errors.append(Error("closed loops, half fitted", name, "tpot, median |error|", float(error)))
-    medians = [e.error for e in errors]
-    return [*errors, Error("closed loops, half fitted", "all", "tpot, median of medians", float(np.median(medians)))]
+        errors.append(Error("closed loops, half fitted", name, quantity, _unseen_median(points, ~odd)))
+        settings.append(_unseen_median(points, _setting(points) % 2 == 0))
+    whole = "tpot, median of medians"
+    return [
+        *errors,
+        Error("closed loops, half fitted", "all", whole, float(np.median([e.error for e in errors]))),
+        Error("closed loops, half of the settings fitted", "all", whole, float(np.median(settings))),
+    ]
+
+
+def _setting(points: TpotPoints) -> np.ndarray:
+    """Points with the same lengths and concurrency have the same number, int64 (n,), in the order they come."""
+    rows = zip(points.input_tokens, points.output_tokens, points.concurrency, strict=True)
+    numbers: dict[tuple[float, ...], int] = {}
+    return np.array([numbers.setdefault(row, len(numbers)) for row in rows])
+
+
+def _unseen_median(points: TpotPoints, fitted: np.ndarray) -> float:
+    """Median |error| of the points that are not fitted."""
+    profile, rest = fit_points(points.rows(fitted), "", "", 1, 1.0, ""), points.rows(~fitted)
+    return float(np.median(np.abs(predict_tpot_s(profile, rest) / rest.tpot_s - 1)))
 
 
 def _stage_errors(folder: Path) -> list[Error]:
-    """Time per token = a + b * tokens in all caches through the two stages of codegen; batch = rate * output * time, by
-    Little. Prompts came from the prefix cache and cost nothing."""
-    table = pd.read_csv(folder / "vllm_h100_stages.csv")
-    errors = []
-    for _, stages in table.groupby("model"):
-        fitted = stages.experiment.str.contains("codegen")
-        stages = stages.assign(context=stages.prompt_tokens_mean + stages.output_tokens / 2)
-        batch = stages.rate * stages.output_tokens * stages.itl_ms / 1e3
-        b, a = np.polyfit((batch * stages.context)[fitted], stages.itl_ms[fitted], 1)
-        for _, stage in stages.loc[~fitted].iterrows():
-            itl_ms = a
-            for _ in range(MAX_STEPS):
-                running = min(stage.max_num_seqs, stage.rate * stage.output_tokens * itl_ms / 1e3)
-                itl_ms = a + b * running * stage.context
-            case = f"{stage.experiment}, {stage.rate:g} req/s"
-            errors.append(Error("H100 stages, codegen fitted", case, "itl", float(itl_ms / stage.itl_ms - 1)))
+    check, quantity = "H100 stages, codegen fitted", "itl"
+    errors = [Error(check, case, quantity, error) for case, error in stage_errors(folder).items()]
     sizes = np.abs([e.error for e in errors])
-    check = "H100 stages, codegen fitted"
     return [*errors, Error(check, "all", "itl, median |error|", float(np.median(sizes))),
             Error(check, "all", "itl, largest |error|", float(sizes.max()))]  # fmt: skip
 
 
 def _muxserve_errors(folder: Path) -> list[Error]:
     """Throughput of each LLM, and of all in the most skewed and busiest setting."""
-    spatial, ideal = throughputs(folder, "spatial"), throughputs(folder, "temporal")
-    switch_s = set_switch_s(folder)
-    switching = throughputs(folder, "temporal", switch_s)
-    rest = switching.loc[switching.alpha < SKEWED_ALPHA]
-    quantity, turns = "throughput of an LLM, median |error|", f"in turns, {1e3 * switch_s:g} ms a switch"
-    errors = [
-        Error("MuxServe", "own devices", quantity, median_error(spatial)),
-        Error("MuxServe", "in turns, switching free", quantity, median_error(ideal)),
-        Error("MuxServe", turns, quantity, median_error(switching)),
-        Error("MuxServe", f"{turns}, settings it was not set on", quantity, median_error(rest)),
-    ]
-    for case, found in (("own devices", spatial), ("in turns, switching free", ideal), (turns, switching)):
-        busiest = found[(found.alpha == found.alpha.max()) & (found.rate_scale == found.rate_scale.max())]
+    host_s = set_host_s(folder)
+    switch_s = set_switch_s(folder, host_s)
+    host, turn = f"{1e6 * host_s:g} us a request of the host", f"{1e3 * switch_s:g} ms a switch"
+    found = {
+        "own devices": throughputs(folder, "spatial"),
+        f"own devices, {host}": throughputs(folder, "spatial", 0.0, host_s),
+        "in turns, switching free": throughputs(folder, "temporal"),
+        f"in turns, {host}, {turn}": throughputs(folder, "temporal", switch_s, host_s),
+    }
+    quantity, errors, totals = "throughput of an LLM, median |error|", [], []
+    for case, table in found.items():
+        errors.append(Error("MuxServe", case, quantity, median_error(table)))
+        if "host" in case:
+            rest = table.loc[table.alpha < SKEWED_ALPHA]
+            errors.append(Error("MuxServe", f"{case}, settings not set on", quantity, median_error(rest)))
+        busiest = table[(table.alpha == table.alpha.max()) & (table.rate_scale == table.rate_scale.max())]
         error = float(busiest.ours.sum() / busiest.measured.sum() - 1)
-        errors.append(Error("MuxServe", f"{case}, alpha 2.1, scale 1.25", "throughput of all", error))
-    return errors
+        totals.append(Error("MuxServe", f"{case}, alpha 2.1, scale 1.25", "throughput of all", error))
+    return [*errors, *totals]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import least_squares
 
-from planner.generation.fit_points import MIN_POINTS, SHARPNESS, TpotPoints, fit_points, predict_tpot_s, usual_numbers
+from planner.generation.fit_points import MIN_POINTS, TpotPoints, fit_points, predict_tpot_s, usual_numbers
 from planner.generation.request_log import MeasuredRun
 from planner.generation.vllm_runs import QUANTITIES, run_errors, simulate_run
 from planner.parallelise import Architecture, build_operators
@@ -18,6 +18,8 @@ from simulator.generation import FitError, GenerationProfile, TokenWorkload
 from simulator.headway import Headway, OnProgress, tell
 
 MIN_REQUESTS = 40
+# Held: requests one by one do not tell it.
+SHARPNESS = 1.5
 # More requests tell little more, and each fit simulates them a few hundred times.
 MOST_REQUESTS = 5_000
 # Where the search for the numbers begins, as logarithms over what is usual; of several ends the best counts.

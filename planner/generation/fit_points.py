@@ -13,7 +13,9 @@ from simulator.generation import FitError, GenerationProfile
 MIN_POINTS = 6
 # How far, as a factor, a number may leave what is usual before it costs as much as an error of 1 % a point.
 PRIOR_WEIGHT = 0.01
-SHARPNESS = 1.5
+USUAL_SHARPNESS, MOST_SHARPNESS = 1.1, 8.0
+# New tokens of an iteration at most, as vLLM, SGLang and TensorRT-LLM set it by themselves on the devices measured.
+BUDGET_TOKENS = 8192
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,15 +46,21 @@ class TpotPoints:
 def predict_tpot_s(profile: GenerationProfile, points: TpotPoints) -> np.ndarray:
     """Seconds per output token in the steady state of a closed loop, float64 (n,).
 
-    In each iteration all but those in prefill decode, and 1 / output of them are replaced, so that for every decoded
-    token input / output tokens of prompts are computed too; the mean context is input + output / 2.
+    Every request but the one looked at is replaced once in `output` iterations, and its prompt computed beside those
+    that decode, in chunks of up to BUDGET_TOKENS. So some iterations have part of a prompt, and the others none: each
+    kind costs what it costs, which is more than one iteration with the mean of both. The mean context is input +
+    output / 2.
     """
     i, o, c = points.input_tokens, points.output_tokens, points.concurrency
+    prompts = np.maximum(c - 1, 0) / o
+    chunked = np.minimum(prompts * np.ceil(i / BUDGET_TOKENS), 1)
+    chunk = np.divide(prompts * i, chunked, out=np.zeros_like(c), where=chunked > 0)
     return (
-        profile.roof_s(c * (1 + i / o))
+        (1 - chunked) * profile.roof_s(c)
+        + chunked * profile.roof_s(c + chunk)
         + profile.sequence_s * c
         + profile.context_token_s * c * (i + o / 2)
-        + profile.prefill_pair_s * c / o * i**2 / 2
+        + profile.prefill_pair_s * prompts * i**2 / 2
     )
 
 
@@ -64,25 +72,23 @@ def usual_numbers(fastest_s: float) -> np.ndarray:
 def fit_points(
     points: TpotPoints, name: str, device: str, tp: int, kv_bytes_per_token: float, provenance: str
 ) -> GenerationProfile:
-    """Least squares on relative errors, five numbers; `sharpness` is held at 1.5, which points do not tell.
-
-    Raises InputError with fewer than MIN_POINTS points.
-    """
+    """Least squares on relative errors, six numbers. Raises InputError with fewer than MIN_POINTS points."""
     if points.tpot_s.size < MIN_POINTS:
         raise InputError(f"There are {points.tpot_s.size} points; at least {MIN_POINTS} are needed for a fit.")
-    usual = usual_numbers(float(points.tpot_s.min()))
+    usual = np.append(usual_numbers(float(points.tpot_s.min())), np.log(USUAL_SHARPNESS))
+    bounds = [-60.0] * 5 + [0.0], [5.0] * 5 + [np.log(MOST_SHARPNESS)]
 
     def profile(x: np.ndarray) -> GenerationProfile:
-        weight_s, token_s, sequence_s, context_s, pair_s = (float(v) for v in np.exp(np.clip(x, -60, 5)))
+        weight_s, token_s, sequence_s, context_s, pair_s, sharpness = (float(v) for v in np.exp(x))
         return GenerationProfile(
-            name, device, tp, weight_s, token_s, SHARPNESS, sequence_s, context_s, pair_s, kv_bytes_per_token,
+            name, device, tp, weight_s, token_s, sharpness, sequence_s, context_s, pair_s, kv_bytes_per_token,
             provenance=provenance,
         )  # fmt: skip
 
     def residuals(x: np.ndarray) -> np.ndarray:
         return np.concatenate([predict_tpot_s(profile(x), points) / points.tpot_s - 1, PRIOR_WEIGHT * (x - usual)])
 
-    found = least_squares(residuals, usual, loss="soft_l1", f_scale=0.1, max_nfev=200)
+    found = least_squares(residuals, usual, bounds=bounds, loss="soft_l1", f_scale=0.1, max_nfev=200)
     fitted = profile(found.x)
     error = np.abs(predict_tpot_s(fitted, points) / points.tpot_s - 1)
     return GenerationProfile(

@@ -24,13 +24,16 @@ MODELS = {"llama-7b": (13.5e9, 32, 4096), "llama-13b": (26e9, 40, 5120), "llama-
 LIMITS = EngineLimits(2048, 256, chunked_prefill=False)
 INPUT_MEAN, OUTPUT_MEAN, LONGEST = 243, 236, 1024
 SEEDS = (0, 1, 2)
-# The cost of a turn of another model is set on the skewed half (alpha from 1.7 on) and tested on the other.
+# What the host spends in an iteration for each request (their iteration times are those of the devices), and then the
+# cost of a turn of another model, are set on the skewed half (alpha from 1.7 on) and tested on the other.
 SKEWED_ALPHA = 1.5
-SWITCHES_S = (0.0, 0.002, 0.004, 0.006, 0.008, 0.01)
+HOSTS_S = (0.0, 50e-6, 100e-6, 150e-6)
+SWITCHES_S = (0.0, 0.002, 0.004, 0.006, 0.008)
 
 
-def iteration_profiles(folder: Path) -> dict[tuple[str, int], GenerationProfile]:
-    """By model and devices. The table is a sum, so the roofline is not soft; who decodes pays no less a token."""
+def iteration_profiles(folder: Path, host_s: float = 0.0) -> dict[tuple[str, int], GenerationProfile]:
+    """By model and devices, and what the host spends for each request of an iteration. The table is a sum, so the
+    roofline is not soft; who decodes pays no less a token."""
     table = pd.read_csv(folder / "muxserve_iteration_times.csv")
     profiles = {}
     for row in table.to_dict("records"):
@@ -38,20 +41,20 @@ def iteration_profiles(folder: Path) -> dict[tuple[str, int], GenerationProfile]
         _, layers, hidden = MODELS[model]
         profiles[model, devices] = GenerationProfile(
             model, "A100-80GB", devices, row["const_ms"] / 1e3, token_ms / 1e3, 1.0,
-            max(0.0, row["per_sequence_ms"] - token_ms) / 1e3, row["per_context_token_ms"] / 1e3,
+            max(0.0, row["per_sequence_ms"] - token_ms) / 1e3 + host_s, row["per_context_token_ms"] / 1e3,
             row["per_prefill_pair_ms"] / 1e3, 4 * layers * hidden / devices,
             provenance="MuxServe (hao-ai-lab, ICML'24)",
         )  # fmt: skip
     return profiles
 
 
-def throughputs(folder: Path, system: str, switch_s: float = 0.0) -> pd.DataFrame:
+def throughputs(folder: Path, system: str, switch_s: float = 0.0, host_s: float = 0.0) -> pd.DataFrame:
     """Measured and simulated requests a second of every LLM: alpha, rate_scale, llm, measured, ours.
 
     As many requests as were counted, Poisson at the published rate, lengths exponential with the published means (the
     real ones are not published), mean of SEEDS. Settings whose logs are incomplete are left out.
     """
-    table, profiles = pd.read_csv(folder / "muxserve_per_llm.csv"), iteration_profiles(folder)
+    table, profiles = pd.read_csv(folder / "muxserve_per_llm.csv"), iteration_profiles(folder, host_s)
     incomplete = (system == "temporal") & (table.alpha == 0.9) & (table.rate_scale <= 1)
     table = table.loc[(table.system == system) & ~incomplete]
     place = table.llm if system == "spatial" else table.mesh_or_gpus
@@ -67,18 +70,23 @@ def throughputs(folder: Path, system: str, switch_s: float = 0.0) -> pd.DataFram
     return pd.concat(parts).loc[:, ["alpha", "rate_scale", "llm", "measured", "ours"]]
 
 
-def set_switch_s(folder: Path) -> float:
-    """The cost of a turn with the smallest median error on the skewed settings, of SWITCHES_S."""
-    errors = {}
-    for switch_s in SWITCHES_S:
-        found = throughputs(folder, "temporal", switch_s)
-        errors[switch_s] = median_error(found.loc[found.alpha > SKEWED_ALPHA])
-    return min(errors, key=lambda switch_s: errors[switch_s])
+def set_host_s(folder: Path) -> float:
+    """What the host spends for a request of an iteration, of HOSTS_S; set on models with devices of their own."""
+    return min(HOSTS_S, key=lambda host_s: _skewed_error(throughputs(folder, "spatial", host_s=host_s)))
+
+
+def set_switch_s(folder: Path, host_s: float) -> float:
+    """The cost of a turn, of SWITCHES_S."""
+    return min(SWITCHES_S, key=lambda switch_s: _skewed_error(throughputs(folder, "temporal", switch_s, host_s)))
 
 
 def median_error(found: pd.DataFrame) -> float:
     """Median |ours / measured - 1|."""
     return float((found.ours / found.measured - 1).abs().median())
+
+
+def _skewed_error(found: pd.DataFrame) -> float:
+    return median_error(found.loc[found.alpha > SKEWED_ALPHA])
 
 
 def _workload(rows: pd.DataFrame, seed: int) -> TokenWorkload:
