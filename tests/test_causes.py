@@ -13,7 +13,9 @@ from app.panels.reasons import describe_reasons
 from planner.causes import (
     Cause,
     evenly_spaced,
+    holding_devices,
     main_cause,
+    mean_overhead,
     met_with_even_arrivals,
     met_with_every_replica,
     met_without_overhead,
@@ -122,6 +124,7 @@ def test_every_sentence_of_the_reasons_holds_of_the_raw_runs(seed, repeat):
                          ("uneven arrivals", "evenly spaced requests")):  # fmt: skip
         if found := re.search(rf"{SHARE} with {phrase}", text):
             assert same_share(found[1], saved[kind], n)
+    _check_order(text, reasons, better, worse, lost)
     for found in re.finditer(rf"[Ff]or {SHARE} of them even an idle group", text):
         assert same_share(found[1], slow, n)
     main = reasons.main_cause
@@ -141,6 +144,29 @@ def test_every_sentence_of_the_reasons_holds_of_the_raw_runs(seed, repeat):
         in_burst, _ = model_bursts(worse.workload.arrival_s, worse.workload.model, worse.workload.num_models)
         assert in_burst[lost].mean() > in_burst.mean()
         assert found[1] == words.share(in_burst[lost].mean()) and found[2] == words.share(in_burst.mean())
+
+
+KINDS = {"every model on every group": "replicas", "no overhead of cutting": "overhead",
+         "evenly spaced requests": "uneven arrivals"}  # fmt: skip
+
+
+def _check_order(text, reasons, better, worse, lost):
+    """The main reason is the largest of what sets the two apart; what is called shared is no difference of the runs."""
+    apart, _, shared = text.partition("What does not set the two apart")
+    said = {KINDS[kind]: part for part, kind in re.findall(rf"{SHARE} with ({'|'.join(KINDS)})", shared)}
+    model = worse.workload.model[lost]
+    more = {
+        "replicas": holding_devices(worse)[model].mean() < holding_devices(better)[model].mean(),
+        "overhead": mean_overhead(worse, lost) > mean_overhead(better, lost),
+        "uneven arrivals": False,
+    }
+    assert not any(more[kind] for kind in said)
+    assert ("evenly spaced requests (that is the traffic, which both get)" in shared) == ("uneven arrivals" in said)
+    main = reasons.main_cause
+    for part, kind in re.findall(rf"{SHARE} with ({'|'.join(KINDS)})", apart):
+        assert more[KINDS[kind]]
+        if main is not None:
+            assert float(part.strip("<>").split("\u00a0")[0]) <= 100 * main.requests / lost.size + 0.06
 
 
 def _check_room(text, reasons, lost, worse, cluster):
@@ -200,7 +226,7 @@ def test_overhead_is_the_reason_where_the_same_devices_are_only_cut():
     costly = replace(NO_DELAYS, stage_overhead=0.2)
     reasons = explain_difference(*(simulate(models, p, workload, costly) for p in (cut, whole)))
     assert reasons.main_cause == Cause("overhead", reasons.paired.only_first, True)
-    assert "Main reason: overhead." in describe_reasons(reasons)
+    assert "Main reason: overhead of cutting" in describe_reasons(reasons)
 
 
 def test_bursts_that_all_requests_share_are_not_named():

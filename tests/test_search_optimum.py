@@ -8,7 +8,7 @@ from planner.problem import Problem
 from planner.search import search, upper_bound
 from planner.search.bound_program import BoundProgram
 from planner.search.space import Space
-from simulator import Cluster, Model, Profile, ProfileEntry, Workload, serving_preset
+from simulator import Cluster, Model, Profile, ProfileEntry, Workload, serving_preset, words
 from tests.search_cases import random_problem
 
 CASES = 200
@@ -54,6 +54,37 @@ def test_the_bound_is_met_where_a_burst_asks_for_more_than_there_is():
     assert search(problem, "exhaustive").score == 6 / 20
 
 
+def test_a_steady_overload_is_not_called_a_burst():
+    # 30 requests/s of 0.1 s: 3 devices of work in 100 s and the 0.35 s of the last one.
+    arrival_s = np.arange(3000) / 30
+    bound = upper_bound(two_equal_models(2, arrival_s))
+    load = 3000 * 0.1 / (arrival_s[-1] + 0.35)
+    share = words.share(np.floor(2 * (arrival_s[-1] + 0.35) / 0.1) / 3000)
+    assert bound.reason == (
+        f"The steady load alone keeps {words.fixed(load, 0)} devices busy; there are 2, enough for {share} of the "
+        f"requests at most."
+    )
+    # Bursts of 30 within the same load lose more, and are named beside it.
+    bursty = upper_bound(two_equal_models(2, np.floor(arrival_s)))
+    assert f"and with its bursts for {words.share(bursty.capacity)}." in bursty.reason
+    assert bursty.capacity < bound.capacity and "The steady load alone keeps" in bursty.reason
+    # Where the mean load fits, or all comes within one deadline, bursts are what limits.
+    for calm in (two_equal_models(4, np.floor(arrival_s)), two_equal_models(2, np.zeros(20))):
+        assert upper_bound(calm).reason.startswith("Bursts ask for more device time")
+
+
+def test_a_steady_load_is_counted_at_the_best_batch():
+    entry = ProfileEntry(1, 1, (0.1,), (1.0,), batches={4: (0.2,)})
+    models = [Model("m", Profile("p", {(1, 1): entry}), 1.0)]
+    arrival_s = np.arange(3000) / 30
+    for batch, devices in ((1, 3.0), (4, 1.5)):
+        serving = serving_preset("published", response_delay_s=0.0, stage_overhead=0.0, max_batch_size=batch)
+        problem = Problem(models, Cluster(1), Workload(arrival_s, np.zeros(3000, int), 1), serving)
+        load = devices * 100 / (arrival_s[-1] + 1)
+        shown = words.fixed(load, 0 if batch == 1 else 1)
+        assert f"keeps {shown} devices busy; there are 1" in upper_bound(problem).reason
+
+
 def test_the_bound_knows_deadlines_that_nobody_can_meet():
     problem = two_equal_models(2, np.arange(10.0), slo_s=0.09)
     bound = upper_bound(problem)
@@ -69,7 +100,8 @@ def test_the_bound_knows_that_memory_holds_one_model_only():
 
 
 def test_no_bound_below_one_where_everything_is_easy():
-    assert upper_bound(two_equal_models(4, np.arange(10.0))).attainment == 1.0
+    bound = upper_bound(two_equal_models(4, np.arange(10.0)))
+    assert bound.attainment == 1.0 and bound.reason.startswith("Nothing rules out")
 
 
 def test_the_program_bounds_the_optimum_and_is_never_above_the_parts():

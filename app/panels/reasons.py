@@ -10,6 +10,7 @@ from app.look import words
 from app.look.style import plain_text
 from app.state.answer import Answer, Answered
 from app.state.results import kept
+from planner.causes import Cause
 from planner.explain import Reasons, explain_difference
 
 
@@ -42,7 +43,7 @@ def describe_reasons(reasons: Reasons) -> str:
         counts,
         *_main_reason(reasons, worse),
         f"Of the former, with {worse}, {words.join(ended)}.",
-        *_other_causes(reasons, worse),
+        *_other_causes(reasons, better, worse),
     ]
     if math.isfinite(reasons.idle):
         sentences.append(
@@ -65,7 +66,9 @@ def _main_reason(reasons: Reasons, worse: str) -> list[str]:
     if cause.kind == "too slow alone":
         return [f"Main reason: for {part} of them even an idle group of {worse} is too slow."]
     if cause.kind == "overhead":
-        return [f"Main reason: overhead. Without that of its cut models, {worse} would have met {part} of them."]
+        return [
+            f"Main reason: overhead of cutting models over devices. Without it {worse} would have met {part} of them."
+        ]
     room = _room(reasons, worse)
     unplaced = dict(reasons.fates)["unplaced"]
     if room and reasons.no_room == unplaced and 2 * unplaced >= only:
@@ -97,15 +100,36 @@ _WITHOUT = {
 }
 
 
-def _other_causes(reasons: Reasons, worse: str) -> list[str]:
-    """What else would have helped, one thing at a time."""
+# What both placements have, so that it does not set them apart.
+_SHARED = {
+    "replicas": "{better} holds their models on no more devices",
+    "overhead": "{better} has no less of it",
+    "uneven arrivals": "that is the traffic, which both get",
+}
+
+
+def _other_causes(reasons: Reasons, better: str, worse: str) -> list[str]:
+    """What else would have helped, one thing at a time: first what sets the placements apart, then what does not."""
     only, main = reasons.paired.only_first, reasons.main_cause
-    parts = [
-        f"{words.share(cause.requests / only)} with {_WITHOUT[cause.kind]}"
+    met = {
+        cause: f"{words.share(cause.requests / only)} with {_WITHOUT[cause.kind]}"
         for cause in reasons.causes
         if cause.requests and _WITHOUT[cause.kind] and cause is not main
-    ]
-    sentences = [f"One thing changed at a time, {worse} would have met {words.join(parts)}."] if parts else []
+    }
+    sentences: list[str] = []
+    if apart := [said for cause, said in met.items() if cause.is_difference]:
+        sentences.append(f"One thing changed at a time, {worse} would {_also(main)}have met {words.join(apart)}.")
     if reasons.hopeless > 0 and (main is None or main.kind != "too slow alone"):
         sentences.append(f"For {words.share(reasons.hopeless)} of them even an idle group would have been too slow.")
+    shared = [
+        f"{said} ({_SHARED[cause.kind].format(better=better)})"
+        for cause, said in met.items()
+        if not cause.is_difference
+    ]
+    if shared:
+        sentences.append(f"What does not set the two apart: {worse} would {_also(main)}have met {words.join(shared)}.")
     return sentences
+
+
+def _also(main: Cause | None) -> str:
+    return "" if main is None or main.kind == "too slow alone" else "also "

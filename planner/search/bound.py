@@ -71,6 +71,10 @@ def upper_bound(problem: Problem, time_limit_s: float = 0.0, on_progress: OnProg
     deadlines = float(possible.mean())
     spare_s = slo_s - problem.serving.client_delay_s - problem.serving.response_delay_s
     capacity = deadlines - _overload(problem, possible, work_s, spare_s) / n
+    steady = _steady_load(problem, possible, work_s, spare_s)
+    if steady is not None:
+        # The whole run is a stretch that is not always among those that were chosen.
+        capacity = min(capacity, steady.attainment)
     requests = np.bincount(workload.model[possible], minlength=count)
     memory = float(_in_memory(problem, requests)) / n
     together = None
@@ -82,7 +86,7 @@ def upper_bound(problem: Problem, time_limit_s: float = 0.0, on_progress: OnProg
         free = replace(problem, rules=NO_RULES, weights={})
         together = BoundProgram(Space(free), spare_s - waits_s).tighten(time_limit_s, on_progress)
     attainment = min(deadlines, capacity, memory, 1.0 if together is None else together)
-    reason = _reason(attainment, deadlines, capacity, memory)
+    reason = _reason(attainment, deadlines, capacity, memory, steady)
     return Bound(attainment, deadlines, capacity, memory, reason, together)
 
 
@@ -152,6 +156,37 @@ def _overload(problem: Problem, possible: np.ndarray, work_s: np.ndarray, spare_
     return int(lost[-1])
 
 
+@dataclass(frozen=True)
+class SteadyLoad:
+    """What the traffic asks for, were it even.
+
+    Attributes:
+        devices: how many its requests keep busy from the first arrival to the last deadline, each with the fewest
+            device seconds that it takes in any configuration and batch size. there: how many there are.
+        attainment: the share of all requests that so many devices have the time for, cheapest first, 0..1.
+    """
+
+    devices: float
+    there: int
+    attainment: float
+
+
+def _steady_load(problem: Problem, possible: np.ndarray, work_s: np.ndarray, spare_s: np.ndarray) -> SteadyLoad | None:
+    """None where the devices suffice for it, so that only bursts can ask for too much; arguments as in `_overload`.
+
+    Also where all requests arrive within one deadline: that is a burst.
+    """
+    workload, there = problem.workload, problem.cluster.devices
+    if not possible.any():
+        return None
+    arrival_s, cost_s = workload.arrival_s[possible], np.sort(work_s[workload.model[possible]])
+    time_s = float((arrival_s + spare_s[possible]).max() - arrival_s[0])
+    if cost_s.sum() <= there * time_s or arrival_s[-1] - arrival_s[0] <= spare_s[possible].max():
+        return None
+    served = int(np.searchsorted(np.cumsum(cost_s), there * time_s, side="right"))
+    return SteadyLoad(float(cost_s.sum()) / time_s, there, served / len(workload))
+
+
 def _in_memory(problem: Problem, requests: np.ndarray) -> float:
     """Most requests of models that fit the cluster's memory together, one copy each (fractional knapsack)."""
     left_gib = problem.cluster.devices * (problem.cluster.memory_gib + MEMORY_TOLERANCE_GIB)
@@ -167,21 +202,36 @@ def _in_memory(problem: Problem, requests: np.ndarray) -> float:
     return served
 
 
-def _reason(attainment: float, deadlines: float, capacity: float, memory: float) -> str:
+def _reason(attainment: float, deadlines: float, capacity: float, memory: float, steady: SteadyLoad | None) -> str:
     if attainment >= 1.0:
-        return "Deadlines, device time and memory exclude nothing."
+        return (
+            "Nothing rules out 100\u00a0%: each request could meet its deadline alone, every model has room in memory, "
+            "and there is device time for all of them."
+        )
     if attainment == deadlines:
         return f"{words.share(1 - deadlines)} of the requests cannot meet their deadline in any configuration."
     if attainment == memory:
         return (
             f"The models do not fit the cluster's memory together; {words.share(memory)} of the requests can be served."
         )
+    possible = words.share(attainment)
+    if steady is not None:
+        load = f"The steady load alone keeps {_devices(steady)} busy; there are {words.count(steady.there)}"
+        if possible == words.share(steady.attainment):
+            return f"{load}, enough for {possible} of the requests at most."
+        more = "its bursts" if attainment == capacity else "its bursts and the memory"
+        return f"{load}, enough for {words.share(steady.attainment)} of the requests, and with {more} for {possible}."
     if attainment == capacity:
-        return (
-            f"Bursts ask for more device time than there is before their deadlines; {words.share(capacity)} can be "
-            f"served."
-        )
-    return (
-        f"Memory and device time together do not suffice before the deadlines; at most {words.share(attainment)} can "
-        f"be served."
-    )
+        return f"Bursts ask for more device time than there is before their deadlines; {possible} can be served."
+    return f"Memory and device time together do not suffice before the deadlines; at most {possible} can be served."
+
+
+def _devices(steady: SteadyLoad) -> str:
+    """With as many digits as tell it from the devices that there are."""
+    for digits in range(3):
+        shown = words.fixed(steady.devices, digits)
+        if shown != words.fixed(steady.there, digits):
+            break
+    else:
+        return "slightly more devices than there are"
+    return f"{shown} devices"
