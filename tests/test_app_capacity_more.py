@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.background.slots import slot_of
 from app.figures.spare import build_spare_figure, describe_spares
+from app.look.style import plain_text
 from app.panels.capacity_costs import cost_table
 from app.panels.capacity_growth import growth_curve, growth_table
 from app.state.first_scenario import first_scenario
@@ -17,10 +18,10 @@ from app.state.session import with_values
 from app.state.typed_json import from_json, to_json
 from planner.scenario.schema import PlacementSection
 from planner.what_if.growth import Growth, find_growth
-from planner.what_if.growth_words import growth_sentences
+from planner.what_if.growth_words import growth_sentences, growth_unseen_lines
 from planner.what_if.prices import answers_of, cost_sentence, costs_json, spot_sentence
 from planner.what_if.spare import SparePlan, find_spares
-from planner.what_if.spare_words import spare_sentence
+from planner.what_if.spare_words import spare_sentence, spare_unseen_lines
 from tests.cases import shown_key
 
 PAGE = str(Path(__file__).parent.parent / "app" / "views" / "capacity.py")
@@ -58,6 +59,10 @@ def shown_sentences(at):
     return " ".join(e.proto.body for e in at.get("html") if 'class="advice"' in e.proto.body)
 
 
+def shown_captions(at):
+    return {caption.value for caption in at.caption}
+
+
 def test_the_page_lets_traffic_grow_as_the_planner_does(view, scenario):
     growth, _ = pressed(view, "growth.go", "growth")
     again = find_growth(scenario, 0.9, SINGLE, 1.5, highest=48)
@@ -65,6 +70,7 @@ def test_the_page_lets_traffic_grow_as_the_planner_does(view, scenario):
     today = datetime.date.today()
     for part in growth_sentences(again, 5.0, today, scenario.cluster.usd_per_device_hour):
         assert part.text in shown_sentences(view)
+    assert growth.unseen and shown_captions(view) >= {plain_text(line) for line in growth_unseen_lines(again)}
     view.number_input(key=shown_key(view, "growth")).set_value(20.0).run()
     assert slot_of(view.session_state["session"], "growth").result[0] is growth and not view.warning
     assert growth_sentences(growth, 20.0, today)[2].text in shown_sentences(view)
@@ -92,6 +98,7 @@ def test_the_page_finds_the_devices_that_bear_a_loss_as_the_planner_does(view, s
     assert [plan.to_json() for plan in plans] == [plan.to_json() for plan in again]
     price = scenario.cluster.usd_per_device_hour
     assert all(spare_sentence(plan, price) in shown_sentences(view) for plan in again)
+    assert all(shown_captions(view) >= {*map(plain_text, spare_unseen_lines(plan))} and plan.unseen for plan in again)
     before = len(view.session_state["session"].scenario.placements)
     view.button(key="spare.use:node").click().run()
     added = view.session_state["session"].scenario

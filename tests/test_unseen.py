@@ -7,14 +7,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.figures import capacity
 from planner import build_inputs, compare, parse_scenario
 from planner.__main__ import main
+from planner.compare import MeasuredPlacement
+from planner.scenario.schema import PlacementSection
+from planner.what_if import points
 from planner.what_if import unseen as unseen_module
 from planner.what_if.capacity import find_capacity
+from planner.what_if.growth import find_growth
+from planner.what_if.growth_words import growth_unseen_lines
+from planner.what_if.points import Point, PointResult
 from planner.what_if.recommend import FEWEST, HERE, found_section, recommend
 from planner.what_if.recommend_words import sentences
 from planner.what_if.robustness import FIRST_SEED, Candidate
-from planner.what_if.sweep import sweep
+from planner.what_if.spare import find_spares
+from planner.what_if.spare_words import spare_unseen_lines
+from planner.what_if.sweep import Sweep, sweep
 from planner.what_if.sweep_words import sweep_unseen_lines
 from planner.what_if.unseen import Unseen, UnseenScore, held_out, hold_out_traffic
 from planner.what_if.unseen_words import (
@@ -24,8 +33,10 @@ from planner.what_if.unseen_words import (
     unseen_cell,
     unseen_sentence,
 )
-from simulator import Cancelled, simulate, words
+from planner.what_if.variation import vary
+from simulator import Cancelled, Placement, simulate, words
 from simulator.intervals import mean_half_width
+from tests.figure_cases import compared, named
 
 TEXT = """\
 version: 1
@@ -212,6 +223,23 @@ def test_every_searched_point_of_a_sweep_has_its_score_on_unseen_traffic():
                            default=None)  # fmt: skip
 
 
+def test_scores_on_unseen_traffic_are_a_second_line_of_the_same_colour_with_its_interval():
+    case = compared()
+    outcome = MeasuredPlacement(case.figures[0].name, case.placements[0], None, case.figures[0])
+    at = [Point(PlacementSection(name="A", groups=[]), (("devices", n),)) for n in (1.0, 2.0)]
+    unseen = {at[1].key: Unseen((UnseenScore(at[1].in_words, True, 0.9, 0.7, 0.05),), 8, False, True)}
+    swept = Sweep((("devices", (1.0, 2.0)),), tuple(PointResult(p, outcome) for p in at), True, unseen)
+    (drawn,) = capacity.curves_of_sweep(swept, 0.99)
+    assert math.isnan(drawn.unseen[0]) and drawn.unseen[1] == 0.7 and drawn.unseen_half_width[1] == 0.05
+    other = capacity.Curve("B", np.array([1.0, 2.0]), np.array([0.8, 0.99]), np.full(2, 0.01))
+    figure = capacity.build_capacity_figure([drawn, other], 0.99)
+    seen, held = named(figure, "A"), named(figure, "A, unseen traffic")
+    assert held.line.color == seen.line.color and held.line.dash != seen.line.dash and held.opacity < 1
+    assert math.isnan(held.y[0]) and held.y[1] == 70 and held.error_y.arrayminus[1] == pytest.approx(5, abs=1)
+    assert figure.layout.yaxis.range[0] < 70
+    assert "B, unseen traffic" not in [line.name for line in figure.data]
+
+
 def test_a_recommended_plan_is_said_with_what_it_meets_on_unseen_traffic():
     scenario = parse_scenario(TEXT)
     plan = recommend(scenario, 0.9, search=found_section(200), highest=12)
@@ -223,6 +251,52 @@ def test_a_recommended_plan_is_said_with_what_it_meets_on_unseen_traffic():
     assert document["plan"]["unseen"]["slo_attainment"] == fewest.mean
     (said,) = [part.text for part in sentences(plan) if part.topic == "Other traffic"]
     assert said == unseen_sentence(plan.unseen, {FEWEST: 0.9})
+
+
+def test_placements_for_more_traffic_are_said_with_what_they_meet_on_as_much_unseen_traffic(monkeypatch):
+    tried = []
+
+    def noted(inputs, candidates, *more):
+        tried.append(candidates[0].placement)
+        return unseen_module.hold_out(inputs, candidates, *more)
+
+    monkeypatch.setattr(points, "hold_out", noted)
+    growth = find_growth(parse_scenario(TEXT), 0.9, SECTIONS[0], 1.5, highest=24)
+    named = {"bears": (growth.bears, growth.devices), "needed": (1.5, growth.needed.devices)}
+    for (what, (times, devices)), placement in zip(named.items(), tried, strict=True):
+        (score,) = growth.unseen[what].scores
+        assert score.name == f"searched on {devices} devices with {words.times(times)} the traffic"
+        assert score.mean == pytest.approx(unseen_mean(vary(parse_scenario(TEXT), "rate_scale", times), placement))
+        assert growth.to_json()["unseen"][what]["slo_attainment"] == score.mean
+        assert unseen_sentence(growth.unseen[what], {score.name: 0.9}) in growth_unseen_lines(growth)
+    assert growth.unseen["bears"].scores[0].seen == growth.at(growth.bears).slo_attainment
+    assert growth.unseen["needed"].scores[0].seen >= 0.9 and "unseen_reasons" not in growth.to_json()
+
+
+def test_what_is_left_without_the_worst_is_scored_on_unseen_traffic():
+    scenario = parse_scenario(TEXT)
+    for plan in find_spares(scenario, 0.8, SECTIONS, highest=24):
+        (score,) = plan.unseen.scores
+        left = [replace(g, models=()) if i in plan.worst.groups else g for i, g in enumerate(plan.placement.groups)]
+        assert score.mean == pytest.approx(unseen_mean(scenario, Placement(tuple(left))))
+        assert score.seen == pytest.approx(plan.worst.slo_attainment)
+        assert score.name == f"{plan.devices} devices without the worst {plan.what}"
+        assert plan.to_json()["unseen"]["slo_attainment"] == score.mean
+        (said,) = spare_unseen_lines(plan)
+        assert said == unseen_sentence(plan.unseen, {score.name: 0.8})
+
+
+def test_growth_and_losses_say_why_nothing_was_held_out(monkeypatch, tmp_path, capsys):
+    path = tmp_path / "s.yaml"
+    path.write_text(TEXT)
+    monkeypatch.setattr(unseen_module, "MOST_SIMULATED", 100)
+    asked = ["capacity", str(path), "--target", "0.5", "--times", "1.5", "--spare", "device"]
+    assert main(asked) == 0
+    assert "up to 100 are without being asked" in " ".join(capsys.readouterr().out.split("On ")[-1].split())
+    assert main([*asked, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert "without being asked" in document["growth"]["unseen_reasons"]["bears"]
+    assert "without being asked" in document["spare"]["device"]["unseen_reason"]
 
 
 def test_what_is_too_much_or_stopped_is_said_with_its_reason(monkeypatch, tmp_path, capsys):

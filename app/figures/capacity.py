@@ -54,6 +54,7 @@ class Curve:
         value: float64 (n,), ascending. attainment, half_width: float64 (n,), 0..1; NaN where not known, which leaves
             a gap in the chart.
         crossing: the value at which the target is just reached; None if it is not.
+        unseen, unseen_half_width: the same on traffic that was not planned for; None where none of it is known.
     """
 
     name: str
@@ -61,6 +62,8 @@ class Curve:
     attainment: np.ndarray
     half_width: np.ndarray
     crossing: float | None = None
+    unseen: np.ndarray | None = None
+    unseen_half_width: np.ndarray | None = None
 
 
 def curve_of_plan(plan: CapacityPlan) -> Curve:
@@ -79,17 +82,24 @@ def curves_of_sweep(swept: Sweep, target: float) -> list[Curve]:
     """A sweep over one axis, one curve a section; of a second axis only its first value is taken."""
     axis = swept.axes[0][0]
     fixed = {name: values[0] for name, values in swept.axes[1:]}
-    found: dict[str, list[tuple[float, float | None, float | None]]] = {}
+    found: dict[str, list[tuple[float, ...]]] = {}
     for result in swept.results:
         at = dict(result.point.values)
         if all(at[name] == value for name, value in fixed.items()):
-            row = (at[axis], result.slo_attainment, result.half_width)
+            score = swept.unseen_score(result)
+            held = (score.mean, score.half_width) if score else (None, None)
+            shares = (result.slo_attainment, result.half_width, *held)
+            row = (at[axis], *(math.nan if share is None else share for share in shares))
             found.setdefault(result.point.section.name, []).append(row)
     return [
-        Curve(name, value, attainment, half_width, swept.crossing(name, target, fixed))
+        Curve(name, value, attainment, half_width, swept.crossing(name, target, fixed), *_known(unseen, unseen_half))
         for name, rows in found.items()
-        for value, attainment, half_width in [np.array(sorted(rows, key=lambda row: row[0]), dtype=np.float64).T]
+        for value, attainment, half_width, unseen, unseen_half in [np.array(sorted(rows)).T]
     ]
+
+
+def _known(unseen: np.ndarray, half_width: np.ndarray) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
+    return (unseen, half_width) if np.isfinite(unseen).any() else (None, None)
 
 
 def build_capacity_figure(
@@ -118,6 +128,16 @@ def build_capacity_figure(
             error_y=error_bars(curve.attainment, curve.half_width, style.colour, 1, 3),
             hovertemplate=f"%{{x:,.3~r}}: %{{y:.2f}} % met<extra>{name}</extra>",
         )  # fmt: skip
+        if curve.unseen is not None and curve.unseen_half_width is not None:
+            figure.add_scatter(
+                x=curve.value, y=100 * curve.unseen, mode="lines+markers", showlegend=False, opacity=0.65,
+                line={"color": style.colour, "dash": "dot", "width": 1.5},
+                marker={"color": theme.background, "symbol": style.symbol, "size": 7,
+                        "line": {"color": style.colour, "width": 1.5}},
+                error_y=error_bars(curve.unseen, curve.unseen_half_width, style.colour, 1, 3),
+                name=f"{escape(words.shorten(curve.name, 30))}, unseen traffic",
+                hovertemplate=f"%{{x:,.3~r}}: %{{y:.2f}} % met on unseen traffic<extra>{name}</extra>",
+            )  # fmt: skip
         known = curve.attainment[np.isfinite(curve.attainment)]
         ends.append(100 * known[-1] if known.size else math.nan)
         if curve.crossing is not None:
@@ -133,7 +153,8 @@ def build_capacity_figure(
         x=0, xref="paper", y=100 * target, text=f"target {words.goal(target)}",
         xanchor="left", yanchor="top", xshift=6,
     )  # fmt: skip
-    low = float(np.nanmin(np.concatenate([curve.attainment for curve in curves])))
+    drawn_shares = [part for curve in curves for part in (curve.attainment, curve.unseen) if part is not None]
+    low = float(np.nanmin(np.concatenate(drawn_shares)))
     bottom = 100 * low - 0.06 * (100 - 100 * low) - 1
     figure.update_xaxes(title_text=AXIS_TITLES[axis], tickformat=",~r", nticks=9)
     figure.update_yaxes(title_text="deadlines met (%)", range=[bottom, 101.5])

@@ -15,14 +15,14 @@ from app.background.slots import Job, draw_job, slot_of, start_job
 from app.controls.views import kept
 from app.figures.capacity import Curve, build_capacity_figure, describe_capacity
 from app.look.markup import render
-from app.look.style import current_theme
+from app.look.style import current_theme, plain_text
 from app.panels.capacity import Question, hue_of
 from app.panels.keep import draw_chart, draw_table
 from app.state.limits import MAX_DEVICES
 from app.state.session import Session
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.what_if.growth import LEAST_TIMES, MOST_TIMES, Growth, find_growth
-from planner.what_if.growth_words import growth_sentences
+from planner.what_if.growth_words import growth_sentences, growth_unseen_lines
 from simulator.headway import Headway
 
 AREA = "growth"
@@ -102,6 +102,8 @@ def draw_answer(growth: Growth, scenario: Scenario, percent: float, hue: int) ->
         st.info("This was stopped; what is not known by then says so.")
     said = growth_sentences(growth, percent, datetime.date.today(), scenario.cluster.usd_per_device_hour)
     st.html(render("panels/recommend.html", parts=said))
+    for line in growth_unseen_lines(growth):
+        st.caption(plain_text(line))
     if not growth.tried:
         return
     curve = growth_curve(growth)

@@ -14,14 +14,14 @@ from app.controls.views import kept
 from app.figures.spare import build_spare_figure, describe_spares
 from app.look import words
 from app.look.markup import render
-from app.look.style import current_theme
+from app.look.style import current_theme, plain_text
 from app.panels.capacity import Question, use_placement
 from app.panels.keep import draw_chart
 from app.state.session import Session
 from planner.scenario.schema import Scenario
 from planner.what_if.sentences import Sentences
 from planner.what_if.spare import KINDS, SparePlan, find_spares
-from planner.what_if.spare_words import spare_sentence
+from planner.what_if.spare_words import spare_sentence, spare_unseen_lines
 from simulator.headway import Headway
 
 AREA = "spare"
@@ -87,6 +87,8 @@ def _draw_plans(session: Session, plans: Sequence[SparePlan], scenario: Scenario
     price = scenario.cluster.usd_per_device_hour
     said = [Sentences(f"Any {plan.what} lost", spare_sentence(plan, price), plan.devices is not None) for plan in plans]
     st.html(render("panels/recommend.html", parts=said))
+    for line in dict.fromkeys(line for plan in plans for line in spare_unseen_lines(plan)):
+        st.caption(plain_text(line))
     if any(plan.tried for plan in plans):
         draw_chart(build_spare_figure(plans, current_theme()), "spare-chart", describe_spares(plans))
     with st.container(horizontal=True):

@@ -43,6 +43,7 @@ _RANGES = {"rate_scale": (0.25, 2.0, 8), "cv_scale": (0.5, 4.0, 8), "slo_scale":
            "memory_gib": (8.0, 64.0, 8)}  # fmt: skip
 _SHARES = ("deadlines_met_percent", "met_from_percent", "met_to_percent", "unseen_met_percent")
 MOST_SIMULATED = 400_000_000
+UNSEEN_LINES = " Dotted and paler, with hollow points: the same placements on traffic that they were not planned for."
 
 
 def draw_rate_map(session: Session, answer: Answer, question: Question) -> None:
@@ -144,7 +145,8 @@ def _draw_swept(session: Session, swept: Sweep, target: float) -> None:
                describe_capacity(curves, target, axis))  # fmt: skip
     st.caption("Rings mark the last value, from the easy end on, at which the target is still reached: the paper's "
                "figures count in this way. Gaps could not be computed, or not before Stop. A searched placement is "
-               "never worse than that of a smaller cluster, and is held against those of harder points.")  # fmt: skip
+               "never worse than that of a smaller cluster, and is held against those of harder points."
+               + (UNSEEN_LINES if swept.unseen else ""))  # fmt: skip
     for said in sweep_unseen_lines(swept, target):
         st.caption(plain_text(said))
     for reason in dict.fromkeys(said for r in swept.results if (said := r.reason or r.remark)):

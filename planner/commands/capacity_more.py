@@ -13,10 +13,10 @@ from planner.commands.report import PointLine, print_table, say
 from planner.scenario.schema import OTHER_PRICES, ClusterSection, PlacementSection, Scenario
 from planner.what_if.capacity import Capacity
 from planner.what_if.growth import MOST_TIMES, Growth, find_growth
-from planner.what_if.growth_words import dates, growth_sentences
+from planner.what_if.growth_words import dates, growth_sentences, growth_unseen_lines
 from planner.what_if.prices import TARIFFS, Answer, answers_of, costs_json, spot_sentence
 from planner.what_if.spare import KINDS, SparePlan, find_spares
-from planner.what_if.spare_words import spare_sentence
+from planner.what_if.spare_words import spare_sentence, spare_unseen_lines
 from simulator import InputError, words
 from simulator.schema import MAX_DEVICES
 
@@ -124,9 +124,12 @@ def print_more(more: More, answers: MoreAnswers, capacity: Capacity, cluster: Cl
 
 
 def answer_lines(more: More, answers: MoreAnswers, cluster: ClusterSection) -> list[str]:
-    """Growth and spare devices in sentences."""
-    growth = [] if answers.growth is None else _growth_lines(more, answers.growth, cluster)
-    return [*growth, *(spare_sentence(spare, cluster.usd_per_device_hour) for spare in answers.spares)]
+    """Growth and spare devices in sentences, each with what is met on traffic that was not planned for."""
+    lines = [] if answers.growth is None else _growth_lines(more, answers.growth, cluster)
+    lines += [] if answers.growth is None else growth_unseen_lines(answers.growth)
+    for spare in answers.spares:
+        lines += [spare_sentence(spare, cluster.usd_per_device_hour), *spare_unseen_lines(spare)]
+    return list(dict.fromkeys(lines))
 
 
 def _growth_lines(more: More, growth: Growth, cluster: ClusterSection) -> list[str]:

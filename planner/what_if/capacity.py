@@ -216,9 +216,15 @@ class Finder:
             for name, o in outcomes.items()
             if isinstance(o, PlacementOutcome)
         ]
+        return self.hold_out_candidates(candidates, on_progress=on_progress)
+
+    def hold_out_candidates(
+        self, candidates: Sequence[Candidate], values: Values = (), on_progress: OnProgress | None = None
+    ) -> HeldOut:
+        """Placements that were planned for these values, on traffic with the same values that was not planned for."""
         if self.stopped:
             return STOPPED if candidates else None
-        return self.evaluator.hold_out(candidates, on_progress or self.on_progress)
+        return self.evaluator.hold_out(candidates, on_progress or self.on_progress, values)
 
     def why_no_answer(self, climb: Climb, curve: Mapping[int, PointResult]) -> str:
         """Why a climb has no answer, or none that stands, a sentence."""

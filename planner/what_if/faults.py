@@ -67,7 +67,7 @@ def fault_what_if(
     left: dict[tuple[int, ...], tuple[Figures, tuple[str, ...]]] = {}
     for *_, gone in faults:
         if gone not in left:
-            left[gone] = _without(placement, gone, problem, warmup_s, on_progress)
+            left[gone] = _figures_without(placement, gone, problem, warmup_s, on_progress)
     return tuple(
         Fault(
             what, index, devices, gone, orphans, figures.total.slo_attainment, figures.interval[0],
@@ -78,17 +78,24 @@ def fault_what_if(
     )  # fmt: skip
 
 
-def _without(
+def without(placement: Placement, gone: Collection[int]) -> Placement:
+    """What is left of a placement without some of its groups.
+
+    Empty groups stay where they were, so that the others keep their devices and their order.
+    """
+    groups = tuple(Group(g.pp, g.tp, () if i in gone else g.models) for i, g in enumerate(placement.groups))
+    return Placement(groups, placement.name)
+
+
+def _figures_without(
     placement: Placement,
     gone: Sequence[int],
     problem: Problem,
     warmup_s: float,
     on_progress: OnProgress | None,
 ) -> tuple[Figures, tuple[str, ...]]:
-    # Empty groups stay where they were, so that the others keep their devices and their order.
-    groups = [Group(g.pp, g.tp, () if i in gone else g.models) for i, g in enumerate(placement.groups)]
-    left = {name for group in groups for name in group.models}
+    left_over = without(placement, gone)
+    left = {name for group in left_over.groups for name in group.models}
     held = {name for group in placement.groups for name in group.models}
-    left_over = Placement(tuple(groups), placement.name)
     result = simulate(problem.models, left_over, problem.workload, problem.serving, on_progress)
     return measure(result, warmup_s), tuple(sorted(held - left))

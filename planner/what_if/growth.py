@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
-from planner.compare import filled
+from planner.compare import PlacementOutcome, filled
 from planner.scenario.inputs import TraceReader
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.targets import misses_in_words, targets_met, targets_missed
 from planner.what_if.capacity import Finder, check_target
 from planner.what_if.plan import Needed
 from planner.what_if.points import STOPPED, Evaluator, Point, PointResult, Values, merit
+from planner.what_if.robustness import Candidate
+from planner.what_if.unseen import HeldOut, Unseen
 from simulator import Cancelled, InputError, Placement, Profile, words
 from simulator.headway import OnProgress
 from simulator.schema import MAX_DEVICES
@@ -54,6 +56,7 @@ class Growth:
             is not tried.
         times: the multiple that was asked about. needed: the fewest devices for it.
         complete: whether all was done.
+        unseen: the placements of `bears` and of `needed`, by these names, on as much traffic that was not planned for.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Growth:
     needed: Needed | None = None
     complete: bool = False
     reasons: Mapping[str, str] = field(default_factory=dict)
+    unseen: Mapping[str, HeldOut] = field(default_factory=dict)
 
     def at(self, rate_scale: float | None) -> TriedTraffic | None:
         """What was tried with a multiple of the traffic."""
@@ -87,7 +91,16 @@ class Growth:
             "needed": None if self.needed is None else self.needed.to_json(),
             "complete": self.complete,
             "reasons": dict(self.reasons),
-        }  # fmt: skip
+        } | _unseen_json(self.unseen)  # fmt: skip
+
+
+def _unseen_json(unseen: Mapping[str, HeldOut]) -> dict:
+    """The keys `unseen` and `unseen_reasons`, by what the score is of; each only where there is something in it."""
+    scores = {
+        what: held.to_json(held.scores[0].name)["unseen"] for what, held in unseen.items() if isinstance(held, Unseen)
+    }
+    reasons = {what: held for what, held in unseen.items() if isinstance(held, str)}
+    return ({"unseen": scores} if scores else {}) | ({"unseen_reasons": reasons} if reasons else {})
 
 
 def check_times(times: float) -> None:
@@ -136,6 +149,9 @@ def find_growth(
     search = _Traffic(finder, section, there, confident)
     search.run()
     grown = search.growth(section.name, target, there, times, finder.stopped)
+    if grown.bears is not None:
+        borne = search.results[grown.bears]
+        grown = replace(grown, unseen={"bears": _held_out(finder, borne, there, grown.bears)})
     if finder.stopped:
         return replace(grown, reasons={**grown.reasons, "needed": STOPPED})
     climb = finder.begin(
@@ -145,8 +161,20 @@ def find_growth(
     reason = None
     if climb.answer is None:
         reason = STOPPED if finder.stopped else finder.why_no_answer(climb, climb.curve())
-    needed = Needed(section.name, climb.answer, climb.is_settled, reason)
-    return replace(grown, needed=needed, complete=not finder.stopped)
+    needed, unseen = Needed(section.name, climb.answer, climb.is_settled, reason), dict(grown.unseen)
+    if climb.answer is not None:
+        unseen["needed"] = _held_out(finder, climb.curve()[climb.answer], climb.answer, times)
+    return replace(grown, needed=needed, complete=not finder.stopped, unseen=unseen)
+
+
+def _held_out(finder: Finder, found: PointResult, devices: int, times: float) -> HeldOut:
+    """The placement that was found for a multiple of the traffic, on as much of other traffic."""
+    assert isinstance(found.outcome, PlacementOutcome), "the evaluator keeps the requests of every point"
+    traffic = "today's traffic" if times == 1 else f"{words.times(times)} the traffic"
+    name = f"{found.outcome.name} on {words.plural(devices, 'device')} with {traffic}"
+    # It was searched, if for another multiple of the same traffic.
+    candidate = Candidate(name, found.outcome.placement, found.outcome.result.serving, True)
+    return finder.hold_out_candidates([candidate], (("rate_scale", times),))
 
 
 class Multiples:

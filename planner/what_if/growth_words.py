@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from planner.what_if.growth import Growth
 from planner.what_if.sentences import Sentences
+from planner.what_if.unseen import Unseen
+from planner.what_if.unseen_words import held_out_lines
 from simulator import words
 
 DAYS_A_MONTH = 365.25 / 12
@@ -117,6 +119,15 @@ def needed_sentence(growth: Growth, usd_per_device_hour: float = 0.0) -> str:
     more = needed.devices - growth.devices
     against = f", {words.count(more)} more than the {words.count(growth.devices)}" if more > 0 else ""
     return f"{traffic} needs {most}{words.plural(needed.devices, 'device')}{price} for {goal}{against}."
+
+
+def growth_unseen_lines(growth: Growth) -> list[str]:
+    """What the placements for more traffic meet on as much traffic that was not planned for, or why that is absent."""
+    lines: dict[str, None] = {}
+    for held in growth.unseen.values():
+        targets = {score.name: growth.target for score in held.scores} if isinstance(held, Unseen) else {}
+        lines |= dict.fromkeys(held_out_lines(held, targets))
+    return list(lines)
 
 
 def date_sentence(growth: Growth, percent: float, today: datetime.date) -> str:

@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
-from planner.compare import MeasuredPlacement
+from planner.compare import MeasuredPlacement, PlacementOutcome
 from planner.problem import Problem
 from planner.scenario.inputs import TraceReader
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.what_if.capacity import OVER_TIME, Finder, check_target
 from planner.what_if.climb import Climb
-from planner.what_if.faults import Fault, fault_what_if
+from planner.what_if.faults import Fault, fault_what_if, without
 from planner.what_if.points import STOPPED, Evaluator, Point, PointResult
+from planner.what_if.robustness import Candidate
 from planner.what_if.sections import check_sections, replans
+from planner.what_if.unseen import HeldOut, Unseen, reason_json
 from simulator import Cancelled, Cluster, Group, InputError, Placement, Profile, words
 from simulator.headway import OnProgress
 from simulator.schema import MAX_DEVICES
@@ -34,6 +36,7 @@ class SparePlan:
         tried: (devices, attainment without the worst one), ascending.
         settled: whether all that could be tried was. reason: why `devices` is absent or may be fewer, a sentence.
         missed: models that miss targets of their own with `worst`, a sentence; None where there are none.
+        unseen: the placement without `worst` on traffic that was not planned for.
     """
 
     target: float
@@ -46,6 +49,7 @@ class SparePlan:
     reason: str | None
     what: str = "node"
     missed: str | None = None
+    unseen: HeldOut = None
 
     @property
     def placement(self) -> Placement:
@@ -64,7 +68,12 @@ class SparePlan:
             "tried": [{"devices": n, without: met} for n, met in self.tried],
             "settled": self.settled,
             "reason": self.reason,
-        }
+        } | (self.unseen.to_json(self.left_over) if isinstance(self.unseen, Unseen) else reason_json(self.unseen))
+
+    @property
+    def left_over(self) -> str:
+        """What is left of the placement, as its score on unseen traffic is named."""
+        return f"{words.plural(self.devices or 0, 'device')} without the worst {self.what}"
 
 
 class _SpareClimb(Climb):
@@ -130,7 +139,16 @@ def find_spares(
             if plan.devices is not None
         ]
         plans.append(find_spare(finder, steady, most, excluded, begin, what, step, confident))
-    return tuple(plans)
+    return tuple(_with_unseen(finder, plan) for plan in plans)
+
+
+def _with_unseen(finder: Finder, plan: SparePlan) -> SparePlan:
+    """With the score of what is left without the worst, on traffic that was not planned for."""
+    if plan.worst is None or not isinstance(plan.outcome, PlacementOutcome):
+        return plan
+    rest = without(plan.placement, plan.worst.groups)
+    candidate = Candidate(plan.left_over, rest, plan.outcome.result.serving, True)
+    return replace(plan, unseen=finder.hold_out_candidates([candidate]))
 
 
 def find_spare(

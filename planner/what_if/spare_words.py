@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from planner.what_if.spare import SparePlan
+from planner.what_if.unseen_words import held_out_lines
 from simulator import words
 
 # What is gone with it, and what "N+1" so means.
@@ -27,3 +28,8 @@ def spare_sentence(spare: SparePlan, usd_per_device_hour: float = 0.0) -> str:
         f"{most}{words.plural(spare.devices, 'device')}{whole}{price} keep {goal} {LOST[spare.what]}: "
         f"{words.share(spare.worst.slo_attainment)} without the worst, with nothing moved."
     )
+
+
+def spare_unseen_lines(spare: SparePlan) -> list[str]:
+    """What is kept without the worst on traffic that was not planned for, or why that is absent."""
+    return held_out_lines(spare.unseen, {spare.left_over: spare.target})
