@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner import build_inputs, parse_scenario
+from planner import build_inputs, compare, parse_scenario
+from planner.compare import placement_section
 from planner.scenario.schema import ClusterSection, PlacementSection
 from planner.what_if.capacity import find_capacity
+from planner.what_if.copies import with_copies
 from planner.what_if.faults import fault_what_if
 from planner.what_if.plan import whole_nodes
 from planner.what_if.prices import HOURS_A_MONTH, Answer, answers_of, cost_sentence, costs_json, spot_sentence
@@ -84,6 +86,34 @@ def test_nothing_that_bears_a_loss_has_its_reason(scenario):
     assert not stopped.settled and "stopped" in spare_sentence(stopped)
     with pytest.raises(InputError, match="only algorithms"):
         find_spares(scenario, 0.9, [PlacementSection(name="x", groups=[])])
+
+
+@pytest.mark.parametrize("what", ["node", "device"])
+def test_a_plan_is_copied_where_no_search_bears_a_loss(scenario, what, monkeypatch):
+    """Round robin gives each model one group, so every loss takes the only copy of some model."""
+    sections = [PlacementSection(name="Round robin", search={"algorithm": "round_robin"})]
+    (found,) = find_spares(scenario, 0.9, sections, [what])
+    assert found.devices and found.outcome.placement.devices <= found.devices
+    # Simulated again: whatever is lost, the target is kept, and with nothing lost the figures are the plan's.
+    assert min(f.slo_attainment for f in lost(scenario, found)) == found.worst.slo_attainment >= 0.9
+    again = scenario.model_copy(update={"placements": [placement_section(found.placement)]})
+    figures = compare(with_devices(again, found.devices)).outcomes[0].figures
+    assert figures.total == found.outcome.figures.total
+    monkeypatch.setattr("planner.what_if.spare.MOST_COPIED", 0)
+    (without,) = find_spares(scenario, 0.9, sections, [what])
+    assert without.devices is None and "No placement that was found" in without.reason
+
+
+def test_copies_fill_the_cluster_whole_plans_first_then_what_has_no_other_copy(scenario):
+    plan = Placement((Group(2, 1, ("m0", "m1")), Group(1, 1, ("m1",)), Group(1, 1, ("m2",))))
+    for devices in range(4, 15):
+        problem = build_inputs(with_devices(scenario, devices)).problem
+        copied = with_copies(plan, problem)
+        assert copied.groups[: 3 * (devices // 4)] == plan.groups * (devices // 4)
+        assert copied.devices == devices
+    requests = build_inputs(scenario).problem.workload.requests_per_model()
+    alone = max(plan.groups, key=lambda g: requests[0] / 2 if "m0" in g.models else requests[2] * ("m2" in g.models))
+    assert with_copies(plan, build_inputs(with_devices(scenario, 6)).problem).groups[3] == alone
 
 
 def test_models_with_targets_of_their_own_keep_them_after_the_loss(scenario):

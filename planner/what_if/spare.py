@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
-from planner.compare import MeasuredPlacement, PlacementOutcome
+from planner.compare import MeasuredPlacement, PlacementOutcome, evaluate
 from planner.problem import Problem
 from planner.scenario.inputs import TraceReader
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.what_if.capacity import OVER_TIME, Finder, check_target
 from planner.what_if.climb import Climb
+from planner.what_if.copies import with_copies
 from planner.what_if.faults import Fault, fault_what_if, without
-from planner.what_if.points import STOPPED, Evaluator, Point, PointResult
+from planner.what_if.points import STOPPED, Evaluator, Point, PointResult, merit
 from planner.what_if.robustness import Candidate
 from planner.what_if.sections import check_sections, replans
 from planner.what_if.unseen import HeldOut, Unseen, reason_json
@@ -23,6 +24,8 @@ from simulator.schema import MAX_DEVICES
 
 # What may be lost.
 KINDS = ("node", "device")
+# So many plans with fewer devices are tried with copies of their groups.
+MOST_COPIED = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +93,7 @@ class _SpareClimb(Climb):
     def reaches(self, result: PointResult) -> bool:
         """Whether all requests reach the target, and every model its own, whatever is lost."""
         faults = self.lost.get(int(dict(result.point.values)["devices"]), ())
-        return worth(faults, self.confident)[0] and self.merit(result) >= self.target
+        return _keeps(faults, self.target, self.confident)
 
 
 def worth(faults: Sequence[Fault], confident: bool) -> tuple[bool, float]:
@@ -164,7 +167,8 @@ def find_spare(
     """The fewest devices with a placement that meets the target without any one node, or without any one device.
 
     On every number of devices each section is placed, as it is and with its groups spread over the nodes so that copies
-    of a model lie apart; the one that loses least with the worst node or device counts. A device takes its group along.
+    of a model lie apart; the one that loses least with the worst node or device counts. Where none of them keeps the
+    target, plans with fewer devices are tried with further copies of their groups. A device takes its group along.
 
     Args:
         finder: evaluates, and knows the target. sections: searched; the first begins with what the others found.
@@ -192,6 +196,9 @@ def find_spare(
         point = climb.next_point()
         try:
             result, faults = _best_kept(finder, point, sections, climb.begins_with(), what, confident)
+            if not _keeps(faults, target, confident):
+                plans = [*begin, *climb.results.values()]
+                result, faults = _best_copied(finder, (result, faults), plans, what, confident)
         except Cancelled:
             finder.stopped = True
             break
@@ -256,6 +263,42 @@ def _best_kept(
     if not kept:
         return next(result for result in got if result.point.key == point.key), ()
     return max(kept, key=lambda pair: worth(pair[1], confident))
+
+
+def _keeps(faults: Sequence[Fault], target: float, confident: bool) -> bool:
+    no_model_misses, least = worth(faults, confident)
+    return no_model_misses and least >= target
+
+
+def _best_copied(
+    finder: Finder, found: tuple[PointResult, tuple[Fault, ...]], plans: Sequence[PointResult], what: str,
+    confident: bool,
+) -> tuple[PointResult, tuple[Fault, ...]]:  # fmt: skip
+    """What keeps most of what was found and of plans with copies of their groups, up to the first that keeps enough.
+
+    plans: with fewer devices; those that reach the target while all is alive are copied, the smallest first.
+    """
+    point = found[0].point
+    inputs = finder.evaluator.inputs(point.values).under(point.section)
+    whole = [r.outcome for r in plans if r.outcome is not None and merit(r, confident) >= finder.target]
+    placements = dict.fromkeys(outcome.placement for outcome in sorted(whole, key=lambda o: o.placement.devices))
+    best = found
+    for plan in list(placements)[:MOST_COPIED]:
+        assert isinstance(plan, Placement), "what is planned anew over time has no spare plan"
+        if plan.devices >= inputs.problem.cluster.devices:
+            continue
+        copied = with_copies(replace(plan, name=point.section.name), inputs.problem)
+        for placement in dict.fromkeys((copied, spread(copied, inputs.problem))):
+            if inputs.problem.rules.broken(placement, inputs.problem.cluster):
+                continue
+            used = replace(inputs.problem, cluster=_used(placement, inputs.problem))
+            watch = finder.watch_faults(point.section.name)
+            faults = fault_what_if(placement, used, inputs.warmup_s, watch, (what,), inputs.targets)
+            if worth(faults, confident) > worth(best[1], confident):
+                best = PointResult(point, evaluate(placement, None, inputs, watch)), faults
+            if _keeps(faults, finder.target, confident):
+                return best
+    return best
 
 
 def worst_of(faults: Sequence[Fault]) -> Fault | None:
