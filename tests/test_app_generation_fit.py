@@ -3,12 +3,14 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.panels.generation_estimate import errors_table as estimate_errors_table
 from app.panels.generation_fit import AREA, errors_table
 from app.panels.profile import OWN_FILE
+from planner.generation.estimate import estimate_profiles, known_error_sentence
 from planner.generation.fit_log import fit_measurements, measured_on
 from planner.generation.request_log import read_measurements
 from planner.generation.vllm_runs import PLENTY_BLOCKS
-from planner.parallelise import load_architectures
+from planner.parallelise import load_architectures, load_hardware
 from planner.scenario.examples import FOLDER
 from planner.scenario.file import parse_scenario
 from simulator.generation import EngineLimits
@@ -72,3 +74,26 @@ def test_a_bad_log_is_one_sentence_on_the_page(at, content, sentence):
 def test_limits_that_cannot_be_are_said_at_once(at):
     at.number_input(key="fit.engine:max_num_batched_tokens").set_value(8).run()
     assert any("max_num_batched_tokens is 8 and max_num_seqs 256" in error for error in errors(at))
+
+
+def test_an_estimate_on_the_page_is_that_of_the_command_and_serves(at):
+    at.selectbox(key="profile.model").set_value("llama-3.1-8b").run()
+    at.selectbox(key="profile.device").set_value("h100-80gb").run()
+    name = "llama-3.1-8b, estimated"
+    expected = estimate_profiles(load_architectures()["llama-3.1-8b"], load_hardware()["h100-80gb"], name)
+    assert any(known_error_sentence() in caption.value for caption in at.caption)
+    assert any(table.value.equals(estimate_errors_table()) for table in at.dataframe)
+    at.button(key="estimate.use").click().run()
+    assert not at.exception and not errors(at)
+    scenario = session(at).scenario
+    assert {m.generation for m in scenario.models} == {name}
+    assert (scenario.cluster.device, scenario.cluster.memory_gib) == ("h100-80gb", 70.0)
+    at.switch_page("views/plan.py").run()
+    assert not at.exception and not errors(at)
+    profiles = [m.profiles[1] for m in session(at).answer.inputs.problem.models]
+    assert set(profiles) == {expected[0]}
+
+
+def test_a_model_that_cannot_be_had_on_a_device_is_said_where_it_is_asked(at):
+    at.selectbox(key="profile.model").set_value("llama-3.1-8b").run()
+    assert any("can be had on no 1, 2, 4 or 8 of v100-16gb" in warning.value for warning in at.warning)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
@@ -136,7 +137,7 @@ def _draw_fit(session: Session, fit: OwnFit) -> None:
         st.markdown("The whole log simulated with the profile, over what was measured, less 1:")
         draw_table(errors_table(fit), "fit-errors", "Errors of the fitted profile on the log, by quantity")
     use, file = st.columns([2, 3])
-    use.button("Use this profile", type="primary", key="fit.use", on_click=use_fit, args=(session, profile),
+    use.button("Use this profile", type="primary", key="fit.use", on_click=use_generating, args=(session, [profile]),
                help="Joins the profiles of this session; models that generate are served by it.")  # fmt: skip
     file.download_button(
         "Catalogue (JSON)", lambda: json.dumps(generation_document([profile]), indent=1), "profiles.json",
@@ -145,15 +146,21 @@ def _draw_fit(session: Session, fit: OwnFit) -> None:
     )  # fmt: skip
 
 
-def use_fit(session: Session, profile: GenerationProfile) -> None:
-    """Add the profile to this session's own ones; where all models of the scenario generate, they are served by it."""
-    join_own(session, {}, [profile])
+def use_generating(
+    session: Session, profiles: Sequence[GenerationProfile], memory_gib: float | None = None
+) -> None:  # fmt: skip
+    """Add profiles of one model to this session's own ones; where all models of the scenario generate, they are served
+    by them, on their device with `memory_gib`, where that is given."""
+    join_own(session, {}, profiles)
+    name, device = profiles[0].name, profiles[0].device
 
     def change(scenario: Scenario) -> Scenario:
         changed = with_values(scenario, "", profiles=OWN_FILE)
-        generates = all(section.generation is not None for section in scenario.models)
-        return with_pair(changed, (profile.name, profile.device)) if generates else changed
+        if any(section.generation is None for section in scenario.models):
+            return changed
+        served = with_pair(changed, (name, device))
+        return served if memory_gib is None else with_values(served, "cluster", memory_gib=memory_gib)
 
     if session.edit(AREA, change):
         session.edition += 1
-        st.toast(plain_text(f"{profile.name} on {profile.device} can be chosen as a profile on the Plan page now."))
+        st.toast(plain_text(f"{name} on {device} can be chosen as a profile on the Plan page now."))

@@ -12,9 +12,10 @@ from app.controls.views import kept
 from app.figures.generation_profile import build_iterations_figure, describe_iterations
 from app.look import words
 from app.look.style import current_theme, facts_html, plain_text
-from app.panels import generation_fit
+from app.panels import generation_estimate, generation_fit
 from app.panels.generation_facts import error_table
 from app.panels.keep import draw_chart, draw_table
+from app.panels.profile_inputs import Question
 from app.state.session import Session
 from planner.generation.known_errors import NOT_MODELLED
 from planner.generation.profiles import DEVICE_MEMORY_GIB
@@ -23,8 +24,8 @@ from simulator.generation import GenerationProfile
 _BLOCK = 16
 
 
-def draw(session: Session) -> None:
-    """One profile in pictures, all of them in a table, one's own, and the comparison with measured runs."""
+def draw(session: Session, question: Question | None) -> None:
+    """One profile in pictures, all of them in a table, estimates, one's own, and what measured runs say."""
     st.header("Models that generate token by token", anchor=False)
     known = known_profiles(session)
     names = {title_of(profile): profile for profile in known}
@@ -52,6 +53,7 @@ def draw(session: Session) -> None:
         table, "token-profiles", "All profiles of models that generate, with their numbers and errors",
         column_config=numbers,
     )  # fmt: skip
+    generation_estimate.draw(session, question)
     generation_fit.draw(session)
     with st.expander("Against measured runs: ours over measured less 1, misses included"):
         draw_table(error_table(), "token-errors", "Errors against measured runs")

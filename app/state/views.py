@@ -103,7 +103,8 @@ class CapacityView:
 
 @dataclass
 class GenerationView:
-    """Models that generate: the searches of page Capacity, its sweep by axis, the profile that is looked at."""
+    """Models that generate: the searches of page Capacity, its sweep by axis, the profile that is looked at, and the
+    name of an estimated one by the proposed one."""
 
     algorithms: Choice[list[str]] = _one("token_algorithms", list)
     limit_s: Choice[float] = _one("token_limit", float)
@@ -113,6 +114,7 @@ class GenerationView:
     axis_points: Choice[int] = _one("token_count", int)
     profile: Choice[str] = _one("token_profile", str)
     memory_gib: Choices[float] = _by_name("token_memory:{}", float)
+    estimate_name: Choices[str] = _by_name("estimate.name:{}", str)
 
 
 @dataclass

@@ -27,4 +27,4 @@ if made is not None:
     guarded(profile.draw_stages)(session, made)
     guarded(profile.draw_configurations)(made)
 guarded(profile_sources.draw_evidence)(session, made)
-guarded(generation_profile.draw)(session)
+guarded(generation_profile.draw)(session, question)

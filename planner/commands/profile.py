@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from planner.commands.options import check_output, whole_file
 from planner.commands.report import print_json, print_table, say, seconds
+from planner.generation.estimate import estimate_errors, estimate_profiles
+from planner.generation.known_errors import NOT_MODELLED
 from planner.parallelise import (
     DEFAULT_BATCHES,
     Architecture,
+    Device,
     Measurement,
     architecture_from_hf_config,
     load_architectures,
@@ -21,6 +26,8 @@ from planner.parallelise import (
 from planner.parallelise.architectures import MAX_BYTES
 from simulator import InputError, words
 from simulator.files import json_document, read_small, text_of
+from simulator.generation.catalogue import generation_document
+from simulator.generation.engine import COEFFICIENTS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--measured", metavar="PP,TP,BATCH=SECONDS", action="append", default=[], help="calibrate to this latency"
     )
     parser.add_argument("--equal-cut", action="store_true", help="cut into equal layers instead of by dynamic program")
+    parser.add_argument(
+        "--generation", action="store_true",
+        help="estimate what iterations cost that generate token by token, for 1, 2, 4 and 8 devices (not measured)",
+    )  # fmt: skip
     parser.add_argument("--out", metavar="PROFILES.json", help="write the catalogue that a scenario's `profiles` reads")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(run=run)
@@ -47,8 +58,13 @@ def run(args: argparse.Namespace) -> int:
     devices = load_hardware(args.hardware)
     if args.device not in devices:
         raise InputError(f"--device is '{args.device}'; {', '.join(sorted(devices))} are allowed.")
+    architecture = find_architecture(args.model)
+    if args.generation:
+        document = _estimate_document(architecture, devices[args.device])
+        _finish(args, document, _print_estimate)
+        return 0
     document = profile_command(
-        find_architecture(args.model),
+        architecture,
         devices[args.device],
         args.max_pp,
         args.max_tp,
@@ -58,15 +74,46 @@ def run(args: argparse.Namespace) -> int:
         weight_memory_gib=args.memory,
         sequence=args.sequence,
     )
+    _finish(args, document, _print_profile)
+    return 0
+
+
+def _finish(args: argparse.Namespace, document: dict, show: Callable[[dict], None]) -> None:
+    """Print, and write the catalogue where asked."""
     if args.json:
         print_json(document)
     else:
-        _print_profile(document)
+        show(document)
     # Last, so that a full disk does not take the profile along.
     if args.out is not None:
         with whole_file("--out", args.out) as unfinished:
             unfinished.write_text(json.dumps(document["catalogue"], indent=1) + "\n", encoding="utf-8")
-    return 0
+
+
+def _estimate_document(architecture: Architecture, device: Device) -> dict:
+    profiles = estimate_profiles(architecture, device)
+    errors = [asdict(error) for error in estimate_errors()]
+    return {"profiles": [asdict(p) for p in profiles], "known_errors": errors, "not_modelled": NOT_MODELLED,
+            "catalogue": generation_document(profiles)}  # fmt: skip
+
+
+def _print_estimate(document: dict) -> None:
+    first, *_ = document["profiles"]
+    say(f"{first['name']} on {first['device']}, token by token, estimated\n")
+    numbers = [
+        n for n in (*COEFFICIENTS, "weight_gib", "kv_bytes_per_token") if any(p[n] for p in document["profiles"])
+    ]
+    print_table(
+        ("", *(f"tp {p['tp']}" for p in document["profiles"])),
+        [(name, *(f"{p[name]:.4g}" for p in document["profiles"])) for name in numbers],
+    )
+    say("\nsuch estimates against measurements, median error in percent")
+    print_table(
+        ("measured", "error"),
+        [(e["case"], words.fixed(100 * e["error"], 1)) for e in document["known_errors"]],
+    )
+    say(f"\n{first['provenance'][0].upper()}{first['provenance'][1:]}.")
+    say(f"\n{NOT_MODELLED}")
 
 
 def find_architecture(name: str) -> Architecture:

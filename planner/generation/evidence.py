@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from planner.generation.estimate import CHECK, estimate_profile
+from planner.generation.fit_layers import layer_error, read_layer_times
 from planner.generation.fit_points import TpotPoints, fit_points, predict_tpot_s
 from planner.generation.h100_stages import stage_errors
 from planner.generation.known_errors import Error
-from planner.generation.measured import layer_profile, point_groups
+from planner.generation.measured import LAYER_TABLES, layer_profile, point_groups
 from planner.generation.muxserve import SKEWED_ALPHA, median_error, set_host_s, set_switch_s, throughputs
 from planner.generation.request_log import MeasuredRun
 from planner.generation.vllm_runs import PLENTY_BLOCKS, calibrate, read_vllm_run, run_errors, simulate_run
+from planner.parallelise import load_architectures, load_hardware
 from simulator import InputError
 from simulator.generation import GenerationProfile
 
@@ -25,6 +29,9 @@ RUNS = {
 MOE_RUN = "RTXPRO6000-Qwen3-30B-A3B-Instruct-2507"
 # How often a request was preempted in the run on the RTX 4090, as reported for it (its log does not say).
 RUN_PREEMPTIONS = 242
+# What the measured models and devices are called among those that ship.
+ARCHITECTURES = {"Llama-3.1-8B": "llama-3.1-8b", "Llama-3.1-8B-Instruct": "llama-3.1-8b", "Qwen3-32B": "qwen3-32b"}
+DEVICES = {"H100": "h100-80gb", "RTX 4090": "rtx-4090-24gb", "RTX PRO 6000": "rtx-pro-6000-96gb"}
 
 
 def generation_errors(folder: str | Path) -> list[Error]:
@@ -32,7 +39,13 @@ def generation_errors(folder: str | Path) -> list[Error]:
     folder = Path(folder)
     if not (folder / "vllm_runs").is_dir():
         raise InputError(f"'{folder}' has no folder vllm_runs; the measured data are needed to compare with them.")
-    return [*_vllm_errors(folder), *_point_errors(folder), *_stage_errors(folder), *_muxserve_errors(folder)]
+    return [
+        *_vllm_errors(folder),
+        *_point_errors(folder),
+        *_estimate_errors(folder),
+        *_stage_errors(folder),
+        *_muxserve_errors(folder),
+    ]
 
 
 def _vllm_errors(folder: Path) -> list[Error]:
@@ -83,6 +96,29 @@ def _unseen_median(points: TpotPoints, fitted: np.ndarray) -> float:
     """Median |error| of the points that are not fitted."""
     profile, rest = fit_points(points.rows(fitted), "", "", 1, 1.0, ""), points.rows(~fitted)
     return float(np.median(np.abs(predict_tpot_s(profile, rest) / rest.tpot_s - 1)))
+
+
+def _estimate_errors(folder: Path) -> list[Error]:
+    """Of profiles from architecture and device alone: the half of the closed loops of dense models that is not fitted
+    anywhere, and iterations made of layer times, links aside, since these are measured without."""
+    architectures, devices, errors = load_architectures(), load_hardware(), []
+    for name, (keys, points) in point_groups(folder).items():
+        known = ARCHITECTURES.get(keys.model_path.split("/")[-1])
+        if known is None:
+            continue
+        architecture = architectures[known]
+        if keys.precision == "fp8":
+            architecture = architecture.model_copy(update={"dtype": "float8"})
+        profile = estimate_profile(architecture, devices[DEVICES["H100"]], int(keys.tp_size))
+        rest = points.rows(np.arange(points.tpot_s.size) % 2 == 1)
+        error = float(np.median(np.abs(predict_tpot_s(profile, rest) / rest.tpot_s - 1)))
+        errors.append(Error(CHECK, name, "tpot, median |error|", error))
+    for table, (model, device, tp, layers, *_) in LAYER_TABLES.items():
+        estimated = estimate_profile(architectures[ARCHITECTURES[model]], devices[DEVICES[device]], tp)
+        profile = replace(estimated, link_s=0.0, link_token_s=0.0)
+        error = layer_error(read_layer_times(folder / "layer_times" / table, layers), profile)
+        errors.append(Error(CHECK, f"{table}, layer times", "an iteration, median |error|", error))
+    return errors
 
 
 def _stage_errors(folder: Path) -> list[Error]:

@@ -79,9 +79,7 @@ def fit_layers(
     Links between devices, where the table was measured without them, are given and not fitted.
     """
     table, seconds = times.attention, times.iteration_s()
-    mixed = (table.n_decode > 0) & (table.prefill_chunk > 0)
-    met = ((table.n_decode <= 256) & (table.prefill_chunk + table.n_decode <= 2048) & (table.kv_decode <= 8192)
-           & (table.kv_prefill <= 8192)).to_numpy()  # fmt: skip
+    mixed, met = (table.n_decode > 0) & (table.prefill_chunk > 0), _met(table)
     table, seconds, mixed = table[met], seconds[met], mixed[met].to_numpy()
     weight = np.sqrt(np.where(mixed, MIXED_SHARE / mixed.sum(), (1 - MIXED_SHARE) / (~mixed).sum()))
     tokens = (table.prefill_chunk + table.n_decode).to_numpy(float)
@@ -115,6 +113,24 @@ def fit_layers(
         provenance=provenance,
         error=FitError(float(np.median(error)), float(np.quantile(error, 0.9)), error.size),
     )
+
+
+def layer_error(times: LayerTimes, profile: GenerationProfile) -> float:
+    """Median |error| of a profile over the unmixed iterations that `fit_layers` fits."""
+    unmixed = (times.attention.n_decode == 0) | (times.attention.prefill_chunk == 0)
+    rows = _met(times.attention) & unmixed.to_numpy()
+    modelled_s = [
+        profile.iteration_s(row["n_decode"], row["n_decode"] * row["kv_decode"],
+                            [(row["kv_prefill"], row["prefill_chunk"])] if row["prefill_chunk"] else [])
+        for row in times.attention[rows].to_dict("records")
+    ]  # fmt: skip
+    return float(np.median(np.abs(np.array(modelled_s) / times.iteration_s()[rows] - 1)))
+
+
+def _met(table: pd.DataFrame) -> np.ndarray:
+    """Iterations of a usual size, bool (rows,)."""
+    return ((table.n_decode <= 256) & (table.prefill_chunk + table.n_decode <= 2048) & (table.kv_decode <= 8192)
+            & (table.kv_prefill <= 8192)).to_numpy()  # fmt: skip
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
