@@ -14,6 +14,7 @@ from app.panels.generation_compare import as_frame, ranked_rows
 from app.panels.generation_growth import GROWTH, SPARE
 from app.state.first_scenario import first_scenario
 from app.state.session import with_values
+from planner.compare import placement_section
 from planner.generation.compare import compare
 from planner.generation.growth import find_token_growth
 from planner.generation.known_errors import NOT_MODELLED
@@ -252,3 +253,9 @@ def test_growth_and_losses_on_the_page_are_those_of_the_search():
     price = EXAMPLE.cluster.usd_per_device_hour
     for sentence in (borne_sentence(growth), *(spare_sentence(plan, price) for plan in spares)):
         assert sentence in page
+    bears = next(plan for plan in spares if plan.what == "device")
+    at.button(key="spare.use:device").click().run()
+    assert not at.exception and not errors(at)
+    added = session(at).scenario.placements[-1]
+    assert added == placement_section(bears.placement).model_copy(update={"name": added.name})
+    assert session(at).scenario.cluster.devices >= bears.devices

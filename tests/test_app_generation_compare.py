@@ -1,5 +1,6 @@
 """The page Compare of models that generate: intervals of each deadline, and what counts in scenarios of both kinds."""
 
+import markupsafe
 import numpy as np
 import pytest
 
@@ -9,10 +10,13 @@ from app.figures.generation_compare import (
     describe_compared_over_time,
 )
 from app.look import words
+from app.look.causes import causes_in_words
 from app.panels.compare_view import TokenView, current_token_view
-from app.panels.generation_compare import as_frame, counted_in_words, ranked_rows
+from app.panels.generation_compare import as_frame, counted_in_words, late_rows, ranked_rows
 from app.panels.generation_compare_time import compared
+from planner.generation.causes import missed_by_cause
 from planner.generation.figures import deadlines_kept
+from planner.generation.paired import met_requests
 from planner.scenario.file import parse_scenario
 from simulator.intervals import share_half_width, share_interval
 from tests.test_app_generation import EXAMPLE, opened
@@ -36,6 +40,22 @@ def test_every_deadline_has_the_interval_of_its_requests():
             assert (row[f"{name}_met_from"], row[f"{name}_met_to"]) == pytest.approx((100 * low, 100 * high))
             assert f"{words.share(kept[name].mean())} in time, {words.interval(low, high)}" in page
         assert np.isnan(row["e2e_met_from"] if row["e2e_met_from"] is not None else np.nan)
+
+
+def test_every_placement_says_why_its_requests_are_late_of_all_models_or_of_one():
+    at = opened(EXAMPLE)
+    at.switch_page("views/compare.py").run()
+    answer = session(at).answer
+    of_all = TokenView(answer.shown, answer.shown[0], answer.shown[1])
+    page = " ".join(html.value for html in at.get("html"))
+    for entry, row in zip(answer.shown, late_rows(of_all, answer), strict=True):
+        missed = missed_by_cause(entry.outcome, answer.inputs)
+        parts = [missed_by_cause(entry.outcome, answer.inputs, name) for name in answer.inputs.problem.workload.models]
+        assert missed == {cause: sum(part.get(cause, 0) for part in parts) for cause in missed}
+        late = int((~met_requests(entry.outcome, answer.inputs)).sum())
+        assert sum(missed.values()) == late
+        assert f"Of {words.plural(late, 'request')} that miss" in row["why"] and row["why"] == causes_in_words(missed)
+        assert markupsafe.escape(row["why"]) in page
 
 
 def test_a_scenario_of_both_kinds_says_what_counts_where():

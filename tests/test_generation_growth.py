@@ -75,6 +75,9 @@ def test_a_placement_bears_a_loss_if_what_is_left_meets_the_target(scenario, wha
         again = max(min(f.slo_attainment for f in losses(p, inputs, what)) for p in found)
         assert kept == pytest.approx(again)
         assert (kept >= TARGET) == (devices >= spare.devices)
+    assert spare.name == "shared" and spare.placement.devices == spare.devices
+    inputs = build_token_inputs(vary(scenario, "devices", spare.devices))
+    assert min(f.slo_attainment for f in losses(spare.placement, inputs, what)) == spare.worst.slo_attainment
     said = spare_sentence(spare, 2.0)
     assert words.plural(spare.devices, "device") in said and words.share(spare.worst.slo_attainment) in said
 

@@ -48,7 +48,7 @@ def draw_spare(session: Session, question: Question) -> None:
     if slot.result_key != key:
         st.warning("The question or the scenario has changed since; press the button to answer it anew.")
     plans, asked = slot.result
-    _draw_plans(session, plans, asked)
+    draw_plans(session, plans, asked)
 
 
 def ask_losses(session: Session) -> list[str]:
@@ -83,7 +83,8 @@ def _work(session: Session, scenario: Scenario, question: Question, kinds: Seque
     return work
 
 
-def _draw_plans(session: Session, plans: Sequence[SparePlan], scenario: Scenario) -> None:
+def draw_plans(session: Session, plans: Sequence[SparePlan], scenario: Scenario) -> None:
+    """The answers in words, the chart that they are read from, and the placements to take over."""
     price = scenario.cluster.usd_per_device_hour
     said = [Sentences(f"Any {plan.what} lost", spare_sentence(plan, price), plan.devices is not None) for plan in plans]
     st.html(render("panels/recommend.html", parts=said))
@@ -93,9 +94,9 @@ def _draw_plans(session: Session, plans: Sequence[SparePlan], scenario: Scenario
         draw_chart(build_spare_figure(plans, current_theme()), "spare-chart", describe_spares(plans))
     with st.container(horizontal=True):
         for plan in plans:
-            if plan.devices is None or plan.outcome is None:
+            if plan.devices is None or plan.name is None:
                 continue
-            name = f"{plan.outcome.name} that bears a lost {plan.what}"
+            name = f"{plan.name} that bears a lost {plan.what}"
             st.button(
                 f"Add the one on {words.plural(plan.devices, 'device')} that bear the loss of {NAMES[plan.what]}",
                 key=f"spare.use:{plan.what}", icon=":material/add:", on_click=use_placement,

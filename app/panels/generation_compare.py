@@ -13,6 +13,7 @@ from markupsafe import Markup
 from app.controls.fields import shown
 from app.figures.compare import build_differences_figure, describe_differences
 from app.look import words
+from app.look.causes import causes_in_words
 from app.look.markup import render
 from app.look.style import colour_of, plain_text, verdict_html
 from app.panels import generation_compare_time, generation_plan
@@ -26,6 +27,7 @@ from app.state.answer import TokenAnswer, TokenAnswered
 from app.state.results import kept
 from app.state.session import Session
 from planner.explain import PairedDifference
+from planner.generation.causes import missed_by_cause
 from planner.generation.figures import deadlines_kept
 from planner.generation.inputs import TokenInputs
 from planner.generation.paired import fixed_requests, met_requests, rows_of, token_model_differences
@@ -81,9 +83,26 @@ def draw_comparison(session: Session, answer: TokenAnswer, unseen: Unseen | None
         st.caption(plain_text(counted_in_words(answer.inputs)))
     if len(answer.shown) > len(view.shown):
         st.caption(f"The first {len(view.shown)} of {len(answer.shown)} placements are compared.")
+    st.header("Why are they late?", anchor=False)
+    st.html(render("panels/late.html", rows=late_rows(view, answer)))
     generation_compare_time.draw(session, view, answer)
     st.header("Which models gain, which lose?", anchor=False)
     _draw_models(view, answer)
+
+
+def late_rows(view: TokenView, answer: TokenAnswer) -> list[dict[str, str]]:
+    """What the requests of the view that miss a deadline spent their time on, a row a placement."""
+    warmup_s, inputs = answer.inputs.warmup_s, answer.inputs
+    return [
+        {
+            "name": words.shorten(entry.section.name),
+            "colour": colour_of(entry.hue),
+            "why": causes_in_words(kept(("causes", entry.outcome_key, warmup_s, view.model), lambda entry=entry: (
+                missed_by_cause(entry.outcome, inputs, view.model)
+            ))),
+        }
+        for entry in view.shown
+    ]  # fmt: skip
 
 
 def counted_in_words(inputs: TokenInputs) -> str:

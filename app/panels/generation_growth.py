@@ -7,19 +7,16 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.background.slots import Job
-from app.look.markup import render
 from app.panels.capacity import hue_of
 from app.panels.capacity_growth import ask_growth, draw_answer
-from app.panels.capacity_spare import NAMES, ask_losses
+from app.panels.capacity_spare import ask_losses, draw_plans
 from app.panels.generation_jobs import answered, builder, key_of, reporter
 from app.state.session import Session
 from planner.generation.growth import find_token_growth
 from planner.generation.spare import find_token_spares
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.what_if.growth import Growth
-from planner.what_if.sentences import Sentences
 from planner.what_if.spare import SparePlan
-from planner.what_if.spare_words import spare_sentence
 
 GROWTH, SPARE = "growth of generating models", "spare devices of generating models"
 
@@ -67,7 +64,4 @@ def draw_spare(session: Session, target: float, sections: Sequence[PlacementSect
     )  # fmt: skip
     if result is None:
         return
-    plans, asked = result
-    price = asked.cluster.usd_per_device_hour
-    said = [Sentences(NAMES[plan.what], spare_sentence(plan, price), plan.devices is not None) for plan in plans]
-    st.html(render("panels/recommend.html", parts=said))
+    draw_plans(session, *result)

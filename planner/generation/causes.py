@@ -34,11 +34,15 @@ CAUSES = (
 _FULL = 0.5
 
 
-def missed_by_cause(outcome: TokenOutcome, inputs: TokenInputs) -> dict[str, int]:
-    """How many counted requests miss a deadline by each cause, most first; causes without any are left out."""
+def missed_by_cause(outcome: TokenOutcome, inputs: TokenInputs, model: str | None = None) -> dict[str, int]:
+    """How many counted requests, or those of one model, miss a deadline by each cause, most first; causes without any
+    are left out."""
     workload = inputs.problem.workload
     rows = counted_rows(Workload(workload.arrival_s, workload.model, len(workload.models)), inputs.warmup_s)
-    counts = np.bincount(causes_of_misses(outcome, inputs)[rows] + 1, minlength=len(CAUSES) + 1)[1:]
+    causes = causes_of_misses(outcome, inputs)[rows]
+    if model is not None:
+        causes = causes[workload.model[rows] == workload.models.index(model)]
+    counts = np.bincount(causes + 1, minlength=len(CAUSES) + 1)[1:]
     found = {name: int(count) for name, count in zip(CAUSES, counts, strict=True) if count}
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 

@@ -93,6 +93,7 @@ def _spare(
 ) -> SparePlan:  # fmt: skip
     per_node, stopped, cut, why = scenario.cluster.devices_per_node, False, False, ""
     worst: dict[int, Fault] = {}
+    best: dict[int, tuple[str, Placement]] = {}
     known: dict[int, dict[str, TokenPoint]] = {}
 
     def reaches(devices: int) -> bool:
@@ -112,10 +113,11 @@ def _spare(
                 for placement in dict.fromkeys(
                     (point.placement, dealt_out(point.placement, per_node)) if point.placement is not None else ()
                 ):
-                    kept.append(worst_of(losses(placement, inputs, what)))
-            found = [fault for fault in kept if fault is not None]
-            if found:
-                worst[devices] = max(found, key=lambda fault: fault.slo_attainment)
+                    lost = worst_of(losses(placement, inputs, what))
+                    if lost is not None:
+                        kept.append((lost, (point.name, placement)))
+            if kept:
+                worst[devices], best[devices] = max(kept, key=lambda pair: pair[0].slo_attainment)
             phase = f"{devices} devices, without the worst {what}"
             stopped = not goes_on(on_progress, Headway(phase, len(known), len(known)))
         return devices in worst and worst[devices].slo_attainment >= target
@@ -134,5 +136,5 @@ def _spare(
         reason = reason if tried else why or reason
     return SparePlan(
         target, per_node, devices, None, worst[at] if at is not None else None, tried,
-        not stopped and not cut, reason, what,
+        not stopped and not cut, reason, what, generating=best[devices] if devices is not None else None,
     )  # fmt: skip

@@ -35,6 +35,7 @@ class SparePlan:
     Attributes:
         target: SLO attainment, 0..1. per_node: devices of a node. what: is lost, one of KINDS.
         devices: None where none was found. outcome: the placement on them, None without.
+        generating: (what placed it, the placement on them) of models that generate, which have no outcome here.
         worst: what costs most when it is lost, with that placement (the best one tried, where there is no answer).
         tried: (devices, attainment without the worst one), ascending.
         settled: whether all that could be tried was. reason: why `devices` is absent or may be fewer, a sentence.
@@ -53,10 +54,20 @@ class SparePlan:
     what: str = "node"
     missed: str | None = None
     unseen: HeldOut = None
+    generating: tuple[str, Placement] | None = None
+
+    @property
+    def name(self) -> str | None:
+        """What placed the placement that keeps the target; None where there is none."""
+        if self.generating is not None:
+            return self.generating[0]
+        return self.outcome.name if self.outcome is not None else None
 
     @property
     def placement(self) -> Placement:
         """The one that keeps the target; only where there is one."""
+        if self.generating is not None:
+            return self.generating[1]
         if self.outcome is None or not isinstance(self.outcome.placement, Placement):
             raise LookupError(f"no placement keeps the target without any one {self.what}")
         return self.outcome.placement
