@@ -76,6 +76,14 @@ def test_the_way_leads_through_all_screens_and_on_to_the_next_lesson():
     assert flat(address(at)) == {"screen": "paper"}
 
 
+def test_a_lesson_that_is_taken_from_the_list_begins_with_its_question():
+    at = opened(lesson="traffic", screen="paper")
+    assert at.segmented_control(key=shown_key(at, "screen")).value == "paper"
+    at.selectbox(key=shown_key(at, "lesson")).set_value("regions").run()
+    assert at.segmented_control(key=shown_key(at, "screen")).value == "question"
+    assert flat(address(at)) == {"lesson": "regions"}
+
+
 def test_a_prediction_is_shown_beside_what_happened():
     at = opened()
     at.button(key="predict:burst:equal").click().run()
@@ -95,6 +103,12 @@ def test_the_burst_is_stepped_one_event_at_a_time():
     assert "Event 1 of" in said(at)
     at.button(key="learn.end").click().run()
     assert "Sharing answers 1.35 times faster" in said(at)
+    # Whoever is at the end sees the end of the next run too.
+    at.slider(key=shown_key(at, "x.burst.requests")).set_value(6.0).run()
+    run = LESSONS["burst"].run(replace(LESSONS["burst"].asked, requests=6.0))
+    assert f"Event {len(run.events)} of {len(run.events)}" in said(at) and "times faster" in said(at)
+    at.button(key="learn.undo").click().run()
+    assert f"Event {len(run.events) - 1} of" in said(at)
 
 
 def test_a_lesson_leaves_nothing_of_itself_in_the_address_of_another():

@@ -15,6 +15,8 @@ from app.state.views import Choice
 
 # On a trail; the earliest go first.
 MOST_TRIED = 12
+# Whoever has stepped to the end stays there when a control changes the run, however many events it then has.
+END = 999
 
 
 def read_settings(session: Session, lesson: Lesson) -> Any:
@@ -37,9 +39,7 @@ def read_word(session: Session, choice: Choice[str], allowed: Sequence[str]) -> 
 def read_event(session: Session, lesson: Lesson, most: int) -> int:
     """The event up to which a lesson was stepped, 0 at first; writes the address."""
     choice = session.views.learn.events[lesson.key]
-    if choice.value is not None:
-        choice.value = min(choice.value, most)
-    return _read(session, choice, 0, {"min_value": 0, "max_value": most})
+    return min(_read(session, choice, 0, {"min_value": 0, "max_value": END}), most)
 
 
 def draw_own_controls(session: Session, lesson: Lesson, fields: Sequence[str]) -> None:

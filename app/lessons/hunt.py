@@ -25,7 +25,15 @@ from app.lessons.regions import MET, lead_sentence, map_title
 from app.lessons.regions import Settings as Region
 from app.look import words
 from app.look.theme import Theme
-from planner.lessons.eight_models import MAP_CVS, MAP_RATES_PER_S, MODELS, MOST_RATE_PER_S, map_leads, serve_eight
+from planner.lessons.eight_models import (
+    MAP_CVS,
+    MAP_RATES_PER_S,
+    MODELS,
+    MOST_RATE_PER_S,
+    map_leads,
+    serve_eight,
+    with_run,
+)
 from planner.lessons.verdicts import Lead, lead
 from planner.theory.two_models import TwoWays
 
@@ -59,10 +67,11 @@ def run(settings: Settings) -> Run:
     """Simulate the settings, the map around them, and every setting of the trail."""
     s = settings
     both = _serve(s)
-    signs = map_leads(MET, s.slo_scale, s.alpha, round(s.room))
+    ahead = lead(both, MET)
+    signs = with_run(map_leads(MET, s.slo_scale, s.alpha, round(s.room)), s.rate_per_s, s.cv, ahead.sign)
     tried = [Settings(**dict(zip(FIELDS, values, strict=True))) for values in read_trail(s.trail)]
     trail = tuple((t.rate_per_s, t.cv, lead(_serve(t), MET).sign) for t in tried)
-    return Run(both, lead(both, MET), signs, trail)
+    return Run(both, ahead, signs, trail)
 
 
 def _serve(settings: Settings) -> TwoWays:

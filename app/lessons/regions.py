@@ -35,6 +35,7 @@ from planner.lessons.eight_models import (
     map_leads,
     serve_eight,
     serve_measured,
+    with_run,
 )
 from planner.lessons.verdicts import MEASURES, Lead, lead
 from planner.theory.two_models import TwoWays
@@ -68,8 +69,9 @@ class Run:
 def run(settings: Settings) -> Run:
     """Simulate the settings, and the map around them."""
     both = run_here(settings)
+    ahead = lead(both, settings.by)
     signs = map_of(settings.by, settings.slo_scale, settings.alpha)
-    return Run(both, lead(both, settings.by), signs)
+    return Run(both, ahead, with_run(signs, settings.rate_per_s, settings.cv, ahead.sign))
 
 
 def run_here(settings: Settings) -> TwoWays:

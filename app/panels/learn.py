@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.controls.lessons import draw_controls, read_event, read_settings, read_word, take_settings
+from app.controls.lessons import END, draw_controls, read_event, read_settings, read_word, take_settings
 from app.controls.views import chosen, drop_hidden_keys, kept
 from app.lessons import LESSONS
 from app.lessons.frame import SCREENS, Lesson, Trail
@@ -32,6 +32,10 @@ def draw_lessons(session: Session) -> None:
     session.drawn += 1
     view = session.views.learn
     key = chosen(view.lesson, FIRST, options=_KEYS)
+    if view.shown not in (None, key):
+        # Taken from the list, a lesson begins with its question, not with what it would give away.
+        view.screen.value = _SCREENS[0]
+    view.shown = key
     lesson = LESSONS.get(key)
     title, choose, room = st.columns([5, 4, 2], vertical_alignment="center")
     title.title(lesson.title if lesson else learn_class.TITLE, anchor=False)
@@ -86,7 +90,8 @@ def move_screen(session: Session, by: int) -> None:
     view = session.views.learn
     lesson, screen = view.lesson.value or FIRST, view.screen.value or _SCREENS[0]
     at = max(_KEYS.index(lesson) * len(_SCREENS) + _SCREENS.index(screen) + by, 0)
-    view.lesson.value, view.screen.value = _KEYS[at // len(_SCREENS)], _SCREENS[at % len(_SCREENS)]
+    view.lesson.value = view.shown = _KEYS[at // len(_SCREENS)]
+    view.screen.value = _SCREENS[at % len(_SCREENS)]
 
 
 def _draw_way(session: Session, lesson: Lesson) -> str:
@@ -136,7 +141,7 @@ def _draw_steps(session: Session, lesson: Lesson, run: Any, event: int) -> None:
     choice, most = session.views.learn.events[lesson.key], lesson.events(run)
 
     def go(to: int) -> None:
-        choice.value = min(max(to, 0), most)
+        choice.value = END if to >= most else max(to, 0)
 
     with st.container(horizontal=True, vertical_alignment="center", key="learn-steps"):
         st.button("To the start", key="learn.start", on_click=go, args=(0,), disabled=event == 0)
@@ -177,7 +182,9 @@ def _draw_exercise(session: Session, lesson: Lesson, settings: Any, run: Any) ->
     draw_controls(session, lesson, settings, run)
     is_solved, sentence = lesson.exercise.check(settings, run)
     (st.success if is_solved else st.info)(("Solved. " if is_solved else "Not yet. ") + sentence)
-    draw_pictures(session, lesson.pictures(settings, run, current_theme(), lesson.events(run))[:1])
+    shown = lesson.pictures(settings, run, current_theme(), lesson.events(run))
+    # At the end of what is stepped everybody has left the first picture.
+    draw_pictures(session, shown[-1:] if lesson.events(run) else shown[:1])
     with st.expander("One solution"):
         values = asdict(lesson.exercise.solution)
         said = [(c.label, values[c.field]) for c in lesson.controls if not isinstance(c, Trail)]

@@ -238,7 +238,7 @@ class LearnView:
     """Page Learn.
 
     Attributes:
-        lesson, screen: what is shown; projector: whether it is shown to a room.
+        lesson, screen: what is shown; projector: whether it is shown to a room. shown: the lesson that was drawn last.
         guesses: predictions, by lesson. numbers, words: the settings, by lesson and field ("traffic.cv").
         own: whether its experiment is on the visitor's own traffic, by lesson.
         events: how far a lesson is stepped, by lesson. moves: what was played on a board, by lesson.
@@ -253,6 +253,7 @@ class LearnView:
     own: Choices[bool] = _by_name("own_traffic.{}", bool)
     events: Choices[int] = _by_name("event.{}", int)
     moves: Choices[str] = _by_name("moves.{}", str)
+    shown: str | None = None
 
 
 @dataclass

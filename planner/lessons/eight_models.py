@@ -69,6 +69,15 @@ def map_leads(measure: str, slo_scale: float, alpha: float, room: int = ROOM) ->
     return np.array([[_sign(measure, rate, cv, slo_scale, alpha, room) for rate in MAP_RATES_PER_S] for cv in MAP_CVS])
 
 
+def with_run(leads: np.ndarray, rate_per_s: float, cv: float, sign: int) -> np.ndarray:
+    """The map with what the longer run of one setting says, where that is one of its cells: they never differ."""
+    if rate_per_s not in MAP_RATES_PER_S or cv not in MAP_CVS:
+        return leads
+    told = leads.copy()
+    told[MAP_CVS.index(cv), MAP_RATES_PER_S.index(rate_per_s)] = sign
+    return told
+
+
 def attainments(
     scales: Sequence[float], alphas: Sequence[float], rate_per_s: float, cv: float, requests: int = 15_000
 ) -> tuple[np.ndarray, np.ndarray]:
