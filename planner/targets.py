@@ -51,8 +51,12 @@ def misses_in_words(missed: Sequence[TargetMiss]) -> str | None:
     """A sentence that names the models below their own targets, the first five; None where there are none."""
     if not missed:
         return None
+    verb = "model misses its own target" if len(missed) == 1 else "models miss their own targets"
+    return f"{words.count(len(missed))} {verb}: {named_misses(missed)}."
+
+
+def named_misses(missed: Sequence[TargetMiss]) -> str:
+    """The first five models with what they meet of what they should."""
     named = [f"{m.model} ({words.share(m.slo_attainment)} of {words.goal(m.target)})" for m in missed[:_MOST_NAMED]]
     more = len(missed) - _MOST_NAMED
-    listed = ", ".join(named) + (f" and {more} more" if more > 0 else "")
-    verb = "model misses its own target" if len(missed) == 1 else "models miss their own targets"
-    return f"{words.count(len(missed))} {verb}: {listed}."
+    return ", ".join(named) + (f" and {more} more" if more > 0 else "")

@@ -18,6 +18,7 @@ from planner.scenario.inputs import Inputs
 from planner.targets import misses_in_words, targets_missed
 from planner.what_if.unseen import Unseen
 from planner.what_if.unseen_words import changed_sentence, first_unseen_sentence, unseen_cell, unseen_sentence
+from planner.wishes import Wishes
 from simulator import Figures, Placement, Schedule
 
 ALL_MEET = "every model with a target of its own meets it."
@@ -50,11 +51,14 @@ def verdict_said(answer: Answer, unseen: Unseen | None = None) -> tuple[int, str
         say = unseen_sentence if len(ranked) <= words.MOST_NAMED else first_unseen_sentence
         first, more = changed_sentence(unseen), say(unseen)
     hue = answer.entry(unseen.first.name).hue if unseen and unseen.is_changed else ranked[0].hue
-    return hue, " ".join(filter(None, (first, sentences, undecided(ranked, answer), more)))
+    wishes = Wishes.of(answer.inputs).ranking_sentence([e.outcome for e in ranked], answer.inputs.problem.cluster)
+    return hue, " ".join(filter(None, (first, sentences, undecided(ranked, answer), wishes, more)))
 
 
 def _ranked(answer: Answer) -> list[Answered]:
-    return sorted(answer.shown, key=lambda entry: -_attainment(entry.outcome.figures))
+    """Those that keep targets of single models and rules first, then those that meet more deadlines."""
+    wishes, cluster = Wishes.of(answer.inputs), answer.inputs.problem.cluster
+    return sorted(answer.shown, key=lambda entry: wishes.rank(entry.outcome, cluster), reverse=True)
 
 
 def draw_wishes(entries: Sequence[Answered], inputs: Inputs) -> None:
@@ -67,6 +71,8 @@ def draw_wishes(entries: Sequence[Answered], inputs: Inputs) -> None:
         if targets:
             said = misses_in_words(targets_missed(entry.outcome.figures, targets))
             st.markdown(plain_text(f"{name}: {said or ALL_MEET}"))
+    if weights := Wishes.of(inputs).weights_sentence:
+        st.caption(plain_text(weights))
 
 
 def draw_remarks(entries: Sequence[AnyAnswered]) -> None:
@@ -130,7 +136,3 @@ def placement_now(entry: AnyAnswered) -> Placement:
     """The placement to draw: of a schedule its first one."""
     placement = entry.outcome.placement
     return placement.epochs[0][1] if isinstance(placement, Schedule) else placement
-
-
-def _attainment(figures: Figures) -> float:
-    return figures.total.slo_attainment if math.isfinite(figures.total.slo_attainment) else -1.0

@@ -76,8 +76,8 @@ def build_report(comparison: Comparison, made_on: str = "") -> str:
     # What is shown is what is inside: a local trace by its name, without its folder.
     unseen = held_out(comparison)
     comparison = replace(comparison, scenario=repeatable(comparison))
-    best = max(comparison.outcomes, key=lambda o: parts.attainment(o.figures))
     hue, sentences = parts.verdict(comparison)
+    best = comparison.outcomes[hue]
     if isinstance(unseen, Unseen):
         sentences = " ".join(filter(None, (changed_sentence(unseen), sentences, unseen_sentence(unseen))))
     return render(

@@ -15,6 +15,7 @@ from planner.explain import paired_difference
 from planner.search import SearchResult
 from planner.what_if.unseen import HeldOut, Unseen
 from planner.what_if.unseen_words import unseen_met
+from planner.wishes import Wishes
 from simulator import Figures, Group, Schedule, Serving
 from simulator.metrics import Fates
 from simulator.traces import count_arrivals
@@ -83,20 +84,23 @@ def about(comparison: Comparison, made_on: str) -> str:
 def verdict(comparison: Comparison) -> tuple[int, str]:
     """The hue of the best placement; it in one sentence, the others, and those that this run cannot tell from it."""
     outcomes = comparison.outcomes
-    ranked = sorted(outcomes, key=lambda o: -attainment(o.figures))
+    wishes, cluster = Wishes.of(comparison.inputs), comparison.inputs.problem.cluster
+    ranked = sorted(outcomes, key=lambda o: wishes.rank(o, cluster), reverse=True)
     figures = [o.figures for o in ranked]
     sentences = words.verdict(
         [o.name for o in ranked],
         [f.total.slo_attainment for f in figures],
         [f.half_width for f in figures],
-        [comparison.inputs.problem.cluster.devices] * len(ranked),
+        [cluster.devices] * len(ranked),
     )
     near = [
         outcome.name
         for outcome in ranked[1:]
         if not paired_difference(outcome.result, ranked[0].result, comparison.inputs.warmup_s).is_clear
     ]
-    return outcomes.index(ranked[0]), f"{sentences} {words.undecided(near)}".rstrip()
+    return outcomes.index(ranked[0]), " ".join(
+        filter(None, (sentences, words.undecided(near), wishes.ranking_sentence(ranked, cluster)))
+    )
 
 
 def tiles(comparison: Comparison, best: PlacementOutcome) -> list[Tile]:

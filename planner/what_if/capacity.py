@@ -289,9 +289,10 @@ class Finder:
         try:
             if self.stopped:
                 raise Cancelled
+            scenario, watch = self.evaluator.scenario, self.watch_faults(outcome.name)
             return fault_what_if(
-                outcome.placement, problem, self.evaluator.scenario.workload.warmup_s, self.watch_faults(outcome.name)
-            )
+                outcome.placement, problem, scenario.workload.warmup_s, watch, targets=scenario.targets
+            )  # fmt: skip
         except Cancelled:
             self.stopped = True
             reasons["faults"] = self.evaluator.unfinished

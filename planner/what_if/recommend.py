@@ -28,7 +28,8 @@ from planner.what_if.points import STOPPED, Evaluator, Point, PointResult, attai
 from planner.what_if.spare import SparePlan, find_spare, worst_node
 from planner.what_if.unseen import STOPPED as NOT_HELD_OUT
 from planner.what_if.unseen import HeldOut, Unseen, reason_json
-from simulator import Cancelled, InputError, Placement, Profile, words
+from planner.wishes import Wishes
+from simulator import Cancelled, Cluster, InputError, Placement, Profile, words
 from simulator.headway import Headway, OnProgress, goes_on
 from simulator.schema import MAX_DEVICES
 
@@ -53,11 +54,13 @@ class Recommendation:
             many.
         outcomes: on that cluster, by FOUND (AlpaServe's), REPLICATED and GROUPED (the best with one size of groups).
         bound: what no placement on that cluster can pass.
-        plan: the fewest devices with a placement that reaches the target, as a capacity plan (AlpaServe's search).
+        plan: the fewest devices with a placement that reaches the target, as a capacity plan: AlpaServe's search, or a
+            simple placement where that reaches the targets of single models with fewer.
         needed: the same for the simple placements.
         spare: the fewest whole nodes that keep the target without any one of them.
         unseen: the placement on that cluster and the plan's (HERE, FEWEST) on traffic that was not planned for.
         complete: whether all was done.
+        wishes: targets of single models, rules and weights.
     """
 
     target: float
@@ -73,12 +76,26 @@ class Recommendation:
     unseen: HeldOut = None
     complete: bool = False
     reasons: Mapping[str, str] = field(default_factory=dict)
+    wishes: Wishes = Wishes()
+
+    @property
+    def cluster(self) -> Cluster:
+        """Where the outcomes are placed, as far as placement rules ask."""
+        return Cluster(self.devices, devices_per_node=self.per_node)
+
+    @property
+    def ranked(self) -> list[MeasuredPlacement]:
+        """The placements on the scenario's cluster, the best first: those that keep all wishes, then by deadlines met.
+
+        Among equals the searched one.
+        """
+        known = [self.outcomes[role] for role in (FOUND, GROUPED, REPLICATED) if role in self.outcomes]
+        return sorted(known, key=lambda outcome: self.wishes.rank(outcome, self.cluster), reverse=True)
 
     @property
     def best(self) -> MeasuredPlacement | None:
-        """The placement that meets most on the scenario's cluster; the searched one among equals."""
-        known = [self.outcomes[role] for role in (FOUND, GROUPED, REPLICATED) if role in self.outcomes]
-        return max(known, key=attained, default=None)
+        """The first of `ranked`."""
+        return next(iter(self.ranked), None)
 
     @property
     def worst_node(self) -> Fault | None:
@@ -189,7 +206,7 @@ class _Adviser:
         self.sizes: list[tuple[PlacementSection, PlacementOutcome]] = []
         self.now = Recommendation(
             target, cluster.devices, cluster.devices_per_node, cluster.usd_per_device_hour,
-            len(self.inputs.problem.models),
+            len(self.inputs.problem.models), wishes=Wishes.of(self.inputs),
         )  # fmt: skip
 
     def advise(self) -> Recommendation:
@@ -236,7 +253,7 @@ class _Adviser:
 
     def _found(self) -> None:
         """AlpaServe's placement, from the best simple one on."""
-        best = self.now.best
+        best = max(self.now.ranked, key=attained, default=None)
         start = best.placement if best is not None and isinstance(best.placement, Placement) else None
 
         def watch(headway: Headway) -> bool:
@@ -265,6 +282,9 @@ class _Adviser:
         fewest = min((climb.answer for climb in (*simple, replicated) if climb.answer), default=self.highest)
         climb = self.finder.begin(self.search, 1, fewest, begin=[*begin, *grouped_results])
         self.finder.climb([climb])
+        # A search looks for deadlines met, so where models have targets of their own a simple placement may do alone.
+        reached = [one for one in (climb, *simple, replicated) if one.answer is not None]
+        climb = min(reached, key=lambda one: one.answer or 0, default=climb)
         if climb.answer is not None or not self.finder.stopped:
             self.now = replace(self.now, plan=self.finder.plan(climb))
         self._tell("what a failure costs")
@@ -299,7 +319,8 @@ class _Adviser:
             self._because(role, str(error))
             return None
         known = self.now.outcomes.get(role)
-        if known is None or attained(outcome) > attained(known):
+        wishes, cluster = self.now.wishes, self.now.cluster
+        if known is None or wishes.rank(outcome, cluster) > wishes.rank(known, cluster):
             self.now = replace(self.now, outcomes={**self.now.outcomes, role: outcome})
         return outcome
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from planner.compare import MeasuredPlacement
 from planner.what_if.plan import Needed
-from planner.what_if.recommend import FEWEST, FOUND, GROUPED, REPLICATED, Recommendation
+from planner.what_if.recommend import FEWEST, FOUND, Recommendation
 from planner.what_if.sentences import Sentences
 from planner.what_if.spare_words import spare_sentence as said_of_spare
 from planner.what_if.unseen import Unseen
 from planner.what_if.unseen_words import held_out_lines
-from simulator import words
+from simulator import Cluster, words
 
 
 def sentences(plan: Recommendation) -> tuple[Sentences, ...]:
@@ -25,17 +26,24 @@ def sentences(plan: Recommendation) -> tuple[Sentences, ...]:
 
 def placement_sentence(plan: Recommendation) -> str:
     """What the placements on the scenario's cluster meet, the best first, and what is possible at most."""
-    known = [plan.outcomes[role] for role in (FOUND, GROUPED, REPLICATED) if role in plan.outcomes]
-    if not known:
+    if not plan.ranked:
         return ""
-    known.sort(key=lambda outcome: -outcome.figures.total.slo_attainment)
-    first, *others = [(o.name, o.figures.total.slo_attainment, o.figures.half_width) for o in known]
-    width = words.uncertainty(first[1], first[2])
-    said = f"{first[0]} on {words.plural(plan.devices, 'device')} meets {words.share(first[1])} of deadlines"
+    first, *others = plan.ranked
+    met = first.figures.total.slo_attainment
+    width = words.uncertainty(met, first.figures.half_width)
+    said = f"{first.name} on {words.plural(plan.devices, 'device')} meets {words.share(met)} of deadlines"
     said += f" ({width})" if width else ""
+    wishes = plan.wishes.said_of(first, plan.cluster)
+    said += f" and {wishes}" if wishes else ""
     if others:
-        said += "; " + words.join([f"{name} {words.share(met)}" for name, met, _ in others])
-    return f"{said}.{_possible(plan, first[1])}"
+        said += "; " + words.join([_other(outcome, plan) for outcome in others])
+    weights = f" {plan.wishes.weights_sentence}" if plan.wishes.weights else ""
+    return f"{said}.{_possible(plan, met)}{weights}"
+
+
+def _other(outcome: MeasuredPlacement, plan: Recommendation) -> str:
+    wishes = plan.wishes.said_of(outcome, plan.cluster)
+    return f"{outcome.name} {words.share(outcome.figures.total.slo_attainment)}" + (f" ({wishes})" if wishes else "")
 
 
 def _possible(plan: Recommendation, met: float) -> str:
@@ -59,6 +67,9 @@ def devices_sentence(plan: Recommendation) -> str:
     said = f"{goal} takes {most}{words.plural(found.devices, 'device')}{price}"
     others = [_need(need) for need in plan.needed]
     said += f", against {words.join(others)}" if others else ""
+    if found.outcome is not None:
+        wishes = plan.wishes.said_of(found.outcome, Cluster(found.devices, devices_per_node=plan.per_node))
+        said += f"; the plan {wishes}" if wishes else ""
     there = plan.devices - found.devices
     spare = f" {words.plural(there, 'device')} of the {words.count(plan.devices)} would be free." if there > 0 else ""
     return f"{said}.{spare}{excluded}"
@@ -104,12 +115,23 @@ def node_sentence(plan: Recommendation) -> str:
     if worst.orphans:
         have = "has" if len(worst.orphans) == 1 else "have"
         said += f"; {words.plural(len(worst.orphans), 'model')} of {words.count(plan.models)} then {have} no copy"
+    if plan.wishes.targets:
+        missed = words.plural(len(worst.missed), "model") if worst.missed else "no model"
+        said += f"; {missed} then {'miss' if len(worst.missed) > 1 else 'misses'} {_own(len(worst.missed))}"
     return said + "."
+
+
+def _own(models: int) -> str:
+    return "targets of their own" if models > 1 else "a target of its own"
 
 
 def spare_sentence(plan: Recommendation) -> str:
     """How many whole nodes keep the target without any one of them."""
-    return "" if plan.spare is None else said_of_spare(plan.spare, plan.usd_per_device_hour)
+    if plan.spare is None:
+        return ""
+    said = said_of_spare(plan.spare, plan.usd_per_device_hour)
+    keeps = plan.wishes.targets and plan.spare.devices is not None
+    return f"{said} Every model then keeps its own target, too." if keeps else said
 
 
 def limit_sentence(plan: Recommendation) -> str:
