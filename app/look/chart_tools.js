@@ -1,4 +1,4 @@
-// The hover toolbar of every chart: save it as PNG or SVG, with its title. In full screen: the title, and no letter
+// The hover toolbar of every chart: save it as PNG or SVG, with its title, or as a page of its own. In full screen: the title, and no letter
 // below 16 px. Where it is known when a run began: the clock on its time axes, at every zoom.
 // Streamlit hands Plotly no functions, so the buttons are put into what Plotly has drawn, and a changed layout is
 // handed to Streamlit as if a visitor had made it, which draws it.
@@ -53,18 +53,32 @@ function save(chart, format, camera) {
   context.toImageButtonOptions = options;
 }
 
+function addButton(camera, text, title, onclick) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "modebar-btn chart-save";
+  button.textContent = text;
+  button.dataset.title = title;
+  button.setAttribute("aria-label", title);
+  button.onclick = onclick;
+  camera.before(button);
+}
+
+// Streamlit's own button for the page of a chart, which the page's style hides.
+function pageButton(chart) {
+  const key = chart.closest('[class*="st-key-"]')?.className.match(/st-key-(\S+)/)?.[1];
+  return key && document.querySelector(`.st-key-html-${CSS.escape(key)} button`);
+}
+
 function addButtons(chart) {
   const camera = chart.querySelector('.modebar-btn[data-title^="Download plot"]');
   if (!camera || camera.hidden) return;
   for (const format of ["png", "svg"]) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "modebar-btn chart-save";
-    button.textContent = format.toUpperCase();
-    button.dataset.title = `Save as ${button.textContent}`;
-    button.setAttribute("aria-label", button.dataset.title);
-    button.onclick = () => save(chart, format, camera);
-    camera.before(button);
+    const name = format.toUpperCase();
+    addButton(camera, name, `Save as ${name}`, () => save(chart, format, camera));
+  }
+  if (pageButton(chart)) {
+    addButton(camera, "HTML", "Save as a page of its own, which can be zoomed", () => pageButton(chart)?.click());
   }
   camera.hidden = true;
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -97,14 +97,29 @@ def title_apart(figure: go.Figure) -> str:
     return title
 
 
+def _page_of(figure: go.Figure) -> str:
+    """A page with nothing but a figure, whose title was taken apart."""
+    layout = figure.layout
+    title = (layout.meta or {}).get("title", "")
+    room_px = _TITLE_LINE_PX if title else 0
+    whole = go.Figure(figure).update_layout(title_text=title, height=layout.height + room_px,
+                                            margin_t=layout.margin.t + room_px)  # fmt: skip
+    if layout.legend.yref == "container":
+        whole.update_layout(legend_y=1 - room_px / whole.layout.height)
+    return whole.to_html(include_plotlyjs=True, full_html=True)
+
+
 def draw_figure(title: str, figure: go.Figure, key: str, alt: str, **options: Any) -> Any:
     """A chart with its title (Plotly text, already escaped) above it, and its description for who cannot see it.
 
-    Its toolbar saves it as PNG and SVG (chart_tools.js). options: of st.plotly_chart, where a chart is also a control;
-    gives what that gives.
+    Its toolbar (chart_tools.js) saves it as PNG, SVG, and as a page of its own, in which one can zoom. options: of
+    st.plotly_chart, where a chart is also a control; gives what that gives.
     """
     if title:
         st.html(f'<div class="chart-title">{title}</div>')
+    # Not seen: the toolbar clicks it.
+    st.download_button("Chart (HTML)", partial(_page_of, figure), f"{key}.html", "text/html", key=f"html:{key}",
+                       on_click="ignore")  # fmt: skip
     return st.plotly_chart(
         figure, theme=None, key=key, alt=alt,
         config={"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"],

@@ -18,25 +18,14 @@ _LEAST_TOP_PX = 24
 
 
 def draw_chart(figure: go.Figure, key: str, alt: str, began: datetime | None = None) -> None:
-    """A chart, and beneath it a button for the chart as a page of its own, with which one can zoom and save pictures.
+    """A chart, with the clock on its time axes.
 
     figure: one that nobody else has; its title is taken out of it. began: when time 0 was, for time axes.
     """
-    written, height, top = figure.layout.title.text, figure.layout.height, figure.layout.margin.t
-    legend = {"yref": "paper", "y": 1, "yanchor": "bottom"} if figure.layout.legend.y is None else figure.layout.legend
-
-    def page() -> str:
-        whole = go.Figure(figure).update_layout(title_text=written, height=height, margin_t=top, legend=legend)
-        return whole.to_html(include_plotlyjs=True, full_html=True)
-
     title = title_apart(on_clock(figure, began))
     more = max(_LEAST_TOP_PX - figure.layout.margin.t, 0)
     figure.update_layout(height=figure.layout.height + more, margin_t=figure.layout.margin.t + more)
     draw_figure(title, figure, key, alt)
-    st.download_button(
-        "Chart (HTML)", page, f"{key}.html", "text/html", key=f"html:{key}", on_click="ignore", type="tertiary",
-        icon=":material/download:", help="This chart as a page of its own, which can be zoomed and saved as a picture.",
-    )  # fmt: skip
 
 
 def draw_table(table: pd.DataFrame, key: str, alt: str, **options: Any) -> None:

@@ -184,7 +184,7 @@ def sizes_px(chart):
     return set(texts.evaluate_all("all => all.map(text => parseFloat(getComputedStyle(text).fontSize))"))
 
 
-def test_a_chart_is_saved_in_two_formats_and_keeps_its_title_in_full_screen(plan, tmp_path):
+def test_a_chart_is_saved_in_three_formats_and_keeps_its_title_in_full_screen(plan, tmp_path):
     title = plan.locator(".chart-title").filter(has_text="99 of 100").inner_text()
     chart = plan.locator(".st-key-latency .js-plotly-plot")
     chart.hover()
@@ -195,6 +195,10 @@ def test_a_chart_is_saved_in_two_formats_and_keeps_its_title_in_full_screen(plan
         download.value.save_as(saved)
         assert saved.name == f"latency.{form.lower()}" and saved.read_bytes().startswith(begins)
     assert title[:40] in saved.read_text(encoding="utf-8")
+    with plan.expect_download() as download:
+        chart.get_by_label("Save as a page of its own").click()
+    assert download.value.suggested_filename == "latency.html"
+    assert "plotly" in download.value.path().read_text(encoding="utf-8")
     assert min(sizes_px(chart)) < 16
     chart.get_by_label("Fullscreen").click()
     expect(chart.locator(".gtitle")).to_have_text(title)
