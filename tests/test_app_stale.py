@@ -2,11 +2,14 @@
 nothing that they showed before comes back."""
 
 import json
+import threading
 
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from app.controls import sidebar
+from app.panels.progress import EARLIER
+from app.state import compute
 from app.state.session import with_values
 from tests.test_app_addresses import LINK, looks, opened, session
 
@@ -91,3 +94,33 @@ def test_a_scenario_that_changes_while_its_answer_is_drawn_is_answered_at_once(m
     assert not at.exception and not late
     assert session(at).answer.scenario == session(at).scenario
     assert any(f"{2 * devices} devices" in element.proto.body for element in at.get("html"))
+
+
+PAGES = ("plan", "compare", "timeline", "placement", "capacity", "search", "models", "trace", "accuracy")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_an_answer_to_earlier_settings_says_so_and_the_next_one_takes_its_place(monkeypatch, name):
+    at = opened(name, s=LINK)
+    build, may_end = compute._build, threading.Event()
+
+    def slow(*args):
+        may_end.wait(20)
+        return build(*args)
+
+    monkeypatch.setattr(compute, "_build", slow)
+    monkeypatch.setattr(compute, "PATIENCE_S", 0.05)
+    devices = session(at).scenario.cluster.devices
+    session(at).edit("cluster", lambda scenario: with_values(scenario, "cluster", devices=2 * devices))
+    at.run()
+    assert not at.exception
+    assert any(EARLIER in info.value for info in at.info)
+    may_end.set()
+    for job in session(at).jobs.all():
+        job.wait(60)
+    at.run()
+    for job in session(at).jobs.all():
+        job.wait(60)
+    at.run()
+    assert not at.exception and not any(EARLIER in info.value for info in at.info)
+    assert session(at).answer.scenario == session(at).scenario

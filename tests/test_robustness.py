@@ -134,6 +134,32 @@ def test_another_day_is_the_next_stretch_of_the_trace():
     assert "ends before another stretch" in next_stretch(last, inputs.trace)
 
 
+@pytest.mark.parametrize("rule", ["stripe", "blocks"])
+def test_in_the_next_stretch_a_source_asks_for_the_model_that_it_asked_for(tmp_path, rule):
+    # "a" is silent in the first stretch: dealt out anew, "b" would be the second source of the next one and not the
+    # first. "d" is silent too.
+    rows = [(5.0, "b"), (6.0, "c"), (7.0, "e"), (8.0, "f"), (15.0, "a"), (16.0, "b"), (17.0, "c"), (18.0, "d"),
+            (19.0, "e"), (19.5, "f"), (29.0, "f")]  # fmt: skip
+    order = "".join(f"{at},{source}\n" for at, source in [(0.0, "z"), *rows])
+    (tmp_path / "trace.csv").write_text("arrival_s,model\n" + order)
+    text = TEXT.replace(
+        "{gamma: {total_rate_per_s: 6, cv: 3, duration_s: 120}, warmup_s: 5}",
+        f"{{trace: {{path: trace.csv, start_s: 2, duration_s: 10, map_models: {rule}}}}}",
+    )
+    scenario = parse_scenario(text).in_folder(tmp_path)
+    inputs = build_inputs(scenario)
+    section = next_stretch(scenario, inputs.trace)
+    later = scenario.model_copy(update={"workload": scenario.workload.model_copy(update={"trace": section})})
+    workload = build_inputs(later.in_folder(tmp_path)).problem.workload
+    planned = {source: int(m) for (_, source), m in zip(rows, inputs.problem.workload.model, strict=False)}
+    assert inputs.problem.workload.arrival_s.size == 4 and workload.arrival_s.size == 6
+    asked = dict(zip("abcdef", workload.model.tolist(), strict=True))
+    assert {source: asked[source] for source in planned} == planned
+    # Those that were silent are dealt out after the four that were not.
+    silent = [source for source in inputs.trace.sources if source not in planned]
+    assert [asked[s] for s in silent if s in asked] == [i % 4 for i, s in enumerate(silent) if s in asked]
+
+
 def test_stopping_gives_what_is_there(case):
     scenario, inputs, comparison, _ = case
     asked = []

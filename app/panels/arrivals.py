@@ -53,8 +53,6 @@ def draw_nothing(answer: AnyAnswer) -> None:
 
 def draw_summary(answer: Answer) -> None:
     """One sentence: what arrives, how fast, how bursty."""
-    if answer.problems:
-        st.warning("These settings cannot be replayed, see the message on the left. Shown is the last good traffic.")
     skew = describe_skew(_by_model(answer)).replace("source", "model")
     st.html(verdict_html(NEUTRAL_HUE, f"{replayed_sentence(answer.inputs.problem.workload)} {skew}."))
     for notice in answer.inputs.notices:

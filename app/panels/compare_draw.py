@@ -19,7 +19,7 @@ def draw_kept(
     key: str, identity: tuple, make: Callable[[Theme], tuple[go.Figure, str]], began: datetime | None = None,
     **options: Any,
 ) -> go.Figure:  # fmt: skip
-    """Draw a picture and a button for it as a page of its own; gives the picture, which is not to be changed.
+    """Draw a picture; gives it, which is not to be changed.
 
     Args:
         key: of the chart. identity: names everything it shows but the theme. make: gives figure and alt text.
@@ -34,15 +34,6 @@ def draw_kept(
 
     title, figure, alt = kept(("picture", key, theme.name, identity), made)
     draw_figure(title, figure, key, alt, **options)
-
-    def page() -> str:
-        whole = go.Figure(figure).update_layout(title_text=title, margin_t=figure.layout.margin.t + 40)
-        return whole.update_layout(height=figure.layout.height + 40).to_html(include_plotlyjs=True, full_html=True)
-
-    st.download_button(
-        "Chart (HTML)", page, f"{key}.html", "text/html", key=f"html:{key}", on_click="ignore", type="tertiary",
-        icon=":material/download:", help="This chart as a page of its own, which can be zoomed and saved as a picture.",
-    )  # fmt: skip
     return figure
 
 

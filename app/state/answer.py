@@ -99,6 +99,7 @@ class AnswerOf(Generic[InputsT, EntryT]):
         problems: what is wrong with the scenario as it stands, by area of the page; inputs and results are then
             those of the last scenario without problems.
         building: the job that makes the inputs of the scenario as it stands, None once they are there.
+        is_earlier: whether inputs and results belong to earlier settings.
     """
 
     scenario: Scenario
@@ -108,6 +109,7 @@ class AnswerOf(Generic[InputsT, EntryT]):
     waiting: tuple[Pending, ...]
     problems: Mapping[str, str]
     building: Job | None = None
+    is_earlier: bool = False
 
     @property
     def inputs(self) -> InputsT:
@@ -120,11 +122,6 @@ class AnswerOf(Generic[InputsT, EntryT]):
     def best(self) -> EntryT:
         """The placement that meets most deadlines, the first of equals; only where there is a result."""
         return max(self.shown, key=lambda entry: nothing_last(entry.outcome.slo_attainment))
-
-    @property
-    def is_earlier(self) -> bool:
-        """Whether what is shown belongs to earlier settings."""
-        return any(entry.is_earlier for entry in self.shown)
 
     @property
     def is_current(self) -> bool:

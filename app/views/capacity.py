@@ -24,7 +24,7 @@ session = current_session()
 answer = answer_of(session)
 with st.sidebar:
     draw_sidebar(session, answer)
-if answer.built is None:
+if answer.built is None or answer.is_earlier:
     progress.draw_progress(session, answer)
 if isinstance(answer, TokenAnswer):
     guarded(generation_capacity.draw)(session, answer)

@@ -18,8 +18,8 @@ with st.sidebar:
     guarded(draw_traffic_controls)(session, answer, answer.problems.get("traffic"))
     st.button("Undo", icon=":material/undo:", on_click=session.step_back, disabled=not session.undo, key="undo",
               help="Back to the settings before the last change.")  # fmt: skip
+progress.draw_progress(session, answer)
 if answer.built is None:
-    progress.draw_progress(session, answer)
     arrivals.draw_nothing(answer)
 elif isinstance(answer, TokenAnswer):
     guarded(generation_trace.draw)(answer)

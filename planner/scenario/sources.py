@@ -10,6 +10,7 @@ from planner.scenario.inputs import trace_options
 from planner.scenario.schema import Scenario
 from simulator.traces import Trace
 from simulator.traces.mapping import LEFT_OUT, map_sources
+from simulator.traces.options import DEALT, MappingRule
 from simulator.traces.summary import requests_per_source
 
 
@@ -26,6 +27,23 @@ class SourceShare:
     requests: float
     share: float
     model: str | None
+
+
+def kept_mapping(scenario: Scenario, trace: Trace) -> MappingRule | dict[str, str]:
+    """The mapping that gives every source in any stretch of the trace the model that it has in the replayed one.
+
+    "stripe" and "blocks" deal out the sources that are not silent in the stretch, so in another stretch a source would
+    ask for another model. Sources that are silent in the replayed one are dealt out in turn after the others.
+    """
+    options = trace_options(scenario.workload.replayed)
+    if options.map_models not in DEALT:
+        return options.map_models
+    names = [name for section in scenario.models for name in section.names()]
+    active = requests_per_source(trace, options.start_s, options.duration_s) > 0
+    model_of, _ = map_sources(trace.sources, active, names, options.map_models)
+    silent = np.flatnonzero(~active)
+    model_of[silent] = (active.sum() + np.arange(silent.size)) % len(names)
+    return {source: names[model] for source, model in zip(trace.sources, model_of.tolist(), strict=True)}
 
 
 def source_shares(scenario: Scenario, trace: Trace) -> list[SourceShare]:

@@ -16,6 +16,7 @@ from planner.explain import paired_difference
 from planner.problem import Problem
 from planner.scenario.inputs import Inputs, TraceReader, build_inputs
 from planner.scenario.schema import Scenario, TraceSection
+from planner.scenario.sources import kept_mapping
 from planner.search.training import resample
 from simulator import Cancelled, InputError, Model, Placement, Profile, ProfileEntry, Schedule, Serving, simulate, words
 from simulator.headway import Headway, OnProgress, goes_on
@@ -271,18 +272,22 @@ def _rebuilt(inputs: Inputs, scenario: Scenario, read: TraceReader | None):
 
 
 def next_stretch(scenario: Scenario, trace: Trace | None) -> TraceSection | str:
-    """The stretch of the trace after the one that is replayed, equally long; else the sentence why there is none."""
+    """The stretch of the trace after the one that is replayed, equally long; else the sentence why there is none.
+
+    Every source asks for the model that it asks for in the replayed stretch.
+    """
     section = scenario.workload.trace
     if section is None or trace is None:
         return "The traffic is drawn here and has no other day; other seeds stand for it."
     if section.duration_s is None:
         return "All of the trace is replayed, so it has no other day; give workload.trace.duration_s to keep one back."
-    later = section.model_copy(update={"start_s": section.start_s + section.duration_s, "sha256": None})
+    begin_s = section.start_s + section.duration_s
     from simulator.traces import summarise
 
-    if later.start_s + section.duration_s > summarise(trace).span_s * (1 + 1e-9):
+    if begin_s + section.duration_s > summarise(trace).span_s * (1 + 1e-9):
         return "The trace ends before another stretch as long as the one that is replayed."
-    return later
+    changed = {"start_s": begin_s, "sha256": None, "map_models": kept_mapping(scenario, trace)}
+    return section.model_copy(update=changed)
 
 
 def _simulated(candidate: Candidate, problem: Problem):

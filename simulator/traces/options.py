@@ -9,6 +9,8 @@ from simulator.errors import InputError
 from simulator.schema import Burstiness, Duration, OneOf, Scale, Seed, Time, checked
 
 MAPPINGS = ("stripe", "by_name", "blocks")
+# Of these, what deals out the sources that have a request in the window.
+DEALT = ("stripe", "blocks")
 RESAMPLINGS = ("none", "gamma")
 DEQUANTISATIONS = ("none", "even", "random")
 MappingRule = Annotated[str, OneOf(MAPPINGS)]
