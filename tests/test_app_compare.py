@@ -14,6 +14,7 @@ from app.panels.compare_table import Row, as_frame, difference_cell, ranked_rows
 from app.panels.compare_view import current_view
 from planner import compare
 from planner.explain import PairedDifference, model_differences, paired_difference
+from planner.scenario.schema import PlacementSection, SearchSection
 from simulator.moment import moment
 from simulator.pairs import pair_outcomes
 from tests.cases import shown_key
@@ -57,6 +58,26 @@ def test_the_difference_and_the_pairs_are_those_of_the_comparison(shown):
     paired = pair_outcomes(first, second)
     for number in (paired.both, paired.only_first, paired.only_second, paired.neither):
         assert words.count(number) in written(shown)
+
+
+def test_of_seven_placements_the_best_and_the_chosen_are_compared_and_the_others_named():
+    at = opened()
+    groups = {f"pipelines {pp}": {"algorithm": "uniform", "pp": pp} for pp in (1, 2, 4)}
+    groups |= {name: {"algorithm": name} for name in ("dedicated", "round_robin")}
+    sections = [PlacementSection(name=name, search=SearchSection(**search)) for name, search in groups.items()]
+    session(at).edit("placements", lambda s: s.model_copy(update={"placements": [*s.placements, *sections]}))
+    at.run()
+    session(at).jobs.wait(session(at).jobs.all(), 60)
+    at.run()
+    met = {e.section.name: e.outcome.figures.total.slo_attainment for e in session(at).answer.shown}
+    worst, *_, best = sorted(met, key=met.get)
+    assert len(met) == 7 and worst not in [e.section.name for e in view(at).shown]
+    assert view(at).shown[0].section.name == best
+    said = " ".join(info.value for info in at.info)
+    assert "6 of 7 placements are compared" in said and f"not {worst} ({words.share(met[worst])})" in said
+    at.selectbox(key=shown_key(at, "compare.first")).set_value(worst).run()
+    names = [e.section.name for e in view(at).shown]
+    assert view(at).first.section.name == worst == names[-1] and names[0] == best and len(names) == 6
 
 
 def test_a_model_filters_every_number(shown):

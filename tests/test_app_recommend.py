@@ -73,12 +73,18 @@ def test_the_plan_and_the_placement_found_go_into_the_comparison(page):
             (g.pp, g.tp, g.models) for g in outcome.placement.groups
         ]
     assert page.session_state["session"].scenario.cluster.devices == max(8, found.plan.devices)
+    assert page.session_state["session"].looked_at == planned.name
+    # The cluster may have grown for it: the plan is in use all the same, and not one of an earlier question.
+    assert any(f"In the comparison as {planned.name}" in caption.value for caption in page.caption)
+    assert not page.warning and "recommend.use" not in [button.key for button in page.button]
 
 
 def test_another_target_says_that_the_plan_is_of_the_earlier_question(page):
     advised(page)
     page.number_input(key="target").set_value(90.0).run()
     assert any("has changed since" in warning.value for warning in page.warning)
+    assert page.button(key="recommend.use").disabled and page.button(key="recommend.compare").disabled
+    assert any("advice of-earlier" in e.proto.body for e in page.get("html"))
 
 
 @pytest.fixture

@@ -381,4 +381,5 @@ def use_placement(session: Session, name: str, placement: Placement | Schedule, 
 
     if session.edit(AREA, change):
         session.edition += 1
-        st.toast(f"{named.name} is in the basket now.")
+        session.looked_at = session.scenario.placements[-1].name
+        st.toast(f"{session.looked_at} is in the comparison now.")

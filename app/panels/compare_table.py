@@ -16,11 +16,11 @@ from streamlit.delta_generator import DeltaGenerator
 from app.controls.fields import shown
 from app.look import words
 from app.look.markup import render
-from app.look.style import colour_of
-from app.panels.compare_view import TokenView, View, change_view, figures_in_view, result_in_view
+from app.look.style import colour_of, plain_text
+from app.panels.compare_view import TokenView, View, change_view, figures_in_view, left_out, result_in_view
 from app.panels.keep import draw_download
 from app.panels.verdict import missed
-from app.state.answer import Answer, Answered
+from app.state.answer import Answer, Answered, AnyAnswer
 from app.state.results import kept
 from app.state.session import Session
 from planner.explain import PairedDifference, paired_difference
@@ -49,7 +49,7 @@ def draw_choices(session: Session, view: View, answer: Answer) -> None:
     """Which placement is looked at, which one all others are set against, and what alone is counted."""
     models = [model.name for model in answer.inputs.problem.models]
     left, middle, right = st.columns([3, 3, 2])
-    draw_pair(session, view, left, middle)
+    draw_pair(session, view, answer, left, middle)
     shown(session, right.selectbox, "Look at one model", "compare.model",
           None if view.model is None else models[view.model],
           lambda model: change_view(session, model=model, in_=None, group=None), options=models,
@@ -62,15 +62,20 @@ def draw_choices(session: Session, view: View, answer: Answer) -> None:
                   args=(session,))  # fmt: skip
 
 
-def draw_pair(session: Session, view: View | TokenView, left: DeltaGenerator, right: DeltaGenerator) -> None:
-    """Which placement is looked at, and which one all others are set against."""
-    names = [entry.section.name for entry in view.shown]
+def draw_pair(
+    session: Session, view: View | TokenView, answer: AnyAnswer, left: DeltaGenerator, right: DeltaGenerator
+) -> None:  # fmt: skip
+    """Which placement is looked at, which one all others are set against, and which are not compared."""
+    names = [entry.section.name for entry in answer.shown]
     for column, label, key, entry in (
         (left, "Gains and losses of", "second", view.second), (right, "against", "first", view.first)
     ):  # fmt: skip
         shown(session, column.selectbox, label, f"compare.{key}", entry.section.name,
               partial(_choose_pair, session, key, view), options=names,
               format_func=lambda name: words.shorten(name, 48))  # fmt: skip
+    sentence = left_out(view.shown, answer.shown)
+    if sentence:
+        st.info(plain_text(sentence))
 
 
 def draw_table(view: View, answer: Answer, unseen: Unseen | None = None) -> None:
@@ -79,11 +84,6 @@ def draw_table(view: View, answer: Answer, unseen: Unseen | None = None) -> None
     with st.container(key="ranked", gap="small"):
         st.html(table_html(rows, view, unseen))
         draw_download(as_frame(rows, view, unseen), "compare-table")
-    if len(answer.shown) > len(view.shown):
-        st.caption(
-            f"The first {len(view.shown)} of {len(answer.shown)} placements are compared; take some out on the left "
-            "to see the others."
-        )
 
 
 def ranked_rows(view: View, answer: Answer) -> list[Row]:

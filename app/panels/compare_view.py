@@ -13,7 +13,7 @@ import numpy as np
 
 from app.look import words
 from app.panels.address import Address, finite
-from app.state.answer import Answer, Answered, EntryT, TokenAnswer, TokenAnswered, nothing_last
+from app.state.answer import Answer, Answered, AnyAnswered, EntryT, TokenAnswer, TokenAnswered, nothing_last
 from app.state.results import kept
 from app.state.session import Session
 from simulator import Figures, InputError, SimulationResult, Timeline, build_timeline, measure, stage_spans
@@ -83,9 +83,7 @@ class TokenView:
 def current_view(session: Session, answer: Answer) -> View:
     """The view of this session, as far as it fits the answer, which shows at least two placements."""
     given = _ADDRESS.given(session)
-    shown = tuple(sorted(
-        answer.shown[:MOST_SHOWN], key=lambda e: -np.nan_to_num(e.outcome.figures.total.slo_attainment)
-    ))  # fmt: skip
+    shown = compared(session, answer.shown)
     by_name = {entry.section.name: entry for entry in shown}
     first, second = chosen_pair(session, shown)
     names = [model.name for model in answer.inputs.problem.models]
@@ -110,18 +108,51 @@ def current_view(session: Session, answer: Answer) -> View:
 
 def current_token_view(session: Session, answer: TokenAnswer) -> TokenView:
     """The same of models that generate."""
-    shown = tuple(sorted(answer.shown[:MOST_SHOWN], key=lambda e: -nothing_last(e.outcome.slo_attainment)))
+    shown = compared(session, answer.shown)
     model = _ADDRESS.given(session).get("model")
     known = [name for name in answer.inputs.problem.workload.models if name in shown[0].outcome.figures.models]
     return TokenView(shown, *chosen_pair(session, shown), model if model in known else None)
 
 
+def compared(session: Session, entries: Sequence[EntryT]) -> tuple[EntryT, ...]:
+    """At most MOST_SHOWN: the chosen pair and those that meet most deadlines, the best first."""
+    pair = set(chosen_names(session))
+
+    def met(entry: EntryT) -> float:
+        return -nothing_last(entry.outcome.slo_attainment)
+
+    chosen = sorted(entries, key=lambda entry: (entry.section.name not in pair, met(entry)))[:MOST_SHOWN]
+    return tuple(sorted(chosen, key=met))
+
+
+def left_out(shown: Sequence[AnyAnswered], entries: Sequence[AnyAnswered]) -> str:
+    """The sentence which placements are not compared; empty where all are."""
+    names = {entry.section.name for entry in shown}
+    others = [
+        f"{words.shorten(entry.section.name, 40)} ({words.share(nothing_last(entry.outcome.slo_attainment))})"
+        for entry in sorted(entries, key=lambda e: -nothing_last(e.outcome.slo_attainment))
+        if entry.section.name not in names
+    ]
+    if not others:
+        return ""
+    return (
+        f"{len(shown)} of {len(entries)} placements are compared, the chosen two and those that meet most deadlines; "
+        f"not {words.join(others)}. Choose one above to see it."
+    )
+
+
+def chosen_names(session: Session) -> tuple[str, str]:
+    """The names of the pair (first, second) in the address, empty where nobody chose."""
+    given = _ADDRESS.given(session)
+    return given.get("first", ""), given.get("second", "")
+
+
 def chosen_pair(session: Session, shown: Sequence[EntryT]) -> tuple[EntryT, EntryT]:
     """The pair (first, second) of at least two placements; the best against the next one where nobody chose."""
-    given = _ADDRESS.given(session)
+    first_name, second_name = chosen_names(session)
     by_name = {entry.section.name: entry for entry in shown}
-    second = by_name.get(given.get("second", ""), shown[0])
-    first = by_name.get(given.get("first", ""))
+    second = by_name.get(second_name, shown[0])
+    first = by_name.get(first_name)
     if first is None or first is second:
         first = next(entry for entry in shown if entry is not second)
     return first, second

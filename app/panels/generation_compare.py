@@ -70,7 +70,7 @@ def draw_comparison(session: Session, answer: TokenAnswer, unseen: Unseen | None
     st.html(verdict_html(view.second.hue, difference_in_words(gap, view) + whose))
     draw_remarks(view.shown)
     left, middle, right = st.columns([3, 3, 2])
-    draw_pair(session, view, left, middle)
+    draw_pair(session, view, answer, left, middle)
     shown(session, right.selectbox, "Look at one model", "compare.model", view.model,
           lambda model: change_view(session, model=model), options=list(answer.inputs.problem.workload.models),
           placeholder="all models", format_func=lambda name: words.shorten(name, 48),
@@ -81,8 +81,6 @@ def draw_comparison(session: Session, answer: TokenAnswer, unseen: Unseen | None
         draw_download(as_frame(rows, view, unseen), "compare-table")
     if answer.inputs.fixed is not None and view.model is None:
         st.caption(plain_text(counted_in_words(answer.inputs)))
-    if len(answer.shown) > len(view.shown):
-        st.caption(f"The first {len(view.shown)} of {len(answer.shown)} placements are compared.")
     st.header("Why are they late?", anchor=False)
     st.html(render("panels/late.html", rows=late_rows(view, answer)))
     generation_compare_time.draw(session, view, answer)

@@ -14,6 +14,7 @@ from app.controls.placement_edits import added_section
 from app.controls.views import kept
 from app.look import words
 from app.look.markup import render
+from app.look.style import plain
 from app.panels.capacity import MOST_REQUESTS, use_plan
 from app.state.advice import AREA, begins_by_itself
 from app.state.answer import Answer
@@ -54,10 +55,20 @@ def draw_recommendation(session: Session, answer: Answer) -> None:
     draw_job(session, AREA, "Working on the plan", lambda now: st.html(advice_html(now)))
     if slot.is_working or slot.result is None:
         return
-    if slot.result_key != key:
+    in_use = _name_in_use(session, slot.result)
+    is_earlier = slot.result_key != key and in_use is None
+    if is_earlier:
         st.warning("The scenario or the target has changed since; press the button for a plan of what is asked now.")
-    st.html(advice_html(slot.result))
-    _draw_use(session, slot.result)
+    st.html(advice_html(slot.result, is_earlier))
+    _draw_use(session, slot.result, in_use, is_earlier)
+
+
+def _name_in_use(session: Session, plan: Recommendation) -> str | None:
+    """The name of the plan's placement in the comparison; None where it is not there."""
+    if plan.plan is None or plan.plan.outcome is None:
+        return None
+    groups = placement_section(plan.plan.outcome.placement).groups
+    return next((s.name for s in session.scenario.placements if groups and s.groups == groups), None)
 
 
 def recommendation_key(answer: Answer, target: float) -> str:
@@ -68,9 +79,9 @@ def recommendation_key(answer: Answer, target: float) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def advice_html(plan: Recommendation) -> Markup:
-    """The sentences of a plan; what is not known is said more quietly."""
-    return render("panels/recommend.html", parts=sentences(plan))
+def advice_html(plan: Recommendation, is_earlier: bool = False) -> Markup:
+    """The sentences of a plan; what is not known, or was asked earlier, is said more quietly."""
+    return render("panels/recommend.html", parts=sentences(plan), is_earlier=is_earlier)
 
 
 def work_of(session: Session, answer: Answer, target: float, key: str):
@@ -108,17 +119,19 @@ def _too_much(answer: Answer) -> str | None:
     )
 
 
-def _draw_use(session: Session, plan: Recommendation) -> None:
+def _draw_use(session: Session, plan: Recommendation, in_use: str | None, is_earlier: bool) -> None:
     found, on_these = plan.plan, plan.outcomes.get(FOUND)
+    if in_use is not None:
+        st.caption(f":material/check: In the comparison as {plain(in_use)}.")
     with st.container(horizontal=True):
-        if found is not None and found.devices is not None and found.outcome is not None:
+        if in_use is None and found is not None and found.devices is not None and found.outcome is not None:
             st.button(f"Use the plan with {words.plural(found.devices, 'device')}", key="recommend.use",
-                      icon=":material/check:", on_click=use_plan, args=(session, found),
+                      icon=":material/check:", on_click=use_plan, args=(session, found), disabled=is_earlier,
                       help="Puts this placement into the comparison, and gives the cluster as many devices where it "
                       "has fewer.")  # fmt: skip
         if on_these is not None:
             st.button(f"Compare the one on {words.plural(plan.devices, 'device')}", key="recommend.compare",
-                      icon=":material/add:", on_click=_compare, args=(session, plan),
+                      icon=":material/add:", on_click=_compare, args=(session, plan), disabled=is_earlier,
                       help="Puts the placement that was found for this cluster into the comparison.")  # fmt: skip
         st.download_button("Plan (JSON)", lambda: json.dumps(plan.to_json(), indent=1), "plan.json",
                            "application/json", key="recommend.json", on_click="ignore", type="tertiary",
