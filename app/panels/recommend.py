@@ -81,7 +81,8 @@ def recommendation_key(answer: Answer, target: float) -> str:
 
 def advice_html(plan: Recommendation, is_earlier: bool = False) -> Markup:
     """The sentences of a plan; what is not known, or was asked earlier, is said more quietly."""
-    return render("panels/recommend.html", parts=sentences(plan), is_earlier=is_earlier)
+    said = render("panels/recommend.html", parts=sentences(plan))
+    return Markup('<div class="of-earlier">{}</div>').format(said) if is_earlier else said
 
 
 def work_of(session: Session, answer: Answer, target: float, key: str):
