@@ -117,7 +117,12 @@ def test_several_files_at_once_are_one_model_each(plan):
 
 def test_one_model_for_each_source_maps_by_name(plan):
     upload(plan, ("mine.csv", GOOD))
+    models = len(session(plan).answer.inputs.problem.models)
+    said = f"The requests of m0, m1 and m2 in your trace are dealt out to {models} models of other names."
+    captions = [caption.value for caption in plan.caption]
+    assert said in captions and any(said in caption and caption != said for caption in captions)
     plan.button(key="traffic.per_source").click().run()
+    assert not any("dealt out to" in caption.value for caption in plan.caption)
     assert [model.name for model in session(plan).answer.inputs.problem.models] == ["m0", "m1", "m2"]
     assert session(plan).scenario.workload.trace.map_models == "by_name"
 

@@ -9,6 +9,7 @@ from app.controls.import_table import draw_import
 from app.controls.lengths import draw_length_controls, has_lengths, lengths_for, sample_trace
 from app.controls.trace_options import draw_gamma_options, draw_trace_options
 from app.look import words
+from app.look.style import plain_text
 from app.state.answer import AnyAnswer
 from app.state.first_scenario import sample_section
 from app.state.importing import as_import
@@ -19,6 +20,7 @@ from planner.scenario.schema import ARRIVALS, Scenario
 from sample_traces import SAMPLES
 from simulator import InputError
 from simulator.traces import Counts, Events, Trace
+from simulator.traces.options import DEALT
 
 _AREA = "traffic"
 _UPLOAD = "upload:trace:"
@@ -49,6 +51,11 @@ def draw_traffic_controls(session: Session, answer: AnyAnswer, problem: str | No
             "others; recognised by content. Several files at once are one model each.",
         )  # fmt: skip
         draw_import(session, lambda names, trace: _take_trace(session, names, trace))
+        dealt = dealt_sources(session.scenario, answer)
+        if not dealt:
+            _draw_model_per_source(session, answer)
+    if dealt:
+        st.caption(plain_text(dealt))
         _draw_model_per_source(session, answer)
     draw_complaint(session, _AREA, problem)
     if session.scenario.workload.trace is not None:
@@ -149,6 +156,21 @@ def _take_trace(session: Session, names: tuple[str, ...], trace: Trace) -> None:
     if session.scenario.generates:
         workload["tokens"] = lengths_for(session.scenario, has_lengths(trace))
     session.edit(_AREA, lambda s: with_values(s, "", workload=workload))
+
+
+def dealt_sources(scenario: Scenario, answer: AnyAnswer) -> str:
+    """The sentence that sources of an uploaded trace are dealt out to models of other names; empty where they are not."""
+    trace = answer.inputs.trace if answer.built is not None and not answer.is_earlier else None
+    if trace is None or scenario.workload.trace is None or not _chosen(scenario).startswith(_UPLOADED):
+        return ""
+    if scenario.workload.trace.map_models not in DEALT:
+        return ""
+    more = len(trace.sources) - 3
+    names = [words.shorten(name, 24) for name in trace.sources[:3]] + (
+        [f"{words.count(more)} more"] if more > 0 else []
+    )
+    models = words.plural(len(_model_names(scenario)), "model")
+    return f"The requests of {words.join(names)} in your trace are dealt out to {models} of other names."
 
 
 def _draw_model_per_source(session: Session, answer: AnyAnswer) -> None:

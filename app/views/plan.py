@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app.controls.sidebar import draw_sidebar
-from app.look.style import guarded
+from app.controls.traffic import dealt_sources
+from app.look.style import guarded, plain_text
 from app.panels import facts, generation_facts, generation_plan, pictures, progress, recommend, tables, unseen, verdict
 from app.panels.choose import choose_placement
 from app.panels.reasons import draw_reasons
@@ -55,6 +56,8 @@ def draw_generation(session: Session, answer: TokenAnswer) -> None:
 session = current_session()
 answer = answer_of(session)
 progress.draw_progress(session, answer)
+if dealt := dealt_sources(session.scenario, answer):
+    st.caption(plain_text(f"{dealt} Under Traffic, on the left, each can become a model of its own."))
 if answer.shown and isinstance(answer, Answer):
     guarded(verdict.draw_verdict)(answer, unseen.unseen_of(session, answer))
     unseen.draw_unseen_job(session)
