@@ -159,7 +159,7 @@ def _take_trace(session: Session, names: tuple[str, ...], trace: Trace) -> None:
 
 
 def dealt_sources(scenario: Scenario, answer: AnyAnswer) -> str:
-    """The sentence that sources of an uploaded trace are dealt out to models of other names; empty where they are not."""
+    """The sentence that an upload's sources are dealt out to models of other names; empty where they are not."""
     trace = answer.inputs.trace if answer.built is not None and not answer.is_earlier else None
     if trace is None or scenario.workload.trace is None or not _chosen(scenario).startswith(_UPLOADED):
         return ""
