@@ -375,10 +375,8 @@ def _earlier(
         kind = TokenAnswer if scenario.generates else Answer
         return kind(scenario, None, "", (), tuple(waiting), problems, building)
     stale = tuple(replace(entry, is_earlier=True) for entry in last.shown)
-    return replace(
-        last, shown=stale, problems=problems, waiting=tuple(waiting), building=building,
-        is_earlier=last.built is not None,
-    )  # fmt: skip
+    return replace(last, shown=stale, problems=problems, waiting=tuple(waiting), building=building,
+                   is_earlier=last.built is not None)  # fmt: skip
 
 
 def _is_quick(section: PlacementSection, inputs: AnyInputs) -> bool:
