@@ -13,6 +13,7 @@ from app.state.results import answer_of, shared_cache
 from app.state.saved import is_worth_keeping
 from app.state.session import Session, with_values
 from planner import compare
+from planner.compare import filled
 from planner.what_if.recommend import FOUND, recommend
 from planner.what_if.recommend_words import sentences
 from tests.cases import shown_key
@@ -169,5 +170,8 @@ def test_the_sample_shows_alpaserve_beside_the_simple_placements_as_the_planner_
     page = until_current(AppTest.from_file(PAGE, default_timeout=120))
     answer = page.session_state["session"].answer
     shown = {entry.section.name: entry.outcome.figures.total.served for entry in answer.shown}
-    assert shown == {o.name: o.figures.total.served for o in compare(first_scenario()).outcomes}
+    # What a search with a time limit finds depends on the machine; what its placement then does, does not.
+    sections = [filled(entry.section, entry.outcome.placement) for entry in answer.shown]
+    again = compare(first_scenario().model_copy(update={"placements": sections}))
+    assert shown == {o.name: o.figures.total.served for o in again.outcomes}
     assert max(shown, key=shown.get) == ALPASERVE.name

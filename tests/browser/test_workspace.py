@@ -14,6 +14,8 @@ from playwright.sync_api import expect
 from app.state.first_scenario import first_scenario
 from app.state.session import with_values
 from planner.scenario.link import encode_scenario
+from tests.browser.test_plan_page import upload
+from tests.lookalikes import WINDOW
 from tools.screenshots import ROOT, wait_until_drawn, wait_until_healthy
 
 STOPPED = "AlpaServe was stopped; its best placement so far is shown."
@@ -50,10 +52,14 @@ def workspace_in(page):
     return re.search(r"[?&]w=([\w-]{32})", page.url)[1]
 
 
-def test_a_search_survives_f5_and_what_it_found_the_death_of_the_server(page, tmp_path, port):
+def test_a_search_survives_f5_and_what_it_found_the_death_of_the_server(page, traces, tmp_path, port):
     with server(tmp_path, port):
         page.goto(f"http://127.0.0.1:{port}/?s={link(300)}")
         progress = page.get_by_text(re.compile("AlpaServe: .*best so far"))
+        progress.wait_for(timeout=120_000)
+        upload(page, traces / WINDOW)
+        source = page.get_by_label("What arrives", exact=True).first
+        expect(source).to_have_value(f"Yours: {(traces / WINDOW).name}", timeout=60_000)
         progress.wait_for(timeout=120_000)
         workspace = workspace_in(page)
         page.reload()
@@ -66,6 +72,7 @@ def test_a_search_survives_f5_and_what_it_found_the_death_of_the_server(page, tm
         page.goto(f"http://127.0.0.1:{port}/?w={workspace}")
         page.get_by_text(STOPPED).wait_for(timeout=120_000)
         wait_until_drawn(page)
+        expect(source).to_have_value(f"Yours: {(traces / WINDOW).name}")
         page.get_by_role("button", name="Search AlpaServe again").click()
         progress.wait_for(timeout=120_000)
 
