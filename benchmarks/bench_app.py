@@ -10,7 +10,8 @@ Measured in the page of the shipped sample (67,000 requests, two placements, no 
 - opened: the page is asked for, by a browser that has nothing of it yet, and again; until the verdict stands, and how
   much came over the wire.
 
-Beside seconds of the clock stand processor seconds of the server, which others on the machine change little. The
+Beside seconds of the clock stand processor seconds of the server and of the browser's main thread, which others on the
+machine change little. The
 browsers draw in software on the same processors as the server, so ten visitors are ten drawings too.
 """
 
@@ -25,7 +26,7 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Browser, Playwright, ViewportSize, sync_playwright
 
-from benchmarks.page_clock import change, opened, turn
+from benchmarks.page_clock import change, main_thread, opened, turn
 from tools.screenshots import CHROMIUM, CHROMIUM_ARGUMENTS, running_server, simple_sample, wait_until_drawn
 
 SESSIONS, CHANGES, OPENINGS = 10, 20, 3
@@ -62,8 +63,12 @@ def visit(url: str, changes: int, ready: threading.Barrier, times: list[dict]) -
         page = browser.new_page(viewport=WINDOW)
         page.goto(url)
         wait_until_drawn(page)
+        used_s = main_thread(page)
         ready.wait()
-        times.extend(change(page, "ArrowRight" if i % 8 < 4 else "ArrowLeft") for i in range(changes))
+        for i in range(changes):
+            began_s = used_s()
+            found = change(page, "ArrowRight" if i % 8 < 4 else "ArrowLeft")
+            times.append(found | {"browser": used_s() - began_s})
 
 
 def measure_changes(url: str, pid: int, sessions: int, changes: int) -> None:
@@ -81,7 +86,10 @@ def measure_changes(url: str, pid: int, sessions: int, changes: int) -> None:
     for what in ("verdict", "first", "last"):
         say(f"change, {what}", [t[what] for t in times])
     used_s, after = server_cpu_s(pid) - cpu_s[0], server_memory_mib(pid)
-    print(f"  server: {used_s / len(times):.2f} processor seconds a change, memory {memory:.0f} -> {after:.0f} MiB")
+    print(
+        f"  processor seconds a change: server {used_s / len(times):.2f}, browser's main thread "
+        f"{np.median([t['browser'] for t in times]):.2f}; memory {memory:.0f} -> {after:.0f} MiB"
+    )
 
 
 def measure_pages(url: str, pid: int) -> None:
@@ -90,15 +98,19 @@ def measure_pages(url: str, pid: int) -> None:
         page = browser.new_page(viewport=WINDOW)
         page.goto(url)
         wait_until_drawn(page)
+        used_s = main_thread(page)
         for round_name in ("first", "again"):
-            began_s = server_cpu_s(pid)
+            began_s, drawing_s = server_cpu_s(pid), used_s()
             times = [turn(page, name) for name in PAGES]
             print(f"\npages, {round_name}")
             for name, found in zip(PAGES, times, strict=True):
                 print(f"  {name:12}" + ", ".join(f"{k} {'-' if v is None else f'{v:.2f} s'}" for k, v in found.items()))
             for what in ("heading", "whole"):
                 say(f"page, {what}", [t[what] for t in times])
-            print(f"  server: {(server_cpu_s(pid) - began_s) / len(PAGES):.2f} processor seconds a page")
+            print(
+                f"  processor seconds a page: server {(server_cpu_s(pid) - began_s) / len(PAGES):.2f}, browser's main "
+                f"thread {(used_s() - drawing_s) / len(PAGES):.2f}"
+            )
 
 
 def measure_openings(url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from playwright.sync_api import BrowserContext, CDPSession, Page
@@ -94,6 +95,18 @@ def turn(page: Page, name: str) -> dict[str, float | None]:
     _start(page, _TURN)
     page.get_by_role("link", name=name, exact=True).first.click()
     return page.evaluate("window.plannerTimes")
+
+
+def main_thread(page: Page) -> Callable[[], float]:
+    """What gives the processor seconds that a page's main thread has used so far; the clocks above use a little."""
+    client = page.context.new_cdp_session(page)
+    client.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def used_s() -> float:
+        metrics = client.send("Performance.getMetrics")["metrics"]
+        return next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
+
+    return used_s
 
 
 @dataclass
