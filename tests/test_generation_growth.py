@@ -2,17 +2,19 @@
 
 import datetime
 
+import numpy as np
 import pytest
 
 from planner import parse_scenario
-from planner.generation.compare import compare
+from planner.generation.compare import compare, evaluate
 from planner.generation.growth import find_token_growth
 from planner.generation.inputs import build_token_inputs
 from planner.generation.spare import dealt_out, find_token_spares, losses
+from planner.generation.unseen import NOT_OF_SWEEPS, other_days
 from planner.generation.what_if import find_token_capacity, token_point
 from planner.scenario.schema import PlacementSection, SearchSection
-from planner.what_if.growth_words import growth_sentences
-from planner.what_if.spare_words import spare_sentence
+from planner.what_if.growth_words import growth_sentences, growth_unseen_lines
+from planner.what_if.spare_words import spare_sentence, spare_unseen_lines
 from planner.what_if.variation import vary
 from simulator import Group, InputError, Placement, words
 from tests.test_command_line import run, run_json
@@ -42,6 +44,14 @@ def met_with(scenario, devices, rate_scale=1.0):
     return compare(varied).outcomes[0].slo_attainment
 
 
+def unseen_of(varied):
+    """Attainment of a placement planned for one traffic on draws with other seeds, by hand."""
+    [outcome] = compare(varied).outcomes
+    inputs = build_token_inputs(varied)
+    days, _ = other_days(varied, inputs, build_token_inputs)
+    return np.mean([evaluate(outcome.placement, None, make()).slo_attainment for _, make in days])
+
+
 def test_growth_says_what_is_borne_and_what_more_takes(scenario):
     growth = find_token_growth(scenario, TARGET, SECTION, 2.0)
     assert growth.complete and growth.bears < growth.fails <= 1.03 * growth.bears
@@ -51,6 +61,11 @@ def test_growth_says_what_is_borne_and_what_more_takes(scenario):
     [capacity] = find_token_capacity(vary(scenario, "rate_scale", 2.0), TARGET, [SECTION], 1, 24)
     assert growth.needed.devices == capacity.devices and growth.needed.settled
     assert met_with(scenario, capacity.devices, 2.0) >= TARGET > met_with(scenario, capacity.devices - 1, 2.0)
+    for what, (devices, times) in {"bears": (3, growth.bears), "needed": (capacity.devices, 2.0)}.items():
+        varied = vary(vary(scenario, "devices", devices), "rate_scale", times)
+        assert growth.unseen[what].scores[0].mean == pytest.approx(unseen_of(varied))
+    assert capacity.unseen.scores[0].mean == growth.unseen["needed"].scores[0].mean
+    assert len(growth_unseen_lines(growth)) == 2
     borne, needed, dated = growth_sentences(growth, 5, datetime.date(2026, 1, 1), 2.0)
     assert words.times(growth.bears) in borne.text and words.times(growth.fails) in borne.text
     assert words.plural(capacity.devices, "device") in needed.text and dated.text
@@ -78,6 +93,11 @@ def test_a_placement_bears_a_loss_if_what_is_left_meets_the_target(scenario, wha
     assert spare.name == "shared" and spare.placement.devices == spare.devices
     inputs = build_token_inputs(vary(scenario, "devices", spare.devices))
     assert min(f.slo_attainment for f in losses(spare.placement, inputs, what)) == spare.worst.slo_attainment
+    left = [group for g, group in enumerate(spare.placement.groups) if g not in spare.worst.groups]
+    days, _ = other_days(vary(scenario, "devices", spare.devices), inputs, build_token_inputs)
+    rest = Placement(tuple(left), "rest")
+    by_hand = [evaluate(rest, None, make()).slo_attainment for _, make in days]
+    assert spare.unseen.scores[0].mean == pytest.approx(np.mean(by_hand)) and spare_unseen_lines(spare)
     said = spare_sentence(spare, 2.0)
     assert words.plural(spare.devices, "device") in said and words.share(spare.worst.slo_attainment) in said
 
@@ -121,7 +141,12 @@ def test_the_command_answers_growth_and_losses(tmp_path, capsys, scenario):
     assert document["growth"]["percent_per_month"] == 5 and len(document["growth"]["sentences"]) == 3
     [spare] = find_token_spares(scenario, TARGET, [SECTION], ["device"], document["plans"][0]["devices"], 12)
     assert document["spare"]["device"]["devices"] == spare.devices
+    assert document["plans"][0]["unseen"]["days"] == 4 and document["spare"]["device"]["unseen"]["days"] == 4
+    assert set(document["growth"]["unseen"]) == {"bears", "needed"}
+    swept = run_json(capsys, "sweep", file, "--over", "devices=3,4")
+    assert swept["unseen_reason"] == NOT_OF_SWEEPS
     status, out, _ = run(capsys, *asked, "--time-limit", "60")
     assert status == 0
+    assert "On traffic that was not planned for (4 draws like it)" in out
     for sentence in (*document["growth"]["sentences"], document["spare"]["device"]["sentence"]):
         assert sentence in out

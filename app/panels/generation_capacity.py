@@ -24,8 +24,10 @@ from app.state.session import Session, with_values
 from planner.compare import placement_section
 from planner.generation.known_errors import NOT_MODELLED
 from planner.generation.search import TITLES
+from planner.generation.unseen import NOT_OF_SWEEPS
 from planner.generation.what_if import TokenCapacity, TokenPoint, find_token_capacity, sweep_tokens
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
+from planner.what_if.unseen_words import held_out_lines
 
 CAPACITY, SWEEP = "capacity of generating models", "sweep of generating models"
 # Results of single points are held until the answer is drawn: about 40 bytes a request.
@@ -117,6 +119,8 @@ def _draw_capacity(session: Session, target: float, sections: Sequence[Placement
         said = one.reason or one.remark
         if said is not None:
             st.caption(plain_text(f"{one.name}: {said}"))
+    for line in dict.fromkeys(x for one in found for x in held_out_lines(one.unseen, {one.name: one.target})):
+        st.caption(plain_text(line))
     points = [point for one in found for point in one.tried]
     draw_chart(build_points_figure(points, "devices", "devices", _title(found), found[0].target, current_theme(), hues),
                "token-capacity", sentence_of(found))  # fmt: skip
@@ -203,6 +207,7 @@ def _draw_sweep(session: Session, target: float, sections: Sequence[PlacementSec
     hues = [hue_of(section, session, i) for i, section in enumerate(sections)]
     draw_chart(build_points_figure(points, drawn, AXES[drawn][0], _swept(points, drawn, target), target,
                                    current_theme(), hues), "token-sweep", _swept(points, drawn, target))  # fmt: skip
+    st.caption(NOT_OF_SWEEPS)
     for reason in dict.fromkeys(f"{point.name}: {point.reason}" for point in points if point.reason):
         st.caption(plain_text(reason))
     table = pd.DataFrame({"Placement": p.name, AXES[drawn][0]: dict(p.values)[drawn], "Deadlines met (%)":

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.controls.views import kept
 from app.look.style import plain_text
+from app.panels.generation_facts import number_columns, profiles_table
 from app.panels.generation_fit import use_generating
 from app.panels.keep import draw_table
 from app.panels.profile_inputs import Question
@@ -16,7 +17,8 @@ from app.state.session import Session
 from planner.generation.estimate import estimate_errors, estimate_profiles
 from simulator import InputError
 from simulator.generation.catalogue import generation_document
-from simulator.generation.engine import COEFFICIENTS
+
+_NOT_SHOWN = ["Model", "Device", "Error, median (%)", "90 of 100 within (%)", "From"]
 
 
 def draw(session: Session, question: Question | None) -> None:
@@ -36,12 +38,10 @@ def draw(session: Session, question: Question | None) -> None:
         except InputError as error:
             st.warning(plain_text(str(error)))
             return
-        table = pd.DataFrame(
-            {"": name, **{f"tp {profile.tp}": getattr(profile, name) for profile in profiles}}
-            for name in (*COEFFICIENTS, "weight_gib", "kv_bytes_per_token")
+        table = profiles_table(profiles).drop(columns=_NOT_SHOWN)
+        draw_table(
+            table, "estimate", "Numbers of the estimated profiles by devices", column_config=number_columns(table)
         )
-        columns = {title: st.column_config.NumberColumn(title, format="%.4g") for title in table.columns[1:]}
-        draw_table(table, "estimate", "Numbers of the estimated profiles by devices", column_config=columns)
         st.caption(plain_text(f"{profiles[0].provenance[0].upper()}{profiles[0].provenance[1:]}:"))
         draw_table(errors_table(), "estimate-errors", "Errors of estimates, by what was measured")
         called, button, file = st.columns([3, 2, 3], vertical_alignment="bottom")

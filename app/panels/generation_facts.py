@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,6 +72,28 @@ def profile_table(models) -> pd.DataFrame:
         }
         for p in used
     )  # fmt: skip
+
+
+def profiles_table(profiles: Sequence[GenerationProfile]) -> pd.DataFrame:
+    """One row a profile."""
+    return pd.DataFrame(
+        {
+            "Model": p.name, "Device": p.device, "tp": p.tp, "Weights read (ms)": 1e3 * p.weight_read_s,
+            "A token (µs)": 1e6 * p.token_s, "A request (µs)": 1e6 * p.sequence_s,
+            "A token of context (ns)": 1e9 * p.context_token_s, "A pair of tokens (ns)": 1e9 * p.prefill_pair_s,
+            "Links (ms)": 1e3 * p.link_s, "KV bytes a token": p.kv_bytes_per_token,
+            "Weights a device (GiB)": p.weight_gib,
+            "Error, median (%)": None if p.error is None else 100 * p.error.median,
+            "90 of 100 within (%)": None if p.error is None else 100 * p.error.p90, "From": p.provenance,
+        }
+        for p in profiles
+    )  # fmt: skip
+
+
+def number_columns(table: pd.DataFrame) -> dict[str, Any]:
+    """Columns of numbers, with four digits."""
+    titles = map(str, table.select_dtypes("float"))
+    return {title: st.column_config.NumberColumn(title, format="%.4g") for title in titles}
 
 
 def error_table() -> pd.DataFrame:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import pandas as pd
 import streamlit as st
 
 from app.controls.generation import known_profiles
@@ -13,7 +10,7 @@ from app.figures.generation_profile import build_iterations_figure, describe_ite
 from app.look import words
 from app.look.style import current_theme, facts_html, plain_text
 from app.panels import generation_estimate, generation_fit
-from app.panels.generation_facts import error_table
+from app.panels.generation_facts import error_table, number_columns, profiles_table
 from app.panels.keep import draw_chart, draw_table
 from app.panels.profile_inputs import Question
 from app.state.session import Session
@@ -47,11 +44,9 @@ def draw(session: Session, question: Question | None) -> None:
     )  # fmt: skip
     st.caption(plain_text(f"From: {profile.provenance}.{fit}"))
     table = profiles_table(known)
-    titles = map(str, table.select_dtypes("float"))
-    numbers = {title: st.column_config.NumberColumn(title, format="%.4g") for title in titles}
     draw_table(
         table, "token-profiles", "All profiles of models that generate, with their numbers and errors",
-        column_config=numbers,
+        column_config=number_columns(table),
     )  # fmt: skip
     generation_estimate.draw(session, question)
     generation_fit.draw(session)
@@ -79,18 +74,3 @@ def cache_facts(profile: GenerationProfile, memory_gib: float) -> list[tuple[str
         ("a token takes", f"{words.count(profile.kv_bytes_per_token / 1024)} KiB on each device"),
         ("holds", f"{words.count(blocks)} blocks of {_BLOCK}, {words.count(blocks * _BLOCK)} tokens"),
     ]
-
-
-def profiles_table(profiles: Sequence[GenerationProfile]) -> pd.DataFrame:
-    """One row a profile."""
-    return pd.DataFrame(
-        {
-            "Model": p.name, "Device": p.device, "tp": p.tp, "Weights read (ms)": 1e3 * p.weight_read_s,
-            "A token (µs)": 1e6 * p.token_s, "A request (µs)": 1e6 * p.sequence_s,
-            "A token of context (ns)": 1e9 * p.context_token_s, "A pair of tokens (ns)": 1e9 * p.prefill_pair_s,
-            "KV bytes a token": p.kv_bytes_per_token, "Weights a device (GiB)": p.weight_gib,
-            "Error, median (%)": None if p.error is None else 100 * p.error.median,
-            "90 of 100 within (%)": None if p.error is None else 100 * p.error.p90, "From": p.provenance,
-        }
-        for p in profiles
-    )  # fmt: skip

@@ -31,11 +31,12 @@ from planner.generation.inputs import build_token_inputs
 from planner.generation.known_errors import NOT_MODELLED
 from planner.generation.search import TITLES
 from planner.generation.spare import find_token_spares
-from planner.generation.unseen import hold_out_tokens
+from planner.generation.unseen import NOT_OF_SWEEPS, hold_out_tokens
 from planner.generation.what_if import TokenCapacity, TokenPoint, find_token_capacity, sweep_tokens
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.what_if.spare import SparePlan
-from planner.what_if.unseen import HeldOut, with_unseen
+from planner.what_if.unseen import HeldOut, reason_json, with_unseen
+from planner.what_if.unseen_words import held_out_lines
 from simulator import InputError, words
 from simulator.generation import GenerationFigures
 from simulator.schema import MAX_DEVICES
@@ -121,6 +122,8 @@ def capacity(
             rows.append((one.name, str(one.devices), met, outcome.groups_in_words))
     print_table(("algorithm", "devices", "deadlines met", "groups"), rows)
     print_remarks(((one.name, one.reason or one.remark) for one in found), "- ")
+    for line in dict.fromkeys(line for one in found for line in held_out_lines(one.unseen, {one.name: target})):
+        say(f"\n{line}")
     for line in answer_lines(read_more(args), answers, scenario.cluster):
         say(f"\n{line}")
     say(f"\n{NOT_MODELLED}")
@@ -160,11 +163,14 @@ def sweep(
         sections += [section for section in scenario.placements if section.search is None]
     with Interrupt() as interrupt:
         points, complete = sweep_tokens(scenario, axes, sections, PointLine(interrupt))
+    reason = NOT_OF_SWEEPS if searched else None
     if args.json:
         print_json({"scenario": scenario.name, "target": target, "complete": complete,
-                    "points": [point.to_json() for point in points], "not_modelled": NOT_MODELLED})  # fmt: skip
+                    "points": [point.to_json() for point in points], **reason_json(reason),
+                    "not_modelled": NOT_MODELLED})  # fmt: skip
     else:
         _print_sweep(points, [axis for axis, _ in axes], sections)
+        print_unseen(reason)
     return 0 if complete else INTERRUPTED
 
 

@@ -6,12 +6,14 @@ import math
 from dataclasses import replace
 
 from planner.generation.inputs import build_token_inputs
+from planner.generation.unseen import hold_out_placement
 from planner.generation.what_if import InputBuilder, TokenPoint, find_token_capacity, token_point
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.what_if.capacity import check_target
-from planner.what_if.growth import Growth, Multiples, TriedTraffic, check_times
+from planner.what_if.growth import Growth, Multiples, TriedTraffic, check_times, placed_for
 from planner.what_if.plan import Needed
 from planner.what_if.points import STOPPED
+from planner.what_if.unseen import HeldOut
 from planner.what_if.variation import vary
 from simulator.headway import Headway, OnProgress, goes_on
 from simulator.schema import MAX_DEVICES
@@ -55,10 +57,22 @@ def find_token_growth(
         if point.outcome is not None:
             found[factor] = point
     grown = multiples.growth(section.name, target, there, times, stopped)
+    unseen: dict[str, HeldOut] = {}
+    if grown.bears is not None:
+        borne = found[grown.bears].placement
+        assert borne is not None, "it reaches the target"
+        name = placed_for(section.name, there, grown.bears)
+        varied = vary(present, "rate_scale", grown.bears)
+        unseen["bears"] = hold_out_placement(varied, name, section, borne, on_progress, build)
+        grown = replace(grown, unseen=unseen)
     if stopped:
         return replace(grown, reasons={**grown.reasons, "needed": STOPPED})
     more = vary(scenario, "rate_scale", times)
     [capacity] = find_token_capacity(more, target, [section], 1, most, on_progress, build)
     settled = capacity.complete and capacity.remark is None
     needed = Needed(section.name, capacity.devices, settled, capacity.reason)
-    return replace(grown, needed=needed, complete=capacity.complete)
+    if capacity.devices is not None:
+        name = placed_for(section.name, capacity.devices, times)
+        varied = vary(more, "devices", capacity.devices)
+        unseen["needed"] = hold_out_placement(varied, name, section, capacity.placement, on_progress, build)
+    return replace(grown, needed=needed, complete=capacity.complete, unseen=unseen)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from planner.generation.compare import evaluate
 from planner.generation.inputs import TokenInputs, build_token_inputs
+from planner.generation.unseen import hold_out_placement
 from planner.generation.what_if import InputBuilder, TokenPoint, token_point, try_fewest
 from planner.scenario.inputs import build_cluster
 from planner.scenario.schema import PlacementSection, Scenario
@@ -43,7 +44,21 @@ def find_token_spares(
     """
     check_target(target)
     most, base = highest or min(4 * scenario.cluster.devices, MAX_DEVICES), build(scenario)
-    return tuple(_spare(scenario, base, target, sections, what, lowest, most, on_progress) for what in kinds)
+    plans = [_spare(scenario, base, target, sections, what, lowest, most, on_progress) for what in kinds]
+    return tuple(_with_unseen(plan, scenario, sections, on_progress, build) for plan in plans)
+
+
+def _with_unseen(
+    plan: SparePlan, scenario: Scenario, sections: Sequence[PlacementSection], on_progress: OnProgress | None,
+    build: InputBuilder,
+) -> SparePlan:  # fmt: skip
+    """With the score of what is left without the worst, on traffic that was not planned for."""
+    if plan.devices is None or plan.worst is None or len(plan.worst.groups) == len(plan.placement.groups):
+        return plan
+    rest = tuple(group for g, group in enumerate(plan.placement.groups) if g not in plan.worst.groups)
+    section = next(section for section in sections if section.name == plan.name)
+    varied, left = vary(scenario, "devices", plan.devices), replace(plan.placement, groups=rest)
+    return replace(plan, unseen=hold_out_placement(varied, plan.left_over, section, left, on_progress, build))
 
 
 def losses(placement: Placement, inputs: TokenInputs, what: str) -> tuple[Fault, ...]:

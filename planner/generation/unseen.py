@@ -15,15 +15,19 @@ import numpy as np
 from planner.generation.compare import TokenComparison, evaluate
 from planner.generation.inputs import TokenInputs, build_token_inputs
 from planner.generation.paired import met_requests
-from planner.scenario.schema import Scenario
+from planner.scenario.schema import PlacementSection, Scenario
 from planner.search.training import resample, resample_workload
 from planner.what_if.robustness import FIRST_SEED, later_stretch, with_seed
 from planner.what_if.unseen import STOPPED, HeldOut, scores_of
-from simulator import Cancelled, Workload, words
+from simulator import Cancelled, Placement, Workload, words
 from simulator.headway import Headway, OnProgress, goes_on, tell
 
 # An iteration of an engine costs more than a request of a pipeline, so fewer draws are made.
 DRAWS = 4
+NOT_OF_SWEEPS = (
+    "The points are scored on the traffic that they were planned for; what a placement meets on other traffic, its "
+    "comparison and the number of devices say."
+)
 # Output tokens times placements times draws, simulated without being asked for: some seconds.
 MOST_TOKENS = 200_000_000
 # Other traffic, with what it is called.
@@ -48,6 +52,34 @@ def hold_out_tokens(
         return _scored(comparison, days, is_later, on_progress)
     except Cancelled:
         return STOPPED
+
+
+def hold_out_placement(
+    scenario: Scenario,
+    name: str,
+    section: PlacementSection,
+    placement: Placement,
+    on_progress: OnProgress | None = None,
+    build: Callable[[Scenario], TokenInputs] = build_token_inputs,
+) -> HeldOut:
+    """One searched placement, scored under a name, on traffic that it was not planned for, or why that is left out.
+
+    scenario: that it was planned for, as it was varied. section: its rules.
+    """
+    inputs = build(scenario)
+    if said := too_many_tokens(inputs, 1):
+        return said
+    days, is_later = other_days(scenario, inputs, build)
+
+    def watch(_: Headway) -> bool:
+        return goes_on(on_progress, Headway(""))
+
+    try:
+        ruled = [other.under(section) for other in (inputs, *(make() for _, make in days))]
+        met = [[met_requests(evaluate(placement, None, under, watch), under)] for under in ruled]
+    except Cancelled:
+        return STOPPED
+    return scores_of([(name, True, False)], met, is_later)
 
 
 def too_many_tokens(inputs: TokenInputs, placements: int) -> str:

@@ -9,9 +9,11 @@ from typing import Any
 
 from planner.generation.compare import TokenOutcome, evaluate, place
 from planner.generation.inputs import TokenInputs, build_token_inputs
+from planner.generation.unseen import hold_out_placement
 from planner.scenario.inputs import build_cluster
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import NoPlacement
+from planner.what_if.unseen import HeldOut, Unseen, reason_json
 from planner.what_if.variation import vary
 from simulator import Cancelled, InputError, Placement
 from simulator.headway import Headway, OnProgress, goes_on
@@ -79,13 +81,15 @@ class TokenPoint:
 
 @dataclass(frozen=True, eq=False)
 class TokenCapacity:
-    """Fewest devices of one algorithm: the point that reaches the target, None with the reason; all that were tried."""
+    """Fewest devices of one algorithm: the point that reaches the target, None with the reason; all that were tried;
+    and what its placement meets on traffic that was not planned for."""
 
     name: str
     target: float
     best: TokenPoint | None
     tried: tuple[TokenPoint, ...]
     complete: bool
+    unseen: HeldOut = None
 
     @property
     def devices(self) -> int | None:
@@ -122,9 +126,10 @@ class TokenCapacity:
         """The answer and what was tried."""
         tried = [{"devices": int(dict(p.values)["devices"]), "slo_attainment": p.slo_attainment} for p in self.tried]
         best = None if self.best is None else self.best.to_json()
+        held = self.unseen.to_json(self.name) if isinstance(self.unseen, Unseen) else reason_json(self.unseen)
         return {
             "algorithm": self.name, "devices": self.devices, "reason": self.reason, "complete": self.complete,
-            "best": best, "tried": tried,
+            "best": best, "tried": tried, **held,
         }  # fmt: skip
 
 
@@ -141,7 +146,13 @@ def find_token_capacity(
     by halving between the last two.
     """
     base = build(scenario)
-    return [_capacity(scenario, base, target, section, lowest, highest, on_progress) for section in sections]
+    found = [_capacity(scenario, base, target, section, lowest, highest, on_progress) for section in sections]
+    return [
+        one if one.devices is None or not one.complete else replace(one, unseen=hold_out_placement(
+            vary(scenario, "devices", one.devices), one.name, section, one.placement, on_progress, build
+        ))
+        for one, section in zip(found, sections, strict=True)
+    ]  # fmt: skip
 
 
 def _capacity(

@@ -167,11 +167,16 @@ def find_growth(
     return replace(grown, needed=needed, complete=not finder.stopped, unseen=unseen)
 
 
+def placed_for(name: str, devices: int, times: float) -> str:
+    """What a placement for a multiple of the traffic is called where its score on unseen traffic is told."""
+    traffic = "today's traffic" if times == 1 else f"{words.times(times)} the traffic"
+    return f"{name} on {words.plural(devices, 'device')} with {traffic}"
+
+
 def _held_out(finder: Finder, found: PointResult, devices: int, times: float) -> HeldOut:
     """The placement that was found for a multiple of the traffic, on as much of other traffic."""
     assert isinstance(found.outcome, PlacementOutcome), "the evaluator keeps the requests of every point"
-    traffic = "today's traffic" if times == 1 else f"{words.times(times)} the traffic"
-    name = f"{found.outcome.name} on {words.plural(devices, 'device')} with {traffic}"
+    name = placed_for(found.outcome.name, devices, times)
     # It was searched, if for another multiple of the same traffic.
     candidate = Candidate(name, found.outcome.placement, found.outcome.result.serving, True)
     return finder.hold_out_candidates([candidate], (("rate_scale", times),))
