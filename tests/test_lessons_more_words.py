@@ -152,3 +152,10 @@ def test_the_exchange_between_devices_costs_in_proportion(exchange):
 def test_the_exercise_on_cuts_is_about_the_exchange_as_it_is():
     slow = splitting.Settings("moe-2.4b", "8", 2.0)
     assert splitting.check(slow, splitting.run(slow))[0] is False
+
+
+def test_a_solution_on_the_board_is_told_in_words():
+    assert greedy.told("B0.D0.E0.C2.D2") == "B, D and E to device 0; C and D to device 2"
+    solution = greedy.LESSON.exercise.solution.moves
+    assert sum(part.split(" to ")[0].count(name) for part in greedy.told(solution).split("; ")
+               for name in greedy.NAMES) == len(solution.split("."))  # fmt: skip

@@ -77,7 +77,7 @@ def _draw_moves(session: Session, lesson: Lesson, control: Moves, choices: Mappi
     def play(moves: list[str]) -> None:
         choice.value = ".".join(moves)
 
-    st.markdown(f"**{control.label}**")
+    st.markdown(f"**{control.label if choices else 'Nothing more fits'}**")
     with st.container(horizontal=True, key="learn-moves", gap="small"):
         for word, label in choices.items():
             st.button(label, key=f"move:{lesson.key}:{word}", on_click=play, args=([*played, word],))

@@ -68,12 +68,13 @@ class Pick:
 class Moves:
     """What is played step by step, as words with points between them.
 
-    choices: of settings and run: the words that can follow, and what they are called.
+    choices: of settings and run: the words that can follow, and what they are called. told: what was played, in words.
     """
 
     field: str
     label: str
     choices: Callable[[Any, Any], Mapping[str, str]]
+    told: Callable[[str], str]
 
 
 @dataclass(frozen=True)

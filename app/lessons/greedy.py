@@ -89,6 +89,13 @@ def write(move: Move) -> str:
     return f"{NAMES[move[0]]}{move[1]}"
 
 
+def told(moves: str) -> str:
+    """Moves in words, by device: "B, D and E to device 0"."""
+    taken = {device: [NAMES[model] for model, at in parse(moves) if at == device] for device in range(DEVICES)}
+    parts = [f"{words.join(names)} to {words.numbered('device', device)}" for device, names in taken.items() if names]
+    return "; ".join(parts)
+
+
 def choices(settings: Settings, found: Run) -> dict[str, str]:
     """What can be taken next, by the word that is added."""
     return {
@@ -239,7 +246,7 @@ LESSON = Lesson(
     controls=(
         burstiness(0.5, 6.0, 0.5),
         deadline(1.5, 15, 0.5),
-        Moves("moves", "The next replica", choices),
+        Moves("moves", "The next replica", choices, told),
     ),
     run=run,
     outcome=outcome,

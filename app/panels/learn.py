@@ -10,7 +10,7 @@ import streamlit as st
 from app.controls.lessons import END, draw_controls, read_event, read_settings, read_word, take_settings
 from app.controls.views import chosen, drop_hidden_keys, kept
 from app.lessons import LESSONS
-from app.lessons.frame import SCREENS, Lesson, Trail
+from app.lessons.frame import SCREENS, Lesson, Moves, Trail
 from app.look.markup import piece
 from app.look.style import current_theme, enlarge_for_a_room, facts_html, guarded
 from app.panels import learn_class, learn_own
@@ -187,7 +187,8 @@ def _draw_exercise(session: Session, lesson: Lesson, settings: Any, run: Any) ->
     draw_pictures(session, shown[-1:] if lesson.events(run) else shown[:1])
     with st.expander("One solution"):
         values = asdict(lesson.exercise.solution)
-        said = [(c.label, values[c.field]) for c in lesson.controls if not isinstance(c, Trail)]
+        said = [(c.label, c.told(values[c.field]) if isinstance(c, Moves) else values[c.field])
+                for c in lesson.controls if not isinstance(c, Trail)]  # fmt: skip
         st.html(facts_html([(name, v if isinstance(v, str) else f"{v:g}") for name, v in said]))
         st.button("Set it", key="learn.solve", on_click=take_settings, args=(session, lesson, lesson.exercise.solution))
 

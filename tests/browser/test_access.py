@@ -4,6 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from app.lessons import LESSONS
 from tools.screenshots import FIRST_PAGE, PAGES, simple_sample, wait_until_drawn, wait_until_still, whole_page
 
 # Rule, part of a selector's HTML, and why it cannot be mended from here.
@@ -51,6 +52,18 @@ def seen(request, browser):
 def test_no_page_has_a_violation(seen, address, name):
     visit(seen, address, name)
     assert violations(seen) == []
+
+
+@pytest.mark.parametrize(("scheme", "first"), [("light", 0), ("dark", 1)])
+def test_lessons_have_none(browser, address, scheme, first):
+    """Each where it has most on it, every other lesson in the dark: both themes of all screens would take minutes."""
+    context = browser.new_context(viewport={"width": 1440, "height": 1200}, color_scheme=scheme)
+    page = context.new_page()
+    for key in list(LESSONS)[first::2]:
+        page.goto(f"{address}/learn?lesson={key}&screen=experiment")
+        wait_until_drawn(page)
+        assert (key, violations(page)) == (key, [])
+    context.close()
 
 
 def test_what_opens_on_a_click_has_none(seen, address):
