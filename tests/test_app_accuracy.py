@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.figures.accuracy import build_published_figure, robustness_columns
+from app.figures.accuracy import build_published_figure, published_title, robustness_columns
 from app.panels.accuracy import closed_form_table, published_table, real_table, setting_link
 from app.panels.robustness import AREA, case_table
 from planner import build_inputs
@@ -31,6 +31,10 @@ def shown():
 def test_every_published_run_is_a_point_with_its_link():
     runs = known_replays()
     assert len(runs) == 403 + 2 * 20
+    simulated, real = ([100 * abs(run.error) for run in runs if run.is_real == kind] for kind in (False, True))
+    said = (f"403 simulated runs {np.mean(simulated):.2f} points off on average ({max(simulated):.2f} at most); "
+            f"20 on real devices {np.mean(real):.2f} ({max(real):.2f} at most)")  # fmt: skip
+    assert published_title(runs) == said
     figure = build_published_figure(runs)
     drawn = sorted(int(i) for trace in figure.data if trace.customdata is not None for i in trace.customdata)
     assert drawn == list(range(len(runs)))
@@ -52,7 +56,7 @@ def test_a_link_holds_the_setting_that_gives_the_prediction(number):
 def test_the_real_runs_stand_with_the_authors_own_simulation():
     table = real_table()
     assert len(table) == 20 and not table.isna().any().any()
-    row = table[(table["placement"] == "replication") & (table["deadline (×)"] == 5)].iloc[0]
+    row = table[(table["placement"] == "Single-device replication") & (table["deadline (×)"] == 5)].iloc[0]
     assert (row["measured (%)"], row["authors' (%)"]) == (64.9, 64.0)
 
 

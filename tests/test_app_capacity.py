@@ -23,7 +23,7 @@ from tests.cases import shown_key
 
 PAGE = str(Path(__file__).parent.parent / "app" / "views" / "capacity.py")
 UNIFORM = PlacementSection(name="Uniform groups", search={"algorithm": "uniform", "pp": 4})
-SINGLE = PlacementSection(name="Selective replication", search={"algorithm": "selective_replication"})
+SINGLE = PlacementSection(name="Single-device replication", search={"algorithm": "selective_replication"})
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_the_page_finds_the_numbers_of_devices_that_the_planner_finds(view, scen
     again = find_capacity(
         scenario, 0.95,
         [PlacementSection(name=n, search={"algorithm": a, "time_limit_s": 2.0})
-         for n, a in (("Uniform groups", "uniform"), ("Selective replication", "selective_replication"))], 4, 24, 4,
+         for n, a in (("Uniform groups", "uniform"), ("Single-device replication", "selective_replication"))], 4, 24, 4,
     )  # fmt: skip
     assert [(p.name, p.devices) for p in found.plans] == [(p.name, p.devices) for p in again.plans]
     assert found is sections

@@ -25,7 +25,7 @@ from planner.what_if.spare_words import spare_sentence, spare_unseen_lines
 from tests.cases import shown_key
 
 PAGE = str(Path(__file__).parent.parent / "app" / "views" / "capacity.py")
-SINGLE = PlacementSection(name="Selective replication", search={"algorithm": "selective_replication"})
+SINGLE = PlacementSection(name="Single-device replication", search={"algorithm": "selective_replication"})
 
 
 @pytest.fixture(scope="module")

@@ -245,4 +245,4 @@ def test_a_moment_is_told_as_it_is_counted(shown):
 
 
 def test_so_many_models_look_clear_by_chance_as_the_level_of_the_intervals_says():
-    assert "about 3 would" in chance_note(60) and "would look clear" not in chance_note(2)
+    assert "about 3 of 60 would have a dark bar" in chance_note(60) and "by chance" not in chance_note(2)

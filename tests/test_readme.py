@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
+from app.figures.accuracy import published_title
 from planner.__main__ import main
 from planner.commands.parser import COMMANDS
+from planner.evidence.replays import known_replays
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -15,6 +17,13 @@ def test_the_first_scenario_prints_what_is_shown(capsys, tmp_path):
     (tmp_path / "first.yaml").write_text(scenario)
     assert main(["simulate", str(tmp_path / "first.yaml")]) == 0
     assert capsys.readouterr().out == shown
+
+
+def test_the_errors_against_published_runs_are_those_of_the_page_accuracy():
+    shown = re.findall(r"[\d.]*\d", published_title(known_replays()))
+    readme = re.search(r"replays (\d+) runs that .*?error ([\d.]+) points.*?largest ([\d.]+)\) and (\d+) that .*?"
+                       r"mean ([\d.]+), largest ([\d.]+)\)", README, re.DOTALL)  # fmt: skip
+    assert list(readme.groups()) == shown
 
 
 def test_every_command_is_listed():

@@ -1,6 +1,7 @@
 """Sentences of the pages Profile, Placement, Trace and Search are computed again from their numbers."""
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.figures import profile as profile_figures
 from app.figures import trace
+from app.figures.search import build_score_figure, describe_score
 from app.look import words
 from app.panels import arrivals
 from app.panels.arrivals import burst_sentence, replayed_sentence
@@ -268,7 +270,15 @@ def test_a_step_is_told_against_the_one_before(scores, data):
     found = SearchResult("greedy", Placement(()), scores[-1], 9.0, len(scores), "done", tuple(steps))
     said = plain(result_sentence("A", found))
     assert said.startswith(f"A meets {plain(words.share(scores[-1]))} of the deadlines it was planned for")
-    assert said.endswith(f"the answer after {plain(words.span(steps[-1].seconds))}.")
+    assert said.endswith(f"the answer after {plain(words.span(steps[-1].seconds))}.") and "by weight" not in said
+    # With weights the steps are counted by them and the answer is not; both are named.
+    by_weight = replace(found, score=0.25, is_weighted=True)
+    both = [words.share(0.25), words.share(scores[-1])]
+    for told in (result_sentence("A", by_weight), describe_score([("A", by_weight)])):
+        assert "by weight" in told and all(share in told for share in both)
+    assert f"by weight: {words.share(scores[at])}" in step_sentence(steps, at, True)
+    (axis,) = {build_score_figure([("A", f)]).layout.yaxis.title.text.count("by weight") for f in (by_weight,)}
+    assert axis == 1 and "weight" not in build_score_figure([("A", found)]).layout.yaxis.title.text
 
 
 def test_a_step_that_is_not_drawn_says_which_of_the_reasons_holds():

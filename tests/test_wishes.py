@@ -2,18 +2,22 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from app.look.causes import causes_in_words
 from app.report import parts
+from app.state.first_scenario import SINGLE_DEVICES
 from planner import compare, parse_scenario
 from planner.scenario.inputs import build_inputs
+from planner.search import ALGORITHMS, search
 from planner.targets import targets_missed
 from planner.what_if.faults import fault_what_if
-from planner.what_if.recommend import FEWEST, FOUND, GROUPED, REPLICATED, found_section, recommend
+from planner.what_if.recommend import FEWEST, FOUND, GROUPED, REPLICATED, REPLICATION, found_section, recommend
 from planner.what_if.recommend_words import sentences
 from planner.what_if.variation import with_devices
 from planner.wishes import Wishes
-from simulator import Cluster, words
+from simulator import Cluster, simulate, words
 
 TEXT = """\
 version: 1
@@ -56,7 +60,7 @@ def test_every_placement_says_whether_it_keeps_what_single_models_wish(scenario,
     rules = build_inputs(scenario).problem.rules
     for outcome in (plan.outcomes[role] for role in (FOUND, GROUPED, REPLICATED)):
         assert not rules.broken(outcome.placement, Cluster(4, devices_per_node=2))
-        part = next(p for p in text.split(". ")[0].replace(" and Groups", "; Groups").replace(" and Repl", "; Repl")
+        part = next(p for p in text.split(". ")[0].replace(" and Groups", "; Groups").replace(" and Single", "; Single")
                     .split("; ") if p.startswith(outcome.name))  # fmt: skip
         assert ("misses 1 own target: big" in part) == missed(outcome)
         assert ("every model's own target and the placement rules" in part) == (not missed(outcome))
@@ -83,6 +87,36 @@ def test_the_plan_its_worst_node_and_its_spare_say_it_too(scenario, plan):
     faults = fault_what_if(plan.spare.placement, problem, kinds=("node",), targets={"big": 0.97})
     assert not any(fault.missed for fault in faults)
     assert said(plan, "Spare node").endswith("Every model then keeps its own target, too.")
+
+
+def test_a_search_with_weights_says_which_score_is_weighted(scenario):
+    weighted = search(build_inputs(scenario).problem, "alpaserve", max_evaluations=100)
+    plain = search(replace(build_inputs(scenario).problem, weights={}), "alpaserve", max_evaluations=100)
+    assert weighted.is_weighted and not plain.is_weighted
+    inputs = build_inputs(scenario)
+    result = simulate(inputs.problem.models, weighted.placement, inputs.problem.workload, inputs.problem.serving)
+    counts = np.where(inputs.problem.workload.model == 4, 1, 3)
+    assert weighted.score == pytest.approx(result.in_slo.mean(), abs=1e-9)
+    assert max(step.score for step in weighted.steps) == pytest.approx(
+        np.average(result.in_slo, weights=counts), abs=0.01
+    )
+
+
+def test_the_numbers_of_devices_between_excluded_and_found_are_named(plan):
+    excluded, found = plan.plan.excluded, plan.plan.devices
+    assert f"With {excluded} or fewer, no placement can reach" in said(plan, "Devices")
+    between = f"; with {excluded + 1}" + (f" to {found - 1}" if found - 1 > excluded + 1 else "")
+    assert (f"{between}, none was found that does." in said(plan, "Devices")) == (excluded + 1 < found)
+
+
+def test_one_algorithm_has_one_name():
+    title = ALGORITHMS["selective_replication"].title
+    assert title == REPLICATION.name == SINGLE_DEVICES.name
+
+
+def test_a_single_model_gives_way_to_no_other():
+    assert "gave way" not in causes_in_words({"large batch": 3}, 1)
+    assert "gave way to other models" in causes_in_words({"large batch": 3}, 2)
 
 
 def test_without_wishes_nothing_is_said_of_them():

@@ -72,7 +72,8 @@ def build_score_figure(
     room = 0.06 * max(top - 100 * lowest, 0.5)
     limits = (100 * lowest - room, top + room)
     figure.update_xaxes(title_text=OVER[over], tickformat=",~r", rangemode="tozero", nticks=8)
-    figure.update_yaxes(title_text="deadlines met when planning (%)", range=limits)
+    how = ", by weight" if any(found.is_weighted for _, found, _ in drawn) else ""
+    figure.update_yaxes(title_text=f"deadlines met when planning{how} (%)", range=limits)
     colours = [placement_style(hue, theme).colour for _, _, hue in drawn]
     label_ends(figure, [name for name, _, _ in drawn], colours, ends, limits, _HEIGHT)
     return figure
@@ -92,7 +93,7 @@ def _reached(found: SearchResult) -> list[float]:
 def describe_score(searches: Sequence[tuple[str, SearchResult]], bound: float | None = None) -> str:
     """The alt text: where each search ended, and how much it tried."""
     parts = [
-        f"{words.shorten(name, 30)} reaches {words.share(_reached(found)[-1] if chosen else found.score)}, trying "
+        f"{words.shorten(name, 30)} reaches {_ended(found, chosen)}, trying "
         f"{words.plural(found.evaluations, 'placement')}"
         + (f", and answers with {words.share(found.score)}, which holds better on other days" if chosen else "")
         for name, found in searches[:3]
@@ -100,6 +101,13 @@ def describe_score(searches: Sequence[tuple[str, SearchResult]], bound: float | 
     ]
     more = f"; at most {words.share(bound)} is possible" if bound is not None else ""
     return words.join(parts) + more
+
+
+def _ended(found: SearchResult, chosen: bool) -> str:
+    """What was reached in the end; with weights as the search counted it and as every figure counts it."""
+    if found.is_weighted and found.steps:
+        return f"{words.share(_reached(found)[-1])} by weight ({words.share(found.score)} of all requests)"
+    return words.share(_reached(found)[-1] if chosen else found.score)
 
 
 def build_alternatives_figure(step: Step, theme: Theme = LIGHT, hue: int = 0) -> go.Figure:

@@ -20,10 +20,14 @@ _CAUSES = {
 }
 
 
-def causes_in_words(causes: Mapping[str, int]) -> str:
-    """The causes with their shares of all misses, the weightiest first."""
+def causes_in_words(causes: Mapping[str, int], models: int = 2) -> str:
+    """The causes with their shares of all misses, the weightiest first.
+
+    models: how many there are; a single one gives way to none.
+    """
     missed = sum(causes.values())
     if not missed:
         return "None is: every request meets all its deadlines."
-    parts = [f"{words.share(count / missed)} {_CAUSES[name]}" for name, count in causes.items()]
+    said = _CAUSES if models > 1 else _CAUSES | {"large batch": "decoded in batches too large for the deadline"}
+    parts = [f"{words.share(count / missed)} {said[name]}" for name, count in causes.items()]
     return f"Of {words.plural(missed, 'request')} that miss a deadline, {words.join(parts)}."

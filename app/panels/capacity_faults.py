@@ -22,7 +22,7 @@ QUICK_WORK = 3_000_000
 
 def draw_faults(session: Session, answer: Answer) -> None:
     """The worst failure of every placement in a sentence, and each failure drawn."""
-    st.header("What does a failure cost the basket?", anchor=False)
+    st.header("What does a failure cost the placements compared?", anchor=False)
     placed = [(entry, entry.outcome.placement) for entry in answer.shown]
     still = [(entry, placement) for entry, placement in placed if isinstance(placement, Placement)]
     if not still:

@@ -112,7 +112,10 @@ def chance_note(models: int) -> str:
     note = "Light bars are within their 95 % interval, so either placement may be the better one for them."
     expected = round(0.05 * models)
     if expected:
-        note += f" Of {words.count(models)} models that are alike about {words.count(expected)} would look clear."
+        note += (
+            f" Among so many models, about {words.count(expected)} of {words.count(models)} would have a dark bar by "
+            f"chance, even if the placements were equally good for all."
+        )
     return note
 
 

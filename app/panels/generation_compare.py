@@ -97,7 +97,7 @@ def late_rows(view: TokenView, answer: TokenAnswer) -> list[dict[str, str]]:
             "colour": colour_of(entry.hue),
             "why": causes_in_words(kept(("causes", entry.outcome_key, warmup_s, view.model), lambda entry=entry: (
                 missed_by_cause(entry.outcome, inputs, view.model)
-            ))),
+            )), len(inputs.problem.models)),
         }
         for entry in view.shown
     ]  # fmt: skip

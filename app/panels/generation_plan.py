@@ -162,7 +162,8 @@ def draw_causes(entry: TokenAnswered, answer: TokenAnswer) -> None:
     if not answer.is_current:
         return
     key = ("causes", entry.outcome_key, answer.inputs.warmup_s)
-    sentence = causes_in_words(kept(key, lambda: missed_by_cause(entry.outcome, answer.inputs)))
+    causes = kept(key, lambda: missed_by_cause(entry.outcome, answer.inputs))
+    sentence = causes_in_words(causes, len(answer.inputs.problem.models))
     st.markdown(f"**Why are they late?** {plain_text(sentence)}")
 
 

@@ -93,7 +93,9 @@ def draw_result(answer: AnyAnswer, chosen: Chosen) -> None:
 def result_sentence(name: str, found: SearchResult) -> str:
     """What the answer of a search meets on the planning traffic, and what it took; the last step is the answer."""
     took = words.search_took(found.seconds, found.evaluations, found.steps[-1].seconds)
-    return f"{words.shorten(name)} meets {words.share(found.score)} of the deadlines it was planned for: {took}."
+    weighted = f" ({words.share(found.steps[-1].score)} by weight)" if found.is_weighted else ""
+    met = f"{words.share(found.score)} of the deadlines it was planned for{weighted}"
+    return f"{words.shorten(name)} meets {met}: {took}."
 
 
 def draw_replay(session: Session, answer: AnyAnswer, chosen: Chosen) -> None:
@@ -142,7 +144,7 @@ def _draw_steps(session: Session, answer: AnyAnswer, chosen: Chosen) -> None:
 
 def _draw_step(answer: AnyAnswer, chosen: Chosen, step: Step, at: int, axis: str) -> None:
     theme = current_theme()
-    st.html(piece("more", step_sentence(chosen.found.steps, at)))
+    st.html(piece("more", step_sentence(chosen.found.steps, at, chosen.found.is_weighted)))
     bound = _bound(answer) if chosen.is_mine and isinstance(answer, Answer) else None
     score, others = st.columns([3, 2], gap="large") if step.alternatives else (st.container(), None)
     with score:
@@ -160,7 +162,7 @@ def _draw_step(answer: AnyAnswer, chosen: Chosen, step: Step, at: int, axis: str
     _draw_placement(answer, chosen, step.placement)
 
 
-def step_sentence(steps: Sequence[Step], at: int) -> str:
+def step_sentence(steps: Sequence[Step], at: int, is_weighted: bool = False) -> str:
     """What a step did and what its placement meets, against that of the step before."""
     step, gain = steps[at], ""
     if at:
@@ -168,7 +170,8 @@ def step_sentence(steps: Sequence[Step], at: int) -> str:
         same = "the same as" if step.score == steps[at - 1].score else "hardly different from"
         gain = f" ({same} before)" if difference == "same" else f" ({difference})"
     what = f"Step {at + 1} of {len(steps)}, {step.phase}: {words.shorten(step.what, 160)}"
-    return f"{what}. Deadlines met when planning: {words.share(step.score)}{gain}."
+    how = ", by weight" if is_weighted else ""
+    return f"{what}. Deadlines met when planning{how}: {words.share(step.score)}{gain}."
 
 
 def _draw_placement(answer: AnyAnswer, chosen: Chosen, placement: Placement) -> None:

@@ -208,7 +208,7 @@ def _placement(comparison: TokenComparison, hue: int) -> dict[str, Any]:
         "how_found": parts.how_found(outcome.search),
         "memory": memory,
         "over_time": over_time,
-        "causes": f"Why are they late? {causes_in_words(missed_by_cause(outcome, inputs))}",
+        "causes": f"Why are they late? {causes_in_words(missed_by_cause(outcome, inputs), len(inputs.problem.models))}",
         "models": _model_table(outcome),
         "engines": _engine_table(outcome),
     }

@@ -36,7 +36,7 @@ from simulator.traces import Columns
 # The parts, and what they are called in sentences.
 TITLES = {
     "scenario": "the scenario",
-    "undo": "the way back",
+    "undo": "what Undo goes back to",
     "uploads": "the uploads",
     "drafts": "edited placements",
     "found": "found placements",

@@ -53,7 +53,7 @@ ALGORITHMS: dict[str, Algorithm] = {
         alpaserve,
     ),
     "selective_replication": Algorithm(
-        "Selective replication",
+        "Single-device replication",
         "Every device on its own; popular models get more replicas.",
         known.NoOptions,
         baselines.selective_replication,

@@ -25,7 +25,7 @@ class Step:
         phase: what the search was doing, a few words.
         what: what was chosen, a sentence.
         placement: the placement after the step.
-        score: its SLO attainment on the planning traffic, 0..1.
+        score: its SLO attainment on the planning traffic, 0..1; by the weights of models where there are any.
         seconds: since the search began.
         evaluations: placements scored so far.
         alternatives: the best of what else was tried at this step.
@@ -96,6 +96,7 @@ class SearchResult:
             others then. None where it is whole.
         bound: what no placement can pass, and why; None for a schedule, or where a history was read
             from a file.
+        is_weighted: whether the scores of the steps count requests by the weights of their models; `score` never does.
     """
 
     algorithm: str
@@ -109,3 +110,4 @@ class SearchResult:
     held_out: HeldOut | None = None
     bound: Bound | None = None
     partial: str | None = None
+    is_weighted: bool = False

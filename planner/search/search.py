@@ -174,6 +174,7 @@ def find(
             # A schedule may hold more models than fit at once, one after the other.
             bound=None if isinstance(placement, Schedule) else _ready(bound),
             partial=partial,
+            is_weighted=any(weight != 1 for weight in problem.weights.values()),
         )
 
 

@@ -19,7 +19,7 @@ from planner.compare import (
 )
 from planner.scenario.inputs import Inputs, TraceReader
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
-from planner.search import Bound, NoPlacement, Progress, upper_bound
+from planner.search import ALGORITHMS, Bound, NoPlacement, Progress, upper_bound
 from planner.what_if.capacity import Finder, check_target
 from planner.what_if.climb import Climb
 from planner.what_if.faults import Fault
@@ -36,7 +36,9 @@ from simulator.schema import MAX_DEVICES
 FOUND, REPLICATED, GROUPED = "found", "replicated", "grouped"
 # The placements that are tried on traffic that was not planned for.
 HERE, FEWEST = "the placement on these devices", "the plan with the fewest devices"
-REPLICATION = PlacementSection(name="Replication", search=SearchSection(algorithm="selective_replication"))
+REPLICATION = PlacementSection(
+    name=ALGORITHMS["selective_replication"].title, search=SearchSection(algorithm="selective_replication")
+)
 # Every search ends after so many placements, so that the plan is the same everywhere; the time is for large cases.
 EVALUATIONS, TIME_LIMIT_S = 1_500, 10.0
 # Group sizes that are tried on other numbers of devices: the best ones on those that are there.

@@ -91,7 +91,13 @@ def _excluded(excluded: int, plan: Recommendation) -> str:
     if not excluded:
         return ""
     few = f"{words.count(excluded)} or fewer" if excluded > 1 else "one"
-    return f" With {few}, no placement can reach {_goal(plan)}."
+    said = f" With {few}, no placement can reach {_goal(plan)}"
+    found = plan.plan.devices if plan.plan is not None and plan.plan.settled else None
+    between = [] if found is None else [n for n in (excluded + 1, found - 1) if excluded < n < found]
+    if not between:
+        return f"{said}."
+    span = words.count(between[0]) if between[0] == between[-1] else f"{words.count(between[0])} to {between[-1]}"
+    return f"{said}; with {span}, none was found that does."
 
 
 def held_out_sentence(plan: Recommendation) -> Sentences:

@@ -23,10 +23,10 @@ def spare_sentence(spare: SparePlan, usd_per_device_hour: float = 0.0) -> str:
     price = f" for {words.usd_per_hour(cost)}" if usd_per_device_hour else ""
     nodes, torn = divmod(spare.devices, spare.per_node)
     whole = f" ({words.plural(nodes, 'node')})" if spare.what == "node" and not torn else ""
-    most = "" if spare.settled else "At most "
+    fewer = "" if spare.settled else " Whether fewer do was not all tried."
     return (
-        f"{most}{words.plural(spare.devices, 'device')}{whole}{price} keep {goal} {LOST[spare.what]}: "
-        f"{words.share(spare.worst.slo_attainment)} without the worst, with nothing moved."
+        f"{words.plural(spare.devices, 'device')}{whole}{price} keep {goal} {LOST[spare.what]}: "
+        f"{words.share(spare.worst.slo_attainment)} without the worst, with nothing moved.{fewer}"
     )
 
 

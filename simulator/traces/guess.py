@@ -83,7 +83,9 @@ def guess_columns(grid: Grid) -> Guess:
     name, how_named = time
     unit, unit_reason, is_sure = _unit(name, sample[name], decimal)
     columns = replace(base, time=name, unit=unit)
-    reasons = [f"'{name}' is the time: {how_named}.", unit_reason]
+    reasons = [f"'{name}' is the time: {how_named}."]
+    if unit_reason.lower() != f"{how_named}.":
+        reasons.append(unit_reason)
     rest = {other: cells for other, cells in sample.items() if other != name}
     intervals = _intervals(columns, sample[name], rest)
     if intervals is not None:
