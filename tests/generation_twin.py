@@ -24,6 +24,7 @@ class Request:
     last_token_s: float = nan
     preemptions: int = 0
     rejected: bool = False
+    brought: int = 0  # tokens in the cache that it brings from another engine
     # (prefill, decode or preempted; begin, end; tokens)
     steps: list = field(default_factory=list)
 
@@ -52,6 +53,7 @@ class TwinGroup:
         ]
         self.pool = self.free = spec.pool_units
         self.switch_s = spec.switch_s
+        self.role = spec.role
         self.running = []
         self.clock_s = 0.0
         self.batch = None
@@ -90,16 +92,21 @@ class TwinGroup:
         return None
 
     def first_chunk(self, engine):
-        limits = engine.spec.limits
-        tokens = engine.waiting[0].to_compute
-        return min(tokens, limits.max_num_batched_tokens) if limits.chunked_prefill else tokens
+        """Tokens for which it needs blocks."""
+        request = engine.waiting[0]
+        if request.brought:
+            return request.brought + 1
+        tokens = request.to_compute
+        return min(tokens, engine.spec.limits.max_num_batched_tokens) if self.chunks(engine) else tokens
+
+    def chunks(self, engine):
+        return engine.spec.limits.chunked_prefill or self.role == "decode"
 
     def begin(self, engine):
-        limits = engine.spec.limits
         switch_s = self.switch_s if engine is not self.last else 0.0
         self.last = engine
         self.batch = batch = []  # (request, tokens, decodes?)
-        if limits.chunked_prefill:
+        if self.chunks(engine):
             if not self.go_on(engine):
                 self.admit(engine)
         else:
@@ -144,19 +151,20 @@ class TwinGroup:
         budget = limits.max_num_batched_tokens - sum(tokens for _, tokens, _ in self.batch)
         while engine.waiting and budget > 0 and len(self.mine(engine)) < limits.max_num_seqs:
             request = engine.waiting[0]
-            tokens = request.to_compute
-            if limits.chunked_prefill:
+            tokens = request.to_compute - request.brought
+            if self.chunks(engine):
                 tokens = min(tokens, budget)
             elif tokens > budget and self.batch:
                 break
-            if engine.blocks(tokens) * engine.unit > self.free:
+            if engine.blocks(request.brought + tokens) * engine.unit > self.free:
                 break
             engine.waiting.pop(0)
             self.running.append(request)
-            self.take(engine, request, engine.blocks(tokens))
+            self.take(engine, request, engine.blocks(request.brought + tokens))
             if request.scheduled_s != request.scheduled_s:
                 request.scheduled_s = self.clock_s
-            self.batch.append((request, tokens, False))
+            self.batch.append((request, tokens, request.brought > 0))
+            request.computed, request.brought = request.brought, 0
             budget -= tokens
 
     def take(self, engine, request, blocks):
@@ -187,7 +195,7 @@ class TwinGroup:
                 continue
             request.generated += 1
             request.decodes = True
-            if request.generated == 1:
+            if request.first_token_s != request.first_token_s:
                 request.first_token_s = self.clock_s
             if request.generated == request.output_tokens:
                 request.last_token_s = self.clock_s
@@ -200,7 +208,8 @@ def load(group, dispatch):
     if dispatch == "fewest_requests":
         return len(requests)
     if dispatch == "fewest_tokens":
-        return sum(r.input_tokens + r.output_tokens - 1 - r.computed for r in requests), len(requests)
+        left = sum(r.input_tokens + r.output_tokens - 1 - r.computed - r.brought for r in requests)
+        return left, len(requests)
     return 1 - group.free / group.pool, len(requests)
 
 
@@ -226,17 +235,29 @@ def predicted_first_token_s(group, engine, tokens, now_s):
 
 def twin_generation(specs, workload, dispatch, ttft_limits_s=None):
     """Simulate; returns (requests, groups)."""
-    groups, number = [], 0
-    for spec in specs:
-        groups.append(TwinGroup(spec, number))
-        number += len(spec.engines)
-    turn = dict.fromkeys(workload.models, 0)
+    groups = twin_groups(specs)
     requests = [
         Request(i, float(a), workload.models[m], int(p), int(o))
         for i, (a, m, p, o) in enumerate(
             zip(workload.arrival_s, workload.model, workload.input_tokens, workload.output_tokens, strict=True)
         )
     ]
+    limits_s = dict(zip(workload.models, ttft_limits_s or [inf] * len(workload.models), strict=True))
+    serve(groups, requests, dispatch, workload.models, limits_s)
+    return requests, groups
+
+
+def twin_groups(specs):
+    groups, number = [], 0
+    for spec in specs:
+        groups.append(TwinGroup(spec, number))
+        number += len(spec.engines)
+    return groups
+
+
+def serve(groups, requests, dispatch, models, limits_s):
+    """Let groups serve requests, in order of arrival."""
+    turn = dict.fromkeys(models, 0)
     for request in requests:
         for group in groups:
             group.advance(request.arrival_s)
@@ -252,11 +273,10 @@ def twin_generation(specs, workload, dispatch, ttft_limits_s=None):
             turn[request.model] = (turn[request.model] + 1) % len(candidates)
         else:
             group, engine = min(fitting, key=lambda ge: load(ge[0], dispatch))
-        if ttft_limits_s is not None:
-            limit_s = ttft_limits_s[workload.models.index(request.model)]
-            if predicted_first_token_s(group, engine, request.input_tokens, request.arrival_s) > (
-                request.arrival_s + limit_s
-            ):
+        limit_s = limits_s[request.model]
+        if limit_s < inf:
+            first_s = predicted_first_token_s(group, engine, request.input_tokens, request.arrival_s)
+            if first_s > request.arrival_s + limit_s:
                 request.rejected = True
                 continue
         request.engine = engine.number
@@ -265,4 +285,34 @@ def twin_generation(specs, workload, dispatch, ttft_limits_s=None):
         engine.waiting.append(request)
     for group in groups:
         group.advance(inf)
-    return requests, groups
+
+
+def twin_split(specs, workload, dispatch, kv_bandwidth_bytes_per_s):
+    """Every model's groups have roles: prompts and first tokens here, later tokens there.
+
+    Returns (requests as they were at the engines of their prompts, those handed on by number, groups).
+    """
+    groups = twin_groups(specs)
+    engines = [engine for group in groups for engine in group.engines]
+    decoding = [group for group in groups if group.role == "decode"]
+    requests, later = [], []
+    for i, (a, m, p, o) in enumerate(
+        zip(workload.arrival_s, workload.model, workload.input_tokens, workload.output_tokens, strict=True)
+    ):
+        model, most = workload.models[m], int(p + o - 1)
+        if any(e.spec.model == model and e.blocks(most) * e.unit <= g.pool for g in decoding for e in g.engines):
+            requests.append(Request(i, float(a), model, int(p), 1))
+    no_limit = dict.fromkeys(workload.models, inf)
+    serve([group for group in groups if group.role == "prefill"], requests, dispatch, workload.models, no_limit)
+    for r in requests:
+        output = int(workload.output_tokens[r.number])
+        if r.engine >= 0 and output > 1:
+            profile = engines[r.engine].spec.profile
+            seconds = r.input_tokens * profile.kv_bytes_per_token * profile.tp / kv_bandwidth_bytes_per_s
+            later.append(
+                Request(r.number, r.first_token_s + seconds, r.model, r.input_tokens, output, generated=1,
+                        brought=r.input_tokens, first_token_s=r.first_token_s)
+            )  # fmt: skip
+    later.sort(key=lambda r: r.arrival_s)
+    serve(decoding, later, dispatch, workload.models, no_limit)
+    return requests, {r.number: r for r in later}, groups

@@ -38,12 +38,13 @@ ENGINE = np.dtype(
 )  # fmt: skip
 
 # next, previous: lists (waiting at an engine, running in a group). generated, computed: tokens, kept up to date while
-# the request does not decode. end_step: the step of its engine that ends it, NONE unless it decodes. engine: NONE if
-# no engine took it. Times are NaN until they happen.
+# the request does not decode. brought: tokens whose cache another engine computed, until the first iteration with them
+# ends. end_step: the step of its engine that ends it, NONE unless it decodes. engine: NONE if no engine took it. Times
+# are NaN until they happen.
 REQUEST = np.dtype(
     [(name, "f8") for name in ("arrival_s", "scheduled_s", "first_token_s", "last_token_s")]
     + [(name, "i8") for name in ("model", "input_tokens", "output_tokens", "next", "previous", "generated", "computed",
-                                 "end_step", "engine", "preemptions")]
+                                 "brought", "end_step", "engine", "preemptions")]
 )  # fmt: skip
 
 # Who decodes, a heap by the step that ends each.
@@ -111,12 +112,18 @@ class Tables(NamedTuple):
 
 
 class Dispatch(NamedTuple):
-    """Which engines hold a model: int64 start (M + 1,), candidate ascending for each model; turn (M,), round robin.
+    """Which engines hold a model: int64 start (M + 2,), candidate ascending for each model; turn (M + 1,), round robin.
 
-    limit_s: float64 (M,), a request whose first token is predicted later than this after its arrival is turned away.
+    The last model is one that no engine holds.
+    limit_s: float64 (M + 1,); whose first token is predicted later than this after its arrival is turned away.
     """
 
     start: I64
     candidate: I64
     turn: I64
     limit_s: F64
+
+    @property
+    def holds_model(self) -> Bools:
+        """Which models some engine holds, bool (M,)."""
+        return np.diff(self.start)[:-1] > 0

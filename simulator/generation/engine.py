@@ -19,6 +19,8 @@ MAX_BLOCK_SIZE = 1_024
 # The numbers of a profile that say what an iteration costs; all but `sharpness` are seconds.
 COEFFICIENTS = ("weight_read_s", "token_s", "sharpness", "sequence_s", "context_token_s", "prefill_pair_s", "link_s",
                 "link_token_s")  # fmt: skip
+# What the engines of a group do where others do the rest.
+PREFILL, DECODE = ROLES = ("prefill", "decode")
 # A number of tokens, or an array of such numbers.
 Tokens = TypeVar("Tokens", float, np.ndarray)
 SECONDS = tuple(name for name in COEFFICIENTS if name != "sharpness")
@@ -161,12 +163,15 @@ class EngineGroup:
         engines: one for each model on the devices.
         kv_pool_bytes: the cache that all engines share, bytes of each device; None with a single engine whose limits
             say `kv_blocks`.
+        role: PREFILL, only prompts and first tokens; DECODE, only later tokens, after the cache was handed on, and
+            always with `chunked_prefill`; None, both.
         switch_s: seconds before an iteration of another engine than the last one.
     """
 
     engines: tuple[Engine, ...]
     kv_pool_bytes: float | None = None
     switch_s: float = 0.0
+    role: str | None = None
 
     def __post_init__(self) -> None:
         if not self.engines:
@@ -174,6 +179,8 @@ class EngineGroup:
         models = [engine.model for engine in self.engines]
         if len(set(models)) < len(models):
             raise InputError(f"A group holds {', '.join(models)}; each model may have one engine in a group.")
+        if self.role not in (None, *ROLES):
+            raise InputError(f"The role of a group is '{self.role}'; {', '.join(ROLES)} are allowed, or none.")
         if not (math.isfinite(self.switch_s) and self.switch_s >= 0):
             raise InputError(f"switch_s is {self.switch_s}; seconds from 0 on are allowed.")
         first, *others = self.engines

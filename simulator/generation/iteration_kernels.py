@@ -7,7 +7,8 @@ that ends at time t has ended for whoever arrives at t, and an iteration that be
 with one new token or the next chunk of its prompt; if the pool is short of blocks the request admitted last in the
 group is preempted (its blocks are freed, its computed tokens forgotten, its generated ones kept) and heads the waiting
 queue of its engine; if nobody was preempted, waiting requests are admitted first come, first served while tokens,
-sequences and blocks last. Engines that share a group take turns by iteration.
+sequences and blocks last. Engines that share a group take turns by iteration. A request that brings the cache of its
+prompt from another engine is admitted with blocks for it, and decodes in the iteration that admits it.
 
 **Why it is fast.** Between two events the decoding requests only grow by one token each, so they are a count, a sum
 of contexts, a histogram of (context mod block) that says how many blocks the next iteration asks for, and a heap by
@@ -23,7 +24,7 @@ import numpy as np
 from simulator.arrays import F64, I64
 from simulator.generation import record_kernels
 from simulator.generation.arrays import NONE, Structured, Tables
-from simulator.generation.record_kernels import PREEMPTED, PREFILL, note, note_segment, token_kernel
+from simulator.generation.record_kernels import JOINED, PREEMPTED, PREFILL, note, note_segment, token_kernel
 from simulator.kernel_stamps import follow_stamps
 
 follow_stamps(__file__, record_kernels)
@@ -116,19 +117,22 @@ def _preempt(t: Tables, group: np.record) -> None:
 
 
 @token_kernel
-def _admit(t: Tables, group: np.record, engine: np.record, tokens: int) -> tuple[int, int, float]:
-    """Admit from the head of the waiting queue; `tokens` are taken. Returns (requests, tokens, pairs of tokens)."""
-    admitted, prefill, pairs = 0, 0, 0.0
+def _admit(t: Tables, group: np.record, engine: np.record, tokens: int) -> tuple[int, int, float, int, int]:
+    """Admit from the head of the waiting queue; `tokens` are taken.
+
+    Returns (requests, tokens, pairs of tokens of prompts; requests that bring their cache, tokens in these caches).
+    """
+    admitted, prefill, pairs, joining, brought = 0, 0, 0.0, 0, 0
     while engine.waiting_head >= 0 and engine.running < engine.max_sequences:
         left = engine.max_tokens - tokens - prefill
         r = engine.waiting_head
         request = t.requests[r]
-        need = request.input_tokens + request.generated
+        need = request.input_tokens + request.generated - request.brought
         whole_alone = engine.chunked == 0 and admitted == 0
         if left <= 0 or (engine.chunked == 0 and need > left and not whole_alone):
             break
         chunk = need if whole_alone else min(need, left)
-        units = (chunk + engine.block - 1) // engine.block * engine.block_units
+        units = (request.brought + chunk + engine.block - 1) // engine.block * engine.block_units
         if units > group.free_units:
             break
         group.free_units -= units
@@ -147,13 +151,18 @@ def _admit(t: Tables, group: np.record, engine: np.record, tokens: int) -> tuple
             group.fresh = r
         if math.isnan(request.scheduled_s):
             request.scheduled_s = group.clock_s
-        request.computed = chunk
+        request.computed = request.brought + chunk
         engine.prompt_tokens -= chunk
         admitted += 1
         prefill += chunk
-        pairs += 0.5 * chunk * chunk
-        note(t, group.clock_s, r, PREFILL, chunk)
-    return admitted, prefill, pairs
+        if request.brought > 0:
+            joining += 1
+            brought += request.brought
+            note(t, group.clock_s, r, JOINED, request.brought)
+        else:
+            pairs += 0.5 * chunk * chunk
+            note(t, group.clock_s, r, PREFILL, chunk)
+    return admitted, prefill, pairs, joining, brought
 
 
 @token_kernel
@@ -194,11 +203,11 @@ def begin(t: Tables, group: np.record, e: int, until_s: float) -> None:
     The iteration under way then ends at the clock of the group. If the engine had nothing to do, there is none.
     """
     engine = t.engines[e]
-    admitted, prefill, pairs, preempted = 0, 0, 0.0, False
+    admitted, prefill, pairs, joining, brought, preempted = 0, 0, 0.0, 0, 0, False
     group.fresh = NONE
     decodes = engine.decoding > 0
     if engine.chunked == 0:
-        admitted, prefill, pairs = _admit(t, group, engine, 0)
+        admitted, prefill, pairs, joining, brought = _admit(t, group, engine, 0)
         decodes = decodes and admitted == 0
     if decodes or engine.partial >= 0:
         preempted = _make_room(t, group, engine, e)
@@ -211,7 +220,7 @@ def begin(t: Tables, group: np.record, e: int, until_s: float) -> None:
         note(t, group.clock_s, partial, PREFILL, engine.chunk)
     n = engine.decoding if decodes else 0
     if engine.chunked != 0 and not preempted:
-        admitted, more, more_pairs = _admit(t, group, engine, n + prefill)
+        admitted, more, more_pairs, joining, brought = _admit(t, group, engine, n + prefill)
         prefill += more
         pairs += more_pairs
     prompts = admitted + int(partial >= 0)
@@ -222,12 +231,14 @@ def begin(t: Tables, group: np.record, e: int, until_s: float) -> None:
     fixed_s = roof_s(engine, n + prefill, t.roof_s) + engine.sequence_s * (n + prompts)
     end_s = group.clock_s + fixed_s + engine.prefill_pair_s * pairs + switch_s
     context, iterations = engine.context, 1
-    if decodes:
-        end_s += engine.context_token_s * context
+    end_s += engine.context_token_s * (brought + context if decodes else brought)
     group.active, engine.decodes = e, int(decodes)
     if prompts == 0 and not preempted and group.outstanding == engine.outstanding:
         end_s, iterations = _decode_on(t.phase, group, engine, e, t.ends[e, 0].step - 1, end_s, until_s, fixed_s)
-    note_segment(t, group, engine, e, end_s, iterations, n, prompts, prefill, context)
+    # Whoever joins makes a token as those that decode do.
+    note_segment(
+        t, group, engine, e, end_s, iterations, n + joining, prompts - joining, prefill - joining, context + brought
+    )
     group.clock_s = end_s
 
 
@@ -341,7 +352,8 @@ def finish(t: Tables, group: np.record) -> None:
     while r >= 0:
         request = t.requests[r]
         following = request.next
-        group.remaining_tokens -= request.computed
+        group.remaining_tokens -= request.computed - request.brought
+        request.brought = 0
         if request.computed == request.input_tokens + request.generated:
             _prompt_computed(t, r, request, group, engine, e)
         else:

@@ -8,6 +8,7 @@ from simulator.generation.result import GenerationResult
 from simulator.generation.series import EngineSeries
 
 WAITS, PROMPT, DECODES, WAITS_AGAIN = "waits", "prompt", "decodes", "waits again"
+MOVES, WAITS_TO_DECODE = "cache moves", "waits to decode"
 
 
 class LifeStep(NamedTuple):
@@ -15,7 +16,8 @@ class LifeStep(NamedTuple):
 
     kind: WAITS for its first admission; PROMPT, one iteration that computes a part of its prompt (and, after it was
     preempted, of what it had generated); DECODES; WAITS_AGAIN, without its cache. tokens: computed or generated in it,
-    the one that a completed prompt brings left out; for WAITS_AGAIN those that were forgotten.
+    the one that a completed prompt brings left out; for WAITS_AGAIN those that were forgotten. Where another engine
+    decodes: MOVES, until its cache of so many tokens is there; WAITS_TO_DECODE, for admission there.
     """
 
     kind: str
@@ -27,7 +29,7 @@ class LifeStep(NamedTuple):
 def request_life(result: GenerationResult, series: EngineSeries, request: int) -> tuple[LifeStep, ...]:
     """The steps of a request in order; empty unless it was served.
 
-    series: recorded of its group at least from its arrival to its last token.
+    series: recorded of its group, or of both where another decodes, at least from its arrival to its last token.
     """
     if not result.served[request]:
         return ()
@@ -46,6 +48,12 @@ def request_life(result: GenerationResult, series: EngineSeries, request: int) -
                 generated += made
             free_s, kind, forgotten = at_s, WAITS_AGAIN, tokens
             decoding_s, computed = None, 0
+            continue
+        if what == "joined":
+            assert result.handoff is not None and decoding_s is not None, "it comes from where its prompt was computed"
+            arrived_s = float(result.handoff.arrived_s[request])
+            steps += [LifeStep(MOVES, decoding_s, arrived_s, tokens), LifeStep(WAITS_TO_DECODE, arrived_s, at_s, 0)]
+            decoding_s = at_s
             continue
         if computed == 0:
             steps.append(LifeStep(kind, free_s, at_s, forgotten))

@@ -7,7 +7,7 @@ from numba import njit
 
 from simulator.generation.arrays import Tables
 
-PREFILL, PREEMPTED = range(2)
+PREFILL, PREEMPTED, JOINED = range(3)
 # Nothing is allocated here, so reference counts, which took four fifths of the time, are left out. A call would hand on
 # the tables as about a hundred single values, which took nine tenths of the rest, so what is called is put in place.
 token_kernel = njit(cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)

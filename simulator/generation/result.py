@@ -14,16 +14,32 @@ STATUS = ("served", "too_long", "unplaced", "rejected")
 
 
 @dataclass(frozen=True, eq=False)
+class Handoff:
+    """Requests whose later tokens came from another engine than the first; one entry a request.
+
+    Attributes:
+        engine: int32, number of the engine that decoded, -1 for requests that were not handed on.
+        arrived_s, joined_s: float64, when the cache was there, and when the request was first admitted there; NaN for
+            requests that were not handed on.
+    """
+
+    engine: np.ndarray
+    arrived_s: np.ndarray
+    joined_s: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class GenerationResult:
     """One entry a request, in the order of the workload; times in seconds on the clock of the workload.
 
     Attributes:
         workload: what arrived; a request is queued at its arrival.
         status: int8, index into STATUS.
-        engine: int32, number of the engine, -1 if none took it.
+        engine: int32, number of the engine, -1 if none took it; with a handoff the one of the first token.
         scheduled_s, first_token_s, last_token_s: float64, first admission to a batch, first and last token; NaN
             unless served.
         preemptions: int64, how often it lost its blocks and was computed again.
+        handoff: None unless there are engines that only decode.
     """
 
     workload: TokenWorkload
@@ -33,6 +49,14 @@ class GenerationResult:
     first_token_s: np.ndarray
     last_token_s: np.ndarray
     preemptions: np.ndarray
+    handoff: Handoff | None = None
+
+    @property
+    def last_engine(self) -> np.ndarray:
+        """int32 (n,), the engine that made the last token, -1 if none took the request."""
+        if self.handoff is None:
+            return self.engine
+        return np.where(self.handoff.engine >= 0, self.handoff.engine, self.engine)
 
     @property
     def served(self) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,8 @@ from simulator.generation.arrays import (
     Dispatch,
     Tables,
 )
-from simulator.generation.engine import COEFFICIENTS, MAX_ENGINES, Engine, EngineGroup
+from simulator.generation.engine import COEFFICIENTS, DECODE, MAX_ENGINES, PREFILL, Engine, EngineGroup
+from simulator.generation.handoff import fits_to_the_end, handed_on, handing_on, with_handoff
 from simulator.generation.result import STATUS, GenerationResult
 from simulator.generation.series import EngineBins, EngineSeries
 from simulator.generation.serve_kernels import drain, serve
@@ -46,11 +47,11 @@ class TooManyIterations(InputError):
 
 @dataclass(frozen=True)
 class _Watch:
-    """What is written down beside the requests: rows of segments and events of a group within span_s, and bins."""
+    """What is written down beside the requests: rows of segments and events of groups within span_s, and bins."""
 
     rows: int = 0
     span_s: tuple[float, float] = (-math.inf, math.inf)
-    group: int | None = None
+    groups: Collection[int] = ()
     bins: int = 0
     bins_span_s: tuple[float, float] = (0.0, 1.0)
 
@@ -64,6 +65,7 @@ def simulate_generation(
     dispatch: str = "fewest_requests",
     on_progress: OnProgress | None = None,
     ttft_limits_s: Sequence[float] | None = None,
+    kv_bandwidth_bytes_per_s: float = math.inf,
 ) -> GenerationResult:
     """What happens to every request.
 
@@ -76,11 +78,12 @@ def simulate_generation(
         on_progress: told the requests dispatched and all; returning False raises Cancelled.
         ttft_limits_s: by model; a request whose predicted time to the first token is longer is turned away at its
             arrival. None: all are taken.
+        kv_bandwidth_bytes_per_s: at which caches go from groups of role `prefill` to those of role `decode`.
 
-    Raises InputError for an unknown rule, or more engines than can be simulated.
+    Raises InputError for an unknown rule, more engines than can be simulated, or a model some of whose groups have a
+    role.
     """
-    tables, dispatcher = _run(groups, workload, dispatch, NOTHING_WATCHED, on_progress, ttft_limits_s)
-    return _result(tables, dispatcher, workload)
+    return _run(groups, workload, dispatch, NOTHING_WATCHED, on_progress, ttft_limits_s, kv_bandwidth_bytes_per_s)[1]
 
 
 def watch_engines(
@@ -91,15 +94,15 @@ def watch_engines(
     span_s: tuple[float, float],
     on_progress: OnProgress | None = None,
     ttft_limits_s: Sequence[float] | None = None,
+    kv_bandwidth_bytes_per_s: float = math.inf,
 ) -> tuple[GenerationResult, EngineBins]:
     """`simulate_generation`, and beside it what every engine does in `bins` equal parts of span_s, before and after.
 
     Takes memory for engines and bins alone, however many iterations there are.
     """
-    tables, dispatcher = _run(
-        groups, workload, dispatch, _Watch(bins=bins, bins_span_s=span_s), on_progress, ttft_limits_s
-    )
-    return _result(tables, dispatcher, workload), EngineBins.of_tables(tables)
+    watch = _Watch(bins=bins, bins_span_s=span_s)
+    tables, result = _run(groups, workload, dispatch, watch, on_progress, ttft_limits_s, kv_bandwidth_bytes_per_s)
+    return result, EngineBins.of_tables(tables)
 
 
 def record_engines(
@@ -107,16 +110,23 @@ def record_engines(
     workload: TokenWorkload,
     dispatch: str = "fewest_requests",
     span_s: tuple[float, float] = (-math.inf, math.inf),
-    group: int | None = None,
+    group: int | Collection[int] | None = None,
     most: int = MAX_RECORDED,
     ttft_limits_s: Sequence[float] | None = None,
+    kv_bandwidth_bytes_per_s: float = math.inf,
 ) -> EngineSeries:
-    """What every engine, or those of one group, does within span_s, iteration by iteration.
+    """What every engine, or those of one group or some, does within span_s, iteration by iteration.
 
     The simulation is run again where room is short. Raises TooManyIterations if there are more than `most` segments or
     events.
     """
-    tables, _ = _run(groups, workload, dispatch, _Watch(min(FIRST_RECORDED, most), span_s, group), None, ttft_limits_s)
+    of = range(len(groups)) if group is None else (group,) if isinstance(group, int) else group
+
+    def run(rows: int) -> Tables:
+        watch = _Watch(rows, span_s, of)
+        return _run(groups, workload, dispatch, watch, None, ttft_limits_s, kv_bandwidth_bytes_per_s)[0]
+
+    tables = run(min(FIRST_RECORDED, most))
     found = int(tables.counts[:2].max())
     if found > most:
         raise TooManyIterations(
@@ -124,7 +134,7 @@ def record_engines(
             "recorded. Choose a shorter window of the traffic."
         )
     if found > FIRST_RECORDED:
-        tables, _ = _run(groups, workload, dispatch, _Watch(found, span_s, group), None, ttft_limits_s)
+        tables = run(found)
     return EngineSeries.of_tables(tables)
 
 
@@ -135,18 +145,37 @@ def _run(
     watch: _Watch,
     on_progress: OnProgress | None,
     ttft_limits_s: Sequence[float] | None,
-) -> tuple[Tables, Dispatch]:
+    kv_bandwidth_bytes_per_s: float,
+) -> tuple[Tables, GenerationResult]:
     if dispatch not in DISPATCH_RULES:
         raise InputError(f"dispatch is '{dispatch}'; {', '.join(DISPATCH_RULES)} are allowed.")
+    rule, split = DISPATCH_RULES.index(dispatch), handing_on(groups, workload)
     tables, dispatcher = build_tables(groups, workload, watch, ttft_limits_s)
-    n, rule = len(workload), DISPATCH_RULES.index(dispatch)
+    if not split.any():
+        _serve_all(tables, dispatcher, rule, on_progress)
+        return tables, _result(tables, dispatcher.holds_model, workload)
+    decoders = _dispatch(groups, workload, (DECODE,), None)
+    tables.requests["output_tokens"][split[workload.model]] = 1
+    # They go to the last model of the dispatch, which no engine holds.
+    tables.requests["model"][~fits_to_the_end(groups, workload, split)] = len(workload.models)
+    _serve_all(tables, dispatcher, rule, on_progress)
+    held = dispatcher.holds_model & (decoders.holds_model | ~split)
+    result, events = _result(tables, held, workload), int(tables.counts[1])
+    rows, records = handed_on(groups, workload, tables.requests, split, kv_bandwidth_bytes_per_s)
+    _serve_all(tables._replace(requests=records), decoders, rule, on_progress)
+    later = tables.events["request"][events : tables.counts[1]]
+    later[:] = rows[later]
+    return tables, with_handoff(result, rows, records)
+
+
+def _serve_all(tables: Tables, dispatcher: Dispatch, rule: int, on_progress: OnProgress | None) -> None:
+    n = len(tables.requests)
     step = max(1, n if on_progress is None else CHUNK)
     for first in range(0, n, step):
         serve(tables, dispatcher, rule, first, min(first + step, n))
         tell(on_progress, simulated(min(first + step, n), n))
     while not drain(tables, tables.counts[2] + CHUNK_SEGMENTS):
         tell(on_progress, simulated(n, n))
-    return tables, dispatcher
 
 
 def build_tables(
@@ -163,7 +192,6 @@ def build_tables(
     if len(members) > MAX_ENGINES:
         raise InputError(f"There are {len(members)} engines; at most {words.count(MAX_ENGINES)} can be simulated.")
     engines = _engine_records(members)
-    held = [[e for e, (_, _, engine) in enumerate(members) if engine.model == name] for name in workload.models]
     tables = Tables(
         groups=_group_records(groups),
         engines=engines,
@@ -175,14 +203,29 @@ def build_tables(
         events=np.zeros(watch.rows, EVENT),
         counts=np.zeros(3, np.int64),
         span_s=np.array(watch.span_s),
-        recorded=np.array([watch.group in (None, g) for g in range(len(groups))], dtype=bool),
+        recorded=np.array([g in watch.groups for g in range(len(groups))], dtype=bool),
         bins=np.zeros((len(members), watch.bins + 2 if watch.bins else 0), BIN),
         bins_s=np.array([watch.bins_span_s[0], (watch.bins_span_s[1] - watch.bins_span_s[0]) / max(watch.bins, 1)]),
     )
-    start = np.cumsum([0, *(len(found) for found in held)]).astype(np.int64)
+    return tables, _dispatch(groups, workload, (None, PREFILL), ttft_limits_s)
+
+
+def _dispatch(
+    groups: Sequence[EngineGroup],
+    workload: TokenWorkload,
+    roles: Collection[str | None],
+    ttft_limits_s: Sequence[float] | None,
+) -> Dispatch:
+    """Requests to the engines of groups of some roles; one model more than the workload has, which nobody holds."""
+    members = [(engine.model, group.role) for group in groups for engine in group.engines]
+    held = [[e for e, (model, role) in enumerate(members) if model == name and role in roles]
+            for name in workload.models]  # fmt: skip
+    start = np.cumsum([0, *map(len, held), 0]).astype(np.int64)
     candidate = np.array([e for found in held for e in found], np.int64)
-    limit_s = np.full(len(held), np.inf) if ttft_limits_s is None else np.array(ttft_limits_s, np.float64)
-    return tables, Dispatch(start, candidate, np.zeros(len(held), np.int64), limit_s)
+    limit_s = np.full(len(held) + 1, np.inf)
+    if ttft_limits_s is not None:
+        limit_s[:-1] = ttft_limits_s
+    return Dispatch(start, candidate, np.zeros(len(held) + 1, np.int64), limit_s)
 
 
 def _group_records(groups: Sequence[EngineGroup]) -> np.ndarray:
@@ -208,7 +251,7 @@ def _engine_records(members: Sequence[tuple[int, EngineGroup, Engine]]) -> np.nd
         record["group"], record["row"] = g, rows[engine.profile.coefficients]
         record["max_tokens"], record["max_sequences"] = limits.max_num_batched_tokens, limits.max_num_seqs
         record["block"], record["block_units"] = limits.block_size, group.block_units(engine)
-        record["chunked"] = limits.chunked_prefill
+        record["chunked"] = limits.chunked_prefill or group.role == DECODE
     for name in ("waiting_head", "waiting_tail", "partial"):
         records[name] = NONE
     return records
@@ -239,9 +282,8 @@ def _request_records(workload: TokenWorkload) -> np.ndarray:
     return records
 
 
-def _result(tables: Tables, dispatcher: Dispatch, workload: TokenWorkload) -> GenerationResult:
-    requests = tables.requests
-    held = np.diff(dispatcher.start)[workload.model] > 0
+def _result(tables: Tables, held_models: np.ndarray, workload: TokenWorkload) -> GenerationResult:
+    requests, held = tables.requests, held_models[workload.model]
     engine = requests["engine"]
     status = np.select(
         [engine >= 0, engine == REJECTED, held],

@@ -13,7 +13,7 @@ from simulator.generation.arrays import BIN, Tables
 if TYPE_CHECKING:
     import pandas as pd
 
-EVENT_KINDS = ("prefill", "preempted")
+EVENT_KINDS = ("prefill", "preempted", "joined")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +26,8 @@ class EngineSeries:
             prefill_tokens (of the iteration); context_tokens (in the caches of those decoding, at begin_s); pool_used
             (share of the group's pool once the last of these iterations has its blocks, 0..1); running; waiting.
         events: one row an event: at_s (begin of its iteration), request, kind ("prefill": a chunk of its prompt;
-            "preempted"), tokens (computed, or forgotten), segment (row of `segments`; for "preempted" the iteration
-            that took the blocks).
+            "preempted"; "joined" with the cache that another engine computed, to decode at once), tokens (computed,
+            forgotten, or brought), segment (row of `segments`; for "preempted" the iteration that took the blocks).
     """
 
     segments: pd.DataFrame

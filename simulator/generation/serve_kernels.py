@@ -31,10 +31,10 @@ def _whose_turn(t: Tables, group: np.record) -> int:
             return e
         if engine.waiting_head >= 0:
             request = t.requests[engine.waiting_head]
-            chunk = request.input_tokens + request.generated
+            chunk = request.input_tokens + request.generated - request.brought
             if engine.chunked != 0:
                 chunk = min(chunk, engine.max_tokens)
-            if (chunk + engine.block - 1) // engine.block * engine.block_units <= group.free_units:
+            if (request.brought + chunk + engine.block - 1) // engine.block * engine.block_units <= group.free_units:
                 return e
     return NONE
 
@@ -107,8 +107,8 @@ def _enqueue(t: Tables, r: int, request: np.record, group: np.record, engine: np
     engine.waiting += 1
     engine.outstanding += 1
     group.outstanding += 1
-    group.remaining_tokens += request.input_tokens + request.output_tokens - 1
-    engine.prompt_tokens += request.input_tokens
+    group.remaining_tokens += request.input_tokens + request.output_tokens - 1 - request.brought
+    engine.prompt_tokens += request.input_tokens + request.generated - request.brought
 
 
 @token_kernel
