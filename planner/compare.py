@@ -314,11 +314,13 @@ def placement_section(placement: Placement | Schedule) -> PlacementSection:
 
 
 def _groups(placement: Placement) -> list[GroupSection]:
-    return [GroupSection(pp=g.pp, tp=g.tp, models=list(g.models)) for g in placement.groups]
+    return [GroupSection(pp=g.pp, tp=g.tp, models=list(g.models), role=g.role) for g in placement.groups]
 
 
 def _by_hand(section: PlacementSection) -> Placement | Schedule:
     def built(groups: list[GroupSection]) -> Placement:
+        if role := next((group.role for group in groups if group.role), None):
+            raise InputError(f"a group has the role {role}; roles are of groups of models that generate.")
         return Placement(tuple(Group(g.pp, g.tp, tuple(g.models)) for g in groups), section.name)
 
     try:

@@ -49,11 +49,13 @@ class Group:
     Attributes:
         pp, tp: the parallel configuration; the group has pp * tp devices.
         models: names of the models it holds a replica of, each once.
+        role: of a group of generating models, what it computes: "prefill", "decode", or None for both.
     """
 
     pp: int
     tp: int
     models: tuple[str, ...] = ()
+    role: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", tuple(self.models))

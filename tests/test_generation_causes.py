@@ -27,6 +27,9 @@ CASES = {
     "turned away": {"models": [FIRST], "workload": traffic(20, 2000, 2),
                     "generation": {"admission": "predicted_ttft"}},
     "preempted": {"models": [LATER], "workload": traffic(4, 160, 500), "generation": {"kv_blocks": 60}},
+    "moving to decode": {"models": [LATER], "workload": traffic(1, 800, 8), "generation": {"kv_transfer_gb_per_s": 1},
+                         "placements": [{"name": "one", "groups": [{"models": ["chat"], "role": role}
+                                                                   for role in ("prefill", "decode")]}]},
     "prompts in the batch": {"models": [LATER], "workload": traffic(20, 1500, 12)},
     "large batch": {"models": [LATER], "workload": traffic(20, 16, 400)},
 }  # fmt: skip

@@ -12,6 +12,7 @@ _CAUSES = {
     "cache full": "waited because the KV cache was full",
     "waiting for admission": "waited for admission: sequences or tokens of the iterations were taken (budget)",
     "long prompt": "have prompts that are too long for the deadline even alone",
+    "moving to decode": "lost the time between the engine of their prompt and the one that decodes",
     "prompts in the batch": "were held up by prompts in their batch",
     "large batch": "decoded in batches too large for the deadline, or gave way to other models",
     "longer than the cache": "are longer than the whole cache",

@@ -218,7 +218,8 @@ def _print_comparison(comparison: TokenComparison) -> None:
     say("\nEngines")
     print_table(
         ("engine", "placement", "model", "tp", "requests", "blocks", "busy", "cache mean", "cache peak", "preempted"),
-        [(str(e.engine), o.name, e.model, str(e.tp), words.count(e.requests), words.count(e.kv_blocks),
+        [(str(e.engine), o.name, " ".join(filter(None, (e.model, e.role))), str(e.tp),
+          words.count(e.requests), words.count(e.kv_blocks),
           percent(e.busy), percent(e.mean_cache), percent(e.peak_cache), words.count(e.preemptions))
          for o in comparison.outcomes for e in o.figures.engines],
     )  # fmt: skip

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from planner.export.layout import EngineLayout, GroupLayout
-from planner.generation.known_errors import NOT_MODELLED
+from planner.generation.known_errors import NOT_MODELLED, NOT_VALIDATED
 from simulator import words
-from simulator.generation import Engine, TokenSlo
+from simulator.generation import DECODE, PREFILL, ROLES, Engine, TokenSlo
 
 _DISPATCH = {
     "round_robin": "to the engines that have its model in turn",
@@ -87,11 +87,21 @@ def simulated_engines(layout: EngineLayout) -> list[str]:
             "Engines of one group share one pool of cache and take turns by iteration"
             + (f", at {words.duration(section.switch_s)} a switch." if section.switch_s else ", switching free.")
         )
+    if any(placed.group.role for placed in layout.groups):
+        lines += [_roles_in_words(layout), NOT_VALIDATED]
     profiles = {engine.profile for group in layout.engines.values() for engine in group.engines}
     for profile in sorted(profiles, key=lambda p: (p.name, p.device, p.tp)):
         error = f", median error {words.share(profile.error.median)}" if profile.error is not None else ""
         lines.append(f"Iterations of {profile.name} on {profile.device}, tp {profile.tp}: {profile.provenance}{error}.")
     return [*lines, NOT_MODELLED]
+
+
+def _roles_in_words(layout: EngineLayout) -> str:
+    numbers = {role: [str(placed.index) for placed in layout.groups if placed.group.role == role] for role in ROLES}
+    return (
+        f"Groups {words.join(numbers[PREFILL])} compute prompts and first tokens, groups {words.join(numbers[DECODE])} "
+        f"later tokens; caches go between them at {layout.problem.section.kv_transfer_gb_per_s:g} GB/s, each at once."
+    )
 
 
 def engine_losses(layout: EngineLayout) -> list[str]:
@@ -109,6 +119,11 @@ def engine_losses(layout: EngineLayout) -> list[str]:
         lines.append(
             f"vLLM takes blocks of {words.join([str(size) for size in _BLOCK_SIZES])} tokens and refuses "
             f"{block_size}, so plan with one of these."
+        )
+    if any(placed.group.role for placed in layout.groups):
+        lines.append(
+            "Engines here compute both prompts and tokens; to compute them apart, start those of each role with a "
+            "--kv-transfer-config for the links at hand, behind a router that sends a request to one of each."
         )
     shared = [placed for placed in layout.groups if len(placed.group.models) > 1]
     if shared:

@@ -101,6 +101,7 @@ def _engine_group(layout: EngineLayout, placed: GroupLayout) -> dict:
         "index": placed.index,
         "tp": placed.group.tp,
         "models": list(placed.group.models),
+        **({"role": placed.group.role} if placed.group.role else {}),
         "kv_pool_bytes": layout.engines[placed.index].kv_pool_bytes,
         "engines": [_engine(share) for share in shares.values()],
         "devices": [

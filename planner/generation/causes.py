@@ -7,6 +7,8 @@ Every request that was served late is put down to one thing, the first of these 
 - `cache full`: it missed its first token because it waited for admission (its prompt alone would have left the time),
   and in the middle of the wait the pool had no room for the prompt (the most in use within that bin of time).
 - `waiting for admission`: as before, with room in the cache: sequences or tokens of the iterations were taken.
+- `moving to decode`: it missed a deadline on later tokens, and would not have without the time between its first token
+  and its admission to the engine that decodes, on the way there or waiting.
 - `prompts in the batch`: it missed a deadline on later tokens, and iterations that compute prompts were under way for
   at least half of the time in which its engine computed meanwhile.
 - `large batch`: a deadline on later tokens or the last one missed otherwise: many requests decode together, or engines
@@ -18,6 +20,8 @@ refused are `turned away`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from planner.generation.compare import TokenOutcome
@@ -28,8 +32,8 @@ from simulator.generation import STATUS, meets
 from simulator.metrics import counted_rows
 
 CAUSES = (
-    "preempted", "cache full", "waiting for admission", "long prompt", "prompts in the batch", "large batch",
-    "longer than the cache", "no engine", "turned away",
+    "preempted", "cache full", "waiting for admission", "long prompt", "moving to decode",
+    "prompts in the batch", "large batch", "longer than the cache", "no engine", "turned away",
 )  # fmt: skip
 _FULL = 0.5
 
@@ -65,21 +69,32 @@ def causes_of_misses(outcome: TokenOutcome, inputs: TokenInputs) -> np.ndarray:
     middle_s = workload.arrival_s + np.nan_to_num(waited_s) / 2
     full = _seen(outcome, "peak_cache", result.engine, middle_s) + _share_of_pool(outcome, inputs) > 1
     decoding_s = (result.first_token_s + result.last_token_s) / 2
-    mixed = _seen(outcome, "prompts", result.engine, np.nan_to_num(decoding_s)) >= _FULL
+    mixed = _seen(outcome, "prompts", result.last_engine, np.nan_to_num(decoding_s)) >= _FULL
     conditions = [
         late & (result.preemptions > 0),
         late & late_first & (alone_s > ttft_s),
         late & waits & full,
         late & waits,
+        late & ~late_first & _kept_without_moving(outcome, inputs),
         late & mixed,
         late,
         result.status == STATUS.index("too_long"),
         result.status == STATUS.index("unplaced"),
         result.status == STATUS.index("rejected"),
     ]
-    order = ("preempted", "long prompt", "cache full", "waiting for admission", "prompts in the batch", "large batch",
-             "longer than the cache", "no engine", "turned away")  # fmt: skip
+    order = ("preempted", "long prompt", "cache full", "waiting for admission", "moving to decode",
+             "prompts in the batch", "large batch", "longer than the cache", "no engine", "turned away")  # fmt: skip
     return np.select(conditions, [CAUSES.index(name) for name in order], -1)
+
+
+def _kept_without_moving(outcome: TokenOutcome, inputs: TokenInputs) -> np.ndarray:
+    """bool (n,): requests that another engine decoded and that meet all deadlines if they had begun there at once."""
+    result = outcome.result
+    if result.handoff is None:
+        return np.zeros(len(result.workload), bool)
+    moving_s = np.nan_to_num(result.handoff.joined_s - result.first_token_s)
+    at_once = replace(result, last_token_s=result.last_token_s - moving_s)
+    return (moving_s > 0) & deadlines_kept(inputs.problem, at_once)["all"]
 
 
 def _prompts_alone_s(outcome: TokenOutcome, inputs: TokenInputs) -> np.ndarray:

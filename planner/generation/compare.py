@@ -11,7 +11,8 @@ import numpy as np
 from planner.compare import Missing, answer_each, named, search_json
 from planner.generation.figures import PlacementFigures, simulate_placement
 from planner.generation.inputs import TokenInputs, build_token_inputs
-from planner.generation.known_errors import NOT_MODELLED
+from planner.generation.known_errors import NOT_MODELLED, NOT_VALIDATED
+from planner.generation.problem import check_roles
 from planner.generation.search import search_engines
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import SearchResult
@@ -53,10 +54,11 @@ class TokenOutcome:
 
     @property
     def remark(self) -> str | None:
-        """Why the figures are not those of a finished plan, a sentence; None if they are."""
-        if self.search is None or self.search.stop_reason != "cancelled":
-            return None
-        return "Its search was stopped; this is the best it had found by then."
+        """Why the figures are not those of a finished and validated plan, in sentences; None if they are."""
+        stopped = self.search is not None and self.search.stop_reason == "cancelled"
+        said = ["Its search was stopped; this is the best it had found by then."] if stopped else []
+        said += [NOT_VALIDATED] if any(group.role for group in self.placement.groups) else []
+        return " ".join(said) or None
 
     @property
     def slo_attainment(self) -> float | None:
@@ -70,11 +72,12 @@ class TokenOutcome:
 
     @property
     def groups_in_words(self) -> str:
-        """`2 x tp 1: a, b; 1 x tp 2: c`; groups with stages say pp too."""
+        """`2 x tp 1: a, b; 1 x decode tp 2: c`; groups with stages say pp too."""
         same: dict[str, int] = {}
         for group in self.placement.groups:
             stages = f"pp {group.pp}, " if group.pp > 1 else ""
-            text = f"{stages}tp {group.tp}: {', '.join(group.models)}"
+            role = f"{group.role} " if group.role else ""
+            text = f"{role}{stages}tp {group.tp}: {', '.join(group.models)}"
             same[text] = same.get(text, 0) + 1
         return "; ".join(f"{count} x {text}" for text, count in same.items())
 
@@ -91,6 +94,7 @@ class TokenOutcome:
             "input_tokens": workload.input_tokens,
             "output_tokens": workload.output_tokens,
             "engine": pd.Series(result.engine, dtype="Int64").mask(result.engine < 0),
+            **_handed_on(result),
             "scheduled_s": result.scheduled_s,
             "first_token_s": result.first_token_s,
             "last_token_s": result.last_token_s,
@@ -104,7 +108,8 @@ class TokenOutcome:
 
     def to_json(self) -> dict:
         """Figures, the groups, and how they were found."""
-        groups = [{"pp": g.pp, "tp": g.tp, "models": list(g.models)} for g in self.placement.groups]
+        groups = [{"pp": g.pp, "tp": g.tp, "models": list(g.models)} | ({"role": g.role} if g.role else {})
+                  for g in self.placement.groups]  # fmt: skip
         document = {"name": self.name, "slo_attainment": self.slo_attainment, "groups": groups}
         document["generation"] = self.figures.to_json()
         if self.fixed_figures is not None:
@@ -141,6 +146,20 @@ class TokenComparison:
             "placements": placements,
             "not_modelled": NOT_MODELLED,
         }
+
+
+def _handed_on(result: GenerationResult) -> dict[str, pd.Series]:
+    """Columns of requests that another engine decodes, where there are engines for that."""
+    import pandas as pd
+
+    if result.handoff is None:
+        return {}
+    engine = pd.Series(result.handoff.engine, dtype="Int64")
+    return {
+        "decode_engine": engine.mask(engine < 0),
+        "cache_arrived_s": pd.Series(result.handoff.arrived_s),
+        "decode_scheduled_s": pd.Series(result.handoff.joined_s),
+    }
 
 
 def never_run(outcome: TokenOutcome, inputs: TokenInputs) -> str | None:
@@ -187,7 +206,9 @@ def place(
     if section.schedule is not None:
         raise InputError(f"Placement '{section.name}' is a schedule; generating models are placed by groups or search.")
     if section.groups is not None:
-        return Placement(tuple(Group(g.pp, g.tp, tuple(g.models)) for g in section.groups), section.name), None
+        placement = Placement(tuple(Group(g.pp, g.tp, tuple(g.models), g.role) for g in section.groups), section.name)
+        check_roles(groups_by_kind(placement, inputs)[0], section.name)
+        return placement, None
     if inputs.fixed is not None:
         raise InputError(
             f"Placement '{section.name}' is a search, and the scenario has models of both kinds; list groups there, or "
@@ -254,6 +275,8 @@ def groups_by_kind(placement: Placement, inputs: TokenInputs) -> tuple[tuple[Gro
                 f"{where} holds '{generating[0]}', which generates, and '{fixed}', which has fixed latencies; a group "
                 "holds models of one kind."
             )
+        if group.role is not None and not generating:
+            raise InputError(f"{where} has the role {group.role}; roles are of groups of models that generate.")
         if group.models:
             parts[0 if generating else 1].append(group)
     return tuple(parts[0]), tuple(parts[1])

@@ -38,6 +38,7 @@ class EngineFigures:
         busy: share of the time in which it computes. mean_running: requests in its batch while it computes.
         peak_cache, mean_cache: share of the group's cache in use, at most and over the time in which it computes.
         kv_blocks: blocks of the cache if the engine had it alone.
+        role: "prefill" or "decode" where it has only that part of the work; a request counts at both of its engines.
         What is measured while it computes is None where it never does.
     """
 
@@ -53,6 +54,7 @@ class EngineFigures:
     mean_running: float | None
     peak_cache: float | None
     mean_cache: float | None
+    role: str | None = None
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,9 @@ def simulate_placement(
     arrived = Workload(problem.workload.arrival_s, problem.workload.model, len(problem.workload.models))
     span_s = counted_arrivals_s(arrived, warmup_s)
     result, bins = watch_engines(
-        groups, problem.workload, problem.section.dispatch, BINS, span_s, on_progress, problem.ttft_limits_s
-    )
+        groups, problem.workload, problem.section.dispatch, BINS, span_s, on_progress, problem.ttft_limits_s,
+        problem.kv_bandwidth_bytes_per_s,
+    )  # fmt: skip
     workload = result.workload
     rows = np.arange(len(workload))[counted_rows(arrived, warmup_s)]
     kept = deadlines_kept(problem, result)
@@ -162,17 +165,21 @@ def _engine_figures(
     whole = bins.whole
     figures = []
     members = [(g, group, engine) for g, group in enumerate(groups) for engine in group.engines]
+    output, decoded = result.workload.output_tokens, np.zeros(len(result.workload), bool)
+    if result.handoff is not None:
+        decoded = result.handoff.engine >= 0
     for number, (g, group, engine) in enumerate(members):
-        own = result.engine == number
+        own, later = result.engine == number, decoded & (result.last_engine == number)
+        tokens = output[own & ~decoded].sum() + (own & decoded).sum() + (output[later] - 1).sum()
         computes = whole["busy"][number] > 0
         while_computing = (
             float(whole[name][number]) if computes else None for name in ("running", "peak_cache", "cache")
         )
         figures.append(
             EngineFigures(
-                number, g, engine.model, engine.profile.tp, int(own.sum()), int(result.preemptions[own].sum()),
-                int(result.workload.output_tokens[own].sum()), group.pool_units // group.block_units(engine),
-                float(whole["busy"][number]) / span_s if span_s else None, *while_computing,
+                number, g, engine.model, engine.profile.tp, int((own | later).sum()), int(whole["preemptions"][number]),
+                int(tokens), group.pool_units // group.block_units(engine),
+                float(whole["busy"][number]) / span_s if span_s else None, *while_computing, group.role,
             )
         )  # fmt: skip
     return tuple(figures)

@@ -17,6 +17,10 @@ NOT_MODELLED = (
     "Not modelled: prefix cache hits, speculative decoding, swapping of LoRA adapters, pipeline bubbles of "
     "token-level pipeline parallelism, power."
 )
+NOT_VALIDATED = (
+    "Not validated: prompts and later tokens are computed by different engines here, and that was compared with no "
+    "measured system."
+)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 
 from planner.scenario.schema import GenerationSection
 from simulator import Cluster, Group, InputError, words
-from simulator.generation import Engine, EngineGroup, EngineLimits, GenerationProfile, TokenSlo, TokenWorkload
+from simulator.generation import (
+    DECODE,
+    PREFILL,
+    ROLES,
+    Engine,
+    EngineGroup,
+    EngineLimits,
+    GenerationProfile,
+    TokenSlo,
+    TokenWorkload,
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,11 @@ class TokenProblem:
             return None
         return [math.inf if model.slo.ttft_s is None else model.slo.ttft_s for model in self.models]
 
+    @property
+    def kv_bandwidth_bytes_per_s(self) -> float:
+        """At which caches go from engines that compute prompts to engines that decode."""
+        return self.section.kv_transfer_gb_per_s * 1e9
+
     def model(self, name: str) -> GeneratingModel:
         """A model by its name."""
         return next(model for model in self.models if model.name == name)
@@ -57,7 +72,7 @@ class TokenProblem:
         section = self.section
         limits = EngineLimits(
             section.max_num_batched_tokens, section.max_num_seqs, section.kv_blocks, section.block_size,
-            section.chunked_prefill,
+            section.chunked_prefill or group.role == DECODE,
         )  # fmt: skip
         block_bytes = max(profile.kv_bytes_per_token for profile in profiles) * section.block_size
         needed = block_bytes * (section.kv_blocks or 1)
@@ -74,7 +89,7 @@ class TokenProblem:
             )
         engines = tuple(Engine(n, p, limits) for n, p in zip(group.models, profiles, strict=True))
         pool = None if section.kv_blocks is not None else float(int(left_gib * 2**30))
-        return EngineGroup(engines, pool, section.switch_s)
+        return EngineGroup(engines, pool, section.switch_s, group.role)
 
     def engine_groups(self, groups: Sequence[Group], name: str) -> list[EngineGroup]:
         """The engines of all groups of the placement `name`; raises InputError naming the group that cannot be."""
@@ -106,6 +121,25 @@ class TokenProblem:
                 f"{', '.join(map(str, sorted(profiles)))} are allowed."
             )
         return profiles[tp]
+
+
+def check_roles(groups: Sequence[Group], name: str) -> None:
+    """Raise InputError where the placement `name` has groups for a part of a model's work and none for the rest."""
+    for model in dict.fromkeys(model for group in groups for model in group.models):
+        roles = {group.role for group in groups if model in group.models}
+        if roles == {None} or roles == {PREFILL, DECODE}:
+            continue
+        found = words.join([role or "none" for role in (PREFILL, DECODE, None) if role in roles])
+        raise InputError(
+            f"Placement '{name}': the groups of '{model}' have the role {found}; every model needs groups of the role "
+            f"{PREFILL} and groups of the role {DECODE}, or only groups without a role."
+        )
+
+
+def served_models(groups: Sequence[Group]) -> set[str]:
+    """Models for whose whole work there are engines."""
+    held = {role: {name for group in groups if group.role == role for name in group.models} for role in (None, *ROLES)}
+    return held[None] | (held[PREFILL] & held[DECODE])
 
 
 def _weight_gib(profile: GenerationProfile) -> float:

@@ -7,6 +7,7 @@ down; the requests fare as they did.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 from planner.generation.compare import TokenOutcome, groups_by_kind
 from planner.generation.inputs import TokenInputs
@@ -22,9 +23,9 @@ from simulator.generation import (
 
 
 def record_group(
-    outcome: TokenOutcome, inputs: TokenInputs, group: int, span_s: tuple[float, float], most: int
+    outcome: TokenOutcome, inputs: TokenInputs, group: int | Collection[int], span_s: tuple[float, float], most: int
 ) -> EngineSeries:
-    """Iterations and events of one group within span_s; raises TooManyIterations where they are more than `most`."""
+    """Iterations and events of one group or some within span_s; raises TooManyIterations beyond `most`."""
     problem = inputs.problem
     return record_engines(
         _engine_groups(outcome, inputs),
@@ -34,6 +35,7 @@ def record_group(
         group,
         most,
         problem.ttft_limits_s,
+        problem.kv_bandwidth_bytes_per_s,
     )
 
 
@@ -42,7 +44,7 @@ def watch_stretch(outcome: TokenOutcome, inputs: TokenInputs, span_s: tuple[floa
     problem = inputs.problem
     return watch_engines(
         _engine_groups(outcome, inputs), problem.workload, problem.section.dispatch, bins, span_s,
-        ttft_limits_s=problem.ttft_limits_s,
+        ttft_limits_s=problem.ttft_limits_s, kv_bandwidth_bytes_per_s=problem.kv_bandwidth_bytes_per_s,
     )[1]  # fmt: skip
 
 
@@ -51,10 +53,11 @@ def life_of(outcome: TokenOutcome, inputs: TokenInputs, request: int, most: int)
     result = outcome.result
     if not result.served[request]:
         return ()
-    engine = outcome.figures.engines[int(result.engine[request])]
+    engines = outcome.figures.engines
+    groups = {engines[int(engine[request])].group for engine in (result.engine, result.last_engine)}
     # A chunk that begins with the last token's moment belongs to somebody else.
     span_s = float(result.workload.arrival_s[request]), math.nextafter(float(result.last_token_s[request]), math.inf)
-    return request_life(result, record_group(outcome, inputs, engine.group, span_s, most), request)
+    return request_life(result, record_group(outcome, inputs, groups, span_s, most), request)
 
 
 def _engine_groups(outcome: TokenOutcome, inputs: TokenInputs) -> list[EngineGroup]:

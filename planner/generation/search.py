@@ -1,4 +1,4 @@
-"""Searches for groups of engines: dedicated, shared, and both improved by local changes.
+"""Searches for groups of engines: dedicated, shared, both improved by local changes, and prompts apart from decoding.
 
 Deterministic: whatever is tried, is tried in one order, and ties go to what was tried first.
 """
@@ -16,7 +16,7 @@ from planner.search import NoPlacement, Progress, SearchResult
 from planner.search.budget import Asked, Budget, Stopped
 from planner.search.result import Alternative, Step
 from simulator import Group, InputError, Placement
-from simulator.generation import simulate_generation
+from simulator.generation import DECODE, PREFILL, simulate_generation
 from simulator.headway import goes_on
 
 ALTERNATIVES = 5
@@ -24,11 +24,15 @@ TITLES = {
     "dedicated": "Dedicated engines",
     "shared": "Shared engines",
     "refine": "Dedicated or shared engines, refined",
+    "disaggregated": "Prompts on some engines, tokens on others (not validated)",
 }
+# Those whose figures measurements speak for.
+VALIDATED = ("dedicated", "shared", "refine")
 DESCRIPTIONS = {
     "dedicated": "Every engine has devices of its own, dealt out by load or one by one to where each brings most.",
     "shared": "All models on every group of devices, one cache for all, turns by iteration; the best tensor degree.",
     "refine": "The better of both, improved by adding, removing and replacing models, joining and splitting groups.",
+    "disaggregated": "All models on every group; some for prompts, the others for later tokens; every share is tried.",
 }
 
 Groups = tuple[Group, ...]
@@ -72,8 +76,9 @@ class _Run:
             problem = self.problem
             engines = problem.engine_groups(groups, self.name)
             result = simulate_generation(
-                engines, problem.workload, problem.section.dispatch, ttft_limits_s=problem.ttft_limits_s
-            )
+                engines, problem.workload, problem.section.dispatch, ttft_limits_s=problem.ttft_limits_s,
+                kv_bandwidth_bytes_per_s=problem.kv_bandwidth_bytes_per_s,
+            )  # fmt: skip
             self.budget.spend(1)
             self.scores[groups] = float(deadlines_kept(problem, result)["all"].mean())
             if self.best is None or self.scores[groups] > self.scores[self.best]:
@@ -114,7 +119,8 @@ def search_engines(
     Args:
         algorithm: `dedicated`, every engine a group of its own, by load and added one by one where each device brings
             most; `shared`, all models on every group, for each tensor degree; `refine`, the better of both or `start`,
-            improved by adding, removing and replacing models and by joining and splitting groups.
+            improved by adding, removing and replacing models and by joining and splitting groups; `disaggregated`
+            (not validated), all models on every group, some groups for prompts and the others for later tokens.
         name: of the placement. start: of the same models on no more devices.
         on_progress: called now and then; returning False stops the search, which gives its best so far.
 
@@ -162,7 +168,9 @@ def _notes(run: _Run, groups: Groups) -> tuple[str, ...]:
 
 
 def _ordered(groups: Groups) -> Groups:
-    return tuple(sorted((Group(1, g.tp, tuple(sorted(g.models))) for g in groups), key=lambda g: (g.tp, g.models)))
+    plain = (Group(1, g.tp, tuple(sorted(g.models)), g.role) for g in groups)
+    # Prompts first.
+    return tuple(sorted(plain, key=lambda g: (g.role == DECODE, g.tp, g.models)))
 
 
 def _by_load(run: _Run, tokens: np.ndarray) -> None:
@@ -228,6 +236,23 @@ def _shared(run: _Run) -> None:
         run.keep(what, groups, [f[:2] for f in found])
 
 
+def _disaggregated(run: _Run) -> None:
+    """All models on every group: the first groups compute prompts, the others later tokens; every share is tried."""
+    run.budget.enter("disaggregated: groups for prompts")
+    found = []
+    for tp in run.tensor_degrees:
+        groups = run.problem.cluster.devices // tp
+        if groups < 2 or not run.problem.fits(Group(1, tp, run.model_names)):
+            continue
+        for prompts in range(1, groups):
+            held = (Group(1, tp, run.model_names, PREFILL),) * prompts
+            held += (Group(1, tp, run.model_names, DECODE),) * (groups - prompts)
+            found.append((f"{prompts} of {groups} groups of tp {tp} for prompts", run.score(held), held))
+    if found:
+        what, _, held = max(found, key=lambda f: f[1])
+        run.keep(what, held, [f[:2] for f in found])
+
+
 def _refine(run: _Run) -> None:
     """The first change that improves, again and again, until none does."""
     if run.best is None:
@@ -284,4 +309,4 @@ def _if_fits(run: _Run, what: str, rest: Groups, tp: int, models: tuple[str, ...
         yield what, (*rest, group)
 
 
-_ALGORITHMS = {"dedicated": _dedicated, "shared": _shared, "refine": _refine}
+_ALGORITHMS = {"dedicated": _dedicated, "shared": _shared, "refine": _refine, "disaggregated": _disaggregated}

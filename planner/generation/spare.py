@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from planner.generation.compare import evaluate
 from planner.generation.inputs import TokenInputs, build_token_inputs
+from planner.generation.problem import served_models
 from planner.generation.unseen import hold_out_placement
 from planner.generation.what_if import InputBuilder, TokenPoint, token_point, try_fewest
 from planner.scenario.inputs import build_cluster
@@ -76,12 +77,12 @@ def losses(placement: Placement, inputs: TokenInputs, what: str) -> tuple[Fault,
     names = {name for group in placement.groups for name in group.models}
     for index, devices, gone in gone_by:
         rest = tuple(group for g, group in enumerate(placement.groups) if g not in gone)
-        alike = tuple(sorted((group.tp, group.models) for group in rest))
+        alike = tuple(sorted((group.role or "", group.tp, group.models) for group in rest))
         if alike not in known:
             # Without any group nothing is served.
             outcome = evaluate(replace(placement, groups=rest), None, inputs) if rest else None
             known[alike] = (outcome.slo_attainment or 0.0) if outcome is not None else 0.0
-        orphans = tuple(sorted(names - {name for group in rest for name in group.models}))
+        orphans = tuple(sorted(names - served_models(rest)))
         faults.append(Fault(what, index, devices, gone, orphans, known[alike]))
     return tuple(faults)
 
@@ -97,7 +98,7 @@ def dealt_out(placement: Placement, per_node: int) -> Placement:
     held: list[list] = [[] for _ in range(nodes)]
     for group in groups:
         free = [n for n in range(nodes) if len(held[n]) < room[n]]
-        n = min(free, key=lambda n: (sum(other.models == group.models for other in held[n]), len(held[n]) / room[n]))
+        n = min(free, key=lambda n: (sum(other == group for other in held[n]), len(held[n]) / room[n]))
         held[n].append(group)
     return replace(placement, groups=tuple(group for node in held for group in node))
 

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 from planner.scenario.model_sections import MAX_MODELS, ModelSection, RulesSection, Section
 from simulator.arrivals import RATE_SPLITS
 from simulator.generation import DISPATCH_RULES
-from simulator.generation.engine import MAX_BATCHED_TOKENS, MAX_BLOCK_SIZE, MAX_SEQUENCES
+from simulator.generation.engine import MAX_BATCHED_TOKENS, MAX_BLOCK_SIZE, MAX_SEQUENCES, ROLES
 from simulator.schema import (
     MAX_DEVICES,
     BatchSize,
@@ -72,7 +72,8 @@ class GenerationSection(Section):
     """`generation`: the engine of every generating model, by vLLM's names, and how replicas share the requests.
 
     `kv_blocks` left out: what weights leave of `cluster.memory_gib`. `admission: predicted_ttft` turns a request away
-    whose first token is predicted after its deadline.
+    whose first token is predicted after its deadline. `kv_transfer_gb_per_s`: 10^9 bytes a second at which the cache of
+    a request goes from a group of role `prefill` to one of role `decode`.
     """
 
     max_num_batched_tokens: Annotated[int, Between(1, MAX_BATCHED_TOKENS)] = 2048
@@ -83,6 +84,7 @@ class GenerationSection(Section):
     dispatch: Annotated[str, OneOf(DISPATCH_RULES)] = "fewest_requests"
     switch_s: Delay = 0.0
     admission: Annotated[str, OneOf(("none", "predicted_ttft"))] = "none"
+    kv_transfer_gb_per_s: Annotated[float, Between(0, 1e6, above=True)] = 25.0
 
 
 class LognormalSection(Section):
@@ -265,11 +267,13 @@ class ServingSection(Section):
 
 
 class GroupSection(Section):
-    """One group: configuration and models."""
+    """One group: configuration and models; of generating models also whether it computes only prompts and first
+    tokens (`role: prefill`) or only later tokens (`role: decode`)."""
 
     pp: Stages = 1
     tp: TensorDegree = 1
     models: Annotated[list[Name], Field(max_length=MAX_MODELS)] = []
+    role: Annotated[str, OneOf(ROLES)] | None = None
 
 
 class EpochSection(Section):
