@@ -179,7 +179,7 @@ def _engine_figures(
             EngineFigures(
                 number, g, engine.model, engine.profile.tp, int((own | later).sum()), int(whole["preemptions"][number]),
                 int(tokens), group.pool_units // group.block_units(engine),
-                float(whole["busy"][number]) / span_s if span_s else None, *while_computing, group.role,
+                float(whole["busy"][number]) / span_s if span_s else None, *while_computing, role=group.role,
             )
         )  # fmt: skip
     return tuple(figures)
