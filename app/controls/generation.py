@@ -234,6 +234,9 @@ def _draw_limits(session: Session) -> None:
               "prediction knows the prompts that wait, not how long the cache stays full.")  # fmt: skip
         field(st.number_input, "Switching between models (s)", "switch_s", min_value=0.0, max_value=3600.0,
               step=0.001, format="%g", help="Before an iteration of another model on the same devices.")  # fmt: skip
+        field(st.number_input, "Caches move at (GB/s)", "kv_transfer_gb_per_s", min_value=0.001, max_value=1e6,
+              step=1.0, format="%g", help="From groups that only compute prompts to groups that only decode, where a "
+              "placement has such (role: prefill, decode). Not validated.")  # fmt: skip
 
 
 def _named(row: dict) -> dict:

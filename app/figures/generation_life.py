@@ -14,7 +14,8 @@ from simulator.generation import STATUS, GenerationResult, LifeStep, TokenSlo
 
 _ROW_PX = 22
 MOST_STEPS = 40
-_NAMES = {"waits": "waits for admission", "waits again": "preempted, waits again"}
+_NAMES = {"waits": "waits for admission", "waits again": "preempted, waits again", "cache moves": "its cache moves",
+          "waits to decode": "waits for admission to decode"}  # fmt: skip
 
 
 def describe_token_request(result: GenerationResult, slo: TokenSlo, request: int) -> str:
@@ -40,10 +41,21 @@ def describe_token_request(result: GenerationResult, slo: TokenSlo, request: int
     again = f", was preempted {words.plural(times, 'time')}" if times else ""
     deadlines = _deadlines(result, slo, request)
     verdicts = f". {words.join(deadlines)[0].upper()}{words.join(deadlines)[1:]}" if deadlines else ""
+    moved = _moved(result, request)
     return (
-        f"{head}. At engine {int(result.engine[request])} it {waited}{again}, and had its last token "
+        f"{head}. At engine {int(result.engine[request])} it {waited}{moved}{again}, and had its last token "
         f"{words.duration(float(result.e2e_s[request]))} after its arrival{verdicts}."
     )
+
+
+def _moved(result: GenerationResult, request: int) -> str:
+    """Which other engine decoded it, and what that took before it began; empty where none did."""
+    if result.handoff is None or result.handoff.engine[request] < 0:
+        return ""
+    moved_s = float(result.handoff.arrived_s[request] - result.first_token_s[request])
+    waited_s = float(result.handoff.joined_s[request] - result.handoff.arrived_s[request])
+    waited = f" and waited {words.duration(waited_s)} there" if waited_s > 1e-9 else ""
+    return f", moved to engine {int(result.handoff.engine[request])} within {words.duration(moved_s)}{waited}"
 
 
 def _deadlines(result: GenerationResult, slo: TokenSlo, request: int) -> list[str]:

@@ -76,8 +76,9 @@ def build_engines_figure(
 
 
 def engine_name(engine: EngineFigures) -> str:
-    """`3: chat`, with the tensor degree where it is not 1."""
-    return f"{engine.engine}: {engine.model}" + (f", tp {engine.tp}" if engine.tp > 1 else "")
+    """`3: chat`, with the tensor degree where it is not 1, and the role where it has one."""
+    parts = [f"{engine.engine}: {engine.model}", f"tp {engine.tp}" if engine.tp > 1 else None, engine.role]
+    return ", ".join(filter(None, parts))
 
 
 def describe_engines(name: str, engines: Sequence[EngineFigures], bins: EngineBins) -> str:

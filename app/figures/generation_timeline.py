@@ -181,7 +181,7 @@ def drawn_lives(
     The chosen one comes first, then those in a batch, then those that wait all the time; of each the latest to arrive.
     """
     arrival_s = result.workload.arrival_s
-    there = np.isin(result.engine, [engine.engine for engine in engines])
+    there = result.at_engines([engine.engine for engine in engines])
     every = np.flatnonzero(there & (arrival_s < window_s[1]) & (result.last_token_s > window_s[0]))
     waits = result.scheduled_s[every] >= window_s[1]
     order = np.lexsort((-every, waits, every != chosen))
@@ -209,13 +209,18 @@ def build_lives_figure(
         return empty_figure(theme, title)
     figure = new_figure(theme, title, 70 + 14 * requests.size, "lives")
     colour, waits = placement_style(hue, theme).colour, mix(theme.background, theme.text, 0.25)
-    times = [result.workload.arrival_s, result.scheduled_s, result.first_token_s, result.last_token_s]
+    handoff, first_s = result.handoff, result.first_token_s
+    joined_s = first_s if handoff is None else np.where(handoff.engine >= 0, handoff.joined_s, first_s)
+    times = [result.workload.arrival_s, result.scheduled_s, first_s, joined_s, result.last_token_s]
     place = np.arange(requests.size)
     names = np.array([escape(name) for name in result.workload.models], dtype=object)
     data = np.column_stack((requests, names[result.workload.model[requests]]))
     parts = (("waits for admission", waits), ("prompt, until the first token", colour),
+             ("moves to the engine that decodes", mix(theme.background, theme.text, 0.45)),
              ("decodes, until the last token", mix(colour, theme.background, 0.6)))  # fmt: skip
-    for (name, shade), begin_s, end_s in zip(parts, times, times[1:], strict=False):
+    for (name, shade), begin_s, end_s in zip(parts, times[:-1], times[1:], strict=True):
+        if begin_s is end_s:
+            continue
         figure.add_bar(
             x=(end_s - begin_s)[requests], y=place, base=begin_s[requests], orientation="h", width=0.8, name=name,
             customdata=data, marker={"color": shade, "line": {"width": 0}},

@@ -23,7 +23,7 @@ from app.state.limits import MAX_DEVICES
 from app.state.session import Session, with_values
 from planner.compare import placement_section
 from planner.generation.known_errors import NOT_MODELLED
-from planner.generation.search import TITLES
+from planner.generation.search import TITLES, VALIDATED
 from planner.generation.unseen import NOT_OF_SWEEPS
 from planner.generation.what_if import TokenCapacity, TokenPoint, find_token_capacity, sweep_tokens
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
@@ -73,7 +73,7 @@ def _draw_question(session: Session) -> tuple[float, list[PlacementSection]]:
     with middle:
         # As the command: the searches of the scenario, or all where it has none.
         mine = [s.search.algorithm for s in session.scenario.placements if s.search is not None]
-        first = [name for name in TITLES if name in mine] or list(TITLES)
+        first = [name for name in TITLES if name in mine] or list(VALIDATED)
         algorithms = kept(session, st.multiselect, "Placed by", view.algorithms, first, options=list(TITLES),
                           format_func=TITLES.get, help="Each finds engines for every number of devices.")  # fmt: skip
     with right:

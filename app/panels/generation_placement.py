@@ -11,11 +11,13 @@ from app.look.style import verdict_html
 from app.panels.compare_draw import draw_kept
 from app.panels.keep import draw_table
 from app.panels.placement_export import draw_engine_exports
+from app.panels.verdict import draw_remarks
 from app.state.answer import TokenAnswer, TokenAnswered
 from planner.export.engines import engine_shares
 from planner.export.layout import EngineLayout, lay_out_engines
 from planner.generation.compare import groups_by_kind
 from simulator import Placement
+from simulator.generation import PREFILL
 
 
 def draw(answer: TokenAnswer, entry: TokenAnswered) -> None:
@@ -26,6 +28,7 @@ def draw(answer: TokenAnswer, entry: TokenAnswered) -> None:
         return
     layout = lay_out_engines(Placement(generating, entry.section.name), answer.inputs.problem)
     st.html(verdict_html(entry.hue, describe_engines_held(layout)))
+    draw_remarks([entry])
     if others:
         st.caption(
             f"{words.plural(len(others), 'more group')} of this placement hold models with fixed latencies; they are "
@@ -49,6 +52,10 @@ def describe_engines_held(layout: EngineLayout) -> str:
     shared = sum(len(placed.group.models) > 1 for placed in layout.groups)
     if shared:
         sentence += f" Several models take turns on {words.plural(shared, 'group')} of devices."
+    prompts = sum(placed.group.role == PREFILL for placed in layout.groups)
+    if prompts:
+        apart = words.plural(prompts, "group computes", "groups compute")
+        sentence += f" {apart} prompts, the others later tokens."
     if layout.unplaced:
         sentence += f" No engine has {words.join([words.shorten(n, 30) for n in layout.unplaced[:5]])}."
     least = min(layout.groups, key=lambda placed: cache_gib(engine_shares(layout, placed)))
@@ -66,6 +73,7 @@ def engine_table(layout: EngineLayout, entry: TokenAnswered) -> pd.DataFrame:
             rows.append({
                 "Engine": seen.engine,
                 "Model": engine.model,
+                **({"Role": placed.group.role} if placed.group.role else {}),
                 "Devices": ", ".join(f"{node}:{device}" for node, device in placed.devices),
                 "tp": engine.profile.tp,
                 "Profile": f"{engine.profile.name} on {engine.profile.device}",

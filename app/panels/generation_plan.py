@@ -271,7 +271,8 @@ def draw_engines(entry: TokenAnswered) -> None:
     engines = entry.outcome.figures.engines
     rows = [
         {
-            "Engine": e.engine, "Group": e.group, "Model": e.model, "tp": e.tp, "Requests": e.requests,
+            "Engine": e.engine, "Group": e.group, "Model": e.model, **({"Role": e.role} if e.role else {}), "tp": e.tp,
+            "Requests": e.requests,
             "Busy (%)": _percent(e.busy), "Running (mean)": e.mean_running, "KV blocks": e.kv_blocks,
             "KV in use, mean (%)": _percent(e.mean_cache), "KV in use, most (%)": _percent(e.peak_cache),
             "Preemptions": e.preemptions, "Output tokens": e.output_tokens,

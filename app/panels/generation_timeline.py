@@ -23,6 +23,7 @@ from app.panels.compare_draw import clicked_points, draw_kept
 from app.panels.generation_timeline_view import EngineView, most_waiting, next_where, recorded
 from app.panels.timeline_view import change_gantt_view
 from app.panels.timeline_window import draw_stretch, draw_stretch_requests, draw_strip, show_stretch
+from app.panels.verdict import draw_remarks
 from app.state.answer import TokenAnswer
 from app.state.results import kept
 from app.state.session import Session
@@ -46,7 +47,8 @@ def draw_window(session: Session, view: EngineView, answer: TokenAnswer) -> None
 
 
 def draw_group(session: Session, view: EngineView) -> None:
-    """Which devices with their engines are looked at."""
+    """Which devices with their engines are looked at, and what is to be known of their figures."""
+    draw_remarks([view.entry])
     held: dict[int, list[str]] = {}
     for engine in view.entry.outcome.figures.engines:
         held.setdefault(engine.group, []).append(engine_name(engine))
@@ -68,7 +70,7 @@ def draw_iterations(session: Session, view: EngineView, answer: TokenAnswer) -> 
         return None
     result, request = view.result, view.request
     moments: list[float] = []
-    if result.served[request] and view.group == _group_of(view):
+    if result.served[request] and view.group in _groups_of(view):
         times = (result.workload.arrival_s, result.first_token_s, result.last_token_s)
         moments = [float(at_s[request]) for at_s in times]
 
@@ -131,7 +133,7 @@ def draw_request(session: Session, view: EngineView, answer: TokenAnswer) -> Non
     if not result.served[view.request]:
         return
     arrival_s = float(result.workload.arrival_s[view.request])
-    if not view.window_s[0] <= arrival_s <= view.window_s[1] or view.group != _group_of(view):
+    if not view.window_s[0] <= arrival_s <= view.window_s[1] or view.group not in _groups_of(view):
         st.button("Show its engine and its arrival above", key="timeline.goto", on_click=_show_request,
                   args=(session, view, view.request))  # fmt: skip
     key = (view.entry.outcome_key, view.request)
@@ -162,6 +164,8 @@ def request_table(view: EngineView, rows: np.ndarray) -> pd.DataFrame:
         "input_tokens": workload.input_tokens[rows],
         "output_tokens": workload.output_tokens[rows],
         "engine": [None if engine < 0 else engine for engine in result.engine[rows].tolist()],
+        **({} if result.handoff is None else {"last engine": [None if engine < 0 else engine
+                                                              for engine in result.last_engine[rows].tolist()]}),
         "ttft_s": result.ttft_s[rows],
         "tpot_s": result.tpot_s[rows],
         "e2e_s": result.e2e_s[rows],
@@ -178,7 +182,7 @@ def _draw_parts(view: EngineView, answer: TokenAnswer) -> None:
                                                                               BINS))  # fmt: skip
     numbers = [engine.engine for engine in view.engines]
     mine = bins.of_engines(numbers)
-    here = np.flatnonzero(np.isin(view.result.engine, numbers))
+    here = np.flatnonzero(view.result.at_engines(numbers))
     arrivals_s, name = answer.inputs.problem.workload.arrival_s[here], entry.section.name
     draw_kept("engine-parts", (entry.outcome_key, entry.hue, window_s, view.group), lambda theme: (
         build_engines_figure(name, view.engines, mine, arrivals_s, view.met[here], theme, entry.hue),
@@ -188,10 +192,10 @@ def _draw_parts(view: EngineView, answer: TokenAnswer) -> None:
                "the strip, or come closer, to see every iteration.")  # fmt: skip
 
 
-def _group_of(view: EngineView) -> int:
-    """The group of the request's engine, -1 if none took it."""
-    engine = int(view.result.engine[view.request])
-    return view.entry.outcome.figures.engines[engine].group if engine >= 0 else -1
+def _groups_of(view: EngineView) -> set[int]:
+    """The group of the request's engine, and of the one that decodes it; empty if none took it."""
+    engines = (int(of[view.request]) for of in (view.result.engine, view.result.last_engine))
+    return {view.entry.outcome.figures.engines[engine].group for engine in engines if engine >= 0}
 
 
 def _take_clicked(session: Session, key: str) -> None:

@@ -96,7 +96,7 @@ def first_missed_at(
 ) -> int:
     """The first request of the stretch at these engines that missed a deadline, else the first there, else of all."""
     low, high = np.searchsorted(result.workload.arrival_s, window_s)
-    there = np.flatnonzero(np.isin(result.engine[low:high], engines))
+    there = np.flatnonzero(result.at_engines(engines)[low:high])
     missed = there[~met[low:high][there]]
     first = missed if missed.size else there
     return int(min(low + (first[0] if first.size else 0), len(result.workload) - 1))

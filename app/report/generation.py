@@ -64,15 +64,15 @@ def build_token_report(comparison: TokenComparison, made_on: str = "") -> str:
         pair=_pair(comparison, best, ranked[1]) if len(ranked) > 1 else None,
         placements=[_placement(comparison, number) for number in range(len(comparison.outcomes))],
         traffic_facts=_traffic_facts(comparison),
-        notices=[*comparison.inputs.notices, *_never_run(comparison)],
+        notices=[*comparison.inputs.notices, *_remarks(comparison)],
         engine_facts=_engine_facts(comparison),
         known_error_table=_known_error_table(),
         profile_table=_profile_table(comparison.inputs),
     )
 
 
-def _never_run(comparison: TokenComparison) -> list[str]:
-    said = ((o.name, never_run(o, comparison.inputs)) for o in comparison.outcomes)
+def _remarks(comparison: TokenComparison) -> list[str]:
+    said = ((o.name, sentence) for o in comparison.outcomes for sentence in (o.remark, never_run(o, comparison.inputs)))
     return [f"{words.shorten(name)}: {sentence}" for name, sentence in said if sentence]
 
 
@@ -264,6 +264,7 @@ def _traffic_facts(comparison: TokenComparison) -> list[tuple[str, str]]:
 
 def _engine_facts(comparison: TokenComparison) -> list[tuple[str, str]]:
     section = comparison.inputs.problem.section
+    apart = any(group.role for outcome in comparison.outcomes for group in outcome.placement.groups)
     blocks = "what weights leave" if section.kv_blocks is None else f"{words.count(section.kv_blocks)} blocks"
     return [
         ("new tokens of an iteration, at most", words.count(section.max_num_batched_tokens)),
@@ -273,6 +274,7 @@ def _engine_facts(comparison: TokenComparison) -> list[tuple[str, str]]:
         ("dispatch", section.dispatch.replace("_", " ")),
         ("admission", "every request" if section.admission == "none" else "by the predicted time to the first token"),
         ("switching between engines", words.duration(section.switch_s) if section.switch_s else "free"),
+        *([("caches move at", f"{section.kv_transfer_gb_per_s:g} GB/s, not validated")] if apart else []),
     ]
 
 

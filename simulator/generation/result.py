@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +58,10 @@ class GenerationResult:
         if self.handoff is None:
             return self.engine
         return np.where(self.handoff.engine >= 0, self.handoff.engine, self.engine)
+
+    def at_engines(self, engines: Sequence[int]) -> np.ndarray:
+        """bool (n,), requests any of whose tokens these engines make."""
+        return np.isin(self.engine, engines) | np.isin(self.last_engine, engines)
 
     @property
     def served(self) -> np.ndarray:
