@@ -72,7 +72,10 @@ def test_every_place_of_figures_says_that_they_are_not_validated(tmp_path, capsy
     for target in ("vllm", "kubernetes", "json"):
         text = "".join(export_engines(placed, problem, target).values())
         words = " ".join(text.replace("#", " ").split())
-        assert NOT_VALIDATED in words and "Groups 0 compute prompts and first tokens, groups 1 later tokens" in words
+        assert (
+            NOT_VALIDATED in words
+            and "Prompts and first tokens are computed by group 0, later tokens by group 1" in words
+        )
         assert "at 25 GB/s" in words
     assert compare(scenario()).outcomes[0].remark is None
 

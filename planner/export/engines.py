@@ -9,7 +9,7 @@ import numpy as np
 from planner.export.layout import EngineLayout, GroupLayout
 from planner.generation.known_errors import NOT_MODELLED, NOT_VALIDATED
 from simulator import words
-from simulator.generation import DECODE, PREFILL, ROLES, Engine, TokenSlo
+from simulator.generation import ROLES, Engine, TokenSlo
 
 _DISPATCH = {
     "round_robin": "to the engines that have its model in turn",
@@ -97,10 +97,13 @@ def simulated_engines(layout: EngineLayout) -> list[str]:
 
 
 def _roles_in_words(layout: EngineLayout) -> str:
-    numbers = {role: [str(placed.index) for placed in layout.groups if placed.group.role == role] for role in ROLES}
+    prompts, later = (
+        words.numbered("group", *(placed.index for placed in layout.groups if placed.group.role == role))
+        for role in ROLES
+    )
     return (
-        f"Groups {words.join(numbers[PREFILL])} compute prompts and first tokens, groups {words.join(numbers[DECODE])} "
-        f"later tokens; caches go between them at {layout.problem.section.kv_transfer_gb_per_s:g} GB/s, each at once."
+        f"Prompts and first tokens are computed by {prompts}, later tokens by {later}; caches go between them at "
+        f"{layout.problem.section.kv_transfer_gb_per_s:g} GB/s, each at once."
     )
 
 
