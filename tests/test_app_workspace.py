@@ -168,7 +168,7 @@ def test_two_tabs_the_last_writer_wins_and_the_other_is_told(store):
     keeper.save(two)
     assert changed_elsewhere(two) is None
     keeper.save(one)
-    assert "changed the scenario and the way back" in changed_elsewhere(one)
+    assert "changed the scenario and what Undo goes back to" in changed_elsewhere(one)
     one.edit("cluster", lambda s: with_values(s, "cluster", devices=9))
     keeper.save(one)
     assert reopened(store, one).scenario.cluster.devices == 9

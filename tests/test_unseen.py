@@ -28,6 +28,7 @@ from planner.what_if.sweep_words import sweep_unseen_lines
 from planner.what_if.unseen import Unseen, UnseenScore, held_out, hold_out_traffic
 from planner.what_if.unseen_words import (
     changed_sentence,
+    easier_sentence,
     first_unseen_sentence,
     held_out_lines,
     unseen_cell,
@@ -70,6 +71,32 @@ def test_a_score_is_the_mean_over_draws_with_other_seeds(comparison):
         assert score.seen == outcome.slo_attainment
         assert score.is_searched == (outcome.search is not None)
     assert (found.days, found.is_later) == (8, False)
+
+
+def test_draws_that_come_out_easier_are_said_to_be_no_check_of_the_bursts(comparison):
+    found = held_out(comparison)
+    gamma, cvs = comparison.scenario.workload.gamma, []
+    for k in range(8):
+        seeded = gamma.model_copy(update={"seed": FIRST_SEED + 1009 * k})
+        workload = comparison.scenario.workload.model_copy(update={"gamma": seeded})
+        gaps_s = np.diff(
+            build_inputs(comparison.scenario.model_copy(update={"workload": workload})).problem.workload.arrival_s
+        )
+        cvs.append(gaps_s.std() / gaps_s.mean())
+    gaps_s = np.diff(comparison.inputs.problem.workload.arrival_s)
+    assert found.seen_cv == pytest.approx(gaps_s.std() / gaps_s.mean()) and found.drawn_cv == pytest.approx(
+        np.mean(cvs)
+    )
+    above, within = UnseenScore("a", True, 0.9, 0.95, 0.01), UnseenScore("a", True, 0.9, 0.905, 0.01)
+    by_hand = replace(above, is_searched=False)
+    cases = [(above, False, 2.0, "CV of the gaps 2 against 3"), (above, False, 3.5, "easier"), (within, False, 2.0, "")]
+    for score, later, cv, said in (*cases, (above, True, 2.0, ""), (by_hand, False, 2.0, "")):
+        unseen = Unseen((score,), 8, later, True, 3.0, cv)
+        told = easier_sentence(unseen)
+        assert (said in told and told.endswith(".")) if said else told == ""
+        if said:
+            assert unseen_sentence(unseen).endswith(told) and first_unseen_sentence(unseen).endswith(told)
+            assert ("calmer" in told) == (cv < 3.0)
 
 
 def test_the_next_stretch_of_a_trace_is_held_out_where_there_is_one():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from app.look.causes import causes_in_words
+from app.panels.verdict import _dearer, price_of
 from app.report import parts
 from app.state.first_scenario import SINGLE_DEVICES
 from planner import compare, parse_scenario
@@ -107,6 +108,13 @@ def test_the_numbers_of_devices_between_excluded_and_found_are_named(plan):
     assert f"With {excluded} or fewer, no placement can reach" in said(plan, "Devices")
     between = f"; with {excluded + 1}" + (f" to {found - 1}" if found - 1 > excluded + 1 else "")
     assert (f"{between}, none was found that does." in said(plan, "Devices")) == (excluded + 1 < found)
+
+
+def test_the_price_is_of_the_devices_that_the_groups_take():
+    comparison = compare(parse_scenario((TEXT + TWO).replace("cluster: {", "cluster: {usd_per_device_hour: 3, ")))
+    cluster = replace(comparison.inputs.problem.cluster, devices=8)
+    assert [price_of(outcome, cluster) for outcome in comparison.outcomes] == [3 * 4, 3 * 4]
+    assert _dearer(12.0, 12.0) == "same" and _dearer(12.0, 15.0) == f"{words.MINUS}{words.usd_per_hour(3)}"
 
 
 def test_one_algorithm_has_one_name():

@@ -19,7 +19,7 @@ from app.look.markup import render
 from app.look.style import colour_of, plain_text
 from app.panels.compare_view import TokenView, View, change_view, figures_in_view, left_out, result_in_view
 from app.panels.keep import draw_download
-from app.panels.verdict import missed
+from app.panels.verdict import missed, price_of
 from app.state.answer import Answer, Answered, AnyAnswer
 from app.state.results import kept
 from app.state.session import Session
@@ -94,7 +94,7 @@ def ranked_rows(view: View, answer: Answer) -> list[Row]:
     def row(entry: Answered) -> Row:
         key = ("paired difference", view.first.outcome_key, entry.outcome_key, view.filter_key, answer.inputs.warmup_s)
         gap = kept(key, lambda: paired_difference(against, result_in_view(entry, view, answer)))
-        price = cluster.usd_per_hour * entry.outcome.placement.devices / cluster.devices
+        price = price_of(entry.outcome, cluster)
         return Row(entry, figures_in_view(entry, view, answer), gap, price)
 
     rows = [row(entry) for entry in view.shown]

@@ -12,6 +12,7 @@ from app.look.markup import piece
 from app.look.style import plain_text, tile_html, verdict_html
 from app.state.answer import Answer, Answered, AnyAnswered
 from app.state.results import kept
+from planner.compare import MeasuredPlacement
 from planner.explain import PairedDifference, paired_difference
 from planner.rules import rule_notices
 from planner.scenario.inputs import Inputs
@@ -19,7 +20,7 @@ from planner.targets import misses_in_words, targets_missed
 from planner.what_if.unseen import Unseen
 from planner.what_if.unseen_words import changed_sentence, first_unseen_sentence, unseen_cell, unseen_sentence
 from planner.wishes import Wishes
-from simulator import Figures, Placement, Schedule
+from simulator import Cluster, Figures, Placement, Schedule
 
 ALL_MEET = "every model with a target of its own meets it."
 
@@ -108,7 +109,7 @@ def draw_tiles(entry: Answered, answer: Answer, unseen: Unseen | None = None) ->
             for other in others
         ]
 
-    total, price = mine.total, answer.inputs.problem.cluster.usd_per_hour
+    total, cluster = mine.total, answer.inputs.problem.cluster
     tiles = [
         tile_html("deadlines met (SLO attainment)", words.share(total.slo_attainment),
                   words.uncertainty(mine.total.slo_attainment, mine.half_width),
@@ -121,10 +122,25 @@ def draw_tiles(entry: Answered, answer: Answer, unseen: Unseen | None = None) ->
         tile_html("devices busy (utilisation)", words.share(mine.utilization), "",
                   against(lambda f: words.points_difference(mine.utilization, f.utilization))),
     ]  # fmt: skip
-    if price > 0:
-        devices = words.plural(answer.inputs.problem.cluster.devices, "device")
-        tiles.append(tile_html(f"price of {devices}", words.usd_per_hour(price), "", [(e.hue, "same") for e in others]))
+    if cluster.usd_per_hour > 0:
+        devices, price = entry.outcome.placement.devices, price_of(entry.outcome, cluster)
+        tiles.append(tile_html(
+            f"price of its {words.plural(devices, 'device')}", words.usd_per_hour(price), "",
+            [(e.hue, f"{_dearer(price, price_of(e.outcome, cluster))} against {words.shorten(e.section.name, 26)}")
+             for e in others],
+        ))  # fmt: skip
     st.html(piece("tiles", tiles))
+
+
+def price_of(outcome: MeasuredPlacement, cluster: Cluster) -> float:
+    """Of the devices that its groups take, USD per hour."""
+    return cluster.usd_per_hour * outcome.placement.devices / cluster.devices
+
+
+def _dearer(price: float, other: float) -> str:
+    if price == other:
+        return "same"
+    return ("+" if price > other else words.MINUS) + words.usd_per_hour(abs(price - other))
 
 
 def missed(figures: Figures) -> int:

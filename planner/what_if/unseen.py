@@ -62,12 +62,23 @@ class Unseen:
         is_later: whether it is the next stretch of the trace, else draws.
         is_clear: whether the first on unseen traffic leads the first on the seen by more than the interval of their
             difference; True where they are the same.
+        seen_cv, drawn_cv: of the gaps between all arrivals, of the traffic planned for and of the draws (their mean);
+            None of a later stretch and where they were not counted.
     """
 
     scores: tuple[UnseenScore, ...]
     days: int
     is_later: bool
     is_clear: bool
+    seen_cv: float | None = None
+    drawn_cv: float | None = None
+
+    @property
+    def is_easier(self) -> bool:
+        """Whether a searched placement meets more of the draws than where it was planned, by more than its interval."""
+        return not self.is_later and any(
+            score.is_searched and score.mean - np.nan_to_num(score.half_width) > score.seen for score in self.scores
+        )
 
     @property
     def first_seen(self) -> UnseenScore:
@@ -148,16 +159,27 @@ def hold_out_traffic(
     if not days:
         return f"There is no traffic that was not planned for. {' '.join(reasons.values())}"
     met: list[list[np.ndarray]] = []
+    cvs: list[float] = []
     for number, (label, make) in enumerate([("the traffic planned for", lambda: inputs.problem), *days]):
         if not goes_on(on_progress, Headway(label, number, 1 + len(days))):
             raise Cancelled
         problem = make()
         rows = counted_rows(problem.workload, inputs.warmup_s)
+        cvs.append(_gap_cv(problem.workload.arrival_s))
         met.append([
             simulate(problem.models, c.placement, problem.workload, c.serving).in_slo[rows] for c in candidates
         ])  # fmt: skip
     tried = [(c.name, c.is_searched, isinstance(c.placement, Schedule)) for c in candidates]
-    return scores_of(tried, met, is_later)
+    found = scores_of(tried, met, is_later)
+    if isinstance(found, str) or is_later or not np.isfinite(cvs).all():
+        return found
+    return replace(found, seen_cv=cvs[0], drawn_cv=float(np.mean(cvs[1:])))
+
+
+def _gap_cv(arrival_s: np.ndarray) -> float:
+    """Standard deviation over mean of the gaps between arrivals; NaN where there are none."""
+    gaps_s = np.diff(arrival_s)
+    return float(gaps_s.std() / gaps_s.mean()) if gaps_s.size and gaps_s.mean() > 0 else math.nan
 
 
 def scores_of(

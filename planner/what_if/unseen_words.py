@@ -32,7 +32,18 @@ def unseen_sentence(found: Unseen, targets: Mapping[str, float] | None = None) -
     if all(change == _SAME for _, change in searched):
         return f"On traffic that was not planned for ({found.how}) searched placements meet as much as where planned."
     parts = [f"{score.name} {_met(score)}, {change}" for score, change in searched]
-    return f"On traffic that was not planned for ({found.how}): {'; '.join(parts)}."
+    said = f"On traffic that was not planned for ({found.how}): {'; '.join(parts)}."
+    return " ".join(filter(None, (said, easier_sentence(found))))
+
+
+def easier_sentence(found: Unseen) -> str:
+    """That draws are no check of the bursts planned for, where they come out easier; empty where they do not."""
+    if not found.is_easier:
+        return ""
+    if found.seen_cv is not None and found.drawn_cv is not None and found.drawn_cv < found.seen_cv:
+        cv = f"CV of the gaps {words.number(found.drawn_cv)} against {words.number(found.seen_cv)}"
+        return f"These draws are calmer than the traffic planned for ({cv}), so they are no check of its bursts."
+    return "These draws are easier to serve than the traffic planned for, so they do not check the plan."
 
 
 def held_out_lines(held: HeldOut, targets: Mapping[str, float] | None = None) -> list[str]:
@@ -48,9 +59,10 @@ def first_unseen_sentence(found: Unseen) -> str:
     if found.is_changed:
         return ""
     first = found.first
-    return (
+    said = (
         f"On traffic that was not planned for ({found.how}) {first.name} meets {_met(first)}, {_against(first, None)}."
     )
+    return " ".join(filter(None, (said, easier_sentence(found))))
 
 
 def unseen_remark(found: Unseen, name: str) -> str | None:
