@@ -10,6 +10,8 @@ from streamlit.testing.v1 import AppTest
 from app.background.slots import slot_of
 from app.figures.spare import build_spare_figure, describe_spares
 from app.look.style import plain_text
+from app.panels.answers import DEVICES, GROWTH, LOSS, answers_in_report
+from app.panels.capacity import sentence_of
 from app.panels.capacity_costs import cost_table
 from app.panels.capacity_growth import growth_curve, growth_table
 from app.state.first_scenario import first_scenario
@@ -74,6 +76,14 @@ def test_the_page_lets_traffic_grow_as_the_planner_does(view, scenario):
     view.number_input(key=shown_key(view, "growth")).set_value(20.0).run()
     assert slot_of(view.session_state["session"], "growth").result[0] is growth and not view.warning
     assert growth_sentences(growth, 20.0, today)[2].text in shown_sentences(view)
+    session = view.session_state["session"]
+    in_report = {part.title: part for part in answers_in_report(session, session.answer)}
+    assert in_report[GROWTH].sentences == growth_sentences(growth, 20.0, today, scenario.cluster.usd_per_device_hour)
+    assert in_report[GROWTH].settings.startswith("Target 90")
+    assert "Find the devices that bear it" in in_report[LOSS].reason and not in_report[LOSS].sentences
+    session.scenario = with_values(scenario, "cluster", devices=12)
+    in_report = {part.title: part for part in answers_in_report(session, session.answer)}
+    assert "other settings" in in_report[GROWTH].reason and not in_report[GROWTH].sentences
 
 
 def test_the_chart_and_the_table_hold_every_traffic_that_was_tried(scenario):
@@ -134,6 +144,11 @@ def test_the_costs_of_all_answers_stand_in_one_table(view, scenario):
     assert not any("any node" in text for frame in view.dataframe for text in frame.value.get("answer", ()))
     plans, _ = pressed(view, "spare.go", "spare")
     growth, _ = pressed(view, "growth.go", "growth")
+    in_report = {part.title: part for part in answers_in_report(session, session.answer)}
+    assert in_report[DEVICES].sentences[0].text == sentence_of(list(found.plans))
+    assert [said.text for said in in_report[LOSS].sentences] == [
+        spare_sentence(plan, priced.cluster.usd_per_device_hour) for plan in plans
+    ]
     shown = next(frame.value for frame in view.dataframe if "answer" in frame.value.columns)
     answers = answers_of(found, growth, plans)
     assert shown.equals(cost_table(answers, priced.cluster))

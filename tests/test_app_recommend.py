@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.background.slots import Job, JobSlot, slot_of
+from app.panels.answers import PLAN, answers_in_report
 from app.settings import ADVICE
 from app.state.advice import AREA, begins_by_itself
 from app.state.first_scenario import ALPASERVE, first_scenario
@@ -62,6 +63,9 @@ def test_the_button_gives_the_plan_of_the_planner_in_its_sentences(page, scenari
     assert [n.devices for n in found.needed] == [n.devices for n in again.needed]
     (shown,) = [e.proto.body for e in page.get("html") if 'class="advice"' in e.proto.body]
     assert all(part.text in shown for part in sentences(found))
+    session = page.session_state["session"]
+    in_report = answers_in_report(session, session.answer)[0]
+    assert in_report.title == PLAN and in_report.sentences == sentences(found)
 
 
 def test_the_plan_and_the_placement_found_go_into_the_comparison(page):

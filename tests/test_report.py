@@ -11,11 +11,13 @@ import pytest
 
 from app.look import words
 from app.report import parts
+from app.report.answers import AnswerInReport
 from app.report.build import CSP, build_report, scenario_of_report
 from planner import Scenario, compare, dump_scenario, load_scenario
 from planner.evidence.validate import known_errors
 from planner.explain import paired_difference
 from planner.scenario.link import repeatable
+from planner.what_if.sentences import Sentences
 from planner.what_if.unseen import held_out, with_unseen
 from simulator import InputError
 
@@ -194,6 +196,18 @@ def test_what_is_no_report_is_refused_with_a_sentence(content, sentence):
 def test_a_comparison_that_was_stopped_at_once_has_no_report(comparison):
     with pytest.raises(InputError, match="at least one"):
         build_report(type(comparison)(comparison.scenario, comparison.inputs, ()))
+
+
+def test_answers_stand_beneath_the_headline_and_what_was_not_asked_says_so(comparison):
+    given = (
+        AnswerInReport("Number of devices", "Target 99 %", (Sentences("Devices", "99 % need 5 <devices>."),)),
+        AnswerInReport("When traffic grows", reason="Not asked for."),
+    )
+    page = without_scripts(build_report(comparison, answers=given))
+    for said in ("Target 99 %", "<dt>Devices</dt><dd>99 % need 5 &lt;devices&gt;.</dd>", "When traffic grows"):
+        assert said in page
+    assert "Not asked for." in page
+    assert page.index("Not asked for.") < page.index("figure-attainment")
 
 
 def test_the_report_needs_no_streamlit():

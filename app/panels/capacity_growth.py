@@ -26,6 +26,8 @@ from planner.what_if.growth_words import growth_sentences, growth_unseen_lines
 from simulator.headway import Headway
 
 AREA = "growth"
+# Growth a month at first.
+PERCENT = 5.0
 
 
 def draw_growth(session: Session, question: Question) -> None:
@@ -65,7 +67,7 @@ def ask_growth(session: Session, label: str, names: list[str]) -> tuple[str, int
         times = kept(session, st.number_input, "Devices for traffic (×)", view.grown_times, 2.0, min_value=LEAST_TIMES,
                      max_value=MOST_TIMES, step=0.5, format="%g", help="1 is the scenario's own traffic.")  # fmt: skip
     with columns[3]:
-        percent = kept(session, st.number_input, "Growth a month (%)", view.growth_percent, 5.0, min_value=0.0,
+        percent = kept(session, st.number_input, "Growth a month (%)", view.growth_percent, PERCENT, min_value=0.0,
                        max_value=1000.0, step=1.0, format="%g",
                        help="Of the traffic, compounded. The dates follow at once; nothing is searched.")  # fmt: skip
     return name, present, times, percent

@@ -12,8 +12,10 @@ from streamlit.components.v2 import component
 from app.controls.views import write_key
 from app.look import words
 from app.look.style import guarded, plain_text
+from app.panels.answers import answers_in_report
 from app.panels.missing import draw_missing
 from app.state import shelf
+from app.state.answer import AnyAnswer
 from app.state.session import Session
 from app.state.sharing import (
     AREA,
@@ -75,13 +77,17 @@ def draw_share_bar(session: Session) -> None:
         answer = session.answer
         make = None
         if answer is not None and answer.shown and answer.is_current and answer.scenario == session.scenario:
-            make = partial(report_of, session, answer)
+            make = partial(_report, session, answer)
         about = "The whole comparison as one HTML file with the scenario in it; it needs no network."
         st.download_button(
             "Report", make or "", "report.html", "text/html", key="report", type="tertiary",
             icon=":material/article:", on_click="ignore", disabled=make is None,
             help=about,
         )  # fmt: skip
+
+
+def _report(session: Session, answer: AnyAnswer) -> str:
+    return report_of(session, answer, answers_in_report(session, answer))
 
 
 @st.dialog("Share what you see", width="medium")

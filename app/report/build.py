@@ -33,6 +33,7 @@ from app.look import words
 from app.look.markup import render
 from app.look.theme import FONT_FAMILY, LIGHT
 from app.report import parts
+from app.report.answers import AnswerInReport
 from planner import Comparison, PlacementOutcome, Scenario, dump_scenario, parse_scenario
 from planner.explain import model_differences
 from planner.generation.compare import TokenComparison
@@ -62,12 +63,13 @@ _CONFIG = {
 }
 
 
-def build_report(comparison: Comparison, made_on: str = "") -> str:
+def build_report(comparison: Comparison, made_on: str = "", answers: Sequence[AnswerInReport] = ()) -> str:
     """The whole report as HTML.
 
     It holds Plotly once, asks for nothing from outside (its content security policy forbids it), and carries the
     scenario (script #scenario, YAML, searched placements filled in) and all figures in full precision (script
-    #figures, the document of `simulate --json`). made_on: a date for the head.
+    #figures, the document of `simulate --json`). made_on: a date for the head. answers: on numbers of devices, growth
+    and losses, which stand beneath the headline.
 
     Raises InputError if the comparison holds no placement.
     """
@@ -89,6 +91,7 @@ def build_report(comparison: Comparison, made_on: str = "") -> str:
         sentences=sentences,
         tiles=parts.tiles(comparison, best),
         comparison_table=parts.comparison_table(comparison, unseen),
+        answers=answers,
         not_held_out=unseen if isinstance(unseen, str) else "",
         overview=_overview(comparison, best),
         pair=_one_against_another(comparison, best),

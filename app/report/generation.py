@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -22,6 +23,7 @@ from app.look import words
 from app.look.causes import causes_in_words
 from app.look.markup import render
 from app.report import parts
+from app.report.answers import AnswerInReport
 from app.report.build import MOST_IN_FIGURES, Drawn, drawn, frame
 from app.report.parts import MOST_ROWS, Table, colour_of
 from planner.export.layout import lay_out_engines
@@ -40,7 +42,7 @@ from simulator.traces import count_arrivals
 _SECONDS = ("ttft", "tpot", "e2e")
 
 
-def build_token_report(comparison: TokenComparison, made_on: str = "") -> str:
+def build_token_report(comparison: TokenComparison, made_on: str = "", answers: Sequence[AnswerInReport] = ()) -> str:
     """The whole report as HTML, with the scenario and all figures in it, as build_report.
 
     Raises InputError if the comparison holds no placement.
@@ -60,6 +62,7 @@ def build_token_report(comparison: TokenComparison, made_on: str = "") -> str:
         best_name=words.shorten(best.name),
         sentences=verdict(comparison, ranked),
         comparison_table=comparison_table(comparison),
+        answers=answers,
         overview=_overview(comparison),
         pair=_pair(comparison, best, ranked[1]) if len(ranked) > 1 else None,
         placements=[_placement(comparison, number) for number in range(len(comparison.outcomes))],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
 
+from app.report.answers import AnswerInReport
 from app.report.build import build_report
 from app.report.generation import build_token_report
 from app.state.answer import AnyAnswer, AnyAnswered, TokenAnswer
@@ -90,21 +91,21 @@ def is_local(address: str) -> bool:
     return urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
 
 
-def report_of(session: Session, answer: AnyAnswer) -> str:
-    """The report of what is shown, built once for each answer."""
-    key = (answer.inputs_key, tuple(entry.outcome_key for entry in answer.shown), answer.scenario.name)
+def report_of(session: Session, answer: AnyAnswer, answers: tuple[AnswerInReport, ...] = ()) -> str:
+    """The report of what is shown, built once for each answer; answers: on numbers of devices, growth and losses."""
+    key = (answer.inputs_key, tuple(entry.outcome_key for entry in answer.shown), answer.scenario.name, answers)
     kept = session.views.share.report
     if kept is None or kept[0] != key:
-        kept = session.views.share.report = key, _built(answer)
+        kept = session.views.share.report = key, _built(answer, answers)
     return kept[1]
 
 
-def _built(answer: AnyAnswer) -> str:
+def _built(answer: AnyAnswer, answers: tuple[AnswerInReport, ...]) -> str:
     if isinstance(answer, TokenAnswer):
         tokens = tuple(entry.outcome for entry in answer.shown)
-        return build_token_report(TokenComparison(answer.scenario, answer.inputs, tokens))
+        return build_token_report(TokenComparison(answer.scenario, answer.inputs, tokens), answers=answers)
     outcomes = tuple(entry.outcome for entry in answer.shown)
-    return build_report(Comparison(answer.scenario, answer.inputs, outcomes))
+    return build_report(Comparison(answer.scenario, answer.inputs, outcomes), answers=answers)
 
 
 def _repeatable(section: PlacementSection, entry: AnyAnswered | None) -> PlacementSection:
