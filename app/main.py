@@ -57,7 +57,7 @@ page = st.navigation(
     ],
     position="top",
 )
-draw_style()
+draw_style(page.url_path)
 owner = require_login()
 session = current_session()
 session.owner = owner

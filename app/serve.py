@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import mimetypes
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +17,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config, file_util
 
-from app.state.keeping import end_keeping
+# `streamlit run app/serve.py` looks for modules beside this file, not where it is started.
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+
+from app.state.keeping import end_keeping  # noqa: E402
 
 PACKED = (".js", ".css")
 HEADERS = {

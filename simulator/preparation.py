@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -39,7 +40,7 @@ class Preparation:
     """
 
     def __init__(self, work: Callable[[], None], expected_s: float, is_compiled: bool = False) -> None:
-        self.words = LOADING if is_compiled else f"preparing, once on this machine, about {expected_s:g} s"
+        self.words = LOADING if is_compiled else f"preparing, once on this machine, {expected_s:g} s or more"
         self._expected_s, self._began_s = expected_s, time.monotonic()
         self._work = work
         self._lock = threading.Lock()
@@ -59,10 +60,13 @@ class Preparation:
 
     @property
     def share_done(self) -> float:
-        """About how much is done, from 0 to 1; by the time it took so far, because compiling does not say."""
+        """About how much is done, from 0 to 1; by the time it took so far, because compiling does not say.
+
+        It nears 1 ever more slowly, as a machine that does other things too takes many times as long.
+        """
         if not self.is_under_way:
             return float(self.is_ready)
-        return min((time.monotonic() - self._began_s) / self._expected_s, 0.95)
+        return min(1 - math.exp((self._began_s - time.monotonic()) / self._expected_s), 0.95)
 
     def start(self) -> None:
         """Begin in the background, unless that was done before; what failed is tried again."""

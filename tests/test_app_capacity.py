@@ -85,6 +85,15 @@ def test_the_result_stays_with_a_warning_when_the_question_changes(view):
     assert any("changed" in warning.value for warning in view.warning)
 
 
+def test_the_tab_that_is_open_stays_open_and_stands_in_the_address(view):
+    view.session_state["session"].views.take({"tab": "dies"})
+    view.run()
+    view.button(key="capacity.go").click().run()
+    wait(view, "capacity")
+    assert view.query_params["tab"] == "dies"
+    assert view.session_state[shown_key(view, "tab")] == "When something dies"
+
+
 def test_a_range_that_is_turned_round_is_refused_in_a_sentence(view):
     view.number_input(key=shown_key(view, "from")).set_value(30).run()
     assert any("leave nothing to try" in error.value for error in view.error)

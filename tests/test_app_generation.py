@@ -137,6 +137,8 @@ def test_one_model_a_source_where_sources_are_few():
     generating = as_generating(first_scenario(), None)
     assert [section.name for section in generating.models] == ["language-model"]
     assert as_whole(generating).models == first_scenario().models
+    # A price is that of the device it was given for.
+    assert generating.cluster.usd_per_device_hour == 0 and as_whole(generating).cluster == first_scenario().cluster
 
 
 def test_the_capacity_page_finds_the_devices_that_the_command_finds():
@@ -153,8 +155,10 @@ def test_the_capacity_page_finds_the_devices_that_the_command_finds():
     expected = find_token_capacity(EXAMPLE, 0.99, sections, 1, 8)
     found = slot.result[0]
     assert [one.devices for one in found] == [one.devices for one in expected]
-    assert sentence_of(found).split(" Others:")[0] in verdict(at)
-    assert f"{min(one.devices for one in expected if one.devices)} device" in sentence_of(found)
+    assert sentence_of(found, EXAMPLE.cluster.usd_per_device_hour).split(" Others:")[0] in verdict(at)
+    fewest = min(one.devices for one in expected if one.devices)
+    assert f"{fewest} device" in sentence_of(found)
+    assert f"for {words.usd_per_hour(fewest * 2.5)}, placed by" in sentence_of(found, 2.5)
     kept = come_back(session(at)).slots[CAPACITY]
     assert kept.result_key == slot.result_key and kept.result[1:] == (session(at).scenario, list(slot.result[2]))
     assert json.dumps([one.to_json() for one in kept.result[0]]) == json.dumps([one.to_json() for one in found])

@@ -7,7 +7,8 @@ from streamlit.testing.v1 import AppTest
 
 from app.look import words
 from app.state import compute
-from app.state.session import with_values
+from app.state.first_scenario import name_by_content
+from app.state.session import Session, with_values
 from planner import compare
 from tests.cases import shown_key
 
@@ -119,3 +120,14 @@ def test_a_preset_of_the_lesson_stands_in_the_address(plan):
     assert page.query_params["x.traffic.share_percent"] in ("20.0", ["20.0"])
     page.button(key="preset:traffic:b: bursty, CV 3").click().run()
     assert "x.traffic.share_percent" not in page.query_params
+
+
+def test_a_name_that_nobody_wrote_follows_the_content_and_a_written_one_stays():
+    mine = Session()
+    assert mine.scenario.name == name_by_content(mine.scenario)
+    mine.edit("models", lambda s: with_values(s, "", models=[s.models[0].model_dump() | {"count": 12}]))
+    mine.edit("cluster", lambda s: with_values(s, "cluster", devices=1))
+    assert mine.scenario.name == "12 models on 1 device"
+    mine.replace("scenario", with_values(mine.scenario, "", name="ours"))
+    mine.edit("cluster", lambda s: with_values(s, "cluster", devices=8))
+    assert mine.scenario.name == "ours"

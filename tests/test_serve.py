@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -68,3 +70,10 @@ def test_all_else_is_left_to_streamlit(path, method, headers):
 
 def test_the_server_runs_the_page():
     assert app.script_path == Path(__file__).parent.parent / "app" / "main.py"
+
+
+def test_it_starts_wherever_modules_are_looked_for(tmp_path):
+    """`streamlit run app/serve.py` looks beside the file, not where it is started."""
+    file = Path(__file__).parent.parent / "app" / "serve.py"
+    script = f"import runpy, sys; sys.path[0] = {str(file.parent)!r}; runpy.run_path({str(file)!r})"
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True, timeout=120)

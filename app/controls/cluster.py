@@ -53,6 +53,8 @@ def draw_cluster_controls(session: Session, problem: str | None) -> None:
 def seldom_changed(cluster: ClusterSection) -> str:
     """Nodes and price in one line, for the button behind which they can be changed."""
     costs = (
-        f"\\$ {words.number(cluster.usd_per_device_hour)} an hour each" if cluster.usd_per_device_hour else "no price"
+        f"\\$ {words.number(cluster.usd_per_device_hour)} an hour each"
+        if cluster.usd_per_device_hour
+        else "set the price"
     )
     return f"{words.count(cluster.devices_per_node)} a node, {costs}"

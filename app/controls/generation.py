@@ -18,7 +18,7 @@ from app.state.session import Session, checked_scenario, with_values
 from planner.generation.profiles import DEVICE_MEMORY_GIB, shipped_profiles
 from planner.generation.search import TITLES
 from planner.scenario.model_sections import TOKEN_DEADLINES
-from planner.scenario.schema import Scenario
+from planner.scenario.schema import OTHER_PRICES, Scenario
 from simulator import InputError
 from simulator.generation import DISPATCH_RULES, GenerationProfile
 from simulator.generation.engine import MAX_BATCHED_TOKENS, MAX_BLOCK_SIZE, MAX_SEQUENCES
@@ -101,7 +101,7 @@ def as_generating(scenario: Scenario, trace: Trace | None) -> Scenario:
     if trace is not None:
         document["workload"]["trace"]["map_models"] = "by_name" if own else "stripe"
     document["workload"]["tokens"] = lengths_for(scenario, trace is not None and has_lengths(trace))
-    document["cluster"] |= {"devices": FIRST_DEVICES, "device": device, "memory_gib": DEVICE_MEMORY_GIB[device]}
+    document["cluster"] |= {"devices": FIRST_DEVICES, **_on_device(scenario, device)}
     document["placements"] = [{"name": TITLES[a], "search": {"algorithm": a}} for a in ("dedicated", "shared")]
     document["name"] = "language models"
     return checked_scenario(document)
@@ -152,9 +152,16 @@ def with_pair(scenario: Scenario, pair: tuple[str, str]) -> Scenario:
     document = scenario.model_dump()
     for section in document["models"]:
         section["generation"] = name
-    memory_gib = DEVICE_MEMORY_GIB.get(device, scenario.cluster.memory_gib)
-    document["cluster"] |= {"device": device, "memory_gib": memory_gib}
+    document["cluster"] |= _on_device(scenario, device)
     return checked_scenario(document)
+
+
+def _on_device(scenario: Scenario, device: str) -> dict[str, Any]:
+    """What of the cluster follows from its device; prices are those of the device before, so another one has none."""
+    if device == scenario.cluster.device:
+        return {}
+    prices = dict.fromkeys(OTHER_PRICES) | {"usd_per_device_hour": 0.0}
+    return {"device": device, "memory_gib": DEVICE_MEMORY_GIB.get(device, scenario.cluster.memory_gib), **prices}
 
 
 def _draw_deadlines(session: Session) -> None:

@@ -81,7 +81,9 @@ def _columns(profiles: list[str]) -> dict[str, Any]:
 
 
 def _draw_import(session: Session) -> None:
-    with st.popover("Paste or import a table", icon=":material/content_paste:"):
+    # Another one after a table was taken, so that it is closed and the table in sight.
+    with st.popover("Paste or import a table", icon=":material/content_paste:",
+                    key=f"models.import.{session.views.models.imported}"):  # fmt: skip
         st.markdown(
             "A line of column names, then a line a model; commas, semicolons or tabs between cells, as spreadsheets "
             "copy them."
@@ -104,6 +106,7 @@ def _take_paste(session: Session, add: bool) -> None:
 
     if session.edit(AREA, change):
         st.session_state[_PASTE] = ""
+        session.views.models.imported += 1
 
 
 def _take_file(session: Session) -> None:
@@ -113,7 +116,8 @@ def _take_file(session: Session) -> None:
     try:
         text = file.getvalue().decode("utf-8-sig")
         new = read_model_table(text, f"'{file.name}'")
-        session.edit(AREA, lambda scenario: _with_models(scenario, new))
+        if session.edit(AREA, lambda scenario: _with_models(scenario, new)):
+            session.views.models.imported += 1
     except UnicodeDecodeError:
         session.refuse(AREA, InputError(f"'{file.name}' is no text in UTF-8; a table as CSV is allowed."))
     except InputError as error:

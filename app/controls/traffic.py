@@ -57,7 +57,9 @@ def draw_traffic_controls(session: Session, answer: AnyAnswer, problem: str | No
     if dealt:
         st.caption(plain_text(dealt))
         _draw_model_per_source(session, answer)
-    draw_complaint(session, _AREA, problem)
+    if session.uploads.table is None or not session.uploads.table.is_open:
+        # The open dialog asks for what was not understood.
+        draw_complaint(session, _AREA, problem)
     if session.scenario.workload.trace is not None:
         draw_trace_options(session)
     elif session.scenario.workload.gamma is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.state.session import Session
 from app.state.views import Choice
@@ -32,6 +33,23 @@ def kept(session: Session, widget: Callable[..., Any], label: str, choice: Choic
     write_key(session, choice.key, said if value != default and isinstance(said, (str, int, float)) else None)
     widget(label, key=name, on_change=_keep, args=(session, choice, name, label), **options)
     return value
+
+
+def kept_tabs(session: Session, choice: Choice[str], titles: Mapping[str, str]) -> Sequence[DeltaGenerator]:
+    """Tabs by name, with their titles; the one that is open is kept as by `kept`. All of them are drawn."""
+    names = {title: name for name, title in titles.items()}
+    value = chosen(choice, next(iter(titles)), options=list(titles))
+    choice.value = value
+    key = session.control_key(choice.key, titles[value])
+    st.session_state[key] = titles[value]
+    write_key(session, choice.key, value if value != next(iter(titles)) else None)
+
+    def keep() -> None:
+        title = st.session_state[key]
+        if session.brought(choice.key, key, title):
+            choice.value = names[title]
+
+    return st.tabs(list(names), key=key, on_change=keep)
 
 
 def chosen(choice: Choice[T], default: T, **options: Any) -> T:

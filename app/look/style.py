@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 _TITLE_LINE_PX = 28
 _WATCH = component("theme_watch", js=Path(__file__).with_name("theme_watch.js").read_text(encoding="utf-8"))
 _CHART_TOOLS = component("chart_tools", js=Path(__file__).with_name("chart_tools.js").read_text(encoding="utf-8"))
+_PAGE_TOP = component("page_top", js=Path(__file__).with_name("page_top.js").read_text(encoding="utf-8"))
 
 
 def current_theme() -> Theme:
@@ -31,13 +32,14 @@ def current_theme() -> Theme:
     return THEMES.get(st.context.theme.type or "light", THEMES["light"])
 
 
-def draw_style() -> None:
-    """Put the styles of the page in place, and what its charts and a change from light to dark need."""
+def draw_style(page: str) -> None:
+    """Put the styles of the page in place, and what its charts, a change of page and one from light to dark need."""
     theme = current_theme()
     st.html(render("look/page.html", theme=theme))
     with st.container(key="page-scripts"):
         _WATCH(key="theme_watch", data=theme.name, on_turned_change=lambda: None)
         _CHART_TOOLS(key="chart-tools")
+        _PAGE_TOP(key="page-top", data=page)
 
 
 def dim_earlier() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from app.background.slots import slot_of
@@ -18,12 +18,12 @@ from planner.generation.what_if import TokenCapacity
 from planner.scenario.schema import Scenario
 from planner.what_if.capacity import Capacity
 from planner.what_if.growth import Growth
-from planner.what_if.growth_words import growth_sentences
+from planner.what_if.growth_words import growth_sentences, growth_unseen_lines
 from planner.what_if.recommend import Recommendation
 from planner.what_if.recommend_words import sentences
 from planner.what_if.sentences import Sentences
 from planner.what_if.spare import SparePlan
-from planner.what_if.spare_words import spare_sentence
+from planner.what_if.spare_words import spare_sentence, spare_unseen_lines
 from planner.what_if.unseen_words import held_out_lines
 
 PLAN, DEVICES, GROWTH, LOSS = "Recommended plan", "Number of devices", "When traffic grows", "When something is lost"
@@ -85,17 +85,19 @@ def _settings(target: float, *more: str, complete: bool = True) -> str:
 def _devices_need(found: Capacity, _: Scenario) -> tuple[str, tuple[Sentences, ...]]:
     tried = sorted({tried.devices for plan in found.plans for tried in plan.tried})
     said = [Sentences("Devices", capacity.sentence_of(list(found.plans)), found.best.devices is not None)]
-    said += [Sentences("Unseen traffic", line) for line in held_out_lines(found.unseen, found.targets)]
+    said += _unseen(held_out_lines(found.unseen, found.targets))
     placed = f"placed by {words.join([plan.name for plan in found.plans])}"
     return _settings(found.best.target, placed, *_range(tried), complete=found.complete), tuple(said)
 
 
-def _tokens_need(found: list[TokenCapacity], _: Scenario) -> tuple[str, tuple[Sentences, ...]]:
+def _tokens_need(found: list[TokenCapacity], scenario: Scenario) -> tuple[str, tuple[Sentences, ...]]:
     tried = sorted({int(dict(point.values)["devices"]) for one in found for point in one.tried})
     known = any(one.devices is not None for one in found)
     placed = f"placed by {words.join([one.name for one in found])}"
     settings = _settings(found[0].target, placed, *_range(tried), complete=all(one.complete for one in found))
-    return settings, (Sentences("Devices", generation_capacity.sentence_of(found), known),)
+    return settings, (
+        Sentences("Devices", generation_capacity.sentence_of(found, scenario.cluster.usd_per_device_hour), known),
+    )
 
 
 def _range(tried: list[int]) -> list[str]:
@@ -107,10 +109,16 @@ def _grows(session: Session, found: Growth, scenario: Scenario) -> tuple[str, tu
     percent = capacity_growth.PERCENT if percent is None else percent
     said = growth_sentences(found, percent, datetime.date.today(), scenario.cluster.usd_per_device_hour)
     present = f"{words.plural(found.devices, 'device')} at present"
-    return _settings(found.target, f"placed by {found.name}", present, complete=found.complete), said
+    settings = _settings(found.target, f"placed by {found.name}", present, complete=found.complete)
+    return settings, (*said, *_unseen(growth_unseen_lines(found)))
 
 
 def _loses(found: tuple[SparePlan, ...], scenario: Scenario) -> tuple[str, tuple[Sentences, ...]]:
     price = scenario.cluster.usd_per_device_hour
     said = [Sentences(f"Any {plan.what} lost", spare_sentence(plan, price), plan.devices is not None) for plan in found]
-    return _settings(found[0].target, complete=all(plan.settled for plan in found)), tuple(said)
+    unseen = dict.fromkeys(line for plan in found for line in spare_unseen_lines(plan))
+    return _settings(found[0].target, complete=all(plan.settled for plan in found)), (*said, *_unseen(unseen))
+
+
+def _unseen(lines: Iterable[str]) -> list[Sentences]:
+    return [Sentences("Other traffic", line) for line in lines]

@@ -10,11 +10,11 @@ async function copy(text) {
   return undefined;
 }
 
-export default function ({ data, parentElement }) {
+export default function ({ data: { text, label }, parentElement }) {
   const button = parentElement.querySelector("button");
-  button.textContent = "Copy the link";
+  button.textContent = label;
   button.onclick = async () => {
-    await copy(data);
+    await copy(text);
     button.textContent = "Copied";
   };
 }

@@ -13,10 +13,14 @@ from app.panels.verdict import placement_now
 from app.state.answer import Answer
 from app.state.results import trace_facts
 from planner.evidence.validate import known_errors
+from planner.scenario.inputs import Inputs
+from planner.scenario.schema import Scenario
 from simulator import Workload
 from simulator.traces import FORMATS, count_arrivals
 
 MANY_SOURCES = 200
+# What is left out of a trace is said from this share of it on.
+WHOLE = 0.02
 # How planner.evidence.validate calls the runs on real devices.
 _REAL_RUNS = "measured on 16 V100s"
 _SOURCES = {
@@ -57,6 +61,32 @@ def draw_trace(answer: Answer) -> None:
         show_table(table, height=240)
         if len(summary.sources) > MANY_SOURCES:
             st.caption(f"The {MANY_SOURCES} largest of {words.count(len(summary.sources))} sources.")
+
+
+def draw_part(answer: Answer) -> None:
+    """Above the pictures: that a part of the trace alone is planned for, and that sources share models."""
+    if answer.built is not None and (said := part_sentence(answer.inputs, answer.scenario)):
+        st.caption(f":material/info: {plain_text(said)}")
+
+
+def part_sentence(inputs: Inputs, scenario: Scenario) -> str:
+    """How much of the trace is planned for and how many sources share how many models; empty where that is all."""
+    trace, section = inputs.trace, scenario.workload.trace
+    if trace is None or section is None:
+        return ""
+    span_s = trace.end_s
+    end_s = min(section.start_s + (section.duration_s or span_s), span_s)
+    said = []
+    if end_s - section.start_s < (1 - WHOLE) * span_s:
+        part = f"{words.span(end_s - section.start_s)} of the trace's {words.span(span_s)}"
+        said.append(f"Planned for are {part}, from {words.span(section.start_s)} on")
+    sources, models = len(trace.sources), len(inputs.problem.models)
+    if section.map_models != "by_name" and sources > models:
+        said.append(f"{words.count(sources)} sources share {words.plural(models, 'model')}")
+    if not said:
+        return ""
+    said[0] = said[0][0].upper() + said[0][1:]
+    return f"{'; '.join(said)}. Both are set under Traffic, Which part, on which models."
 
 
 def draw_sources(answer: Answer) -> None:

@@ -114,7 +114,11 @@ def _draw_capacity(session: Session, target: float, sections: Sequence[Placement
     found: list[TokenCapacity] = result[0]
     best = min(_reached(found), key=lambda pair: pair[1], default=(found[0], 0))[0]
     hues = [hue_of(section, session, i) for i, section in enumerate(result[2])]
-    st.html(verdict_html(hues[found.index(best)], sentence_of(found)))
+    price = result[1].cluster.usd_per_device_hour
+    said = sentence_of(found, price)
+    st.html(verdict_html(hues[found.index(best)], said))
+    if not price:
+        st.caption("To see what they cost, set the price of a device under Cluster.")
     for one in found:
         said = one.reason or one.remark
         if said is not None:
@@ -123,7 +127,7 @@ def _draw_capacity(session: Session, target: float, sections: Sequence[Placement
         st.caption(plain_text(line))
     points = [point for one in found for point in one.tried]
     draw_chart(build_points_figure(points, "devices", "devices", _title(found), found[0].target, current_theme(), hues),
-               "token-capacity", sentence_of(found))  # fmt: skip
+               "token-capacity", said)  # fmt: skip
     st.caption("The numbers of devices are doubled until the target is met, then halved; others are not tried.")
     draw_table(capacity_table(found), "token-capacity-table", "Devices, deadlines met, cost and groups by algorithm")
     with st.container(horizontal=True):
@@ -138,8 +142,8 @@ def _reached(found: Sequence[TokenCapacity]) -> list[tuple[TokenCapacity, int]]:
     return [(one, one.devices) for one in found if one.devices is not None]
 
 
-def sentence_of(found: Sequence[TokenCapacity]) -> str:
-    """The fewest devices in words, and those of the other algorithms."""
+def sentence_of(found: Sequence[TokenCapacity], usd_per_device_hour: float = 0.0) -> str:
+    """The fewest devices in words, with their price where one is known, and those of the other algorithms."""
     goal = words.goal(found[0].target)
     reached = sorted(_reached(found), key=lambda pair: pair[1])
     if not reached:
@@ -148,7 +152,8 @@ def sentence_of(found: Sequence[TokenCapacity]) -> str:
     parts = [f"{words.plural(devices, 'device')} by {one.name}" for one, devices in others]
     parts += [f"not reached by {one.name}" for one in found if one.devices is None]
     rest = f" Others: {words.join(parts)}." if parts else ""
-    needs = f"{goal} of deadlines need {words.plural(fewest, 'device')}, placed by {first.name}."
+    price = f" for {words.usd_per_hour(fewest * usd_per_device_hour)}" if usd_per_device_hour else ""
+    needs = f"{goal} of deadlines need {words.plural(fewest, 'device')}{price}, placed by {first.name}."
     return needs + rest
 
 

@@ -162,7 +162,8 @@ def draw_groups(draft: Draft, bench: EditContext, tried: Answered | None) -> Non
             "Group": load.index,
             "Stages (pp)": group.pp,
             "Devices a stage (tp)": group.tp,
-            "Models": len(group.models),
+            "Models": ", ".join(group.models),
+            "Held": len(group.models),
             "Weights (GiB)": bench.cluster.memory_gib - bench.spare_gib(group),
             "Free (GiB)": bench.spare_gib(group),
             "Requests": load.fates.requests,
@@ -175,6 +176,7 @@ def draw_groups(draft: Draft, bench: EditContext, tried: Answered | None) -> Non
         for group, load in zip(draft.now.groups, tried.outcome.figures.groups, strict=True)
     ]
     columns = {
+        "Models": st.column_config.TextColumn(width="large"),
         "Busy": st.column_config.ProgressColumn("Busy", format="%.1f %%", min_value=0, max_value=100),
         "Weights (GiB)": st.column_config.NumberColumn(format="%.2f", help="On the fullest device of the group."),
         "Free (GiB)": st.column_config.NumberColumn(format="%.2f"),

@@ -75,7 +75,8 @@ def _note(text: str) -> str:
     if text.startswith("{"):
         document = json.loads(text)
         lines = ["The simulation assumed:", *(f"- {line}" for line in document["assumptions"])]
-        lines += ["", "What a reader of this file has to do otherwise:", *(f"- {line}" for line in document["losses"])]
+        losses = [f"- {line}" for line in document["losses"]]
+        lines += ["", "What a reader of this file has to do otherwise:" if losses else "Nothing is lost.", *losses]
     else:
         comments = (line for line in text.splitlines() if not line.startswith("#!"))
         lines = [line.removeprefix("#").strip() for line in takewhile(lambda line: line.startswith("#"), comments)]

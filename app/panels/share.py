@@ -101,14 +101,14 @@ def _show_link(session: Session) -> None:
             key="share.yaml", on_click="ignore", icon=":material/download:", type="primary",
         )  # fmt: skip
         return
-    st.markdown("Whoever opens this link sees this page with the same scenario and the same numbers.")
+    st.markdown("**Link with the scenario in it:** whoever opens it sees this page with the same scenario and the same "
+                "numbers, and works on with it as with one of his own.")  # fmt: skip
     for note in _notes(session):
         st.caption(note)
-    _COPY(key="share.copy", data=link)
-    _draw_short(session)
-    # It may be very long, and what else there is would stand far below it.
+    _COPY(key="share.copy", data={"text": link, "label": "Copy the link"})
     with st.expander("The link as text"):
         st.code(link, language=None, wrap_lines=True)
+    _draw_short(session)
 
 
 def _draw_short(session: Session) -> None:
@@ -122,14 +122,15 @@ def _draw_short(session: Session) -> None:
     if own_id(session) is None:
         st.caption("There is a short link as well once you have changed something.")
         return
-    st.markdown("**Short link, read only:** it leads to a copy of what you see now, uploads included.")
+    st.markdown("**Short link, read only:** it leads to a copy of your work as it is now, uploads included. Who opens "
+                "it cannot change that copy, only try things for himself.")  # fmt: skip
     if copy is None:
         st.button("Make a short link", key="share.short", icon=":material/link:", on_click=_noted,
                   args=(session, shelf.share_copy))  # fmt: skip
     else:
         short = f"{st.context.url or '/'}?{READS}={copy}"
         with st.container(horizontal=True):
-            _COPY(key="share.copy_short", data=short)
+            _COPY(key="share.copy_short", data={"text": short, "label": "Copy the short link"})
             st.button("Take it back", key="share.revoke", icon=":material/link_off:", on_click=_noted,
                       args=(session, shelf.take_back_copy), help="Nobody can open it any more.")  # fmt: skip
         st.code(short, language=None, wrap_lines=True)

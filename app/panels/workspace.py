@@ -25,7 +25,8 @@ def draw_workspace_notices(session: Session) -> None:
         st.warning(plain_text(sentence))
     if keeping.reads:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.info("Somebody shared this workspace with you. You may change anything here; it is not kept.")
+            st.info("Read only: somebody shared this workspace with you. What you try here changes nothing of his, and "
+                    "is gone when you leave, unless you keep a copy.")  # fmt: skip
             st.button("Keep a copy of my own", key="workspace.copy", on_click=own_copy, args=(session,))
     sentence = changed_elsewhere(session)
     if sentence:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
 from sample_traces import SAMPLES, Sample
+from simulator import words
 
 SINGLE_DEVICES = PlacementSection(
     name="Single-device replication", search=SearchSection(algorithm="selective_replication")
@@ -36,6 +37,19 @@ FIRST_PLACEMENTS = (uniform_section(8, 1), SINGLE_DEVICES, ALPASERVE)
 def sample_section(sample: Sample) -> dict:
     """The `workload.trace` of a sample, with its sensible options."""
     return {"path": f"sample:{sample.key}"} | asdict(sample.options)
+
+
+def name_by_content(scenario: Scenario) -> str:
+    """What a scenario is called that nobody named."""
+    models = sum(section.count for section in scenario.models)
+    return f"{words.plural(models, 'model')} on {words.plural(scenario.cluster.devices, 'device')}"
+
+
+def renamed(before: Scenario, after: Scenario) -> Scenario:
+    """The scenario after a change, with a name that follows its content as long as nobody wrote another one."""
+    if after.name != before.name or before.name != name_by_content(before):
+        return after
+    return after.model_copy(update={"name": name_by_content(after)})
 
 
 def first_scenario() -> Scenario:

@@ -11,7 +11,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from app.background.jobs import Jobs, Presence
-from app.state.first_scenario import first_scenario
+from app.state.first_scenario import first_scenario, renamed
 from app.state.kept import Keeping
 from app.state.uploads import Uploads
 from app.state.views import Views
@@ -136,6 +136,9 @@ class Session:
 
     def edit(self, area: str, change: Callable[[Scenario], Scenario]) -> bool:
         """Apply a change; if it is wrong, keep the scenario and note the sentence for the area. True if it was done."""
+        return self._change(area, lambda scenario: renamed(scenario, change(scenario)))
+
+    def _change(self, area: str, change: Callable[[Scenario], Scenario]) -> bool:
         self.complaints.pop(area, None)
         try:
             changed = change(self.scenario)
@@ -161,8 +164,8 @@ class Session:
             self.edition += 1
 
     def replace(self, area: str, scenario: Scenario) -> None:
-        """Take another scenario as a whole."""
-        if self.edit(area, lambda _: scenario):
+        """Take another scenario as a whole, with its name."""
+        if self._change(area, lambda _: scenario):
             self.edition += 1
 
     def refuse(self, area: str, error: InputError) -> None:

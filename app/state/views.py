@@ -73,7 +73,7 @@ class CapacityView:
     """Page Capacity: the question, growth (`grown_...`), traffic against devices (`map_...`), the sweep by its axis.
 
     losses: what is to be borne. grown_of: devices that are there. grown_times: a multiple of the traffic.
-    growth_percent: a month.
+    growth_percent: a month. tab: the one that is open.
     """
 
     target: Choice[float] = _one("target", float)
@@ -99,6 +99,7 @@ class CapacityView:
     axis_low: Choices[float] = _by_name("{}_from", float)
     axis_high: Choices[float] = _by_name("{}_to", float)
     axis_points: Choices[int] = _by_name("{}_points", int)
+    tab: Choice[str] = _one("tab", str)
 
 
 @dataclass
@@ -173,9 +174,10 @@ class EditedTable:
 
 @dataclass
 class ModelsView:
-    """Page Models. `tables`: under edit, by key."""
+    """Page Models. `tables`: under edit, by key. imported: how many were pasted or read from a file."""
 
     tables: dict[str, EditedTable] = field(default_factory=dict)
+    imported: int = 0
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.controls.sidebar import draw_sidebar
+from app.controls.views import kept_tabs
 from app.look.style import guarded
 from app.panels import (
     capacity,
@@ -19,6 +20,13 @@ from app.state.answer import TokenAnswer
 from app.state.results import answer_of
 from app.state.session import current_session
 
+TABS = {
+    "grows": "When traffic grows",
+    "dies": "When something dies",
+    "sizes": "Traffic and devices",
+    "changes": "What if it changes",
+}
+
 st.title("How many devices do I need?", anchor=False)
 session = current_session()
 answer = answer_of(session)
@@ -30,9 +38,7 @@ if isinstance(answer, TokenAnswer):
     guarded(generation_capacity.draw)(session, answer)
 elif (question := guarded(capacity.draw_question)(session, answer)) is not None:
     guarded(capacity.draw_plans)(session, answer, question)
-    growth, failures, sizing, sweeps = st.tabs(
-        ["When traffic grows", "When something dies", "Traffic and devices", "What if it changes"]
-    )
+    growth, failures, sizing, sweeps = kept_tabs(session, session.views.capacity.tab, TABS)
     with growth:
         guarded(capacity_growth.draw_growth)(session, question)
     with failures:

@@ -10,8 +10,10 @@ from app.controls.rule_tables import draw_rules
 from app.controls.sidebar import draw_sidebar
 from app.controls.source_table import draw_source_table
 from app.look.style import guarded
-from app.panels import models, progress
+from app.panels import generation_plan, models, progress
+from app.panels.choose import choose_placement
 from app.panels.generation_page import fixed_only
+from app.state.answer import TokenAnswer
 from app.state.results import answer_of
 from app.state.session import current_session
 
@@ -21,7 +23,9 @@ answer = answer_of(session)
 progress.draw_progress(session, answer)
 fixed = None if session.scenario.generates else fixed_only(answer, "the table of models")
 if session.scenario.generates:
-    st.info("Models that generate token by token are edited on the left.")
+    st.caption("Profile, deadlines and the table of models are edited on the left, under Models and deadlines.")
+    if isinstance(answer, TokenAnswer) and answer.shown:
+        guarded(generation_plan.draw_models)(choose_placement(session, answer))
 elif fixed is not None:
     guarded(models.draw_summary)(session.scenario, fixed)
     guarded(draw_model_table)(session, known_profiles(session), answer.problems.get("models"))

@@ -39,6 +39,10 @@ def draw_generation(session: Session, answer: TokenAnswer) -> None:
     generation_plan.draw_verdict(answer, found)
     if why := unseen.left_out(session, answer):
         st.caption(why)
+    # No plan is recommended here: its searches of language models would take many minutes; each question has its own.
+    if st.button("Find the number of devices", type="primary", icon=":material/stacked_line_chart:", key="to-capacity",
+                 help="Page Capacity answers how many devices, for how long, and what a loss takes."):  # fmt: skip
+        st.switch_page("views/capacity.py")
     entry = choose_placement(session, answer)
     generation_plan.draw_tiles(entry, answer, found)
     generation_plan.draw_causes(entry, answer)
@@ -63,6 +67,7 @@ if answer.shown and isinstance(answer, Answer):
     unseen.draw_unseen_job(session)
     if why := unseen.left_out(session, answer):
         st.caption(why)
+    guarded(facts.draw_part)(answer)
     guarded(recommend.draw_recommendation)(session, answer)
 if isinstance(answer, TokenAnswer):
     unseen.unseen_of(session, answer)

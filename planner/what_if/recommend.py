@@ -43,6 +43,8 @@ REPLICATION = PlacementSection(
 EVALUATIONS, TIME_LIMIT_S = 1_500, 10.0
 # Group sizes that are tried on other numbers of devices: the best ones on those that are there.
 MOST_SIZES = 2
+# Of _Adviser.advise.
+STEPS = 5
 # Of the devices that are there, up to so many times as many are tried.
 MOST_TIMES = 4
 
@@ -205,6 +207,7 @@ class _Adviser:
         self.inputs: Inputs = evaluator.inputs()
         self.highest = highest or min(MOST_TIMES * cluster.devices, MAX_DEVICES)
         self.finder = Finder(evaluator, target, self._on_points, None)
+        self.done = 0
         self.sizes: list[tuple[PlacementSection, PlacementOutcome]] = []
         self.now = Recommendation(
             target, cluster.devices, cluster.devices_per_node, cluster.usd_per_device_hour,
@@ -214,7 +217,7 @@ class _Adviser:
     def advise(self) -> Recommendation:
         """All steps."""
         steps = (self._simple, self._found, self._devices, self._held_out, self._spare)
-        for step in steps:
+        for self.done, step in enumerate(steps):
             if self.finder.stopped:
                 break
             try:
@@ -341,7 +344,7 @@ class _Adviser:
         self.now = replace(self.now, reasons={**self.now.reasons, name: reason})
 
     def _tell(self, doing: str, progress: Progress | None = None) -> bool:
-        if not goes_on(self.on_progress, PlanHeadway(doing, now=self.now, search=progress)):
+        if not goes_on(self.on_progress, PlanHeadway(doing, self.done, STEPS, now=self.now, search=progress)):
             self.finder.stopped = True
         return not self.finder.stopped
 
