@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures.drawing import (
+    attainment_range,
     colour_bar,
     empty_figure,
     error_bars,
@@ -25,6 +26,7 @@ from planner.what_if.faults import Fault
 from planner.what_if.plan import CapacityPlan
 from planner.what_if.sweep import Sweep
 from planner.what_if.variation import VARIATIONS
+from simulator.intervals import share_interval
 
 MOST_FAULTS = 40
 MOST_NAMED = 4
@@ -142,32 +144,47 @@ def build_capacity_figure(
         ends.append(100 * known[-1] if known.size else math.nan)
         if curve.crossing is not None:
             figure.add_scatter(
-                x=np.array([curve.crossing]), y=np.array([100 * target]), mode="markers", showlegend=False,
+                x=np.array([curve.crossing]), y=np.array([_at_crossing(curve, target)]), mode="markers",
+                showlegend=False,
                 marker={"color": theme.background, "size": 13, "symbol": "circle",
                         "line": {"color": style.colour, "width": 2.5}},
                 name=f"{escape(words.shorten(curve.name, 30))} reaches the target",
                 hovertemplate=f"reaches the target at %{{x:,.3~r}}<extra>{name}</extra>",
             )  # fmt: skip
     figure.add_hline(y=100 * target, line={"color": theme.text, "width": 1, "dash": "dot"})
-    figure.add_annotation(
-        x=0, xref="paper", y=100 * target, text=f"target {words.goal(target)}",
-        xanchor="left", yanchor="top", xshift=6,
-    )  # fmt: skip
-    drawn_shares = [part for curve in curves for part in (curve.attainment, curve.unseen) if part is not None]
-    low = float(np.nanmin(np.concatenate(drawn_shares)))
-    bottom = 100 * low - 0.06 * (100 - 100 * low) - 1
+    low = min(_lowest(curve.attainment, curve.half_width, curve.unseen, curve.unseen_half_width) for curve in curves)
+    bottom, top = attainment_range(min(low, target))
     figure.update_xaxes(title_text=AXIS_TITLES[axis], tickformat=",~r", nticks=9)
-    figure.update_yaxes(title_text="deadlines met (%)", range=[bottom, 101.5])
+    figure.update_yaxes(title_text="deadlines met (%)", range=[bottom, top])
     drawn = [
         (curve.name, placement_style(hue, theme).colour, end)
         for curve, hue, end in zip(curves, hues, ends, strict=True)
         if math.isfinite(end)
     ]
+    # Among the names, where no point is.
+    drawn.append((f"target {words.goal(target)}", theme.muted, 100 * target))
     label_ends(
         figure, [name for name, _, _ in drawn], [colour for _, colour, _ in drawn], [end for *_, end in drawn],
-        (bottom, 101.5), _HEIGHT,
+        (bottom, top), _HEIGHT,
     )  # fmt: skip
     return figure
+
+
+def _lowest(*shares: np.ndarray | None) -> float:
+    """The lowest end of a bar, 0..1: shares and their half widths in turn; 1 where none is known."""
+    ends = [
+        share_interval(share, half_width)[0]
+        for known, widths in zip(shares[::2], shares[1::2], strict=True)
+        if known is not None and widths is not None
+        for share, half_width in zip(known.tolist(), widths.tolist(), strict=True)
+    ]
+    return min((end for end in ends if math.isfinite(end)), default=1.0)
+
+
+def _at_crossing(curve: Curve, target: float) -> float:
+    """What is met where the target is reached, per cent: of the point there, on the rule where there is none."""
+    here = curve.attainment[(curve.value == curve.crossing) & np.isfinite(curve.attainment)]
+    return 100 * float(here[0]) if here.size else 100 * target
 
 
 def describe_capacity(curves: Sequence[Curve], target: float, axis: str = "devices") -> str:
@@ -276,7 +293,9 @@ def build_cost_figure(
     usd = np.array([math.nan if c.crossing is None else c.crossing * usd_per_device_hour for c in curves])
     if not np.isfinite(usd).any():
         return empty_figure(theme, describe_cost(curves, usd_per_device_hour, target))
-    figure = new_figure(theme, describe_cost(curves, usd_per_device_hour, target), 64 + 34 * len(curves), "cost")
+    cheapest = min((curve for curve in curves if curve.crossing is not None), key=lambda curve: curve.crossing or 0.0)
+    title = describe_cost([cheapest], usd_per_device_hour, target)
+    figure = new_figure(theme, title, 64 + 34 * len(curves), "cost")
     figure.add_bar(
         x=usd, y=np.arange(len(curves)), orientation="h", name="cost",
         marker={"color": [placement_style(hue, theme).colour for hue in hues]},

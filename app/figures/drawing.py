@@ -19,7 +19,7 @@ TITLE_CHARACTERS = 72
 # What each line of a title adds to a figure's height and top margin.
 TITLE_LINE_PX = 20
 CLOCK_LINE_PX = 16
-LABEL_CHARACTERS = 18
+LABEL_CHARACTERS = 26
 MOST_LABELLED = 4
 MOST_POINTS = 2_000
 # Names on the axis of a bar chart; the whole name is shown on hover.
@@ -147,6 +147,12 @@ def label_ends(
             font={"color": colour, "size": AXIS_SIZE}, showarrow=False,
         )  # fmt: skip
     figure.update_layout(margin_r=max(figure.layout.margin.r, 18 + 7 * longest))
+
+
+def attainment_range(low: float) -> tuple[float, float]:
+    """The ends of an axis of deadlines met, per cent, that shows `low`, 0..1, and no tick above 100."""
+    pad = 0.06 * max(100 - 100 * low, 1.0)
+    return 100 * low - pad, 100 + pad
 
 
 def line_of(hue: int, theme: Theme, width: float = 2.0) -> dict:

@@ -126,7 +126,7 @@ def _latency_title(results: Sequence[SimulationResult], latencies: Sequence[np.n
     p99_s = [float(np.percentile(latency_s, 99)) if latency_s.size else np.inf for latency_s in latencies]
     best = int(np.argmin(p99_s))
     title = f"99 of 100 answers come within {words.duration(p99_s[best])}"
-    return f"{title} with {words.shorten(results[best].name, 24)}" if len(results) > 1 else title
+    return f"{title} with {words.shorten(results[best].name, 30)}" if len(results) > 1 else title
 
 
 def describe_latency(results: Sequence[SimulationResult], warmup_s: float = 0.0, model: int | None = None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.drawing import empty_figure, label_ends, new_figure
+from app.figures.drawing import attainment_range, empty_figure, label_ends, new_figure
 from app.look import words
 from app.look.theme import LIGHT, Theme, neutral_style
 from planner.what_if.spare import KINDS, SparePlan
@@ -43,14 +43,12 @@ def build_spare_figure(plans: Sequence[SparePlan], theme: Theme = LIGHT) -> go.F
                 name=f"{name}, the answer", hovertemplate="%{x:,} devices keep the target<extra></extra>",
             )  # fmt: skip
         names, colours, ends = [*names, name], [*colours, style.colour], [*ends, 100 * float(met[-1])]
-    low = 100 * min(met for plan in drawn for _, met in plan.tried)
-    bottom = low - 0.06 * (100 - low) - 1
+    limits = attainment_range(min(target / 100, *(met for plan in drawn for _, met in plan.tried)))
     figure.add_hline(y=target, line={"color": theme.text, "width": 1, "dash": "dot"})
-    figure.add_annotation(x=0, xref="paper", y=target, text=f"target {words.goal(drawn[0].target)}", xanchor="left",
-                          yanchor="top", xshift=6)  # fmt: skip
     figure.update_xaxes(title_text="devices", tickformat=",~r", nticks=9)
-    figure.update_yaxes(title_text="deadlines met after the loss (%)", range=[bottom, 101.5])
-    label_ends(figure, names, colours, ends, (bottom, 101.5), _HEIGHT)
+    figure.update_yaxes(title_text="deadlines met after the loss (%)", range=limits)
+    said = f"target {words.goal(drawn[0].target)}"
+    label_ends(figure, [*names, said], [*colours, theme.muted], [*ends, target], limits, _HEIGHT)
     return figure
 
 

@@ -5,6 +5,7 @@
 const LEAST_PX = 16;
 const TITLE_PX = 20;
 const TITLE_ROOM_PX = 34;
+const TITLE_LEFT_PX = 12;
 // A picture is drawn without the fonts of the page.
 const SAVED_FONT = "Arial, Helvetica, sans-serif";
 // How much wider 16 px is than the size that margins were reserved for.
@@ -24,7 +25,7 @@ function withTitle(layout, fontPx) {
   if (!text) return layout;
   const legend = { ...layout.legend };
   if (legend.yref === "container") legend.y = 1 - TITLE_ROOM_PX / layout.height;
-  const title = { ...layout.title, text, font: { ...layout.title?.font, ...(fontPx && { size: fontPx }) } };
+  const title = { ...layout.title, text, pad: { ...layout.title?.pad, l: TITLE_LEFT_PX }, font: { ...layout.title?.font, ...(fontPx && { size: fontPx }) } };
   const margin = { ...layout.margin, t: layout.margin.t + TITLE_ROOM_PX };
   return { ...layout, title, margin, legend };
 }

@@ -30,8 +30,8 @@ from planner.explain import (
 from simulator.pairs import pair_outcomes
 
 _DIFFERENCES, _MODELS, _GROUPS = "compare-differences", "compare-models", "compare-groups"
-# Of tables that scroll.
-_TABLE_PX = 320
+# Of tables that scroll, and of a row of shorter ones.
+_TABLE_PX, _ROW_PX = 320, 36
 
 
 def draw_verdict(view: View, answer: Answer) -> None:
@@ -100,7 +100,7 @@ def draw_models(session: Session, view: View, answer: Answer) -> None:
                for name in percent}  # fmt: skip
     draw_table(
         table, _MODELS, "Deadlines met by every model with every placement",
-        on_select=lambda: _pick_model(session, table), selection_mode="single-row", height=_TABLE_PX,
+        on_select=lambda: _pick_model(session, table), selection_mode="single-row", height=_height_px(table),
         column_config={"model": "Model", "requests": "Requests",
                        "difference": st.column_config.NumberColumn("Difference (points)", format="%+.2f"),
                        "half_width": st.column_config.NumberColumn("± (points)", format="%.2f"), **numbers},
@@ -175,7 +175,7 @@ def draw_groups(session: Session, view: View, answer: Answer) -> None:
 
     draw_table(
         table, _GROUPS, "Requests, deadlines met, utilisation and queue of every group", on_select=choose,
-        selection_mode="single-row", height=_TABLE_PX,
+        selection_mode="single-row", height=_height_px(table),
         column_config={"placement": "Placement", "group": "Group", "size": "Size",
                        "models": "Models held", "requests": "Requests sent to it",
                        "met": st.column_config.NumberColumn("Met (%)", format="%.2f"),
@@ -184,6 +184,10 @@ def draw_groups(session: Session, view: View, answer: Answer) -> None:
                        "between_stages": st.column_config.NumberColumn("of them between stages", format="%.2f"),
                        "max_queue": "Waiting, most"},
     )  # fmt: skip
+
+
+def _height_px(table: pd.DataFrame) -> int:
+    return min(_TABLE_PX, (len(table) + 1) * _ROW_PX + 2)
 
 
 def _identity(view: View, answer: Answer) -> tuple:

@@ -55,8 +55,8 @@ def draw_outcomes(answer: Answer) -> None:
         "model": st.column_config.TextColumn("Model", pinned=True),
         "share": st.column_config.NumberColumn("Share of the traffic", format="%.1f %%"),
         "target": st.column_config.NumberColumn("Target", format="%.4g %%"),
+        "below": st.column_config.TextColumn("Below its target with", width="large"),
         **{name: st.column_config.NumberColumn(f"Met: {name.removeprefix('met: ')}", format="%.1f %%") for name in met},
-        "below": st.column_config.TextColumn("Below its target with"),
     }  # fmt: skip
     draw_table(table, "models-outcomes", "Share of the traffic, target and deadlines met of every model",
                column_config=columns)  # fmt: skip
@@ -78,9 +78,8 @@ def outcome_table(answer: Answer) -> pd.DataFrame:
         row: dict[str, object] = {"model": name, "share": 100 * requests[index] / max(requests.sum(), 1)}
         if targets:
             row["target"] = 100 * targets[name] if name in targets else None
-        row |= {f"met: {placement}": _percent(figures[name].slo_attainment) for placement, figures in met.items()}
-        if targets:
             row["below"] = ", ".join(placement for placement, names in below.items() if name in names)
+        row |= {f"met: {placement}": _percent(figures[name].slo_attainment) for placement, figures in met.items()}
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -45,8 +45,9 @@ def draw_recommendation(session: Session, answer: Answer) -> None:
         is_asked = slot.job is not None and slot.is_working and slot.job.key == key
         begins = too_much is None and begins_by_itself(session, answer)
         pressed = st.button("Recommend a plan", type="primary", key="recommend.go",
-                            disabled=is_asked or begins or not is_current or too_much is not None,
-                            help="Finds the placement, the number of devices and what a lost node costs.")  # fmt: skip
+                            disabled=is_asked or begins or not is_current or too_much is not None)  # fmt: skip
+        # Not on hover, where it would cover the label of the target.
+        st.caption("Finds the placement, the number of devices and what a lost node costs.", width="content")
     if pressed or begins:
         work = work_of(session, answer, target, key)
         slot = start_job(session, AREA, key, work, Lane.ADVICE, PATIENCE_S if pressed else 0.0, not pressed)

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.look.table import show_table
 from app.panels.files import draw_files
+from app.panels.keep import table_csv
 from app.state.answer import Answer, Answered
 from app.state.session import Session
 from planner.compare import outcome_json
@@ -73,7 +74,7 @@ def _models_csv(answer: Answer) -> str:
         model_table(entry).assign(placement=entry.section.name, remark=entry.outcome.remark or "")
         for entry in answer.shown
     ]
-    return pd.concat(tables).to_csv(index=False)
+    return table_csv(pd.concat(tables))
 
 
 def _frames(answer: Answer) -> Iterator[pd.DataFrame]:
