@@ -123,7 +123,7 @@ def describe_overhead(plans: Mapping[tuple[int, int], Plan]) -> str:
             overhead = (communication_s + waiting_s) / (compute_s + communication_s + waiting_s)
             parts.append(f"{words.share(overhead)} of the time with {key[0] * key[1]} {what}")
     if parts:
-        return f"Communication and uneven stages take {words.join(parts)}"
+        return f"Cutting costs {words.join(parts)}"
     return "One device has no overhead" if (1, 1) in plans else _NO_SINGLE_WAY
 
 

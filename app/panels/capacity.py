@@ -282,16 +282,18 @@ _COLUMN_OF = {"slo_attainment": "deadlines met", "headroom_rate_scale": "traffic
 _COLUMNS = {
     "placed_by": st.column_config.TextColumn("Placed by"),
     "devices": st.column_config.NumberColumn("Devices"),
-    "met_percent": st.column_config.NumberColumn("Deadlines met (%)", format="%.2f"),
+    "met_percent": st.column_config.NumberColumn("Met (%)", format="%.2f", help="Deadlines met."),
     "met_from_percent": st.column_config.NumberColumn("95 % from", format="%.2f"),
     "met_to_percent": st.column_config.NumberColumn("95 % to", format="%.2f"),
-    "unseen_met_percent": st.column_config.NumberColumn("On unseen traffic (%)", format="%.2f"),
-    "usd_per_hour": st.column_config.NumberColumn("Cost (USD/h)", format="%.2f"),
-    "headroom": st.column_config.NumberColumn("Bears traffic ×", format="%.2f"),
-    "limiting_model": st.column_config.TextColumn("Model that misses most"),
-    "limiting_group": st.column_config.TextColumn("Group that misses most"),
-    "worst_device_percent": st.column_config.NumberColumn("Worst device dies (%)", format="%.1f"),
-    "worst_node_percent": st.column_config.NumberColumn("Worst node dies (%)", format="%.1f"),
+    "unseen_met_percent": st.column_config.NumberColumn(
+        "Unseen (%)", format="%.2f", help="Deadlines met on unseen traffic."
+    ),
+    "usd_per_hour": st.column_config.NumberColumn("USD/h", format="%.2f"),
+    "headroom": st.column_config.NumberColumn("Bears ×", format="%.2f"),
+    "limiting_model": st.column_config.TextColumn("Misses most", help="The model."),
+    "limiting_group": st.column_config.TextColumn("Group, most", help="The group that misses most."),
+    "worst_device_percent": st.column_config.NumberColumn("Device dies (%)", format="%.1f", help="The worst one."),
+    "worst_node_percent": st.column_config.NumberColumn("Node dies (%)", format="%.1f", help="The worst one."),
     "remarks": st.column_config.TextColumn("What is absent or open, and why"),
 }
 

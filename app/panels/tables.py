@@ -34,7 +34,13 @@ def draw_models(entry: Answered) -> None:
     """One row a model, the one that misses most on top."""
     st.header("Model by model", anchor=False)
     table = model_table(entry).sort_values("missed", ascending=False, kind="stable")
-    show_table(table, "models-table", "Requests, deadlines met and latency of every model", _COLUMNS, height=268)
+    show_table(
+        table,
+        "models-table",
+        "Requests, deadlines met and latency of every model",
+        _COLUMNS,
+        height=min(268, 36 * len(table) + 38),
+    )
     st.caption(_NOTE)
 
 
