@@ -45,7 +45,7 @@ def _draw_files(targets: Sequence[str], export: Callable[[str], dict[str, str]])
     """The choice of the system, what is lost there, and its files to look at and to download."""
     st.header("Take it to production", anchor=False)
     target = st.segmented_control(
-        "Serving system", targets, key="export.target", format_func=_TITLES.__getitem__, default=None,
+        "Serving system", targets, key="export.target", format_func=_TITLES.__getitem__, default=None, required=True,
         help="The placement above as files for this system.",
     )  # fmt: skip
     if target is None:

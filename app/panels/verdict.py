@@ -22,6 +22,8 @@ from planner.what_if.unseen_words import changed_sentence, first_unseen_sentence
 from planner.wishes import Wishes
 from simulator import Cluster, Figures, Placement, Schedule
 
+# Of more the targets are folded, so that the first screen shows the answer.
+MOST_UNFOLDED = 2
 ALL_MEET = "every model with a target of its own meets it."
 
 
@@ -65,13 +67,18 @@ def _ranked(answer: Answer) -> list[Answered]:
 def draw_wishes(entries: Sequence[Answered], inputs: Inputs) -> None:
     """For each placement, the models below their own targets, and the rules that it breaks."""
     problem, targets = inputs.problem, inputs.targets
-    for entry in entries:
+    others, seen = len(entries) - MOST_UNFOLDED, st.container()
+    folded = seen
+    if targets and others > 0:
+        folded = st.expander(f"Targets of single models with {words.plural(others, 'other placement')}")
+    for number, entry in enumerate(entries):
         placement, name = entry.outcome.placement, words.shorten(entry.section.name)
         for broken in rule_notices(placement, problem.cluster, problem.rules):
-            st.warning(plain_text(broken))
+            seen.warning(plain_text(broken))
         if targets:
             said = misses_in_words(targets_missed(entry.outcome.figures, targets))
-            st.markdown(plain_text(f"{name}: {said or ALL_MEET}"))
+            place = seen if number < MOST_UNFOLDED else folded
+            place.markdown(plain_text(f"{name}: {said or ALL_MEET}"))
     if weights := Wishes.of(inputs).weights_sentence:
         st.caption(plain_text(weights))
 
