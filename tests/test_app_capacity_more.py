@@ -4,6 +4,7 @@ import datetime
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -14,6 +15,7 @@ from app.panels.answers import DEVICES, GROWTH, LOSS, answers_in_report
 from app.panels.capacity import sentence_of
 from app.panels.capacity_costs import cost_table
 from app.panels.capacity_growth import growth_curve, growth_table
+from app.panels.keep import table_csv
 from app.state.first_scenario import first_scenario
 from app.state.saved import is_worth_keeping
 from app.state.session import with_values
@@ -93,6 +95,11 @@ def test_the_chart_and_the_table_hold_every_traffic_that_was_tried(scenario):
     assert list(curve.value) == [tried.rate_scale for tried in growth.tried] and curve.crossing == growth.bears
     assert list(table["deadlines met (%)"]) == [round(100 * tried.slo_attainment, 3) for tried in growth.tried]
     assert list(table["reaches the target"]) == [100 * growth.target <= met for met in 100 * curve.attainment]
+
+
+def test_a_table_as_a_file_has_no_digits_that_only_rounding_made():
+    table = pd.DataFrame({"met": [65.25999999999999, 97.39253025449514], "requests": [7, 67_306], "gap": [None, 1e-3]})
+    assert table_csv(table).split() == ["met,requests,gap", "65.26,7,", "97.39253,67306,0.001"]
 
 
 def test_what_was_found_of_growth_is_kept_to_the_digit(view, scenario):

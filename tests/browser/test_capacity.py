@@ -60,8 +60,13 @@ def test_work_goes_on_while_another_page_is_looked_at_and_can_be_stopped(page, a
     open_page(page, address, "capacity?limit=5.0")
     page.get_by_role("button", name="Find the number of devices").click()
     stop_button(page).wait_for(timeout=20_000)
+    scrolled = page.locator('[data-testid="stMain"]')
+    scrolled.evaluate("main => main.scrollTo(0, 200)")
     page.get_by_role("link", name="Learn").click()
     page.get_by_text("Your prediction").wait_for(timeout=30_000)
+    # A page begins at its top, however far down the one before it was left.
+    expect(page.locator('body[data-page="learn"]')).to_have_count(1)
+    assert scrolled.evaluate("main => main.scrollTop") == 0
     page.get_by_role("link", name="Capacity").click()
     stop_button(page).wait_for(timeout=20_000)
     stop_button(page).click()
