@@ -50,4 +50,8 @@ def draw_download(table: pd.DataFrame, key: str) -> None:
 
 def table_csv(table: pd.DataFrame) -> str:
     """A table as CSV, numbers as far as they are known: none of them to more than six digits behind the point."""
-    return table.to_csv(index=False, float_format=lambda value: f"{round(value, 6):.15g}")
+    return table.to_csv(index=False, float_format=_written)
+
+
+def _written(value: Any) -> str:
+    return f"{round(value, 6):.15g}"
