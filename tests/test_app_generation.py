@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.controls.generation import as_generating, as_whole
 from app.look import words
+from app.panels.answers import DEVICES, answers_in_report
 from app.panels.compare_view import TokenView
 from app.panels.generation_capacity import CAPACITY, SWEEP, capacity_table, sentence_of
 from app.panels.generation_compare import as_frame, ranked_rows
@@ -159,6 +160,8 @@ def test_the_capacity_page_finds_the_devices_that_the_command_finds():
     fewest = min(one.devices for one in expected if one.devices)
     assert f"{fewest} device" in sentence_of(found)
     assert f"for {words.usd_per_hour(fewest * 2.5)}, placed by" in sentence_of(found, 2.5)
+    (in_report,) = [part for part in answers_in_report(session(at), session(at).answer) if part.title == DEVICES]
+    assert in_report.sentences[0].text == sentence_of(found, EXAMPLE.cluster.usd_per_device_hour)
     kept = come_back(session(at)).slots[CAPACITY]
     assert kept.result_key == slot.result_key and kept.result[1:] == (session(at).scenario, list(slot.result[2]))
     assert json.dumps([one.to_json() for one in kept.result[0]]) == json.dumps([one.to_json() for one in found])

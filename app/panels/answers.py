@@ -95,9 +95,9 @@ def _tokens_need(found: list[TokenCapacity], scenario: Scenario) -> tuple[str, t
     known = any(one.devices is not None for one in found)
     placed = f"placed by {words.join([one.name for one in found])}"
     settings = _settings(found[0].target, placed, *_range(tried), complete=all(one.complete for one in found))
-    return settings, (
-        Sentences("Devices", generation_capacity.sentence_of(found, scenario.cluster.usd_per_device_hour), known),
-    )
+    said = generation_capacity.sentence_of(found, scenario.cluster.usd_per_device_hour)
+    unseen = dict.fromkeys(x for one in found for x in held_out_lines(one.unseen, {one.name: one.target}))
+    return settings, (Sentences("Devices", said, known), *_unseen(unseen))
 
 
 def _range(tried: list[int]) -> list[str]:

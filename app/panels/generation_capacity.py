@@ -115,8 +115,8 @@ def _draw_capacity(session: Session, target: float, sections: Sequence[Placement
     best = min(_reached(found), key=lambda pair: pair[1], default=(found[0], 0))[0]
     hues = [hue_of(section, session, i) for i, section in enumerate(result[2])]
     price = result[1].cluster.usd_per_device_hour
-    said = sentence_of(found, price)
-    st.html(verdict_html(hues[found.index(best)], said))
+    sentence = sentence_of(found, price)
+    st.html(verdict_html(hues[found.index(best)], sentence))
     if not price:
         st.caption("To see what they cost, set the price of a device under Cluster.")
     for one in found:
@@ -127,7 +127,7 @@ def _draw_capacity(session: Session, target: float, sections: Sequence[Placement
         st.caption(plain_text(line))
     points = [point for one in found for point in one.tried]
     draw_chart(build_points_figure(points, "devices", "devices", _title(found), found[0].target, current_theme(), hues),
-               "token-capacity", said)  # fmt: skip
+               "token-capacity", sentence)  # fmt: skip
     st.caption("The numbers of devices are doubled until the target is met, then halved; others are not tried.")
     draw_table(capacity_table(found), "token-capacity-table", "Devices, deadlines met, cost and groups by algorithm")
     with st.container(horizontal=True):
