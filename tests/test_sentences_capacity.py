@@ -172,3 +172,12 @@ def test_a_sweep_that_is_too_large_is_told_by_what_it_simulates(requests, sectio
         assert float(re.search("simulate ([\\d\u202f]+) requests", text).group(1).replace("\u202f", "")) == (
             pytest.approx(simulated, rel=1e-6)
         )
+
+
+def test_the_axis_holds_whole_bars_and_no_tick_above_all_and_the_target_stands_beside_the_names():
+    figure = capacity.build_capacity_figure([curve_of("p0", [0.5, 0.95, 1.0], 3.0, half_width=0.04)], 0.9)
+    low, high = figure.layout.yaxis.range
+    line = named(figure, "p0")
+    assert low < min(y - below for y, below in zip(line.y, line.error_y.arrayminus, strict=True)) and high < 105
+    (rule,) = [note for note in figure.layout.annotations if note.text.startswith("target")]
+    assert rule.x == 1 and rule.xanchor == "left"
