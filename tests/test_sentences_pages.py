@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.controls.source_table import scale_note
 from app.figures import profile as profile_figures
 from app.figures import trace
 from app.figures.search import build_score_figure, describe_score
@@ -279,6 +280,11 @@ def test_a_step_is_told_against_the_one_before(scores, data):
     assert f"by weight: {words.share(scores[at])}" in step_sentence(steps, at, True)
     (axis,) = {build_score_figure([("A", f)]).layout.yaxis.title.text.count("by weight") for f in (by_weight,)}
     assert axis == 1 and "weight" not in build_score_figure([("A", found)]).layout.yaxis.title.text
+
+
+@given(st.sampled_from((0.3, 0.5, 1.0, 2.0, 7.5)))
+def test_counts_of_sources_say_that_other_numbers_are_simulated(rate_scale):
+    assert (f"{words.times(rate_scale)} as many are simulated" in scale_note(rate_scale)) == (rate_scale != 1)
 
 
 def test_a_step_that_is_not_drawn_says_which_of_the_reasons_holds():

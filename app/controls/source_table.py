@@ -19,6 +19,13 @@ LEFT_OUT = "(left out)"
 MOST_SOURCES = 2_000
 
 
+def scale_note(rate_scale: float) -> str:
+    """That the counts are of the trace, where more or fewer requests are simulated; empty where as many are."""
+    if rate_scale == 1:
+        return ""
+    return f"Counted in the trace; {words.times(rate_scale)} as many are simulated (Rate, times). "
+
+
 def draw_source_table(session: Session, answer: Answer) -> None:
     """One row a source with requests in the window; nothing but a sentence where arrivals are made here."""
     st.header("Who asks for which model?", anchor=False)
@@ -32,7 +39,8 @@ def draw_source_table(session: Session, answer: Answer) -> None:
     section = scenario.workload.replayed
     key = ("source shares", trace.digest, trace.columns, section.model_dump_json(), tuple(names))
     shares: list[SourceShare] = kept(key, lambda: source_shares(scenario, trace))
-    st.caption(f"{sentence(shares)} Choose another model for a source to send its requests there.")
+    counted = f"{sentence(shares)} {scale_note(section.rate_scale)}"
+    st.caption(f"{counted}Choose another model for a source to send its requests there.")
     rows = [{"source": s.name, "requests": words.count(s.requests), "share": 100 * s.share,
              "model": s.model or LEFT_OUT} for s in shares[:MOST_SOURCES]]  # fmt: skip
     draw_editor(
