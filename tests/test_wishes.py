@@ -10,6 +10,7 @@ from app.panels.verdict import _dearer, price_of
 from app.report import parts
 from app.state.first_scenario import SINGLE_DEVICES
 from planner import compare, parse_scenario
+from planner.rules import NO_RULES
 from planner.scenario.inputs import build_inputs
 from planner.search import ALGORITHMS, search
 from planner.targets import targets_missed
@@ -115,6 +116,15 @@ def test_the_price_is_of_the_devices_that_the_groups_take():
     cluster = replace(comparison.inputs.problem.cluster, devices=8)
     assert [price_of(outcome, cluster) for outcome in comparison.outcomes] == [3 * 4, 3 * 4]
     assert _dearer(12.0, 12.0) == "same" and _dearer(12.0, 15.0) == f"{words.MINUS}{words.usd_per_hour(3)}"
+
+
+@pytest.mark.parametrize("devices", [8, 9, 11])
+def test_round_robin_says_how_many_devices_its_groups_leave_over(scenario, devices):
+    free = replace(build_inputs(with_devices(scenario, devices)).problem, rules=NO_RULES)
+    found = search(free, "round_robin", pp=4)
+    left = sum(group.devices for group in found.placement.groups if group.devices != 4)
+    said = f"{left} of {devices} devices make up smaller groups: groups of 4 leave them over."
+    assert left == devices % 4 and (said in found.notes) == (left > 0)
 
 
 def test_one_algorithm_has_one_name():

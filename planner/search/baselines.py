@@ -62,7 +62,12 @@ def round_robin(run: Run, options: GroupOptions) -> None:
     at. It ends when nothing fits there, so memory may be left (their code, `mp-round-robin`).
     """
     run.budget.enter("deal")
-    score_each(run, "models dealt out in turn", [_dealt(run.space, run.space.shape_index(options.pp, options.tp))])
+    space, size = run.space, options.pp * options.tp
+    layout = _dealt(space, space.shape_index(options.pp, options.tp))
+    devices = space.catalogue.devices[layout.shape]
+    if left := int(devices[devices != size].sum()):
+        run.notes.append(f"{left} of {space.devices} devices make up smaller groups: groups of {size} leave them over.")
+    score_each(run, "models dealt out in turn", [layout])
 
 
 def fall_back(run: Run) -> list[Scored]:
