@@ -50,7 +50,7 @@ def draw_traffic_controls(session: Session, answer: AnyAnswer, problem: str | No
             help="CSV with arrival_s and model, Azure Functions and LLM traces, BurstGPT, Mooncake, Qwen, ServeGen and "
             "others; recognised by content. Several files at once are one model each.",
         )  # fmt: skip
-        draw_import(session, lambda names, trace: _take_trace(session, names, trace))
+        draw_import(session, lambda names, trace: _take_trace(session, names, trace), session.complaints.get(_AREA))
         dealt = dealt_sources(session.scenario, answer)
         if not dealt:
             _draw_model_per_source(session, answer)
@@ -161,7 +161,8 @@ def _take_trace(session: Session, names: tuple[str, ...], trace: Trace) -> None:
 
 
 def dealt_sources(scenario: Scenario, answer: AnyAnswer) -> str:
-    """The sentence that an upload's sources are dealt out to models of other names; empty where they are not."""
+    """The sentence that an upload's sources are dealt out to models of other names; empty where they are not, or are
+    too many to become models."""
     trace = answer.inputs.trace if answer.built is not None and not answer.is_earlier else None
     if trace is None or scenario.workload.trace is None or not _chosen(scenario).startswith(_UPLOADED):
         return ""
