@@ -13,7 +13,7 @@ from simulator.generation import FitError, GenerationProfile
 MIN_POINTS = 6
 # How far, as a factor, a number may leave what is usual before it costs as much as an error of 1 % a point.
 PRIOR_WEIGHT = 0.01
-USUAL_SHARPNESS, MOST_SHARPNESS = 1.1, 8.0
+LEAST_SHARPNESS, USUAL_SHARPNESS, MOST_SHARPNESS = 0.3, 1.0, 8.0
 # New tokens of an iteration at most, as vLLM, SGLang and TensorRT-LLM set it by themselves on the devices measured.
 BUDGET_TOKENS = 8192
 
@@ -76,7 +76,7 @@ def fit_points(
     if points.tpot_s.size < MIN_POINTS:
         raise InputError(f"There are {points.tpot_s.size} points; at least {MIN_POINTS} are needed for a fit.")
     usual = np.append(usual_numbers(float(points.tpot_s.min())), np.log(USUAL_SHARPNESS))
-    bounds = [-60.0] * 5 + [0.0], [5.0] * 5 + [np.log(MOST_SHARPNESS)]
+    bounds = [-60.0] * 5 + [np.log(LEAST_SHARPNESS)], [5.0] * 5 + [np.log(MOST_SHARPNESS)]
 
     def profile(x: np.ndarray) -> GenerationProfile:
         weight_s, token_s, sequence_s, context_s, pair_s, sharpness = (float(v) for v in np.exp(x))

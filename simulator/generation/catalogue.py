@@ -38,7 +38,7 @@ class _Iterations(BaseModel):
     tp: TensorDegree
     weight_read_s: _Seconds
     token_s: _Seconds
-    sharpness: Annotated[float, Between(1, 100)]
+    sharpness: Annotated[float, Between(0.3, 100)]
     sequence_s: _Seconds
     context_token_s: _Seconds
     prefill_pair_s: _Seconds

@@ -47,7 +47,8 @@ class GenerationProfile:
 
     Attributes:
         name: model; device, tp: where.
-        weight_read_s: W, seconds. token_s: c_w, seconds a token. sharpness: p, at least 1.
+        weight_read_s: W, seconds. token_s: c_w, seconds a token. sharpness: p, at least 0.3; below 1 the time grows
+            less than in proportion to the tokens (experts).
         sequence_s: c_q. context_token_s: c_kv. prefill_pair_s: c_p, seconds a pair of tokens.
         kv_bytes_per_token: bytes that a token takes in the cache, of each device.
         weight_gib: weights on each device, None where not known.
@@ -78,8 +79,8 @@ class GenerationProfile:
                 raise InputError(f"Profile '{self.name}': {field} is {value}; seconds from 0 on are allowed.")
         if self.weight_read_s + self.token_s <= 0:
             raise InputError(f"Profile '{self.name}': weight_read_s and token_s are both 0; an iteration takes time.")
-        if not 1 <= self.sharpness <= 100:
-            raise InputError(f"Profile '{self.name}': sharpness is {self.sharpness}; 1 to 100 is allowed.")
+        if not 0.3 <= self.sharpness <= 100:
+            raise InputError(f"Profile '{self.name}': sharpness is {self.sharpness}; 0.3 to 100 is allowed.")
         if not (math.isfinite(self.kv_bytes_per_token) and self.kv_bytes_per_token > 0):
             raise InputError(
                 f"Profile '{self.name}': kv_bytes_per_token is {self.kv_bytes_per_token}; a positive number is allowed."
