@@ -37,13 +37,15 @@ def unseen_sentence(found: Unseen, targets: Mapping[str, float] | None = None) -
 
 
 def easier_sentence(found: Unseen) -> str:
-    """That draws are no check of the bursts planned for, where they come out easier; empty where they do not."""
-    if not found.is_easier:
+    """That draws are no check of the bursts planned for, where they are calmer and come out easier; else empty."""
+    if not found.is_easier or found.seen_cv is None or found.drawn_cv is None:
         return ""
-    if found.seen_cv is not None and found.drawn_cv is not None and found.drawn_cv < found.seen_cv:
-        cv = f"CV of the gaps {words.number(found.drawn_cv)} against {words.number(found.seen_cv)}"
+    drawn, seen = words.number(found.drawn_cv), words.number(found.seen_cv)
+    # Draws of the same burstiness that come out easier do so by chance, of which nothing follows.
+    if found.drawn_cv < found.seen_cv and drawn != seen:
+        cv = f"CV of the gaps {drawn} against {seen}"
         return f"These draws are calmer than the traffic planned for ({cv}), so they are no check of its bursts."
-    return "These draws are easier to serve than the traffic planned for, so they do not check the plan."
+    return ""
 
 
 def held_out_lines(held: HeldOut, targets: Mapping[str, float] | None = None) -> list[str]:
