@@ -12,14 +12,14 @@ from app.look import words
 from app.look.style import plain_text
 from app.state.answer import AnyAnswer
 from app.state.first_scenario import sample_section
-from app.state.importing import as_import
+from app.state.importing import TableImport, as_import
 from app.state.limits import MAX_MODELS, MAX_UPLOAD_BYTES
 from app.state.session import Session, with_values
 from planner.scenario.inputs import SAMPLE_PREFIX
 from planner.scenario.schema import ARRIVALS, Scenario
 from sample_traces import SAMPLES
 from simulator import InputError
-from simulator.traces import Counts, Events, Trace
+from simulator.traces import Columns, Counts, Events, Trace
 from simulator.traces.options import DEALT
 
 _AREA = "traffic"
@@ -57,8 +57,9 @@ def draw_traffic_controls(session: Session, answer: AnyAnswer, problem: str | No
     if dealt:
         st.caption(plain_text(dealt))
         _draw_model_per_source(session, answer)
-    if session.uploads.table is None or not session.uploads.table.is_open:
-        # The open dialog asks for what was not understood.
+    table = session.uploads.table
+    if table is None or not table.is_open or not _is_guessed(table):
+        # The open dialog has what was not understood filled in.
         draw_complaint(session, _AREA, problem)
     if session.scenario.workload.trace is not None:
         draw_trace_options(session)
@@ -66,6 +67,11 @@ def draw_traffic_controls(session: Session, answer: AnyAnswer, problem: str | No
         draw_gamma_options(session)
     if session.scenario.generates:
         draw_length_controls(session)
+
+
+def _is_guessed(table: TableImport) -> bool:
+    guess = table.head(Columns()).guess
+    return guess is not None and table.preview(guess.columns).trace is not None
 
 
 def upload_section(names: tuple[str, ...], trace: Trace, model_names: list[str]) -> dict:
