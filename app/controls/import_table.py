@@ -33,19 +33,14 @@ _MEASURES = {
 }  # fmt: skip
 _DELIMITERS = {"auto": "told by the file"} | {word: word for word in DELIMITERS}
 _HEADERS = {"auto": "told by the file", "yes": "names the columns", "no": "is data"}
-# In the sentence about a table that no reader knows: how its columns would be named there.
-_ON_COMMAND_LINE = "--columns"
 _DECIMALS = {"auto": "told by the file", "point": "point", "comma": "comma"}
 
 
-def draw_import(
-    session: Session, take: Callable[[tuple[str, ...], Trace], None], refusal: str | None = None
-) -> None:  # fmt: skip
+def draw_import(session: Session, take: Callable[[tuple[str, ...], Trace], None]) -> None:
     """The button that opens the step, and the step while it is open; nothing where the last upload is no table.
 
     Args:
         take: puts a trace of files with these names, of the session's uploads into the scenario.
-        refusal: why the upload was not taken as it is.
     """
     table = session.uploads.table
     if table is None:
@@ -55,16 +50,10 @@ def draw_import(
         icon=":material/table_edit:", help="Say which column is the time, the model, the deadline; see what comes out.",
     )  # fmt: skip
     if table.is_open:
-        step = st.dialog("Which column is what?", width="large", on_dismiss=table.close)(_draw_step)
-        step(session, table, take, refusal)
+        st.dialog("Which column is what?", width="large", on_dismiss=table.close)(_draw_step)(session, table, take)
 
 
-def _draw_step(
-    session: Session, table: TableImport, take: Callable[[tuple[str, ...], Trace], None], refusal: str | None
-) -> None:
-    # Where no format was recognised, this step is the answer; where one was, its row that is wrong has to be said.
-    if refusal is not None and _ON_COMMAND_LINE not in refusal:
-        st.error(plain_text(refusal))
+def _draw_step(session: Session, table: TableImport, take: Callable[[tuple[str, ...], Trace], None]) -> None:
     choose = _Chooser(table)
     layout = _draw_layout(choose)
     head = table.head(layout)

@@ -12,7 +12,7 @@ from app.look import words
 from app.look.style import plain_text
 from app.state.answer import AnyAnswer
 from app.state.first_scenario import sample_section
-from app.state.importing import TableImport, as_import
+from app.state.importing import as_import
 from app.state.limits import MAX_MODELS, MAX_UPLOAD_BYTES
 from app.state.session import Session, with_values
 from planner.scenario.inputs import SAMPLE_PREFIX
@@ -50,16 +50,14 @@ def draw_traffic_controls(session: Session, answer: AnyAnswer, problem: str | No
             help="CSV with arrival_s and model, Azure Functions and LLM traces, BurstGPT, Mooncake, Qwen, ServeGen and "
             "others; recognised by content. Several files at once are one model each.",
         )  # fmt: skip
-        draw_import(session, lambda names, trace: _take_trace(session, names, trace), session.complaints.get(_AREA))
+        draw_import(session, lambda names, trace: _take_trace(session, names, trace))
         dealt = dealt_sources(session.scenario, answer)
         if not dealt:
             _draw_model_per_source(session, answer)
     if dealt:
         st.caption(plain_text(dealt))
         _draw_model_per_source(session, answer)
-    table = session.uploads.table
-    if table is None or not table.is_open or not _is_guessed(table):
-        # The open dialog has what was not understood filled in.
+    if not _is_answered_by_step(session):
         draw_complaint(session, _AREA, problem)
     if session.scenario.workload.trace is not None:
         draw_trace_options(session)
@@ -69,7 +67,14 @@ def draw_traffic_controls(session: Session, answer: AnyAnswer, problem: str | No
         draw_length_controls(session)
 
 
-def _is_guessed(table: TableImport) -> bool:
+def _is_answered_by_step(session: Session) -> bool:
+    """Whether the open step has all filled in that a table of no known format lacked.
+
+    What is wrong in a file of a known format is said also where the step could read something else out of it.
+    """
+    table = session.uploads.table
+    if table is None or not table.is_open or "--columns" not in session.complaints.get(_AREA, ""):
+        return False
     guess = table.head(Columns()).guess
     return guess is not None and table.preview(guess.columns).trace is not None
 
