@@ -268,12 +268,12 @@ class ServingSection(Section):
 
 class GroupSection(Section):
     """One group: configuration and models; of generating models also whether it computes only prompts and first
-    tokens (`role: prefill`) or only later tokens (`role: decode`)."""
+    tokens (`role: prefill`) or only later tokens (`role: decode`); keys of what was found before have no `role`."""
 
     pp: Stages = 1
     tp: TensorDegree = 1
     models: Annotated[list[Name], Field(max_length=MAX_MODELS)] = []
-    role: Annotated[str, OneOf(ROLES)] | None = None
+    role: Annotated[str, OneOf(ROLES)] | None = Field(default=None, exclude_if=lambda role: role is None)
 
 
 class EpochSection(Section):
