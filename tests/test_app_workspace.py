@@ -1,5 +1,6 @@
 """A session outlasts its tab and its server: what comes back is what was there."""
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import Progress, SearchResult
 from planner.what_if.capacity import Capacity, find_capacity
 from planner.what_if.sweep import Sweep, sweep
+from planner.what_if.unseen import HeldOut, Unseen, UnseenScore
 from simulator import InputError
 from simulator.traces import Columns
 from tests.store_cases import MemoryStore, sql_store
@@ -386,3 +388,10 @@ def test_the_placements_of_two_versions_are_bounded():
     with pytest.raises(InputError, match="A and B have 40 placements together; at most 24"):
         together(one, two, "A", "B")
     assert together(one, one, "A", "B") == one
+
+
+def test_the_reason_that_stands_in_place_of_a_score_comes_back_and_so_does_the_score():
+    reason = "Requests bring deadlines of their own, which other traffic would not have."
+    assert from_json(HeldOut, to_json(reason)) == reason and from_json(HeldOut, to_json(None)) is None
+    unseen = Unseen((UnseenScore("shared", True, 0.9, 0.8, 0.01),), 8, False, True, 2.5, 2.4)
+    assert from_json(HeldOut, json.loads(json.dumps(to_json(unseen)))) == unseen

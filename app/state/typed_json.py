@@ -76,6 +76,8 @@ def _read_union(kinds: tuple, document: Any) -> Any:
     if document is None and NoneType in kinds:
         return None
     left = [kind for kind in kinds if kind is not NoneType]
+    # A reason stands as its sentence in place of what could not be computed.
+    left = [kind for kind in left if kind is type(document)] or left
     if isinstance(document, Mapping) and len(left) > 1 and all(is_dataclass(kind) for kind in left):
         left = [kind for kind in left if {field.name for field in fields(kind)} == set(document)]
     if not left:
