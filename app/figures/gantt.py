@@ -48,7 +48,7 @@ def build_gantt_figure(
 ) -> go.Figure:
     """What every stage computed from start_s to end_s, one bar an execution; who missed the deadline is marked in red.
 
-    Bars are grey by model, the more requests it has the darker; those of one request have the placement's hue. A lane
+    Bars are grey by model, the more requests it has the stronger; those of one request have the placement's hue. A lane
     above the stages of a group shows how many waited for its first stage, one below how many between stages.
     A window with more than MOST_BARS bars is not drawn: the figure says so and names a window that fits.
 
@@ -193,8 +193,10 @@ def _draw_executions(figure, result, spans, row, stage, first_row, theme, hue, c
     rank = np.argsort(np.argsort(-result.workload.requests_per_model(), kind="stable"))
     tints = np.array(model_ramp(theme, len(result.models)))[rank[model]]
     others, mine = request != chosen, request == chosen
+    # The ramp begins with what stands out from the page.
+    tone = "darker" if theme.models[0] < theme.models[1] else "lighter"
     for name, drawn, colour in (
-        ("other requests (darker: model with more)", others, tints[others]),
+        (f"other requests ({tone}: model with more)", others, tints[others]),
         (f"request {chosen}", mine, placement_style(hue, theme).colour),
     ):
         if drawn.any():
