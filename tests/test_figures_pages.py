@@ -130,10 +130,6 @@ def test_one_request_is_highlighted_in_the_hue_on_all_its_stages_and_models_are_
     busiest = requests[model] == requests[np.unique(model)].max()
     assert set(np.asarray(others.marker.color)[busiest]) == {min(others.marker.color)}
     assert min(others.marker.color) < max(others.marker.color) <= LIGHT.models[1]
-    assert others.name == "other requests (darker: model with more)"
-    dark = gantt.build_gantt_figure(result, spans, 10.0, 60.0, DARK, 2, request=request)
-    others = named(dark, "other requests (lighter: model with more)")
-    assert set(np.asarray(others.marker.color)[busiest]) == {max(others.marker.color)}
 
 
 @pytest.mark.parametrize("index", [0, 1])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.figures import over_time
+from app.figures import gantt, over_time
 from app.figures.cluster import MOST_BARS, build_cluster_figure, describe_cluster
 from app.figures.drawing import MOST_POINTS, spread, thin
 from app.figures.over_time import build_over_time_figure, describe_over_time
@@ -338,3 +338,14 @@ def test_a_group_is_named_with_its_load_as_far_as_there_is_room(devices, busy, t
     placement = Placement(tuple(Group(8, 1, ()) for _ in range(devices // 8)), "all")
     figure = build_cluster_figure(placement, compared().models, Cluster(devices, 13.0, 8), busy=busy)
     assert named(figure, "group names").text[0].replace(words.SPACE, " ") == text
+
+
+@pytest.mark.parametrize(("theme", "tone", "end"), [(LIGHT, "darker", min), (DARK, "lighter", max)])
+def test_the_legend_of_the_timeline_says_how_models_with_more_requests_look(theme, tone, end):
+    case = compared()
+    result = case.results[1]
+    figure = gantt.build_gantt_figure(result, case.spans[1], 10.0, 60.0, theme)
+    bars = named(figure, f"other requests ({tone}: model with more)")
+    model, requests = result.workload.model[bars.customdata[:, 0].astype(int)], result.workload.requests_per_model()
+    busiest = requests[model] == requests[np.unique(model)].max()
+    assert set(np.asarray(bars.marker.color)[busiest]) == {end(bars.marker.color)}
