@@ -69,7 +69,8 @@ def test_a_search_cancelled_at_any_report_gives_its_best_so_far(algorithm):
             continue
         result.placement.check(problem.models, problem.cluster)
         assert any(group.models for group in result.steps[-1].placement.groups)
-        assert (result.stop_reason == "cancelled") == (len(reports) == stop_at)
+        # On a slow machine the report that stops it may be one at its very end; no other may follow.
+        assert result.stop_reason != "cancelled" or len(reports) == stop_at
         assert len(reports) <= stop_at
 
 
