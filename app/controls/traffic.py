@@ -19,7 +19,8 @@ from planner.scenario.inputs import SAMPLE_PREFIX
 from planner.scenario.schema import ARRIVALS, Scenario
 from sample_traces import SAMPLES
 from simulator import InputError
-from simulator.traces import Columns, Counts, Events, Trace
+from simulator.errors import NearestReading
+from simulator.traces import Counts, Events, Trace
 from simulator.traces.options import DEALT
 
 _AREA = "traffic"
@@ -57,7 +58,9 @@ def draw_traffic_controls(session: Session, answer: AnyAnswer, problem: str | No
     if dealt:
         st.caption(plain_text(dealt))
         _draw_model_per_source(session, answer)
-    if not _is_answered_by_step(session):
+    table = session.uploads.table
+    if table is None or not (table.is_open and table.is_guessed):
+        # Otherwise the open step has all filled in.
         draw_complaint(session, _AREA, problem)
     if session.scenario.workload.trace is not None:
         draw_trace_options(session)
@@ -65,18 +68,6 @@ def draw_traffic_controls(session: Session, answer: AnyAnswer, problem: str | No
         draw_gamma_options(session)
     if session.scenario.generates:
         draw_length_controls(session)
-
-
-def _is_answered_by_step(session: Session) -> bool:
-    """Whether the open step has all filled in that a table of no known format lacked.
-
-    What is wrong in a file of a known format is said also where the step could read something else out of it.
-    """
-    table = session.uploads.table
-    if table is None or not table.is_open or "--columns" not in session.complaints.get(_AREA, ""):
-        return False
-    guess = table.head(Columns()).guess
-    return guess is not None and table.preview(guess.columns).trace is not None
 
 
 def upload_section(names: tuple[str, ...], trace: Trace, model_names: list[str]) -> dict:
@@ -152,6 +143,7 @@ def _take_upload(session: Session) -> None:
         session.refuse(_AREA, error)
         session.uploads.table = as_import(named)
         if session.uploads.table is not None:
+            session.uploads.table.is_guessed = isinstance(error, NearestReading)
             session.uploads.table.open()
         return
     if trace.columns is not None:

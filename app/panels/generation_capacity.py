@@ -9,19 +9,17 @@ import pandas as pd
 import streamlit as st
 
 from app.background.slots import Job, draw_job, slot_of, start_job
-from app.controls.placement_edits import added_section
 from app.controls.views import kept
 from app.figures.generation_capacity import build_points_figure
 from app.look import words
 from app.look.style import current_theme, plain, plain_text, verdict_html
 from app.panels import generation_growth
-from app.panels.capacity import hue_of
+from app.panels.capacity import hue_of, use_placement
 from app.panels.generation_jobs import answered, builder, key_of, reporter
 from app.panels.keep import draw_chart, draw_table
 from app.state.answer import TokenAnswer
 from app.state.limits import MAX_DEVICES
-from app.state.session import Session, with_values
-from planner.compare import placement_section
+from app.state.session import Session
 from planner.generation.known_errors import NOT_MODELLED
 from planner.generation.search import TITLES, VALIDATED
 from planner.generation.unseen import NOT_OF_SWEEPS
@@ -133,7 +131,8 @@ def _draw_capacity(session: Session, target: float, sections: Sequence[Placement
     with st.container(horizontal=True):
         for one, devices in _reached(found):
             label = f"Add {one.name} on {words.plural(devices, 'device')}"
-            st.button(plain(label), key=f"capacity.use:{one.name}", on_click=_use, args=(session, one, devices),
+            st.button(plain(label), key=f"capacity.use:{one.name}", on_click=use_placement,
+                      args=(session, one.name, one.placement, devices),
                       icon=":material/add:", help="Puts this very placement into the basket.")  # fmt: skip
 
 
@@ -232,15 +231,3 @@ def _swept(points: Sequence[TokenPoint], axis: str, target: float) -> str:
 
 def _title(found: Sequence[TokenCapacity]) -> str:
     return sentence_of(found).split(" Others:")[0].rstrip(".")
-
-
-def _use(session: Session, one: TokenCapacity, devices: int) -> None:
-    section = placement_section(one.placement)
-    named = section.model_copy(update={"name": f"{one.name}, {words.plural(devices, 'device')}"})
-
-    def change(scenario: Scenario) -> Scenario:
-        return added_section(with_values(scenario, "cluster", devices=max(scenario.cluster.devices, devices)), named)
-
-    if session.edit(CAPACITY, change):
-        session.edition += 1
-        st.toast(f"{named.name} is in the basket now.")
