@@ -99,23 +99,49 @@ def test_a_scenario_that_changes_while_its_answer_is_drawn_is_answered_at_once(m
 PAGES = ("plan", "compare", "timeline", "placement", "capacity", "search", "models", "trace", "accuracy")
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_an_answer_to_earlier_settings_says_so_and_the_next_one_takes_its_place(monkeypatch, name):
-    at = opened(name, s=LINK)
-    build, may_end = compute._build, threading.Event()
+@pytest.fixture
+def may_end(monkeypatch):
+    """Traffic is not made before this is set."""
+    build, event = compute._build, threading.Event()
 
     def slow(*args):
-        may_end.wait(20)
+        event.wait(60)
         return build(*args)
 
-    monkeypatch.setattr(compute, "_build", slow)
-    monkeypatch.setattr(compute, "PATIENCE_S", 0.05)
+    def begin():
+        monkeypatch.setattr(compute, "_build", slow)
+        monkeypatch.setattr(compute, "PATIENCE_S", 0.05)
+        return event
+
+    yield begin
+    event.set()
+
+
+def double_the_devices(at):
     devices = session(at).scenario.cluster.devices
     session(at).edit("cluster", lambda scenario: with_values(scenario, "cluster", devices=2 * devices))
     at.run()
     assert not at.exception
+
+
+def test_the_scenario_page_has_no_count_of_earlier_requests(may_end):
+    def facts():
+        return [e.proto.body for e in at.get("html") if "<span>requests</span>" in e.proto.body]
+
+    at = opened("scenario", s=LINK)
+    assert facts()
+    may_end()
+    double_the_devices(at)
+    assert not facts()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_an_answer_to_earlier_settings_says_so_and_the_next_one_takes_its_place(may_end, name):
+    at = opened(name, s=LINK)
+    event = may_end()
+    double_the_devices(at)
     assert any(EARLIER in info.value for info in at.info)
-    may_end.set()
+    event.set()
     for job in session(at).jobs.all():
         job.wait(60)
     at.run()

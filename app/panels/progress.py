@@ -50,7 +50,7 @@ def _draw_state(session: Session, answer: AnyAnswer) -> None:
             st.info(entry.problem)
         _draw_again(session, entry)
     for entry in answer.shown:
-        if entry.is_stopped and not entry.is_earlier:
+        if entry.is_stopped and not answer.is_earlier:
             st.info(f"{plain(entry.section.name)} was stopped; its best placement so far is shown.")
             _draw_again(session, entry)
 

@@ -40,11 +40,11 @@ def draw_summary(session: Session, answer: AnyAnswer) -> None:
         ("kinds", words.count(len({section.profile or section.generation for section in scenario.models}))),
         ("traffic", words.shorten(_traffic(scenario), 40)),
     ]
-    if answer.built is not None and not answer.problems:
+    if answer.built is not None and not answer.is_earlier:
         facts.append(("requests", words.count(len(answer.inputs.problem.workload))))
     st.html(facts_html(facts))
     lines = []
-    entries = {entry.section.name: entry for entry in answer.shown if not entry.is_earlier}
+    entries = {entry.section.name: entry for entry in answer.shown if not answer.is_earlier}
     for section in scenario.placements:
         entry = entries.get(section.name)
         met = entry.outcome.slo_attainment if entry else None

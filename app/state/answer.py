@@ -31,7 +31,7 @@ class _Answered(Generic[OutcomeT]):
     Attributes:
         section: as in the scenario; hue: the number of its hue.
         run_key: of all that its result follows from, its name aside; outcome: its result.
-        job: that brought it, if this session asked for it; is_earlier: whether the result belongs to earlier settings.
+        job: that brought it, if this session asked for it.
     """
 
     section: PlacementSection
@@ -39,7 +39,6 @@ class _Answered(Generic[OutcomeT]):
     run_key: str
     outcome: OutcomeT
     job: Job | None = None
-    is_earlier: bool = False
 
     @property
     def is_stopped(self) -> bool:

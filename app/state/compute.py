@@ -374,8 +374,7 @@ def _earlier(
     if last is None:
         kind = TokenAnswer if scenario.generates else Answer
         return kind(scenario, None, "", (), tuple(waiting), problems, building)
-    stale = tuple(replace(entry, is_earlier=True) for entry in last.shown)
-    return replace(last, shown=stale, problems=problems, waiting=tuple(waiting), building=building,
+    return replace(last, problems=problems, waiting=tuple(waiting), building=building,
                    is_earlier=last.built is not None)  # fmt: skip
 
 

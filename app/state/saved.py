@@ -12,7 +12,6 @@ from pydantic import TypeAdapter
 from app.background.jobs import Job, Lane
 from app.background.slots import JobSlot
 from app.state.advice import AREA as ADVICE
-from app.state.answer import AnyAnswered
 from app.state.drafting import Draft
 from app.state.first_scenario import first_scenario
 from app.state.importing import TableImport
@@ -123,7 +122,8 @@ def found_by_now(session: Session) -> dict[str, SearchResult]:
     for entry in (*answer.shown, *answer.waiting) if answer else ():
         if entry.section.search is not None:
             algorithms[entry.run_key] = entry.section.search.algorithm
-        if isinstance(entry, AnyAnswered) and not entry.is_earlier and entry.outcome.search is not None:
+    for entry in answer.shown if answer and not answer.is_earlier else ():
+        if entry.outcome.search is not None:
             found.pop(entry.run_key, None)
             found[entry.run_key] = entry.outcome.search
     for key, job in list(session.jobs.by_key.items()):

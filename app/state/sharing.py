@@ -74,7 +74,8 @@ def scenario_to_share(session: Session) -> Scenario:
             trace = session.uploads.read_trace(scenario)
         except InputError:
             trace = None
-    found = {e.section.name: e for e in session.answer.shown} if session.answer else {}
+    answer = session.answer
+    found = {e.section.name: e for e in answer.shown} if answer and not answer.is_earlier else {}
     sections = [_repeatable(section, found.get(section.name)) for section in scenario.placements]
     scenario = with_drafts(scenario.model_copy(update={"placements": sections}), session.drafts.values())
     return portable(scenario, trace)
@@ -109,7 +110,7 @@ def _built(answer: AnyAnswer, answers: tuple[AnswerInReport, ...]) -> str:
 
 
 def _repeatable(section: PlacementSection, entry: AnyAnswered | None) -> PlacementSection:
-    if section.search is None or entry is None or entry.is_earlier:
+    if section.search is None or entry is None:
         return section
     found = entry.outcome.search
     if section.search.time_limit_s is None and (found is None or found.stop_reason != "cancelled"):
