@@ -92,6 +92,12 @@ class PlacementOutcome(MeasuredPlacement):
         return MeasuredPlacement(self.name, self.placement, self.search, self.figures)
 
 
+def attained(outcome: MeasuredPlacement) -> float:
+    """SLO attainment for ranking: below everything where no request counts."""
+    attainment = outcome.figures.total.slo_attainment
+    return -1.0 if math.isnan(attainment) else attainment
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """The placements of a scenario on the same requests, in the scenario's order.

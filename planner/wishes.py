@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from planner.compare import MeasuredPlacement
+from planner.compare import MeasuredPlacement, attained
 from planner.rules import NO_RULES, Rules, rule_notices
 from planner.scenario.inputs import Inputs
 from planner.targets import named_misses, targets_missed
@@ -40,8 +39,7 @@ class Wishes:
 
     def rank(self, outcome: MeasuredPlacement, cluster: Cluster) -> tuple[bool, float]:
         """More is better: those that keep all wishes before the others, then those that meet more deadlines."""
-        met = outcome.figures.total.slo_attainment
-        return self.are_kept(outcome, cluster), met if math.isfinite(met) else -1.0
+        return self.are_kept(outcome, cluster), attained(outcome)
 
     def said_of(self, outcome: MeasuredPlacement, cluster: Cluster) -> str:
         """After "It": "keeps every model's own target and the placement rules"; empty where nothing is wished."""

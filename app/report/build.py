@@ -35,6 +35,7 @@ from app.look.theme import FONT_FAMILY, LIGHT
 from app.report import parts
 from app.report.answers import AnswerInReport
 from planner import Comparison, PlacementOutcome, Scenario, dump_scenario, parse_scenario
+from planner.compare import attained
 from planner.explain import model_differences
 from planner.generation.compare import TokenComparison
 from planner.scenario.link import repeatable
@@ -197,7 +198,7 @@ def _one_against_another(comparison: Comparison, best: PlacementOutcome) -> dict
     others = [o for o in outcomes if o is not best]
     if not others:
         return None
-    rival = max(others, key=lambda o: parts.attainment(o.figures))
+    rival = max(others, key=attained)
     hues, names = (outcomes.index(rival), outcomes.index(best)), (rival.name, best.name)
     warmup_s = comparison.inputs.warmup_s
     paired = pair_outcomes(rival.result, best.result, warmup_s)

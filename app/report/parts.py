@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +15,7 @@ from planner.search import SearchResult
 from planner.what_if.unseen import HeldOut, Unseen
 from planner.what_if.unseen_words import unseen_met
 from planner.wishes import Wishes
-from simulator import Figures, Group, Schedule, Serving
+from simulator import Group, Schedule, Serving
 from simulator.metrics import Fates
 from simulator.traces import count_arrivals
 
@@ -61,11 +60,6 @@ class Tile:
 def colour_of(hue: int) -> str:
     """The colour of a placement on paper."""
     return placement_style(hue, LIGHT).colour
-
-
-def attainment(figures: Figures) -> float:
-    """Deadlines met, 0..1; -1 where there were no requests, so that it ranks last."""
-    return figures.total.slo_attainment if math.isfinite(figures.total.slo_attainment) else -1.0
 
 
 def about(comparison: Comparison, made_on: str) -> str:

@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExec
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
-from planner.compare import MeasuredPlacement, PlacementOutcome, evaluate, place
+from planner.compare import MeasuredPlacement, PlacementOutcome, attained, evaluate, place
 from planner.executors.cluster import POINTS_PER_TASK, Gone, Machines
 from planner.scenario.inputs import Inputs, TraceReader, build_inputs, make_workload, read_scenario_trace
 from planner.scenario.schema import PlacementSection, Scenario, WorkloadSection
@@ -360,12 +360,6 @@ def merit(result: PointResult, confident: bool) -> float:
     if confident:
         value = None if result.interval is None else result.interval[0]
     return -1.0 if value is None else value
-
-
-def attained(outcome: MeasuredPlacement) -> float:
-    """SLO attainment for ranking: below everything where no request counts."""
-    attainment = outcome.figures.total.slo_attainment
-    return -1.0 if math.isnan(attainment) else attainment
 
 
 def describe(result: PointResult) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from planner.compare import (
     MeasuredPlacement,
     PlacementOutcome,
+    attained,
     evaluate,
     outcome_json,
     place,
@@ -24,7 +25,7 @@ from planner.what_if.capacity import Finder, check_target
 from planner.what_if.climb import Climb
 from planner.what_if.faults import Fault
 from planner.what_if.plan import CapacityPlan, Needed
-from planner.what_if.points import STOPPED, Evaluator, Point, PointResult, attained
+from planner.what_if.points import STOPPED, Evaluator, Point, PointResult
 from planner.what_if.spare import SparePlan, find_spare, worst_node
 from planner.what_if.unseen import STOPPED as NOT_HELD_OUT
 from planner.what_if.unseen import HeldOut, Unseen, reason_json

@@ -20,6 +20,7 @@ from simulator import Cancelled, Schedule, simulate, words
 from simulator.headway import Headway, OnProgress, goes_on
 from simulator.intervals import batch_means_half_width, mean_half_width, share_half_width
 from simulator.metrics import counted_rows
+from simulator.traces import count_arrivals
 
 DRAWS = 8
 # Requests times placements times draws; more is not held out unless it is asked for: some seconds.
@@ -165,7 +166,7 @@ def hold_out_traffic(
             raise Cancelled
         problem = make()
         rows = counted_rows(problem.workload, inputs.warmup_s)
-        cvs.append(_gap_cv(problem.workload.arrival_s))
+        cvs.append(count_arrivals(problem.workload.arrival_s).cv)
         met.append([
             simulate(problem.models, c.placement, problem.workload, c.serving).in_slo[rows] for c in candidates
         ])  # fmt: skip
@@ -174,12 +175,6 @@ def hold_out_traffic(
     if isinstance(found, str) or is_later or not np.isfinite(cvs).all():
         return found
     return replace(found, seen_cv=cvs[0], drawn_cv=float(np.mean(cvs[1:])))
-
-
-def _gap_cv(arrival_s: np.ndarray) -> float:
-    """Standard deviation over mean of the gaps between arrivals; NaN where there are none."""
-    gaps_s = np.diff(arrival_s)
-    return float(gaps_s.std() / gaps_s.mean()) if gaps_s.size and gaps_s.mean() > 0 else math.nan
 
 
 def scores_of(
