@@ -20,6 +20,7 @@ from typing import Any
 from numba import config
 from numba.core.caching import FunctionCache, InTreeCacheLocator, UserProvidedCacheLocator, UserWideCacheLocator
 from numba.core.dispatcher import Dispatcher
+from platformdirs import user_cache_path
 
 FOLDER = Path(__file__).parent
 # Numba makes its settings when it is imported, so that no checker of types knows them.
@@ -33,6 +34,9 @@ def choose_cache_place() -> None:
         return
     # Of this process alone: what others may write is not to be run.
     place = tempfile.mkdtemp(prefix="planner-kernels-")
+    # What an image had compiled when it was built; numba looks only where it may write.
+    with suppress(OSError):
+        shutil.copytree(user_cache_path("numba", appauthor=False), place, dirs_exist_ok=True)
     setattr(config, _CACHE_DIR, place)
     atexit.register(shutil.rmtree, place, ignore_errors=True)
 
@@ -83,12 +87,13 @@ def _sources(file: str) -> list[str]:
 
 
 def stamp_all_sources() -> None:
-    """Let numba ask for the contents of all files that a kernel is compiled from."""
-    own_stamp = InTreeCacheLocator.get_source_stamp
+    """Let numba ask for the contents of all files that a kernel is compiled from.
 
-    def stamp(locator: Any) -> tuple[object, ...]:
-        _, *called = _sources(locator._py_file)
-        return own_stamp(locator), *(hashlib.sha256(Path(source).read_bytes()).digest() for source in called)
+    It would ask for the time of the kernel's own, which loses its fractions on the way to another machine in an image.
+    """
+
+    def stamp(locator: Any) -> tuple[bytes, ...]:
+        return tuple(hashlib.sha256(Path(source).read_bytes()).digest() for source in _sources(locator._py_file))
 
     for place in (InTreeCacheLocator, UserProvidedCacheLocator, UserWideCacheLocator):
         place.get_source_stamp = stamp

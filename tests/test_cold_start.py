@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -205,9 +206,13 @@ def test_each_command_of_the_help_exists(name, capsys):
     assert f"planner {name}" in capsys.readouterr().out
 
 
-def test_without_a_place_for_compiled_kernels_they_are_compiled_anew(tmp_path, monkeypatch):
+def test_where_no_compiled_kernel_can_be_saved_those_of_the_image_are_copied(tmp_path, monkeypatch):
+    (tmp_path / "home" / "numba").mkdir(parents=True)
+    (tmp_path / "home" / "numba" / "kernel.nbi").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(kernel_stamps.os, "access", lambda *_: False)
     monkeypatch.setattr(kernel_stamps.tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(kernel_stamps.config, "CACHE_DIR", "")
     kernel_stamps.choose_cache_place()
-    assert kernel_stamps.config.CACHE_DIR.startswith(str(tmp_path))
+    place = Path(kernel_stamps.config.CACHE_DIR)
+    assert place.parent == tmp_path and (place / "kernel.nbi").exists()

@@ -4,7 +4,10 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 import yaml
+
+from app.settings import ADVICE
 
 ROOT = Path(__file__).parent.parent
 IMAGE = (ROOT / "Containerfile").read_text()
@@ -28,6 +31,18 @@ def test_the_image_runs_as_nobody_special_and_compiles_the_kernels_as_the_same_u
     assert not re.search(r"^(FROM|.*image:).*:latest", IMAGE, re.MULTILINE)
 
 
+@pytest.mark.parametrize(
+    ("prefix", "path"), [("", ""), ("planner", "planner/"), ("/planner", "planner/"), ("/a/b/", "a/b/")]
+)
+def test_the_image_asks_for_its_health_below_the_prefix(prefix, path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("urllib.request.urlopen", asked.append)
+    monkeypatch.setenv("STREAMLIT_SERVER_BASE_URL_PATH", prefix)
+    (command,) = re.findall(r"^HEALTHCHECK .*\n\s*CMD (\[.*\])$", IMAGE, re.MULTILINE)
+    exec(json.loads(command)[-1], {})
+    assert asked == [f"http://127.0.0.1:8501/{path}_stcore/health"]
+
+
 def test_what_only_tests_need_is_cut_off_where_the_requirements_say_so():
     run, tests = (ROOT / "requirements.txt").read_text().split("# Tests only")
     assert "/^# Tests only/,$d" in IMAGE and "streamlit" in run and "pytest" in tests
@@ -37,7 +52,7 @@ def test_the_services_name_volumes_and_services_that_there_are():
     services = COMPOSE["services"]
     assert set(services) == {"app", "database", "scheduler", "worker"}
     named = {volume.split(":")[0] for service in services.values() for volume in service.get("volumes", ())}
-    assert named == set(COMPOSE["volumes"])
+    assert named - {"${LOGIN_SECRETS"} == set(COMPOSE["volumes"])
     assert set(services["app"]["depends_on"]) <= set(services) and "healthcheck" in services["database"]
     assert "@database/planner" in services["app"]["environment"]["DATABASE_URL"]
     assert all("ports" not in services[name] for name in ("database", "scheduler", "worker"))
@@ -45,7 +60,16 @@ def test_the_services_name_volumes_and_services_that_there_are():
     assert services["worker"]["depends_on"] == ["scheduler"]
     (address,) = [word for word in services["worker"]["command"] if word.startswith("tcp://")]
     assert address == f"tcp://scheduler:{services['scheduler']['command'][-2]}"
-    assert (ROOT / services["app"]["build"]["dockerfile"]).exists()
+    assert services["worker"]["deploy"] == {"replicas": 2}
+    ours = [services[name] for name in ("app", "scheduler", "worker")]
+    assert all((ROOT / service["build"]["dockerfile"]).exists() for service in ours)
+    assert all(service["read_only"] and service["cap_drop"] == ["ALL"] for service in ours)
+
+
+def test_every_limit_can_be_set_where_compose_is_started():
+    passed = {name for name, value in COMPOSE["services"]["app"]["environment"].items() if value is None}
+    table = set(re.findall(r"^\| `(PLANNER_\w+)` \|", DOCUMENT, re.MULTILINE))
+    assert table and table | {ADVICE} == passed
 
 
 def test_every_file_that_the_document_names_is_there():
