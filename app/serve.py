@@ -20,6 +20,7 @@ from streamlit import config, file_util
 # `streamlit run app/serve.py` looks for modules beside this file, not where it is started.
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
+from app.login_way import LoginWay  # noqa: E402
 from app.state.keeping import end_keeping  # noqa: E402
 
 PACKED = (".js", ".css")
@@ -70,4 +71,8 @@ async def _lifespan(_: st.App) -> AsyncIterator[None]:
     await run_in_threadpool(end_keeping)
 
 
-app = st.App(Path(__file__).with_name("main.py"), lifespan=_lifespan, middleware=[Middleware(CompressedAssets)])
+app = st.App(
+    Path(__file__).with_name("main.py"),
+    lifespan=_lifespan,
+    middleware=[Middleware(CompressedAssets), Middleware(LoginWay)],
+)

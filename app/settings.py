@@ -15,6 +15,8 @@ from simulator.schema import Between, OneOf, first_problem
 
 # `asked`: no recommended plan begins without a click.
 ADVICE, ONLY_ASKED = "PLANNER_ADVICE", "asked"
+# `required`: without logins the page shows nothing.
+LOGIN, REQUIRED = "PLANNER_LOGIN", "required"
 
 
 class Settings(BaseModel):
@@ -23,7 +25,8 @@ class Settings(BaseModel):
     Attributes:
         data: the folder of the database and of the files. database: its address, None for SQLite in that folder.
         workspace_mb, store_mb: the most that one workspace and all together may hold, in MiB as stored.
-        advice: whether a plan may begin without a click.
+        advice: whether a plan may begin without a click. login: whether nobody uses the page without one.
+        login_hours: after so many hours a login is asked for again.
         upload_mb: the most that the files of one upload have, in MiB.
         visitor_mb, server_mb: the most memory that the uploads of one visitor and of all together take, in MiB.
         requests, models, devices: the most that a scenario on the page may have.
@@ -38,6 +41,9 @@ class Settings(BaseModel):
     workspace_mb: Annotated[int, Between(1, 10**6)] = Field(default=1024, alias="PLANNER_WORKSPACE_MB")
     store_mb: Annotated[int, Between(1, 10**9)] = Field(default=20480, alias="PLANNER_STORE_MB")
     advice: Annotated[str, OneOf((ONLY_ASKED, "at once"))] = Field(default="at once", alias=ADVICE)
+    login: Annotated[str, OneOf((REQUIRED, "if configured"))] = Field(default="if configured", alias=LOGIN)
+    # Streamlit forgets a login after 30 days.
+    login_hours: Annotated[int, Between(1, 720)] = Field(default=720, alias="PLANNER_LOGIN_HOURS")
     # As much as .streamlit/config.toml lets through.
     upload_mb: Annotated[int, Between(1, 200)] = Field(default=200, alias="PLANNER_UPLOAD_MB")
     visitor_mb: Annotated[int, Between(1, 10**6)] = Field(default=512, alias="PLANNER_VISITOR_UPLOADS_MB")

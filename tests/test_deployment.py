@@ -60,7 +60,8 @@ def test_the_services_name_volumes_and_services_that_there_are():
     assert services["worker"]["depends_on"] == ["scheduler"]
     (address,) = [word for word in services["worker"]["command"] if word.startswith("tcp://")]
     assert address == f"tcp://scheduler:{services['scheduler']['command'][-2]}"
-    assert services["worker"]["deploy"] == {"replicas": 2}
+    assert services["worker"]["deploy"] == {"mode": "replicated", "replicas": 2}
+    assert all(services[name]["healthcheck"] == {"disable": True} for name in ("scheduler", "worker"))
     ours = [services[name] for name in ("app", "scheduler", "worker")]
     assert all((ROOT / service["build"]["dockerfile"]).exists() for service in ours)
     assert all(service["read_only"] and service["cap_drop"] == ["ALL"] for service in ours)

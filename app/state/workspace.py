@@ -14,6 +14,7 @@ from app.state.sharing import READS, WRITES
 from app.store import StoreError, may_write, new_workspace_id
 
 AREA = "workspace"
+SOMEBODY_ELSES = "This workspace is somebody else's. Ask for its read-only link."
 
 
 def open_workspace(session: Session, parameters: Mapping[str, str]) -> None:
@@ -41,7 +42,7 @@ def _load(session: Session, keeper: Keeper, address: str) -> None:
         keeper.save(other)
     loaded = keeper.store.load(address)
     if loaded.is_writable and not may_write(address, session.owner):
-        raise StoreError("This workspace is somebody else's. Ask for its read-only link.")
+        raise StoreError(SOMEBODY_ELSES)
     keeping = session.keeping
     if loaded.is_writable:
         keeping.workspace, keeping.is_begun = address, True
