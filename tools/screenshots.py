@@ -50,12 +50,15 @@ _STILL_JS = """([quiet_ms, since_ms]) => {
 
 @contextmanager
 def running_server(**variables: str) -> Iterator[tuple[str, int]]:
-    """The app on a free port of this machine, with these variables in its environment; its address and process id."""
+    """The app on a free port of this machine, with these variables in its environment; its address and process id.
+
+    The address has the prefix that STREAMLIT_SERVER_BASE_URL_PATH names.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app/serve.py", "--server.port", str(port)]
-    address = f"http://127.0.0.1:{port}"
+    address = f"http://127.0.0.1:{port}/{variables.get('STREAMLIT_SERVER_BASE_URL_PATH', '')}".rstrip("/")
     with subprocess.Popen(
         command, cwd=ROOT, env=os.environ | variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:

@@ -102,7 +102,7 @@ def log_in(page: Page, name: str) -> None:
     page.locator("input[name=password]").fill("any")
     page.get_by_role("button", name="Sign-in").click()
     page.get_by_role("button", name="Continue").click()
-    expect(page.get_by_role("button", name="Share")).to_be_visible()
+    expect(page.get_by_role("button", name="Share", exact=True)).to_be_visible()
 
 
 def log_out(page: Page) -> None:
@@ -125,7 +125,7 @@ def try_two_people(trial: Trial, browser: Browser) -> None:
         said("asked for a login; back at the link; a workspace was made")
         wait_until_still(page)
         page.reload()
-        expect(page.get_by_role("button", name="Share")).to_be_visible()
+        expect(page.get_by_role("button", name="Share", exact=True)).to_be_visible()
         assert WRITES.findall(page.url) == [workspace]
         page.get_by_role("link", name="Library").click()
         expect(page.get_by_text("Logged in as ann@example.com.")).to_be_visible()
@@ -156,7 +156,9 @@ def try_cookies(trial: Trial, browser: Browser, ann: BrowserContext) -> None:
     assert (cookie.get("httpOnly"), cookie.get("sameSite"), cookie.get("path")) == (True, "Lax", path)
     for value in (f"{kept[:-3]}AAA", "e30.AAAA.BBBB", "%7B%22sub%22: %22ann%22%7D"):
         context = browser.new_context()
-        context.add_cookies([{"name": "_streamlit_user", "value": value, "domain": "127.0.0.1", "path": path}])
+        context.add_cookies(
+            [{"name": "_streamlit_user", "value": value, "domain": cookie.get("domain", ""), "path": path}]
+        )
         page = trial.page(context)
         expect(page.get_by_text(NEEDED)).to_be_visible()
         context.close()
@@ -177,7 +179,7 @@ def try_failures(trial: Trial, browser: Browser) -> None:
             said("and the login works once the provider is there")
     with trial.provider(), trial.planner(PLANNER_LOGIN_HOURS="1"):
         page = trial.page(context)
-        expect(page.get_by_role("button", name="Share")).to_be_visible()
+        expect(page.get_by_role("button", name="Share", exact=True)).to_be_visible()
         said("the login holds over a restart of the page")
     context.close()
 
