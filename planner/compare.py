@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Protocol, Self, TypeVar
 
 from planner.rules import rule_notices
 from planner.scenario.inputs import Inputs, build_inputs
 from planner.scenario.schema import EpochSection, GroupSection, PlacementSection, Scenario
-from planner.search import NoPlacement, SearchResult, configure, search
+from planner.search import LOST, NoPlacement, SearchResult, configure, search
 from planner.spans import node_notices
 from planner.targets import misses_in_words, targets_missed
 from simulator import (
@@ -73,8 +75,8 @@ class MeasuredPlacement:
         """Why the figures are not those of a finished plan, a sentence; None if they are."""
         if self.search is None:
             return None
-        stopped = "Its search was stopped; this is the best it had found by then."
-        said = [stopped] if self.search.stop_reason == "cancelled" else []
+        why = {"cancelled": "was stopped", LOST: "lost its cluster"}.get(self.search.stop_reason)
+        said = [f"Its search {why}; this is the best it had found by then."] if why else []
         if self.search.partial is not None:
             said.append(self.search.partial)
         return " ".join(said) or None
@@ -169,6 +171,7 @@ def compare(
     on_progress: OnProgress | None = None,
     only: str | None = None,
     inputs: Inputs | None = None,
+    executor: Executor | None = None,
 ) -> Comparison:
     """Find, simulate and measure every placement of a scenario.
 
@@ -177,7 +180,7 @@ def compare(
         on_progress: called during the work on each placement; returning False stops. A search that is stopped still
             gives its best so far, simulated; placements after it are left out.
         only: the name of the one placement to do.
-        inputs: the scenario already built, if at hand.
+        inputs: the scenario already built, if at hand. executor: where searches work, see `search`.
 
     Raises:
         InputError: the scenario cannot be built, a placement does not fit, or there is none.
@@ -191,7 +194,8 @@ def compare(
     if not sections:
         raise InputError("The scenario has no placements; list at least one under the key placements.")
     inputs = inputs or build_inputs(scenario)
-    outcomes, missing, stopped = answer_each(sections, place, evaluate, inputs, on_progress)
+    placed = partial(place, executor=executor)
+    outcomes, missing, stopped = answer_each(sections, placed, evaluate, inputs, on_progress)
     return Comparison(scenario, inputs, tuple(outcomes), not stopped, tuple(missing))
 
 
@@ -229,12 +233,13 @@ def place(
     inputs: Inputs,
     on_progress: OnProgress | None = None,
     start: Placement | None = None,
+    executor: Executor | None = None,
 ) -> tuple[Placement | Schedule, SearchResult | None]:
     """The placement of a section: as given, after checking that it fits, or as found by its search.
 
-    `inputs`: under the rules of the section (`Inputs.under`), as for `evaluate`. `start`: where a search begins, see
-    `search`. Raises InputError if it does not fit or the search cannot begin, NoPlacement if the search ended with
-    nothing in hand. Otherwise a search that is stopped gives its best so far.
+    `inputs`: under the rules of the section (`Inputs.under`), as for `evaluate`. `start`, `executor`: where a search
+    begins, and where it works, see `search`. Raises InputError if it does not fit or the search cannot begin,
+    NoPlacement if the search ended with nothing in hand. Otherwise a search that is stopped gives its best so far.
     """
     problem = inputs.problem
     if section.search is None:
@@ -250,6 +255,7 @@ def place(
         time_limit_s=wanted.time_limit_s,
         on_progress=named(section.name, on_progress),
         start=start,
+        executor=executor,
         **({} if wanted.max_evaluations is None else {"max_evaluations": wanted.max_evaluations}),
         **wanted.options,
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from planner.executors.shared import Lent
 from planner.rules import NO_RULES, Rules
 from simulator import Cluster, InputError, Model, Serving, Workload
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class Problem(Lent):
     """Find the placement that finishes most requests in time.
 
     Attributes:

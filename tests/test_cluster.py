@@ -1,6 +1,7 @@
-"""Sweeps and capacity plans on a Dask cluster of real processes on this machine."""
+"""Searches, sweeps and what is asked about them on a Dask cluster of real processes on this machine."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -14,10 +15,16 @@ import pytest
 from planner.executors.cluster import CLUSTER_VARIABLE, Gone, machines
 from planner.executors.shared import forget, keep, packed
 from planner.scenario.file import load_scenario
+from planner.search import LOST, search
 from planner.what_if.capacity import find_capacity
 from planner.what_if.sweep import sweep
-from simulator import InputError
+from simulator import InputError, simulate
+from tests.search_cases import random_problem
+from tests.test_search_blocks import large_problem
 
+SEARCH, REFINE, SENDING = (
+    sys.modules[name] for name in ("planner.search.search", "planner.search.refine", "planner.executors.sending")
+)
 ROOT = Path(__file__).parent.parent
 AXES = [("devices", [2, 3, 4]), ("rate_scale", [0.5, 1, 1.5])]
 SCENARIO = """version: 1
@@ -103,7 +110,98 @@ def connected(executor, *names):
     wait_until(lambda: names_of_workers(executor) >= set(names))
 
 
-def test_a_worker_killed_in_mid_sweep_and_one_that_joins_late_change_nothing(scenario, tmp_path):
+@pytest.fixture(scope="module")
+def executor(tmp_path_factory):
+    """Two workers that tests share which kill nobody."""
+    folder = tmp_path_factory.mktemp("dask")
+    with cluster(folder, "first", "second") as processes, machines(processes.address) as executor:
+        connected(executor, "first", "second")
+        yield executor
+
+
+@pytest.fixture
+def everything_goes_out(monkeypatch):
+    """Searches of tests are tiny, and would be done here."""
+    monkeypatch.setattr(SEARCH, "LEAST_REQUESTS", 0)
+    monkeypatch.setattr(SENDING, "LEAST_LENT_BYTES", 1 << 10)
+
+
+def hard_problem():
+    """Nothing found in it keeps all deadlines, so that searches go on to their limits."""
+    return random_problem(5, models=(6, 6), devices=(4, 4), requests=(600, 600))
+
+
+def lost_sentence(processes):
+    return f"The scheduler at {processes.address} does not answer any more; what was found before is kept."
+
+
+def found(result):
+    steps = [(s.what, s.score, s.evaluations) for s in result.steps]
+    return result.placement, result.score, result.evaluations, result.stop_reason, steps, str(result.held_out)
+
+
+SEARCHES = {
+    "buckets and improvement": ("alpaserve", 6_000, {"held_out": 3, "resamplings": 1}),
+    "as published": ("alpaserve", 2_000, {"refine": False}),
+    "beam": ("beam", 300, {"pp": 1, "held_out": 2}),
+    "windows": ("clockwork", 2_000, {"window_s": 5.0}),
+    "all": ("exhaustive", 2_000, {}),
+}
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_searches_find_the_same_there(executor, everything_goes_out, name):
+    algorithm, limit, options = SEARCHES[name]
+    problem = random_problem(5, models=(3, 3), devices=(4, 4), requests=(600, 600)) if name == "all" else hard_problem()
+    here, there = (search(problem, algorithm, max_evaluations=limit, executor=e, **options) for e in (None, executor))
+    assert found(here) == found(there)
+
+
+def test_so_do_rounds_of_many_chains_blocks_and_a_placement_to_refine(executor, everything_goes_out, monkeypatch):
+    monkeypatch.setattr(REFINE, "EVALUATIONS_PER_CHAIN", 1_000)
+    problem = hard_problem()
+    begun = search(problem, "round_robin").placement
+    cases = [(problem, "alpaserve", 9_000, {}), (large_problem(), "alpaserve", 3_000, {}),
+             (problem, "refine", 4_000, {"placement": begun})]  # fmt: skip
+    for problem, algorithm, limit, options in cases:
+        here, there = (search(problem, algorithm, 1, max_evaluations=limit, executor=e, **options)
+                       for e in (None, executor))  # fmt: skip
+        assert found(here) == found(there)
+
+
+def test_a_worker_killed_in_mid_search_and_one_that_joins_late_change_nothing_and_without_scheduler_the_best_is_kept(
+    tmp_path, everything_goes_out
+):
+    here = search(hard_problem(), max_evaluations=9_000)
+    with cluster(tmp_path, "first", "second") as processes, machines(processes.address) as executor:
+        assert executor is not None
+        connected(executor, "first", "second")
+
+        def lose_both(progress):
+            if progress.evaluations >= 2_000 and "third" not in processes.started:
+                processes.kill("first")
+                processes.worker("third")
+                connected(executor, "third")
+                processes.kill("second")
+            return True
+
+        there = search(hard_problem(), max_evaluations=9_000, on_progress=lose_both, executor=executor)
+        assert names_of_workers(executor) == {"third"} and found(there) == found(here)
+
+        def lose_all(progress):
+            if progress.evaluations >= 2_000 and processes.started["scheduler"].poll() is None:
+                processes.kill("scheduler")
+            return True
+
+        left = search(hard_problem(), max_evaluations=10**9, on_progress=lose_all, executor=executor)
+        assert left.stop_reason == LOST and left.evaluations >= 2_000 and left.score >= here.steps[0].score
+        assert left.notes[-1] == lost_sentence(processes)
+        problem = hard_problem()
+        again = simulate(problem.models, left.placement, problem.workload, problem.serving)
+        assert left.score == again.slo_attainment
+
+
+def test_so_it_is_in_mid_sweep(scenario, tmp_path):
     here = sweep(scenario, AXES).to_json(0.9)
     with cluster(tmp_path, "first", "second") as processes, machines(processes.address) as executor:
         assert executor is not None
@@ -122,53 +220,43 @@ def test_a_worker_killed_in_mid_sweep_and_one_that_joins_late_change_nothing(sce
 
         there = sweep(scenario, AXES, on_progress=on_progress, executor=executor)
         assert names_of_workers(executor) == {"third"}
-    assert there.complete and there.to_json(0.9) == here
-    assert (18, 18) in {(headway.done, headway.total) for headway in told}
-    # The trace is packed in one file of each worker, as long as the work goes on.
-    assert "third" in os.listdir(tmp_path)
+        assert there.complete and there.to_json(0.9) == here
+        assert (18, 18) in {(headway.done, headway.total) for headway in told}
 
-
-def test_capacity_is_the_same_there(scenario, tmp_path):
-    here = without_seconds(find_capacity(scenario, 0.9, highest=4))
-    with cluster(tmp_path, "first") as processes, machines(processes.address) as executor:
-        assert without_seconds(find_capacity(scenario, 0.9, highest=4, executor=executor)) == here
-
-
-def test_stop_ends_what_is_under_way_there(scenario, tmp_path):
-    searched = scenario.placements[0]
-    assert searched.search is not None
-    # Without a limit, each of these searches lasts for minutes.
-    endless = searched.model_copy(update={"search": searched.search.model_copy(update={"max_evaluations": 10**9})})
-    with cluster(tmp_path, "first") as processes, machines(processes.address) as executor:
-        assert executor is not None
-        connected(executor, "first")
-        until = time.monotonic() + 5
-        stopped = sweep(scenario, AXES, [endless], lambda _: time.monotonic() < until, executor)
-        assert not stopped.complete
-        # The worker is free again.
-        given = sweep(scenario, AXES, [scenario.placements[1]], executor=executor)
-        assert given.complete
-
-
-def test_where_the_scheduler_goes_what_was_found_is_kept_and_a_sentence_says_so(scenario, tmp_path):
-    with cluster(tmp_path, "first") as processes, machines(processes.address) as executor:
-        assert executor is not None
-        connected(executor, "first")
-
-        def on_progress(headway):
+        def lose_all(headway):
             if headway.done >= 2 and processes.started["scheduler"].poll() is None:
                 processes.kill("scheduler")
             return True
 
-        swept = sweep(scenario, AXES, on_progress=on_progress, executor=executor)
-    known = [result for result in swept.results if result.outcome is not None]
-    assert not swept.complete and 2 <= len(known) < 18
-    reasons = {result.reason for result in swept.results if result.outcome is None}
-    said = f"The scheduler at {processes.address} does not answer any more; what was found before is kept."
-    assert reasons == {said}
+        swept = sweep(scenario, AXES, on_progress=lose_all, executor=executor)
+        known = [result for result in swept.results if result.outcome is not None]
+        assert not swept.complete and 2 <= len(known) < 18
+        reasons = {result.reason for result in swept.results if result.outcome is None}
+        assert reasons == {lost_sentence(processes)}
+
+
+def test_capacity_is_the_same_there(scenario, executor, everything_goes_out):
+    here = without_seconds(find_capacity(scenario, 0.9, highest=4))
+    assert without_seconds(find_capacity(scenario, 0.9, highest=4, executor=executor)) == here
+
+
+def test_stop_ends_what_is_under_way_there(scenario, executor, everything_goes_out):
+    searched = scenario.placements[0]
+    assert searched.search is not None
+    # Without a limit, each of these searches lasts for minutes.
+    endless = searched.model_copy(update={"search": searched.search.model_copy(update={"max_evaluations": 10**9})})
+    until = time.monotonic() + 3
+    stopped = sweep(scenario, AXES, [endless], lambda _: time.monotonic() < until, executor)
+    assert not stopped.complete
+    one = search(hard_problem(), max_evaluations=10**9, on_progress=lambda p: p.evaluations < 2_000, executor=executor)
+    assert one.stop_reason == "cancelled" and one.evaluations >= 2_000
+    # The workers are free again.
+    given = sweep(scenario, AXES, [scenario.placements[1]], executor=executor)
+    assert given.complete
 
 
 def test_nobody_there_and_no_address_are_said_in_a_sentence(monkeypatch):
+    monkeypatch.setattr(sys.modules["planner.executors.cluster"], "CONNECT_S", 1.0)
     nobody = r"^No Dask scheduler answers at tcp://127\.0\.0\.1:9\.$"
     with pytest.raises(InputError, match=nobody), machines("tcp://127.0.0.1:9"):
         pass
@@ -194,16 +282,24 @@ def test_without_dask_the_sentence_says_what_to_install(monkeypatch):
         pass
 
 
-def test_shared_arrays_are_mapped_from_the_file_and_read_only(tmp_path):
+def test_large_arrays_are_mapped_from_the_file_and_read_only_and_others_stay_as_they_were(tmp_path):
     given = {"words": "some", "rows": np.arange(1000.0), "none": np.empty(0), "few": np.arange(3, dtype=np.int32)}
-    shared, content = packed(given)
-    assert packed(given) == (shared, content)
+    given["rows"].flags.writeable = False
+
+    def dumps(obj, callback):
+        return pickle.dumps(obj, protocol=5, buffer_callback=callback)
+
+    def loads(content, buffers):
+        return pickle.loads(content, buffers=buffers)
+
+    shared, content = packed(given, dumps)
+    assert packed(given, dumps) == (shared, content)
     keep(shared, content, tmp_path)
     try:
-        read = shared.read()
+        read = shared.read(loads)
         assert read["words"] == "some" and all(np.array_equal(read[k], given[k]) for k in ("rows", "none", "few"))
-        assert not read["rows"].flags.writeable and not read["rows"].flags.owndata
-        assert shared.read() is read
+        assert not read["rows"].flags.writeable and not read["rows"].flags.owndata and read["few"].flags.writeable
+        assert shared.read(loads) is read
     finally:
         forget(shared)
     assert list(tmp_path.iterdir()) == [] and read["rows"][999] == 999

@@ -12,6 +12,7 @@ from planner.commands.interrupt import INTERRUPTED, Interrupt
 from planner.commands.options import (
     MAX_SEED,
     MAX_TIME_LIMIT_S,
+    add_cluster,
     check_output,
     positive_number,
     whole_file,
@@ -20,6 +21,7 @@ from planner.commands.options import (
 from planner.commands.report import ProgressLine, marked, percent, print_json, print_notices, print_table
 from planner.commands.simulate import check_any, print_remarks_of, print_unseen
 from planner.compare import Comparison, PlacementOutcome, compare, filled, outcome_json, placement_section
+from planner.executors.cluster import machines
 from planner.scenario.file import dump_scenario, load_scenario
 from planner.scenario.inputs import SAMPLE_PREFIX, build_inputs
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
@@ -35,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--time-limit", metavar="S", help="seconds for each search, instead of the file's")
     parser.add_argument("--bound-seconds", metavar="S", help="tighten the bound for so long; by default not at all")
     parser.add_argument("--out", metavar="NEW.yaml", help="the scenario with the found placements filled in")
+    add_cluster(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(run=run)
 
@@ -56,9 +59,9 @@ def run(args: argparse.Namespace) -> int:
     wanted = searches_only(scenario, args.algorithm, seed, time_limit_s)
     inputs = build_inputs(scenario)
     print_notices(inputs.notices)
-    with Interrupt() as interrupt:
+    with Interrupt() as interrupt, machines(args.cluster) as executor:
         progress = ProgressLine(interrupt)
-        comparison = compare(wanted, progress, inputs=inputs)
+        comparison = compare(wanted, progress, inputs=inputs, executor=executor)
         if bound_s is not None and comparison.outcomes:
             comparison = with_bound(comparison, upper_bound(inputs.problem, bound_s, progress))
         unseen = held_out(comparison, lambda _: not interrupt.requested)

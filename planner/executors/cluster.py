@@ -4,102 +4,176 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import re
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import CancelledError, Executor, Future, InvalidStateError
 from contextlib import contextmanager, suppress
+from functools import partial
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from planner.executors.shared import Shared, packed
+from planner.executors.sending import Lender, carry_out, stop_there
+from planner.executors.shared import Shared
 from simulator import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
     from distributed import Client
 
 CLUSTER_VARIABLE = "PLANNER_CLUSTER"
 CONNECT_S = 5.0
 # Without a word from the scheduler for so long, it is gone.
 GONE_S = 3.0
-# Points of a sweep that are only simulated go to a worker in tens, because each takes milliseconds.
-POINTS_PER_TASK = 16
+# How often workers are counted and the scheduler is looked for.
+WATCH_S = 0.2
+# What takes milliseconds goes to a worker in tens.
+PER_TASK = 16
 
 Result = TypeVar("Result")
 
 
 class Gone(InputError):
-    """The scheduler does not answer any more."""
+    """The cluster does not do the work any more."""
 
 
 class Machines(Executor):
     """The workers of a scheduler, with the interface of concurrent.futures.
 
-    A task is begun again elsewhere where its worker dies; workers that join later are used as well. Tasks are
-    functions of modules, with arguments that can be pickled; what many of them read is shared once.
+    A task is begun again elsewhere where its worker dies; workers that join later are used as well. What many tasks
+    read reaches each worker once, see `sending`. Where the scheduler goes, all futures raise Gone.
     """
 
     def __init__(self, client: Client, address: str) -> None:
         self._client, self._address = client, address
         self._executor = client.get_executor(pure=False)
-        self._shared: list[Shared] = []
-        self._silent_since_s: float | None = None
+        self._lender = Lender(self._give, self._take_back)
+        self._under_way: set[Future[Any]] = set()
+        self._lost: Gone | None = None
+        self._lock, self._closed = Lock(), Event()
+        self._threads = 1
+        Thread(target=self._watch, name="machines", daemon=True).start()
+
+    @property
+    def at_a_time(self) -> int:
+        """Tasks to have under way, so that no worker waits for the next one."""
+        return 2 * self._threads
 
     def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
-        """Begin a task on some worker."""
-        return self._executor.submit(fn, *args, **kwargs)
+        """Begin a task on some worker: a function of a module, and arguments that can be pickled."""
+        if self._lost is not None:
+            raise self._lost
+        content, used = self._lender.packed((partial(fn, **kwargs), args))
+        try:
+            asked = self._executor.submit(carry_out, content)
+        except (OSError, RuntimeError):
+            raise self._gone() from None
+        sent: Future[Result] = Future()
+        with self._lock:
+            self._under_way.add(sent)
 
-    def share(self, obj: Any) -> Shared:
-        """Give every worker, also those that join later, an object once; raises Gone."""
-        from planner.executors.dask_plugin import Keeper
+        def end(sent: Future[Result]) -> None:
+            with self._lock:
+                self._under_way.discard(sent)
+            self._lender.release(used)
+            if sent.cancelled():
+                asked.cancel()
 
-        shared, content = packed(obj)
-        if shared not in self._shared:
-            with self._answering():
-                self._client.register_plugin(Keeper(shared, content), name=shared.digest)
-            self._shared.append(shared)
-        return shared
+        sent.add_done_callback(end)
+        asked.add_done_callback(lambda asked: self._bring(asked, sent))
+        return sent
 
-    def everywhere(self, function: Callable[..., Any], *args: Any) -> None:
-        """Call a function in every worker, beside its tasks; where nobody answers any more, nothing is done."""
+    def stop(self, control: np.ndarray) -> None:
+        """Raise a flag, int64 (1,), here and in every worker; whoever got it with a task stops soon."""
+        control[0] = 1
+        name = self._lender.flag(control)
+        # Nobody waits for a machine that does not answer.
+        Thread(target=self.everywhere, args=(stop_there, name), daemon=True).start()
+
+    def follow(self, control: np.ndarray) -> None:
+        """Tasks that get this flag, int64 (1,), look at a twin of it from now on, until `forget`."""
+        self._lender.flag(control)
+
+    def forget(self, control: np.ndarray) -> None:
+        """No task will get this flag any more."""
+        self._lender.forget(control)
+
+    def everywhere(self, function: Callable[..., Result], *args: Any) -> list[Result]:
+        """Call a function in every worker, beside its tasks: what those gave that answered."""
         if self._client.status == "running":
             with suppress(Exception):
-                self._client.run(function, *args, on_error="ignore")
-
-    def check(self) -> None:
-        """Raise Gone where the scheduler has not been there for some seconds."""
-        if self._client.status == "running":
-            self._silent_since_s = None
-            return
-        now_s = time.monotonic()
-        self._silent_since_s = self._silent_since_s or now_s
-        if now_s - self._silent_since_s > GONE_S:
-            raise self._gone()
-
-    def result(self, future: Future[Result]) -> Result:
-        """What a finished task gave; raises Gone where it was lost with the scheduler."""
-        try:
-            return future.result()
-        except (CancelledError, OSError):
-            raise self._gone() from None
+                told: Any = self._client.run(function, *args, on_error="ignore")
+                return list(told.values())
+        return []
 
     def close(self) -> None:
         """Forget what was shared and leave the scheduler."""
+        self._closed.set()
         if self._client.status == "running":
-            for shared in self._shared:
-                with suppress(Exception):
-                    self._client.unregister_worker_plugin(shared.digest)
+            for shared in self._lender.all():
+                self._take_back(shared)
         with suppress(Exception):
             self._client.close(timeout=1)
+
+    def _bring(self, asked: Future[bytes], sent: Future[Any]) -> None:
+        """What a task gave, to whoever waits for it."""
+        # Who waits may have given it up, or the scheduler, at this very moment.
+        with suppress(InvalidStateError):
+            try:
+                sent.set_result(pickle.loads(asked.result()))
+            except (CancelledError, OSError):
+                if not sent.done():
+                    sent.set_exception(self._gone())
+            except Exception as error:
+                sent.set_exception(self._died() if type(error).__name__ == "KilledWorker" else error)
+
+    def _watch(self) -> None:
+        """Count the workers, and end everything once the scheduler has not been there for some seconds."""
+        silent_since_s: float | None = None
+        while not self._closed.wait(WATCH_S):
+            if self._client.status == "running":
+                silent_since_s = None
+                with suppress(Exception):
+                    known: Any = self._client.nthreads()
+                    self._threads = max(sum(known.values()), 1)
+                continue
+            silent_since_s = silent_since_s or time.monotonic()
+            if time.monotonic() - silent_since_s > GONE_S:
+                self._lost = self._gone()
+                with self._lock:
+                    left = list(self._under_way)
+                for sent in left:
+                    with suppress(InvalidStateError):
+                        sent.set_exception(self._lost)
+                return
+
+    def _give(self, shared: Shared, content: bytes) -> None:
+        from planner.executors.dask_plugin import Keeper
+
+        until_s = time.monotonic() + GONE_S
+        while True:
+            try:
+                self._client.register_plugin(Keeper(shared, content), name=shared.digest)
+                return
+            except (OSError, TimeoutError, CancelledError):
+                # A worker may have died just now, which the scheduler has to notice first.
+                if time.monotonic() > until_s:
+                    raise self._gone() from None
+                time.sleep(WATCH_S)
+
+    def _take_back(self, shared: Shared) -> None:
+        with suppress(Exception):
+            self._client.unregister_worker_plugin(shared.digest)
 
     def _gone(self) -> Gone:
         return Gone(f"The scheduler at {self._address} does not answer any more; what was found before is kept.")
 
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, TimeoutError, CancelledError):
-            raise self._gone() from None
+    def _died(self) -> Gone:
+        return Gone(
+            f"A task was begun several times on workers of {self._address}, and each of them died; what was found "
+            "before is kept."
+        )
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """What many tasks of one piece of work read: packed once, kept in a file by every worker, and mapped into memory there.
 
-The arrays of an object are written beside its pickle (protocol 5, out of band), so that they are not copied when it is
-read: they stay in the file, of which processes see the same pages.
+The read-only arrays of an object are written beside its pickle (protocol 5, out of band), so that they are not copied
+when it is read: they stay in the file, of which processes see the same pages.
 """
 
 from __future__ import annotations
@@ -10,21 +10,25 @@ import hashlib
 import mmap
 import os
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 from cachetools import LRUCache
 
 # Arrays begin at multiples of this, as NumPy and Arrow like them.
 ALIGNMENT = 64
-_KEPT = 4
+_KEPT = 64
 # By digest: the file in this process's folder, and what was read from it.
 _files: dict[str, Path] = {}
 _read: LRUCache[str, Any] = LRUCache(_KEPT)
-_lock = Lock()
+_lock = RLock()
+
+
+class Lent:
+    """Objects of such a class reach every worker once, with the first task that reads them; they stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +37,25 @@ class Shared:
 
     digest: str
 
-    def read(self) -> Any:
-        """The object, from the file of this worker; its arrays are read-only."""
+    def read(self, loads: Callable[[Any, list[Any]], Any]) -> Any:
+        """The object, from the file of this worker. loads: (pickle, its buffers) -> object, the first time."""
         with _lock:
             if self.digest not in _read:
-                _read[self.digest] = _mapped(_files[self.digest])
+                _read[self.digest] = loads(*_mapped(_files[self.digest]))
             return _read[self.digest]
 
 
-def packed(obj: Any) -> tuple[Shared, bytes]:
-    """An object as the bytes of a file, and what to call it by."""
+def packed(obj: Any, dumps: Callable[[Any, Callable[[pickle.PickleBuffer], bool]], bytes]) -> tuple[Shared, bytes]:
+    """An object as the bytes of a file, and what to call it by. dumps: (object, buffer callback) -> pickle."""
     arrays: list[pickle.PickleBuffer] = []
-    head = pickle.dumps(obj, protocol=5, buffer_callback=arrays.append)
-    parts = [head, *(array.raw() for array in arrays)]
+
+    def is_inside(array: pickle.PickleBuffer) -> bool:
+        # What may be written to must not be mapped from a file that others read.
+        if array.raw().readonly:
+            arrays.append(array)
+        return not array.raw().readonly
+
+    parts = [dumps(obj, is_inside), *(array.raw() for array in arrays)]
     sizes = pickle.dumps([memoryview(part).nbytes for part in parts])
     content = b"".join(_aligned([len(sizes).to_bytes(8, "little") + sizes, *parts]))
     return Shared(hashlib.sha256(content).hexdigest()), content
@@ -75,7 +85,8 @@ def _aligned(parts: list[Any]) -> Iterator[Any]:
         yield bytes(-memoryview(part).nbytes % ALIGNMENT)
 
 
-def _mapped(path: Path) -> Any:
+def _mapped(path: Path) -> tuple[memoryview, list[memoryview]]:
+    """The pickle and its buffers."""
     with path.open("rb") as file:
         view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     length = int.from_bytes(view[:8], "little")
@@ -85,4 +96,4 @@ def _mapped(path: Path) -> Any:
         at += -at % ALIGNMENT
         parts.append(view[at : at + size])
         at += size
-    return pickle.loads(parts[0], buffers=parts[1:])
+    return parts[0], parts[1:]

@@ -1,6 +1,7 @@
 """Placement search: every algorithm behind one function."""
 
 from planner.search.bound import Bound, upper_bound
+from planner.search.budget import LOST
 from planner.search.options import Option
 from planner.search.preparation import SEARCHING
 from planner.search.registry import ALGORITHMS, Algorithm, configure, find_algorithm
@@ -10,6 +11,7 @@ from planner.search.space import model_problem
 
 __all__ = [
     "ALGORITHMS",
+    "LOST",
     "SEARCHING",
     "Algorithm",
     "Alternative",

@@ -39,6 +39,8 @@ REFILLED_REQUESTS = 100_000
 # With improvement to follow: partitions, one round of it, buckets, which take about so many evaluations, and rounds.
 BUCKET_STAGE = 3
 BUCKET_EVALUATIONS = 12_000
+# So many partitions go to another machine together.
+FILLED_PER_TASK = 4
 # On larger clusters buckets get whole nodes.
 EVERY_DEVICE = 64
 
@@ -248,7 +250,7 @@ class _Finder:
                 self.traffic,
             )
 
-        results = self.run.workers.each(task(*cut) for cut in cuts)
+        results = self.run.workers.each((task(*cut) for cut in cuts), per_task=FILLED_PER_TASK)
         for (job, _), filled in zip(cuts, results, strict=False):
             if filled is not None:
                 self.run.budget.spend(filled.evaluations)

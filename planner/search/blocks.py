@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from planner.search.run import Run
 from planner.search.space import Layout, Space
 from planner.search.workers import InTurn
 from simulator import Workload
+from simulator.score_kernels import Traffic
 
 # Stages of a block before blocks are merged: to begin with, partitions, a round, buckets, and rounds; then of each
 # merged one.
@@ -164,23 +166,36 @@ def advance(
     )
 
 
-def block_space(run: Run, part: BlockModels) -> Space:
-    """A part of the problem as a problem of its own; its traffic is that part of all that is planned for."""
-    problem, traffic = run.space.problem, run.traffic
-    index = np.full(len(problem.models), -1, np.int32)
-    index[part.models] = np.arange(part.models.size)
-    own = index[traffic.model] >= 0
-    slo_s = traffic.slo_s[own] if traffic.slo_s.size else None
-    workload = Workload(traffic.arrival_s[own], index[traffic.model[own]], part.models.size, slo_s)
-    return Space(
-        replace(
-            problem,
-            models=part.of(problem.models),
-            cluster=replace(problem.cluster, devices=part.devices),
-            workload=workload,
-            resample=None,
+class BlockSpace(Space):
+    """A part of a problem as a problem of its own; its traffic is that part of all that is planned for.
+
+    To another machine goes which part it is, not the part.
+    """
+
+    def __init__(self, whole: Space, traffic: Traffic, part: BlockModels) -> None:
+        self._made_of = whole, traffic, part
+        problem = whole.problem
+        index = np.full(len(problem.models), -1, np.int32)
+        index[part.models] = np.arange(part.models.size)
+        own = index[traffic.model] >= 0
+        slo_s = traffic.slo_s[own] if traffic.slo_s.size else None
+        super().__init__(
+            replace(
+                problem,
+                models=part.of(problem.models),
+                cluster=replace(problem.cluster, devices=part.devices),
+                workload=Workload(traffic.arrival_s[own], index[traffic.model[own]], part.models.size, slo_s),
+                resample=None,
+            )
         )
-    )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return BlockSpace, self._made_of
+
+
+def block_space(run: Run, part: BlockModels) -> Space:
+    """See BlockSpace."""
+    return BlockSpace(run.space, run.traffic, part)
 
 
 def _lifted(layout: Layout, own: Space, models: np.ndarray, other: Space, others: np.ndarray) -> Layout:

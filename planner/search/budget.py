@@ -12,6 +12,8 @@ from simulator import InputError
 POLL_S = 0.02
 # Limit and Stop may be overrun by so much, to give an answer its figure.
 GRACE_S = 0.2
+# The stop reason of a search whose other machines do not answer any more.
+LOST = "loss of the cluster"
 
 
 class Stopped(Exception):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from planner.executors.cluster import PER_TASK
 from planner.problem import Problem
 from planner.search.budget import Stopped
 from planner.search.run import Run
@@ -98,7 +99,7 @@ def _as_good(run: Run, layouts: list[Layout]) -> list[Scored]:
     """The best layout in sample and those that are behind it by no more than the error of the difference."""
     arguments = (run.workers.control, run.traffic)
     tasks = ((score_layout, (run.space, layout, *arguments)) for layout in layouts)
-    scored = [result for result in run.workers.each(tasks) if result is not None]
+    scored = [result for result in run.workers.each(tasks, per_task=PER_TASK) if result is not None]
     best = scored[0]
     return [s for s in scored if s is best or best.good - s.good <= paired_error(best, s, run.traffic.cuts)]
 

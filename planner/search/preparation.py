@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import suppress
@@ -18,11 +19,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from planner.executors.cluster import Machines
 from planner.problem import Problem
 from planner.search.refine_kernels import improve
 from simulator import Cluster, Serving, kernel_stamps
+from simulator.headway import Headway, OnProgress, tell
 from simulator.kernel_stamps import is_compiled
-from simulator.preparation import SIMULATING, Preparation, tiny_case
+from simulator.preparation import POLL_S, SIMULATING, Preparation, tiny_case
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
@@ -86,6 +89,19 @@ def compile_improvement() -> None:
         run.workers.control[0] = 1
         with suppress(Stopped):
             Improvement(run, [0], [start]).round()
+
+
+def _begin_here() -> bool:
+    """Begin to prepare this process; whether it is prepared."""
+    SEARCHING.start()
+    return SEARCHING.is_ready
+
+
+def prepare_everywhere(machines: Machines, on_progress: OnProgress | None = None) -> None:
+    """The same in every worker that there is; raises Cancelled if `on_progress` returned False."""
+    while not all(machines.everywhere(_begin_here)):
+        tell(on_progress, Headway("preparing other machines"))
+        time.sleep(POLL_S)
 
 
 SEARCHING = Preparation(_search_once, 10, is_compiled(improve))

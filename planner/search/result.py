@@ -87,7 +87,7 @@ class SearchResult:
         score: its SLO attainment on the planning traffic, from the simulator, 0..1.
         seconds, evaluations: what it took.
         stop_reason: "done" (the algorithm came to its end), "time limit", "evaluation limit", "no improvement",
-            "bound met" or "cancelled".
+            "bound met", "loss of the cluster" or "cancelled".
         steps: the replayable history.
         notes: sentences worth telling, e.g. models that fit nowhere.
         held_out: how the placement does on resamplings that it was not planned for, if that was asked.

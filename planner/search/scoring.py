@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from planner.executors.cluster import PER_TASK
 from planner.problem import Problem
 from planner.search.run import Run
 from planner.search.space import Layout, Space
@@ -51,7 +52,7 @@ def score_each(run: Run, what: str, layouts: Iterable[Layout]) -> list[Scored]:
     """Score layouts on all that is planned for, offer each as the best so far, return them best first."""
     scored: list[Scored] = []
     for result in run.workers.each(
-        (score_layout, (run.space, layout, run.workers.control, run.traffic)) for layout in layouts
+        ((score_layout, (run.space, layout, run.workers.control, run.traffic)) for layout in layouts), per_task=PER_TASK
     ):
         if result is not None:
             run.budget.spend(1)

@@ -11,12 +11,13 @@ from dataclasses import replace
 from threading import Thread
 from typing import Any
 
+from planner.executors.cluster import Machines
 from planner.problem import Problem
 from planner.search.baselines import fall_back, fall_back_on_the_beginning
 from planner.search.bound import Bound, upper_bound
-from planner.search.budget import Stopped
+from planner.search.budget import LOST, Stopped
 from planner.search.holding import choose
-from planner.search.preparation import SEARCHING
+from planner.search.preparation import SEARCHING, prepare_everywhere
 from planner.search.registry import configure, find_algorithm
 from planner.search.result import Progress, SearchResult
 from planner.search.run import Run, begin_run
@@ -35,6 +36,8 @@ SIMULATION_SHARE, MOST_SIMULATION_SHARE = 0.05, 0.5
 BATCHED_PER_S, SIMULATED_PER_S = 2e6, 2e7
 # The bound is computed beside the search; so long is waited for it after the end.
 BOUND_GRACE_S = 0.1
+# With fewer, a step of a chain takes about as long as its way to another machine and back.
+LEAST_REQUESTS = 20_000
 
 
 class NoPlacement(InputError):
@@ -46,6 +49,7 @@ class NoPlacement(InputError):
             "done": "found no placement that holds a model: none fits the groups it uses.",
             "time limit": "had scored no placement when its time limit was reached; give it more time.",
             "evaluation limit": "had scored no placement when its evaluation limit was reached; allow more.",
+            LOST: "had scored no placement when its cluster did not answer any more.",
         }[stop_reason]
         if has_rules and stop_reason == "done":
             why = "found no placement that keeps to the rules; there may be one with other groups."
@@ -77,7 +81,8 @@ def search(
         on_progress: called about every 20 ms in the calling thread; when it returns False the search stops and the
             best so far is returned.
         max_evaluations: placements to score at most; filling one placement may overrun it.
-        executor: where placements are scored, with the interface of concurrent.futures; threads by default. The
+        executor: where placements are scored, with the interface of concurrent.futures; threads by default. Other
+            machines (planner.executors) get what has LEAST_REQUESTS at least; less is done here. The
             functions handed to it release the GIL and share memory with the caller.
         held_out: resamplings of the traffic, never planned for, on which the placement is tested in the end.
         start: a placement that fits the problem, to begin with. Algorithms that improve step by step go on from it,
@@ -102,6 +107,10 @@ def search(
     configure(algorithm, options)
     SEARCHING.wait(report)
     preparation_for(problem.serving).wait(report)
+    if isinstance(executor, Machines) and len(problem.workload) < LEAST_REQUESTS:
+        executor = None
+    elif isinstance(executor, Machines):
+        prepare_everywhere(executor, report)
     return find(
         problem,
         algorithm,
@@ -161,6 +170,8 @@ def find(
         tested = None
         if stop_reason != "cancelled":
             tested = hold_out(run, placement, held_out, resamplings)
+        if run.workers.lost is not None:
+            run.notes.append(run.workers.lost)
         return SearchResult(
             algorithm=algorithm,
             placement=placement,

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from planner.executors.shared import Lent
 from planner.problem import Problem
 from planner.search.zones import Zone, cut_zones, in_zones, may_stand, zones_of
 from simulator import Cluster, Group, InputError, Model, Placement, Workload, words
@@ -44,7 +45,7 @@ class Layout:
         return b"".join(rows)
 
 
-class Space:
+class Space(Lent):
     """What the searches of one problem share.
 
     Attributes:

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import math
 import threading
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
 
 from planner.compare import MeasuredPlacement, PlacementOutcome, attained, evaluate, place
-from planner.executors.cluster import POINTS_PER_TASK, Gone, Machines
+from planner.executors.cluster import PER_TASK, Gone, Machines
+from planner.executors.shared import Lent
 from planner.scenario.inputs import Inputs, TraceReader, build_inputs, make_workload, read_scenario_trace
 from planner.scenario.schema import PlacementSection, Scenario, WorkloadSection
-from planner.search import SEARCHING, NoPlacement, SearchResult, upper_bound
+from planner.search import LOST, SEARCHING, NoPlacement, SearchResult, upper_bound
 from planner.search.workers import worker_count
-from planner.what_if.elsewhere import Portable, evaluate_there, stop_there
 from planner.what_if.robustness import Candidate
 from planner.what_if.sections import replans
 from planner.what_if.unseen import HeldOut, hold_out
@@ -36,6 +39,7 @@ STOPPED = "The work was stopped before this was computed."
 # So many different workloads are kept: points that differ in the cluster only share one.
 _KEPT_WORKLOADS = 4
 
+Result = TypeVar("Result")
 Values = tuple[tuple[str, float], ...]
 
 
@@ -99,7 +103,7 @@ class PointResult:
 Asked = tuple[Point, Sequence[PointResult]]
 
 
-class Evaluator:
+class Evaluator(Lent):
     """Evaluates points of one scenario; reads its trace once.
 
     Args:
@@ -121,9 +125,8 @@ class Evaluator:
         self.profiles = profiles
         self.keep_requests = keep_requests
         self.unfinished = STOPPED
-        # What other machines call the work of this evaluator.
-        self._work = uuid.uuid4().hex
-        self._stop = threading.Event()
+        # int64 (1,), set by `stop`, here and on other machines that evaluate for this one.
+        self._control = np.zeros(1, np.int64)
         self._read = read or read_scenario_trace
         self._trace = self._read(scenario) if scenario.workload.trace is not None else None
         if (trace := self._trace) is not None:
@@ -131,26 +134,48 @@ class Evaluator:
         self._made: dict[str, tuple[Workload, tuple[str, ...]]] = {}
         self._lock = threading.Lock()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Goes to other machines with the trace that it has read."""
+        profiles = self.profiles
+        if profiles is None and self.scenario.profiles is not None:
+            profiles = load_catalogue(self.scenario.folder / self.scenario.profiles)
+        own = None if profiles is None else dict(profiles)
+        return _evaluator, (self.scenario, self._trace, own, self.keep_requests, self._control)
+
     def stop(self) -> None:
         """Ask running evaluations to stop."""
-        self._stop.set()
+        self._control[0] = 1
 
-    def evaluate(self, point: Point, harder: Sequence[PointResult] = ()) -> PointResult:
+    @property
+    def is_stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return bool(self._control[0])
+
+    def evaluate(
+        self, point: Point, harder: Sequence[PointResult] = (), executor: Executor | None = None
+    ) -> PointResult:
         """Search where the section asks for it, simulate, measure.
 
         Args:
             point: what to evaluate.
             harder: points that ask for more (fewer devices, less memory, more traffic, ...), evaluated. The search
                 begins with the best of their placements that fit, and what it finds is never worse than that one.
+            executor: where the search works, see `search`.
 
-        Raises Cancelled after `stop`.
+        Raises Cancelled after `stop`, Gone where other machines are gone.
         """
-        if self._stop.is_set():
+        if self.is_stopped:
             raise Cancelled
         try:
             inputs = self.inputs(point.values).under(point.section)
-            outcome = self._outcome(point.section, inputs, [r.outcome for r in harder if r.outcome is not None])
+            outcome = self._outcome(
+                point.section, inputs, [r.outcome for r in harder if r.outcome is not None], executor
+            )
+        except Gone:
+            raise
         except NoPlacement as nothing:
+            if nothing.stop_reason == LOST:
+                raise Gone(str(nothing)) from None
             result = PointResult(point, None, str(nothing), undecided=nothing.stop_reason != "done")
         except InputError as error:
             result = PointResult(point, None, str(error))
@@ -158,7 +183,7 @@ class Evaluator:
             result = PointResult(point, outcome if self.keep_requests else outcome.without_requests)
             if not outcome.figures.total.requests:
                 result = PointResult(point, None, "No request is left to be counted, so there is no figure.")
-        if self._stop.is_set():
+        if self.is_stopped:
             raise Cancelled
         return result
 
@@ -173,7 +198,7 @@ class Evaluator:
 
     def watch(self, *_: object) -> bool:
         """False after `stop`: what long computations ask."""
-        return not self._stop.is_set()
+        return not self.is_stopped
 
     def varied(self, values: Values) -> Scenario:
         """The scenario with these values of the axes; raises InputError."""
@@ -201,7 +226,7 @@ class Evaluator:
         SEARCHING.wait(lambda _: self.watch())
         low, high = 0, highest + 1
         while high - low > 1:
-            if self._stop.is_set():
+            if self.is_stopped:
                 raise Cancelled
             devices = (low + high) // 2
             if self.is_excluded(section, (("devices", float(devices)), *values), target):
@@ -236,7 +261,7 @@ class Evaluator:
         return made
 
     def _outcome(
-        self, section: PlacementSection, inputs: Inputs, harder: Sequence[MeasuredPlacement]
+        self, section: PlacementSection, inputs: Inputs, harder: Sequence[MeasuredPlacement], executor: Executor | None
     ) -> PlacementOutcome:
         if section.search is None:
             return evaluate(*place(section, inputs), inputs, self.watch)
@@ -244,11 +269,13 @@ class Evaluator:
         best = max(given, key=attained, default=None)
         start = best.placement if best is not None and isinstance(best.placement, Placement) else None
         try:
-            placement, found = place(section, inputs, self.watch, start)
+            placement, found = place(section, inputs, self.watch, start, executor)
         except NoPlacement:
             if best is None:
                 raise
             return self._kept(best, best.search)
+        if found is not None and found.stop_reason == LOST:
+            raise Gone(found.notes[-1])
         outcome = evaluate(placement, found, inputs, self.watch)
         return self._kept(best, found) if best is not None and attained(best) > attained(outcome) else outcome
 
@@ -293,15 +320,12 @@ class Evaluator:
                     ready = [p for p in waiting if all(q.key in known for q in needs.get(p.key, ()))]
                     waiting = [p for p in waiting if p not in ready]
                     asked = [(p, [r for q in needs.get(p.key, ()) for r in known[q.key]]) for p in ready]
-                    running |= self._begin(pool, asked)
+                    running |= self._begin(pool, asked, bool(running))
                     for future in wait(running, POLL_S, FIRST_COMPLETED).done:
-                        results = pool.result(future) if isinstance(pool, Machines) else future.result()
-                        for result, (_, before) in zip(results, running.pop(future), strict=True):
+                        for result, (_, before) in zip(future.result(), running.pop(future), strict=True):
                             known[result.point.key] = list(before) if result.outcome is None else [result]
                             last = describe(result)
                             yield result
-                    if isinstance(pool, Machines):
-                        pool.check()
                     if not goes_on(on_progress, Headway(last, len(known) - len(earlier), len(points))):
                         self._stop_all(pool)
                         return
@@ -313,40 +337,66 @@ class Evaluator:
                 if not isinstance(error, Cancelled):
                     raise
             finally:
-                for future in running:
-                    future.cancel()
+                # What is done here reads what the caller may close.
+                wait([future for future in running if not future.cancel()])
 
-    def _begin(self, pool: Executor, asked: Sequence[Asked]) -> dict[Future[list[PointResult]], Sequence[Asked]]:
+    def _begin(
+        self, pool: Executor, asked: Sequence[Asked], is_busy: bool
+    ) -> dict[Future[list[PointResult]], Sequence[Asked]]:
         """Begin to evaluate points, each with those it begins with."""
         if not isinstance(pool, Machines):
-            return {pool.submit(self._evaluate_each, [one]): [one] for one in asked}
-        if not asked:
-            return {}
-        shared = pool.share(self._portable())
+            return {pool.submit(self.evaluate_each, [one]): [one] for one in asked}
         # Searches last long enough to go one by one; only their placements are needed there, not every request.
+        searches = [one for one in asked if one[0].section.search is not None]
         quick = [one for one in asked if one[0].section.search is None]
-        batches: list[Sequence[Asked]] = [[one] for one in asked if one[0].section.search is not None]
-        batches += [quick[at : at + POINTS_PER_TASK] for at in range(0, len(quick), POINTS_PER_TASK)]
+        batches: list[Sequence[Asked]] = [[one] for one in searches]
+        batches += [quick[at : at + PER_TASK] for at in range(0, len(quick), PER_TASK)]
+        if len(asked) == 1 and not is_busy:
+            # Alone, a search is spread over the machines itself.
+            return {_here(partial(self.evaluate_each, asked, pool)): asked}
+        pool.follow(self._control)
         return {
-            pool.submit(
-                evaluate_there, shared, self._work, [(p, [_light(r) for r in before]) for p, before in batch]
-            ): batch
+            pool.submit(_evaluate_there, self, [(p, [_light(r) for r in before]) for p, before in batch]): batch
             for batch in batches
         }
 
-    def _evaluate_each(self, asked: Sequence[Asked]) -> list[PointResult]:
-        return [self.evaluate(point, harder) for point, harder in asked]
-
-    def _portable(self) -> Portable:
-        profiles = self.profiles
-        if profiles is None and self.scenario.profiles is not None:
-            profiles = load_catalogue(self.scenario.folder / self.scenario.profiles)
-        return Portable(self.scenario, self._trace, None if profiles is None else dict(profiles), self.keep_requests)
+    def evaluate_each(self, asked: Sequence[Asked], executor: Executor | None = None) -> list[PointResult]:
+        """See `evaluate`."""
+        return [self.evaluate(point, harder, executor) for point, harder in asked]
 
     def _stop_all(self, pool: Executor) -> None:
         self.stop()
         if isinstance(pool, Machines):
-            pool.everywhere(stop_there, self._work)
+            pool.stop(self._control)
+
+
+def _evaluate_there(evaluator: Evaluator, asked: Sequence[Asked]) -> list[PointResult]:
+    """On another machine: nothing after `stop`, because an error would be logged by whoever stopped it."""
+    try:
+        return evaluator.evaluate_each(asked)
+    except Cancelled:
+        return []
+
+
+def _evaluator(
+    scenario: Scenario,
+    trace: Trace | None,
+    profiles: dict[str, Profile] | None,
+    keep_requests: bool,
+    control: np.ndarray,
+) -> Evaluator:
+    read = None if trace is None else lambda _: trace
+    evaluator = Evaluator(scenario, read, profiles, keep_requests)
+    evaluator._control = control
+    return evaluator
+
+
+def _here(work: Callable[[], Result]) -> Future[Result]:
+    """Work that is done in a thread of its own."""
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(work)
+    pool.shutdown(wait=False)
+    return future
 
 
 def _light(result: PointResult) -> PointResult:
