@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 
 from planner.compare import MeasuredPlacement, PlacementOutcome, attained, evaluate, place
-from planner.executors.cluster import PER_TASK, Gone, Machines
+from planner.executors.cluster import Gone, Machines
 from planner.executors.shared import Lent
 from planner.scenario.inputs import Inputs, TraceReader, build_inputs, make_workload, read_scenario_trace
 from planner.scenario.schema import PlacementSection, Scenario, WorkloadSection
 from planner.search import LOST, SEARCHING, NoPlacement, SearchResult, upper_bound
-from planner.search.workers import worker_count
+from planner.what_if.elsewhere import begin, pool_of
 from planner.what_if.robustness import Candidate
 from planner.what_if.sections import replans
 from planner.what_if.unseen import HeldOut, hold_out
@@ -112,6 +110,7 @@ class Evaluator(Lent):
 
     Attributes:
         unfinished: why points that were not evaluated were not, a sentence.
+        control: int64 (1,), set by `stop`, here and on other machines that evaluate for this one.
     """
 
     def __init__(
@@ -125,8 +124,7 @@ class Evaluator(Lent):
         self.profiles = profiles
         self.keep_requests = keep_requests
         self.unfinished = STOPPED
-        # int64 (1,), set by `stop`, here and on other machines that evaluate for this one.
-        self._control = np.zeros(1, np.int64)
+        self.control = np.zeros(1, np.int64)
         self._read = read or read_scenario_trace
         self._trace = self._read(scenario) if scenario.workload.trace is not None else None
         if (trace := self._trace) is not None:
@@ -140,16 +138,16 @@ class Evaluator(Lent):
         if profiles is None and self.scenario.profiles is not None:
             profiles = load_catalogue(self.scenario.folder / self.scenario.profiles)
         own = None if profiles is None else dict(profiles)
-        return _evaluator, (self.scenario, self._trace, own, self.keep_requests, self._control)
+        return _evaluator, (self.scenario, self._trace, own, self.keep_requests, self.control)
 
     def stop(self) -> None:
         """Ask running evaluations to stop."""
-        self._control[0] = 1
+        self.control[0] = 1
 
     @property
     def is_stopped(self) -> bool:
         """Whether `stop` was called."""
-        return bool(self._control[0])
+        return bool(self.control[0])
 
     def evaluate(
         self, point: Point, harder: Sequence[PointResult] = (), executor: Executor | None = None
@@ -314,13 +312,13 @@ class Evaluator(Lent):
         waiting: list[Point] = list(points)
         running: dict[Future[list[PointResult]], Sequence[Asked]] = {}
         last = "nothing is done yet"
-        with _given(executor) as pool:
+        with pool_of(executor) as pool:
             try:
                 while waiting or running:
                     ready = [p for p in waiting if all(q.key in known for q in needs.get(p.key, ()))]
                     waiting = [p for p in waiting if p not in ready]
                     asked = [(p, [r for q in needs.get(p.key, ()) for r in known[q.key]]) for p in ready]
-                    running |= self._begin(pool, asked, bool(running))
+                    running |= begin(pool, self, asked, bool(running))
                     for future in wait(running, POLL_S, FIRST_COMPLETED).done:
                         for result, (_, before) in zip(future.result(), running.pop(future), strict=True):
                             known[result.point.key] = list(before) if result.outcome is None else [result]
@@ -340,26 +338,6 @@ class Evaluator(Lent):
                 # What is done here reads what the caller may close.
                 wait([future for future in running if not future.cancel()])
 
-    def _begin(
-        self, pool: Executor, asked: Sequence[Asked], is_busy: bool
-    ) -> dict[Future[list[PointResult]], Sequence[Asked]]:
-        """Begin to evaluate points, each with those it begins with."""
-        if not isinstance(pool, Machines):
-            return {pool.submit(self.evaluate_each, [one]): [one] for one in asked}
-        # Searches last long enough to go one by one; only their placements are needed there, not every request.
-        searches = [one for one in asked if one[0].section.search is not None]
-        quick = [one for one in asked if one[0].section.search is None]
-        batches: list[Sequence[Asked]] = [[one] for one in searches]
-        batches += [quick[at : at + PER_TASK] for at in range(0, len(quick), PER_TASK)]
-        if len(asked) == 1 and not is_busy:
-            # Alone, a search is spread over the machines itself.
-            return {_here(partial(self.evaluate_each, asked, pool)): asked}
-        pool.follow(self._control)
-        return {
-            pool.submit(_evaluate_there, self, [(p, [_light(r) for r in before]) for p, before in batch]): batch
-            for batch in batches
-        }
-
     def evaluate_each(self, asked: Sequence[Asked], executor: Executor | None = None) -> list[PointResult]:
         """See `evaluate`."""
         return [self.evaluate(point, harder, executor) for point, harder in asked]
@@ -367,15 +345,7 @@ class Evaluator(Lent):
     def _stop_all(self, pool: Executor) -> None:
         self.stop()
         if isinstance(pool, Machines):
-            pool.stop(self._control)
-
-
-def _evaluate_there(evaluator: Evaluator, asked: Sequence[Asked]) -> list[PointResult]:
-    """On another machine: nothing after `stop`, because an error would be logged by whoever stopped it."""
-    try:
-        return evaluator.evaluate_each(asked)
-    except Cancelled:
-        return []
+            pool.stop(self.control)
 
 
 def _evaluator(
@@ -387,21 +357,8 @@ def _evaluator(
 ) -> Evaluator:
     read = None if trace is None else lambda _: trace
     evaluator = Evaluator(scenario, read, profiles, keep_requests)
-    evaluator._control = control
+    evaluator.control = control
     return evaluator
-
-
-def _here(work: Callable[[], Result]) -> Future[Result]:
-    """Work that is done in a thread of its own."""
-    pool = ThreadPoolExecutor(1)
-    future = pool.submit(work)
-    pool.shutdown(wait=False)
-    return future
-
-
-def _light(result: PointResult) -> PointResult:
-    outcome = result.outcome
-    return replace(result, outcome=outcome.without_requests) if isinstance(outcome, PlacementOutcome) else result
 
 
 def merit(result: PointResult, confident: bool) -> float:
@@ -425,13 +382,3 @@ def _fits(outcome: MeasuredPlacement, inputs: Inputs) -> bool:
     except InputError:
         return False
     return True
-
-
-@contextmanager
-def _threads() -> Iterator[Executor]:
-    with ThreadPoolExecutor(worker_count()) as pool:
-        yield pool
-
-
-def _given(executor: Executor | None):
-    return _threads() if executor is None else nullcontext(executor)
