@@ -12,19 +12,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from planner.compare import compare
 from planner.executors.cluster import CLUSTER_VARIABLE, Gone, machines
 from planner.executors.shared import forget, keep, packed
+from planner.reproduce.run import chosen, figure_of, reproduce
 from planner.scenario.file import load_scenario
+from planner.scenario.inputs import build_inputs
 from planner.search import LOST, search
 from planner.what_if.capacity import find_capacity
+from planner.what_if.growth import find_growth
+from planner.what_if.recommend import found_section, recommend
+from planner.what_if.robustness import Candidate, robustness
 from planner.what_if.sweep import sweep
+from planner.what_if.unseen import hold_out_traffic
 from simulator import InputError, simulate
 from tests.search_cases import random_problem
 from tests.test_search_blocks import large_problem
 
-SEARCH, REFINE, SENDING = (
-    sys.modules[name] for name in ("planner.search.search", "planner.search.refine", "planner.executors.sending")
-)
+SEARCH, REFINE = (sys.modules[f"planner.search.{name}"] for name in ("search", "refine"))
+SENDING, APART = sys.modules["planner.executors.sending"], sys.modules["planner.what_if.apart"]
 ROOT = Path(__file__).parent.parent
 AXES = [("devices", [2, 3, 4]), ("rate_scale", [0.5, 1, 1.5])]
 SCENARIO = """version: 1
@@ -95,11 +101,20 @@ def cluster(folder, *workers):
             process.wait()
 
 
-def without_seconds(capacity):
-    document = capacity.to_json()
-    for plan in document["plans"]:
-        plan["search"].pop("seconds")
-    return document
+def timeless(document):
+    """Without how long a search took."""
+    if isinstance(document, dict):
+        return {key: timeless(value) for key, value in document.items() if key != "seconds"}
+    return [timeless(value) for value in document] if isinstance(document, list) else document
+
+
+@contextmanager
+def sending_counted(executor):
+    """A list with an entry for each task that goes out."""
+    sent, send = [], executor._executor.submit
+    executor._executor.submit = lambda *args: sent.append(1) or send(*args)
+    yield sent
+    executor._executor.submit = send
 
 
 def names_of_workers(executor):
@@ -124,6 +139,7 @@ def everything_goes_out(monkeypatch):
     """Searches of tests are tiny, and would be done here."""
     monkeypatch.setattr(SEARCH, "LEAST_REQUESTS", 0)
     monkeypatch.setattr(SENDING, "LEAST_LENT_BYTES", 1 << 10)
+    monkeypatch.setattr(APART, "LEAST_SIMULATED", 0)
 
 
 def hard_problem():
@@ -236,8 +252,36 @@ def test_so_it_is_in_mid_sweep(scenario, tmp_path):
 
 
 def test_capacity_is_the_same_there(scenario, executor, everything_goes_out):
-    here = without_seconds(find_capacity(scenario, 0.9, highest=4))
-    assert without_seconds(find_capacity(scenario, 0.9, highest=4, executor=executor)) == here
+    here, there = (find_capacity(scenario, 0.9, highest=4, executor=e).to_json() for e in (None, executor))
+    assert timeless(here) == timeless(there)
+
+
+def test_so_are_recommendations_and_growth(scenario, executor, everything_goes_out):
+    short = found_section(evaluations=300)
+    asked = [
+        lambda executor: recommend(scenario, 0.9, search=short, highest=6, executor=executor).to_json(),
+        lambda executor: find_growth(scenario, 0.9, short, 1.5, highest=6, executor=executor).to_json(),
+    ]
+    for ask in asked:
+        assert timeless(ask(executor)) == timeless(ask(None))
+
+
+def test_so_are_other_traffic_other_latencies_and_a_figure_of_the_paper(scenario, executor, everything_goes_out):
+    inputs = build_inputs(scenario)
+    compared = compare(scenario, inputs=inputs)
+    candidates = [Candidate(o.name, o.placement, o.result.serving, o.search is not None) for o in compared.outcomes]
+    figure = chosen(figure_of("17"), ["requests"], [8, 16])
+    asked = [
+        lambda executor: hold_out_traffic(inputs, candidates, scenario, executor=executor),
+        lambda executor: robustness(inputs, candidates, scenario, draws=2, seeds=2, executor=executor).to_json(),
+        lambda executor: reproduce(figure, executor=executor).to_json(),
+    ]
+    for ask in asked:
+        with sending_counted(executor) as sent:
+            there = ask(executor)
+        assert sent and there == ask(None)
+    stopped = reproduce(figure_of("17"), lambda now: now.done < 5, executor=executor)
+    assert not stopped.complete and sum(p.outcome is not None for p in stopped.points) < 30
 
 
 def test_stop_ends_what_is_under_way_there(scenario, executor, everything_goes_out):

@@ -20,6 +20,7 @@ from app.panels.capacity import Question, hue_of
 from app.panels.keep import draw_chart, draw_table
 from app.state.limits import MAX_DEVICES
 from app.state.session import Session
+from planner.executors.cluster import machines
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.what_if.growth import LEAST_TIMES, MOST_TIMES, Growth, find_growth
 from planner.what_if.growth_words import growth_sentences, growth_unseen_lines
@@ -89,10 +90,11 @@ def _work(
         def report(told: Headway) -> bool:
             return job.report(replace(told, phase=f"in this round; last: {told.phase}"))
 
-        found = find_growth(
-            scenario, question.target, section, times, present, max(question.highest, present), question.step,
-            question.confident, report, read=session.uploads.read_trace, profiles=own.profiles if own else {},
-        )  # fmt: skip
+        with machines() as executor:
+            found = find_growth(
+                scenario, question.target, section, times, present, max(question.highest, present), question.step,
+                question.confident, report, executor, session.uploads.read_trace, own.profiles if own else {},
+            )  # fmt: skip
         return found, scenario
 
     return work

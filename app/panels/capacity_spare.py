@@ -18,6 +18,7 @@ from app.look.style import current_theme, plain_text
 from app.panels.capacity import Question, use_placement
 from app.panels.keep import draw_chart
 from app.state.session import Session
+from planner.executors.cluster import machines
 from planner.scenario.schema import Scenario
 from planner.what_if.sentences import Sentences
 from planner.what_if.spare import KINDS, SparePlan, find_spares
@@ -74,10 +75,11 @@ def _work(session: Session, scenario: Scenario, question: Question, kinds: Seque
         def report(told: Headway) -> bool:
             return job.report(replace(told, phase=f"in this round; last: {told.phase}"))
 
-        found = find_spares(
-            scenario, question.target, question.sections, kinds, question.highest, question.step, question.confident,
-            report, read=session.uploads.read_trace, profiles=own.profiles if own else {},
-        )  # fmt: skip
+        with machines() as executor:
+            found = find_spares(
+                scenario, question.target, question.sections, kinds, question.highest, question.step,
+                question.confident, report, executor, session.uploads.read_trace, own.profiles if own else {},
+            )  # fmt: skip
         return found, scenario
 
     return work

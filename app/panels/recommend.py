@@ -21,6 +21,7 @@ from app.state.answer import Answer
 from app.state.results import shared_cache
 from app.state.session import Session
 from planner.compare import placement_section
+from planner.executors.cluster import machines
 from planner.what_if.recommend import FOUND, PlanHeadway, Recommendation, recommend
 from planner.what_if.recommend_words import sentences
 
@@ -101,9 +102,11 @@ def work_of(session: Session, answer: Answer, target: float, key: str):
                 job.best = f"{words.share(headway.search.best_score)} of deadlines"
             return job.report(headway)
 
-        plan = recommend(
-            scenario, target, on_progress, read=session.uploads.read_trace, profiles=own.profiles if own else {}
-        )  # fmt: skip
+        with machines() as executor:
+            plan = recommend(
+                scenario, target, on_progress, session.uploads.read_trace, own.profiles if own else {},
+                executor=executor,
+            )  # fmt: skip
         if plan.complete:
             cache.put(key, plan)
         return plan

@@ -14,6 +14,7 @@ from app.look.style import current_theme
 from app.panels.keep import draw_chart, draw_table, draw_wrapped
 from app.state.results import kept as kept_result
 from app.state.session import Session
+from planner.executors.cluster import machines
 from planner.reproduce.parts import Figure
 from planner.reproduce.run import FIGURES, Reproduction, chosen, difference_summary, figure_of, reproduce
 from planner.reproduce.traffic import KINDS, Given
@@ -98,6 +99,7 @@ def _work(figure: Figure, read: TraceReader):
         def on_result(now: Reproduction) -> None:
             job.partial = now
 
-        return reproduce(figure, job.report, on_result, TIME_LIMIT_S, read)
+        with machines() as executor:
+            return reproduce(figure, job.report, on_result, TIME_LIMIT_S, read, executor)
 
     return work

@@ -13,6 +13,7 @@ from app.look.style import current_theme, verdict_html
 from app.panels.keep import draw_chart, draw_table
 from app.state.answer import Answer
 from app.state.session import Session
+from planner.executors.cluster import machines
 from planner.what_if.robustness import Candidate, Robustness, robustness
 from planner.what_if.robustness_words import sentence
 
@@ -36,7 +37,7 @@ def draw_robustness(session: Session, answer: Answer) -> None:
                  disabled=is_asked or slot.result_key == key,
                  help="Latencies 10 and 20 % off, for all models and for each; other seeds; another day of the trace. "
                  "The placements stay as they are."):  # fmt: skip
-        slot = start_job(session, AREA, key, _work(session, answer), Lane.QUICK)
+        slot = start_job(session, AREA, key, _work(answer), Lane.QUICK)
     draw_job(session, AREA, "Trying other latencies and other traffic")
     if slot.result is None:
         if not slot.is_working:
@@ -104,11 +105,11 @@ def robustness_key(answer: Answer) -> str:
     return "robustness:" + ":".join([answer.inputs_key, *(entry.outcome_key for entry in answer.shown)])
 
 
-def _work(session: Session, answer: Answer):
-    scenario, uploads = answer.scenario, session.uploads
+def _work(answer: Answer):
     candidates = candidates_of(answer)
 
     def work(job: Job) -> Robustness:
-        return robustness(answer.inputs, candidates, scenario, job.report, read=uploads.read_trace)
+        with machines() as executor:
+            return robustness(answer.inputs, candidates, answer.scenario, job.report, executor=executor)
 
     return work

@@ -14,6 +14,7 @@ from app.state.answer import Answer, AnyAnswer, TokenAnswer
 from app.state.compute import token_inputs_of
 from app.state.results import shared_cache
 from app.state.session import Session
+from planner.executors.cluster import machines
 from planner.generation.compare import TokenComparison
 from planner.generation.unseen import hold_out_tokens, too_many_tokens
 from planner.what_if.unseen import DRAWS, HeldOut, Unseen, hold_out_traffic, too_many
@@ -97,8 +98,13 @@ def _work(session: Session, answer: AnyAnswer, key: str):
 
 
 def _of_requests(session: Session, answer: Answer) -> Callable[[OnProgress], HeldOut]:
-    candidates, scenario, read = candidates_of(answer), answer.scenario, session.uploads.read_trace
-    return lambda report: hold_out_traffic(answer.inputs, candidates, scenario, report, read)
+    candidates = candidates_of(answer)
+
+    def held_out(report: OnProgress) -> HeldOut:
+        with machines() as executor:
+            return hold_out_traffic(answer.inputs, candidates, answer.scenario, report, executor)
+
+    return held_out
 
 
 def _of_tokens(session: Session, answer: TokenAnswer) -> Callable[[OnProgress], HeldOut]:

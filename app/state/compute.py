@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -31,6 +31,7 @@ from app.state.limits import MAX_REQUESTS, check_cluster, check_models, check_re
 from app.state.uploads import Uploads
 from planner import Inputs, PlacementOutcome, Scenario
 from planner.compare import evaluate, place
+from planner.executors.cluster import machines
 from planner.generation import compare as generation
 from planner.generation.compare import TokenOutcome
 from planner.generation.inputs import TokenInputs, build_token_inputs, generating_models
@@ -136,7 +137,6 @@ def outcome_of(
     searched: SearchResult | None = None,
 ) -> PlacementOutcome:
     """A placement of models with fixed latencies, found and simulated; raises InputError if it does not fit.
-
     searched: what its search found before; if that does not fit, it is run.
     """
     inputs = inputs.under(section)
@@ -145,7 +145,8 @@ def outcome_of(
         with suppress(InputError):
             placement.check(inputs.problem.models, inputs.problem.cluster)
             return evaluate(placement, searched, inputs, on_progress)
-    placement, found = place(section, inputs, on_progress)
+    with machines() if section.search is not None else nullcontext() as executor:
+        placement, found = place(section, inputs, on_progress, executor=executor)
     return evaluate(placement, found, inputs, on_progress)
 
 

@@ -62,7 +62,9 @@ def run(args: argparse.Namespace) -> int:
             scenario, target, sections, lowest, highest, step, args.confident, PointLine(interrupt), executor
         )
         best = capacity.best.name
-        answers = answer_more(more, scenario, sections, best, target, highest, step, args.confident, interrupt)
+        answers = answer_more(
+            more, scenario, sections, best, target, highest, step, args.confident, interrupt, executor
+        )
     if capacity.complete and all(plan.outcome is None for plan in capacity.plans):
         raise InputError(" ".join(f"{plan.name}: {plan.reasons['slo_attainment']}" for plan in capacity.plans))
     if args.json:

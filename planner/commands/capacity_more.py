@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from planner.commands.interrupt import Interrupt
@@ -74,6 +75,7 @@ def read_more(args: argparse.Namespace) -> More:
 def answer_more(
     more: More, scenario: Scenario, sections: Sequence[PlacementSection], name: str, target: float, highest: int,
     step: int, confident: bool, interrupt: Interrupt,
+    executor: Executor | None,
 ) -> MoreAnswers:  # fmt: skip
     """Growth of the placement section of that name, and losses of the best of all."""
     line, growth = PointLine(interrupt), None
@@ -81,11 +83,11 @@ def answer_more(
         section = next(section for section in sections if section.name == name)
         growth = find_growth(
             scenario, target, section, more.times or FIRST_TIMES, more.present, step=step, confident=confident,
-            on_progress=line,
+            on_progress=line, executor=executor,
         )  # fmt: skip
     spares: tuple[SparePlan, ...] = ()
     if more.kinds:
-        spares = find_spares(scenario, target, sections, more.kinds, highest, step, confident, line)
+        spares = find_spares(scenario, target, sections, more.kinds, highest, step, confident, line, executor)
     return MoreAnswers(growth, spares)
 
 

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         comparison = compare(wanted, progress, inputs=inputs, executor=executor)
         if bound_s is not None and comparison.outcomes:
             comparison = with_bound(comparison, upper_bound(inputs.problem, bound_s, progress))
-        unseen = held_out(comparison, lambda _: not interrupt.requested)
+        unseen = held_out(comparison, lambda _: not interrupt.requested, executor)
     print_notices(comparison.placement_notices)
     for _, found in _searched(comparison):
         print_notices(found.notes)

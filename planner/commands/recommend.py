@@ -6,9 +6,10 @@ import argparse
 import sys
 
 from planner.commands.interrupt import INTERRUPTED, Interrupt
-from planner.commands.options import MAX_TIME_LIMIT_S, check_output, positive_number, whole_number
+from planner.commands.options import MAX_TIME_LIMIT_S, add_cluster, check_output, positive_number, whole_number
 from planner.commands.plan import write_scenario
 from planner.commands.report import print_json, say
+from planner.executors.cluster import machines
 from planner.scenario.file import load_scenario
 from planner.what_if.recommend import (
     EVALUATIONS,
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--time-limit", metavar="S", default=f"{TIME_LIMIT_S:g}",
                         help=f"seconds for each search (default {TIME_LIMIT_S:g})")  # fmt: skip
     parser.add_argument("--out", metavar="NEW.yaml", help="the scenario with the plan's devices and placement")
+    add_cluster(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(run=run)
 
@@ -43,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     highest = None if most is None else whole_number("--most-devices", most, 1, MAX_DEVICES)
     check_output("--out", args.out)
     scenario = load_scenario(args.scenario)
-    with Interrupt() as interrupt:
+    with Interrupt() as interrupt, machines(args.cluster) as executor:
         told: list[str] = []
 
         def on_progress(headway: PlanHeadway) -> bool:
@@ -53,7 +55,8 @@ def run(args: argparse.Namespace) -> int:
             return not interrupt.requested
 
         plan = recommend(
-            scenario, target, on_progress, search=found_section(EVALUATIONS, time_limit_s), highest=highest
+            scenario, target, on_progress, search=found_section(EVALUATIONS, time_limit_s), highest=highest,
+            executor=executor,
         )  # fmt: skip
     if args.json:
         said = [{"topic": s.topic, "text": words.typed(s.text), "known": s.is_known} for s in sentences(plan)]

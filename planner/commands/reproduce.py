@@ -7,8 +7,9 @@ import math
 import sys
 
 from planner.commands.interrupt import INTERRUPTED, Interrupt
-from planner.commands.options import MAX_TIME_LIMIT_S, positive_number
+from planner.commands.options import MAX_TIME_LIMIT_S, add_cluster, positive_number
 from planner.commands.report import marked, percent, print_json, print_remarks, print_table, print_wrapped, say
+from planner.executors.cluster import machines
 from planner.reproduce.run import (
     FIGURES,
     ReproducedPoint,
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--values", metavar="V,V,...", default="", help="only at these values of the axis")
     parser.add_argument("--time-limit", metavar="S", default="10",
                         help="seconds for each search that improves step by step (default 10)")  # fmt: skip
+    add_cluster(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(run=run)
 
@@ -46,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     files = {"MAF1": args.maf1, "MAF2": args.maf2}
     given = {name: read_given(name, paths) for name, paths in files.items() if paths}
     figure = chosen(figure_of(args.figure, given), args.panel, values)
-    with Interrupt() as interrupt:
+    with Interrupt() as interrupt, machines(args.cluster) as executor:
         told = -1
 
         def on_progress(now: Headway) -> bool:
@@ -56,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
                 say(f"{now.done} of {now.total}: {now.phase}", sys.stderr)
             return not interrupt.requested
 
-        result = reproduce(figure, on_progress, time_limit_s=time_limit_s)
+        result = reproduce(figure, on_progress, time_limit_s=time_limit_s, executor=executor)
     if args.json:
         print_json(result.to_json())
     else:

@@ -6,10 +6,11 @@ import argparse
 import sys
 
 from planner.commands.interrupt import INTERRUPTED, Interrupt
-from planner.commands.options import whole_number
+from planner.commands.options import add_cluster, whole_number
 from planner.commands.report import ProgressLine, percent, print_json, print_notices, print_remarks, print_table, say
 from planner.commands.simulate import check_any
 from planner.compare import compare
+from planner.executors.cluster import machines
 from planner.scenario.file import load_scenario
 from planner.scenario.inputs import build_inputs
 from planner.what_if.robustness import DRAWS, SEEDS, STOPPED, Candidate, Robustness, robustness
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--draws", metavar="N", default=str(DRAWS),
                         help=f"draws of errors of single models, 10 %% and 20 %% each (default {DRAWS})")  # fmt: skip
     parser.add_argument("--seeds", metavar="N", default=str(SEEDS), help=f"draws of other traffic (default {SEEDS})")
+    add_cluster(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(run=run)
 
@@ -36,8 +38,8 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("The command robustness is for models with fixed latencies; these generate token by token.")
     inputs = build_inputs(scenario)
     print_notices(inputs.notices)
-    with Interrupt() as interrupt:
-        comparison = compare(scenario, ProgressLine(interrupt), inputs=inputs)
+    with Interrupt() as interrupt, machines(args.cluster) as executor:
+        comparison = compare(scenario, ProgressLine(interrupt), inputs=inputs, executor=executor)
         check_any(comparison)
 
         def on_progress(now: Headway) -> bool:
@@ -46,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
             return not interrupt.requested
 
         candidates = [Candidate(o.name, o.placement, o.result.serving) for o in comparison.outcomes]
-        found = robustness(inputs, candidates, scenario, on_progress, draws, seeds)
+        found = robustness(inputs, candidates, scenario, on_progress, draws, seeds, executor)
     said = sentence(found)
     if args.json:
         print_json({"scenario": scenario.name, "sentence": said, **found.to_json()})

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
 
 from planner.compare import MeasuredPlacement, evaluate, place
+from planner.executors.cluster import Gone, Machines
+from planner.executors.shared import Lent
 from planner.reproduce.azure import end_to_end, robustness
 from planner.reproduce.made import ablation, batching, very_large_models
 from planner.reproduce.parts import TARGET, Curve, Figure, Panel
 from planner.reproduce.traffic import Given, bursty_traffic, steady_traffic
 from planner.scenario.inputs import Inputs, TraceReader, build_inputs, make_workload, read_scenario_trace
-from planner.scenario.schema import Scenario, SearchSection, WorkloadSection
+from planner.scenario.schema import PlacementSection, Scenario, SearchSection, WorkloadSection
 from planner.search import NoPlacement
+from planner.search.budget import Asked, Budget, Stopped
+from planner.search.workers import Workers
 from simulator import Cancelled, InputError, Placement, Workload
 from simulator.headway import Headway, OnProgress, goes_on
 from simulator.traces import Trace
@@ -148,70 +157,153 @@ def reproduce(
     on_result: Callable[[Reproduction], object] | None = None,
     time_limit_s: float | None = None,
     read: TraceReader | None = None,
+    executor: Executor | None = None,
 ) -> Reproduction:
-    """Run a figure, one point after the other.
+    """Run a figure: here one point after the other, on other machines the curves of a value together.
 
     Args:
-        on_progress: told what is being done, also within a search; returning False stops with what is there.
+        on_progress: told what is being done, here also within a search; returning False stops with what is there.
         on_result: called with all that is known after each point.
         time_limit_s: of each search that improves step by step. read: gives a trace, as for build_inputs.
+        executor: other machines, or None.
     """
-    tasks = [(panel, value, curve) for panel in figure.panels for value in panel.values for curve in panel.curves]
-    builder, done = _Builder(read or read_scenario_trace), []
-    stopped = False
+    columns = [
+        [ReproducedPoint(panel, curve, value, None, STOPPED, panel.published.get((curve.name, value)))
+         for curve in panel.curves]
+        for panel in figure.panels for value in panel.values
+    ]  # fmt: skip
+    points, done = [point for column in columns for point in column], list[ReproducedPoint]()
+    builder, stopped = Builder(read or read_scenario_trace), False
 
-    def watch(doing: str) -> bool:
+    def watch() -> bool:
         nonlocal stopped
-        stopped = stopped or not goes_on(on_progress, Headway(doing, len(done), len(tasks)))
+        if not stopped and len(done) < len(points):
+            now = points[len(done)]
+            doing = f"{now.panel.name} {now.value:g}, {now.curve.name}"
+            stopped = not goes_on(on_progress, Headway(doing, len(done), len(points)))
         return not stopped
 
-    for panel, value, curve in tasks:
-        doing = f"{panel.name} {value:g}, {curve.name}"
-        point = ReproducedPoint(panel, curve, value, None, STOPPED, panel.published.get((curve.name, value)))
-        if watch(doing):
-            start = next((p.placement for p in done if (p.panel, p.value, p.curve.name) == (panel, value,
-                          curve.begins_with)), None)  # fmt: skip
-            point = _computed(point, builder, lambda doing=doing: watch(doing), time_limit_s, start)
-        done.append(point)
-        if on_result is not None and not stopped:
-            on_result(Reproduction(figure, tuple(done), False))
-    return Reproduction(figure, tuple(done), not stopped)
+    why = STOPPED
+    try:
+        for outcome, reason in _outcomes(columns, builder, watch, time_limit_s, executor):
+            done.append(replace(points[len(done)], outcome=outcome, reason=reason))
+            if on_result is not None and not stopped:
+                on_result(Reproduction(figure, tuple(done), False))
+    except Cancelled:
+        stopped = True
+    except Gone as gone:
+        stopped, why = True, str(gone)
+    left = [replace(point, reason=why) for point in points[len(done) :]]
+    return Reproduction(figure, (*done, *left), not stopped)
 
 
-def _computed(
-    point: ReproducedPoint, builder: _Builder, watch: Callable[[], bool], time_limit_s: float | None,
-    start: Placement | None,
-) -> ReproducedPoint:  # fmt: skip
+@dataclass(frozen=True)
+class _Asked:
+    """A point as it goes to another machine: what it is tested on, and planned on where that is another traffic.
+
+    begins_with: which of the points beside it gives the placement that the search begins with.
+    """
+
+    tested: Scenario
+    planned: Scenario | None
+    section: PlacementSection
+    begins_with: int | None
+
+
+_Outcome = tuple[MeasuredPlacement | None, str | None]
+
+
+def _outcomes(
+    columns: Sequence[Sequence[ReproducedPoint]],
+    builder: Builder,
+    watch: Callable[[], bool],
+    time_limit_s: float | None,
+    executor: Executor | None,
+) -> Iterator[_Outcome]:
+    """Outcome, or the reason why there is none, of each point in order; raises Cancelled once `watch` says no."""
+    asked = ([_asked(column, point, time_limit_s) for point in column] for column in columns)
+    if not isinstance(executor, Machines):
+        for column in asked:
+            yield from _column(column, builder, watch)
+        return
+    columns_asked = list(asked)
+    for one in (one for column in columns_asked for one in column):
+        builder.read(one.tested, one.planned)
+    workers = Workers(Budget(None, None, Asked(watch)), executor)
+    try:
+        tasks = [(_column_there, (column, builder, workers.control)) for column in columns_asked]
+        for found in workers.each(tasks, abandon=True):
+            yield from found
+    except Stopped:
+        raise Cancelled if workers.lost is None else Gone(workers.lost) from None
+    finally:
+        workers.close()
+
+
+def _asked(column: Sequence[ReproducedPoint], point: ReproducedPoint, time_limit_s: float | None) -> _Asked:
     section, panel = point.curve.section, point.panel
     search = section.searched
     if time_limit_s is not None and search.max_evaluations is not None:
         limited = SearchSection.model_validate(search.model_dump() | {"time_limit_s": time_limit_s})
         section = section.model_copy(update={"search": limited})
+    planned = panel.planned_on(point.value) if panel.planned_on is not None and not point.curve.knows else None
+    names = [other.curve.name for other in column]
+    before = point.curve.begins_with
+    return _Asked(panel.scenario(point.value), planned, section, names.index(before) if before in names else None)
+
+
+def _column_there(asked: Sequence[_Asked], builder: Builder, control: np.ndarray) -> list[_Outcome]:
+    return list(_column(asked, builder, lambda: not control[0]))
+
+
+def _column(asked: Sequence[_Asked], builder: Builder, watch: Callable[[], bool]) -> Iterator[_Outcome]:
+    """The points of one value, one after the other."""
+    found: list[_Outcome] = []
+    for one in asked:
+        before = None if one.begins_with is None else found[one.begins_with][0]
+        start = before.placement if before is not None and isinstance(before.placement, Placement) else None
+        found.append(_computed(one, builder, watch, start) if watch() else (None, STOPPED))
+        yield found[-1]
+
+
+def _computed(asked: _Asked, builder: Builder, watch: Callable[[], bool], start: Placement | None) -> _Outcome:
     tell = lambda *_: watch()  # noqa: E731
     try:
-        tested = builder.inputs(panel.scenario(point.value)).under(section)
-        planned = tested
-        if panel.planned_on is not None and not point.curve.knows:
-            planned = builder.inputs(panel.planned_on(point.value)).under(section)
-        placement, found = place(section, planned, tell, start)
+        tested = builder.inputs(asked.tested).under(asked.section)
+        planned = tested if asked.planned is None else builder.inputs(asked.planned).under(asked.section)
+        placement, found = place(asked.section, planned, tell, start)
         if not watch():
-            return point
-        return replace(point, outcome=evaluate(placement, found, tested, tell).without_requests, reason=None)
+            return None, STOPPED
+        return evaluate(placement, found, tested, tell).without_requests, None
     except Cancelled:
-        return point
+        return None, STOPPED
     except (InputError, NoPlacement) as error:
-        return replace(point, reason=str(error))
+        return None, str(error)
 
 
-class _Builder:
-    """Builds scenarios; keeps the traces it has read, and the requests that neighbouring points share."""
+class Builder(Lent):
+    """Builds scenarios; keeps the traces it has read, and the requests that neighbouring points share.
 
-    def __init__(self, read: TraceReader) -> None:
+    To other machines it goes with these traces.
+    """
+
+    def __init__(self, read: TraceReader, traces: Mapping[tuple[str, ...], Trace] | None = None) -> None:
         self._reader = read
-        self._traces: dict[tuple[str, ...], Trace] = {}
+        self._traces = dict(traces or {})
         self._made: dict[str, tuple[Workload, tuple[str, ...]]] = {}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Builder, (read_scenario_trace, self._traces)
+
+    def read(self, *scenarios: Scenario | None) -> None:
+        """Read the traces of scenarios; those that cannot be read are read again where they are needed."""
+        for scenario in scenarios:
+            if scenario is not None and scenario.workload.trace is not None:
+                with suppress(InputError):
+                    self._read(scenario)
+
     def inputs(self, scenario: Scenario) -> Inputs:
+        """A scenario, built; raises InputError."""
         return build_inputs(scenario, self._read, None, self._requests)
 
     def _read(self, scenario: Scenario) -> Trace:

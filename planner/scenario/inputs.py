@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from planner.executors.shared import Lent
 from planner.problem import Problem
 from planner.rules import Rules
 from planner.scenario.model_sections import ModelSection, instances
@@ -48,7 +49,7 @@ RequestMaker = Callable[[WorkloadSection, Sequence[str], Trace | None], tuple[Wo
 
 
 @dataclass(frozen=True, eq=False)
-class Inputs:
+class Inputs(Lent):
     """A scenario, built.
 
     Attributes:

@@ -224,7 +224,7 @@ class Finder:
         """Placements that were planned for these values, on traffic with the same values that was not planned for."""
         if self.stopped:
             return STOPPED if candidates else None
-        return self.evaluator.hold_out(candidates, on_progress or self.on_progress, values)
+        return self.evaluator.hold_out(candidates, on_progress or self.on_progress, values, self.executor)
 
     def why_no_answer(self, climb: Climb, curve: Mapping[int, PointResult]) -> str:
         """Why a climb has no answer, or none that stands, a sentence."""

@@ -153,14 +153,14 @@ def find_growth(
         borne = search.results[grown.bears]
         grown = replace(grown, unseen={"bears": _held_out(finder, borne, there, grown.bears)})
     if finder.stopped:
-        return replace(grown, reasons={**grown.reasons, "needed": STOPPED})
+        return replace(grown, reasons={**grown.reasons, "needed": finder.evaluator.unfinished})
     climb = finder.begin(
         section, step, most, step, confident, (("rate_scale", times),), search.nearest(times)
     )  # fmt: skip
     finder.climb([climb])
     reason = None
     if climb.answer is None:
-        reason = STOPPED if finder.stopped else finder.why_no_answer(climb, climb.curve())
+        reason = finder.evaluator.unfinished if finder.stopped else finder.why_no_answer(climb, climb.curve())
     needed, unseen = Needed(section.name, climb.answer, climb.is_settled, reason), dict(grown.unseen)
     if climb.answer is not None:
         unseen["needed"] = _held_out(finder, climb.curve()[climb.answer], climb.answer, times)

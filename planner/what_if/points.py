@@ -186,13 +186,17 @@ class Evaluator(Lent):
         return result
 
     def hold_out(
-        self, candidates: Sequence[Candidate], on_progress: OnProgress | None = None, values: Values = ()
+        self,
+        candidates: Sequence[Candidate],
+        on_progress: OnProgress | None = None,
+        values: Values = (),
+        executor: Executor | None = None,
     ) -> HeldOut:
         """What placements that were found meet on traffic that was not planned for; see planner.what_if.unseen."""
         inputs = self.inputs(values)
         if "slo_scale" in dict(values) and inputs.problem.workload.slo_s is not None:
             return "Requests bring deadlines of their own, which other traffic would have unscaled."
-        return hold_out(inputs, candidates, self.varied(values), on_progress, self._read)
+        return hold_out(inputs, candidates, self.varied(values), on_progress, executor)
 
     def watch(self, *_: object) -> bool:
         """False after `stop`: what long computations ask."""

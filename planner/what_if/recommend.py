@@ -7,6 +7,7 @@ milliseconds, to the number of devices that bears the loss of a node. What one s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
 from planner.compare import (
@@ -20,12 +21,12 @@ from planner.compare import (
 )
 from planner.scenario.inputs import Inputs, TraceReader
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
-from planner.search import ALGORITHMS, Bound, NoPlacement, Progress, upper_bound
+from planner.search import ALGORITHMS, LOST, Bound, NoPlacement, Progress, upper_bound
 from planner.what_if.capacity import Finder, check_target
 from planner.what_if.climb import Climb
 from planner.what_if.faults import Fault
 from planner.what_if.plan import CapacityPlan, Needed
-from planner.what_if.points import STOPPED, Evaluator, Point, PointResult
+from planner.what_if.points import Evaluator, Point, PointResult
 from planner.what_if.spare import SparePlan, find_spare, worst_node
 from planner.what_if.unseen import STOPPED as NOT_HELD_OUT
 from planner.what_if.unseen import HeldOut, Unseen, reason_json
@@ -166,20 +167,21 @@ def recommend(
     profiles: Mapping[str, Profile] | None = None,
     search: PlacementSection | None = None,
     highest: int | None = None,
+    executor: Executor | None = None,
 ) -> Recommendation:
     """The plan for a scenario; its own placements do not matter.
 
     Args:
         target: SLO attainment, 0..1. on_progress: told what is known by now. read, profiles: see build_inputs.
         search: in place of `found_section()`. highest: the most devices that are tried, by default MOST_TIMES as many
-            as there are.
+            as there are. executor: see Evaluator.evaluate_all.
 
     Raises:
         InputError: the scenario cannot be built, or no model fits its cluster in any way.
     """
     check_target(target)
     evaluator = Evaluator(scenario, read, profiles)
-    return _Adviser(evaluator, target, on_progress, search or found_section(), highest).advise()
+    return _Adviser(evaluator, target, on_progress, search or found_section(), highest, executor).advise()
 
 
 def planned(plan: Recommendation, scenario: Scenario) -> Scenario:
@@ -202,12 +204,13 @@ class _Adviser:
         on_progress: Callable[[PlanHeadway], bool | None] | None,
         search: PlacementSection,
         highest: int | None,
+        executor: Executor | None,
     ) -> None:
         cluster = evaluator.scenario.cluster
         self.evaluator, self.on_progress, self.search = evaluator, on_progress, search
         self.inputs: Inputs = evaluator.inputs()
         self.highest = highest or min(MOST_TIMES * cluster.devices, MAX_DEVICES)
-        self.finder = Finder(evaluator, target, self._on_points, None)
+        self.finder = Finder(evaluator, target, self._on_points, executor)
         self.done = 0
         self.sizes: list[tuple[PlacementSection, PlacementOutcome]] = []
         self.now = Recommendation(
@@ -229,7 +232,9 @@ class _Adviser:
                  "needed": self.now.needed, "spare": self.now.spare}  # fmt: skip
         if self.now.unseen is None and self.finder.stopped:
             self.now = replace(self.now, unseen=NOT_HELD_OUT)
-        missing = {name: STOPPED for name, part in parts.items() if not part and name not in self.now.reasons}
+        missing = {
+            name: self.evaluator.unfinished for name, part in parts.items() if not part and name not in self.now.reasons
+        }
         self.now = replace(self.now, complete=not self.finder.stopped, reasons=missing | dict(self.now.reasons))
         return self.now
 
@@ -318,8 +323,10 @@ class _Adviser:
     ) -> PlacementOutcome | None:
         """Place and simulate on the scenario's cluster; what is better than what was known of the role is noted."""
         try:
-            placement, found = place(section, self.inputs, watch, start)
-            stopped = found is not None and found.stop_reason == "cancelled"
+            placement, found = place(section, self.inputs, watch, start, self.finder.executor)
+            stopped = found is not None and found.stop_reason in ("cancelled", LOST)
+            if found is not None and found.stop_reason == LOST:
+                self.evaluator.unfinished, self.finder.stopped = found.notes[-1], True
             outcome = evaluate(placement, found, self.inputs, None if stopped else watch)
         except (InputError, NoPlacement) as error:
             self._because(role, str(error))
@@ -331,7 +338,7 @@ class _Adviser:
         return outcome
 
     def _needed(self, climb: Climb) -> Needed:
-        reason = None if climb.answer else (STOPPED if not climb.finished else self._nearest(climb))
+        reason = None if climb.answer else (self.evaluator.unfinished if not climb.finished else self._nearest(climb))
         return Needed(climb.section.name, climb.answer, climb.is_settled, reason)
 
     def _nearest(self, climb: Climb) -> str:

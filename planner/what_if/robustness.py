@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from planner.executors.cluster import Gone
 from planner.explain import paired_difference
 from planner.problem import Problem
-from planner.scenario.inputs import Inputs, TraceReader, build_inputs
+from planner.scenario.inputs import Inputs, build_inputs
 from planner.scenario.schema import Scenario, TraceSection
 from planner.scenario.sources import kept_mapping
 from planner.search.training import resample
+from planner.what_if.apart import apart
 from simulator import Cancelled, InputError, Model, Placement, Profile, ProfileEntry, Schedule, Serving, simulate, words
 from simulator.headway import Headway, OnProgress, goes_on
 from simulator.metrics import counted_rows
@@ -126,7 +130,7 @@ def robustness(
     on_progress: OnProgress | None = None,
     draws: int = DRAWS,
     seeds: int = SEEDS,
-    read: TraceReader | None = None,
+    executor: Executor | None = None,
 ) -> Robustness:
     """Simulate placements with other latencies and other traffic.
 
@@ -134,7 +138,7 @@ def robustness(
         inputs: the scenario, built. candidates: at least two of its placements. scenario: for its other days.
         on_progress: returning False stops with what is there, once the scenario as it stands is simulated.
         draws: for each size of error, how often every model gets an error of its own. seeds: of other traffic.
-        read: gives the trace, as for build_inputs.
+        executor: other machines, or None.
 
     Raises:
         InputError: fewer than two candidates, or no request. Cancelled: stopped before anything was there.
@@ -145,7 +149,7 @@ def robustness(
         raise InputError("No request arrives, so there is no ranking.")
     names = tuple(candidate.name for candidate in candidates)
     reasons: dict[str, str] = {}
-    days = _other_days(inputs, scenario, seeds, reasons, read)
+    days = _other_days(inputs, scenario, seeds, reasons)
     total = 1 + (2 + draws) * len(ERRORS) + len(days)
     if not goes_on(on_progress, Headway(GIVEN, 0, total)):
         raise Cancelled
@@ -156,12 +160,20 @@ def robustness(
         i == best or paired_difference(r, results[best], inputs.warmup_s).is_clear for i, r in enumerate(results)
     )
     variants: list[Variant] = []
-    for kind, label, error, problem in _variants(inputs.problem, draws, days):
-        if not goes_on(on_progress, Headway(label, 1 + len(variants), total)):
-            reasons.setdefault(kind, STOPPED)
-            break
-        met = tuple(_met(_simulated(c, problem()), inputs.warmup_s) for c in candidates)
-        variants.append(Variant(kind, label, error, met))
+    asked = list(_variants(inputs.problem, draws, days))
+    tasks = [(_met_by, (tuple(candidates), make, inputs.warmup_s)) for *_, make in asked]
+    requests = len(inputs.problem.workload) * len(candidates) * len(tasks)
+
+    def watch() -> bool:
+        # Once all is done, it is still asked.
+        label = asked[min(len(variants), len(asked) - 1)][1]
+        return goes_on(on_progress, Headway(label, 1 + len(variants), total))
+
+    try:
+        for (kind, label, error, _), met in zip(asked, apart(tasks, requests, executor, watch), strict=True):
+            variants.append(Variant(kind, label, error, met))
+    except (Cancelled, Gone) as error:
+        reasons.setdefault(asked[len(variants)][0], str(error) if isinstance(error, Gone) else STOPPED)
     return Robustness(names, given, tuple(variants), clear, reasons)
 
 
@@ -173,13 +185,13 @@ def _variants(problem: Problem, draws: int, days: Sequence[_Made]) -> Iterator[_
         for error in (-size, size):
             label = f"all latencies {words.goal(abs(error))} {'longer' if error > 0 else 'shorter'}"
             factors = np.full(len(problem.models), 1 + error)
-            yield COMMON, label, error, lambda factors=factors: with_latencies(problem, factors)
+            yield COMMON, label, error, partial(with_latencies, problem, factors)
     for size in ERRORS:
         for draw in range(draws):
             random = np.random.default_rng((FIRST_SEED, round(100 * size), draw))
             factors = 1 + random.uniform(-size, size, len(problem.models))
             label = f"each model's latencies up to {words.goal(size)} off, draw {draw + 1}"
-            yield EACH, label, size, lambda factors=factors: with_latencies(problem, factors)
+            yield EACH, label, size, partial(with_latencies, problem, factors)
     yield from days
 
 
@@ -205,15 +217,13 @@ def _with_latencies(profile: Profile, factor: float) -> Profile:
     return replace(profile, entries={shape: scaled(entry) for shape, entry in profile.entries.items()})
 
 
-def _other_days(
-    inputs: Inputs, scenario: Scenario, seeds: int, reasons: dict[str, str], read: TraceReader | None
-) -> list[_Made]:
+def _other_days(inputs: Inputs, scenario: Scenario, seeds: int, reasons: dict[str, str]) -> list[_Made]:
     """Traffic drawn with other seeds, and the next stretch of the trace where it has one."""
     problem = inputs.problem
     made: list[_Made] = []
     if problem.workload.slo_s is None:
         for k in range(seeds):
-            draw = lambda k=k: replace(problem, workload=other_traffic(inputs, scenario, FIRST_SEED + 1009 * k, read))  # noqa: E731
+            draw = partial(_with_other_traffic, inputs, scenario, FIRST_SEED + 1009 * k)
             made.append((SEED, f"other traffic like it, draw {k + 1}", None, draw))
     else:
         reasons[SEED] = "Requests bring deadlines of their own, which other traffic would not have."
@@ -221,27 +231,28 @@ def _other_days(
     if isinstance(later, str):
         reasons[DAY] = later
     else:
-        build = lambda: replace(problem, workload=_rebuilt(inputs, later, read))  # noqa: E731
-        made.append((DAY, "the next stretch of the trace", None, build))
+        made.append((DAY, "the next stretch of the trace", None, partial(_rebuilt, inputs, later)))
     return made
 
 
 def other_days(
-    inputs: Inputs, scenario: Scenario, draws: int, read: TraceReader | None, reasons: dict[str, str]
+    inputs: Inputs, scenario: Scenario, draws: int, reasons: dict[str, str]
 ) -> tuple[list[tuple[str, Callable[[], Problem]]], bool]:
     """Other traffic for the same placements, and whether it is the next stretch of the trace, else draws.
 
     `reasons` takes the sentences why there are no draws, or no next stretch.
     """
-    made = _other_days(inputs, scenario, draws, reasons, read)
+    made = _other_days(inputs, scenario, draws, reasons)
     later = [(label, make) for kind, label, _, make in made if kind == DAY]
     return (later, True) if later else ([(label, make) for _, label, _, make in made], False)
 
 
-def other_traffic(inputs: Inputs, scenario: Scenario, seed: int, read: TraceReader | None = None):
+def _with_other_traffic(inputs: Inputs, scenario: Scenario, seed: int) -> Problem:
     """The same arrivals with another seed where the scenario draws them, else drawn like the requests themselves."""
     seeded = with_seed(scenario, seed)
-    return resample(inputs.problem, seed) if seeded is None else _rebuilt(inputs, seeded, read)
+    if seeded is None:
+        return replace(inputs.problem, workload=resample(inputs.problem, seed))
+    return _rebuilt(inputs, seeded)
 
 
 def with_seed(scenario: Scenario, seed: int) -> Scenario | None:
@@ -264,11 +275,11 @@ def later_stretch(scenario: Scenario, trace: Trace | None) -> Scenario | str:
     return scenario.model_copy(update={"workload": workload}).in_folder(scenario.folder)
 
 
-def _rebuilt(inputs: Inputs, scenario: Scenario, read: TraceReader | None):
+def _rebuilt(inputs: Inputs, scenario: Scenario) -> Problem:
     trace = inputs.trace
-    reader = read if trace is None else lambda _: trace
     profiles = {model.profile.name: model.profile for model in inputs.problem.models}
-    return build_inputs(scenario, reader, profiles).problem.workload
+    built = build_inputs(scenario, None if trace is None else lambda _: trace, profiles)
+    return replace(inputs.problem, workload=built.problem.workload)
 
 
 def next_stretch(scenario: Scenario, trace: Trace | None) -> TraceSection | str:
@@ -292,6 +303,11 @@ def next_stretch(scenario: Scenario, trace: Trace | None) -> TraceSection | str:
 
 def _simulated(candidate: Candidate, problem: Problem):
     return simulate(problem.models, candidate.placement, problem.workload, candidate.serving)
+
+
+def _met_by(candidates: Sequence[Candidate], make: Callable[[], Problem], warmup_s: float) -> tuple[float, ...]:
+    problem = make()
+    return tuple(_met(_simulated(candidate, problem), warmup_s) for candidate in candidates)
 
 
 def _met(result, warmup_s: float) -> float:

@@ -157,10 +157,10 @@ def sweep(
         reasons = list(dict.fromkeys(result.reason for result in results))
         raise InputError(reasons[0] if len(reasons) == 1 else f"No point can be computed; the first: {reasons[0]}")
     swept = Sweep(fixed_axes, results, complete)
-    return _held_out(swept, evaluator, on_progress)
+    return _held_out(swept, evaluator, on_progress, executor)
 
 
-def _held_out(swept: Sweep, evaluator: Evaluator, on_progress: OnProgress | None) -> Sweep:
+def _held_out(swept: Sweep, evaluator: Evaluator, on_progress: OnProgress | None, executor: Executor | None) -> Sweep:
     """The sweep with its searched placements on unseen traffic, as far as that is quick."""
     found = [r for r in swept.results if r.outcome is not None and r.outcome.search is not None]
     if not found:
@@ -179,7 +179,7 @@ def _held_out(swept: Sweep, evaluator: Evaluator, on_progress: OnProgress | None
     reasons: dict[str, None] = {}
     for number, (traffic, results) in enumerate(together.items()):
         tell = lambda now, at=number: goes_on(on_progress, Headway(now.phase, at, len(together)))  # noqa: E731
-        held = evaluator.hold_out(_candidates(results, evaluator.inputs(traffic)), tell, traffic)
+        held = evaluator.hold_out(_candidates(results, evaluator.inputs(traffic)), tell, traffic, executor)
         if isinstance(held, Unseen):
             unseen |= {result.point.key: held for result in results}
         elif held is not None:

@@ -7,14 +7,19 @@ trace where it has one, else traffic drawn like it with other seeds.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from planner.compare import Comparison
-from planner.scenario.inputs import Inputs, TraceReader
+from planner.executors.cluster import Gone
+from planner.problem import Problem
+from planner.scenario.inputs import Inputs
 from planner.scenario.schema import Scenario
+from planner.what_if.apart import apart
 from planner.what_if.robustness import Candidate, other_days
 from simulator import Cancelled, Schedule, simulate, words
 from simulator.headway import Headway, OnProgress, goes_on
@@ -125,7 +130,7 @@ def hold_out(
     candidates: Sequence[Candidate],
     scenario: Scenario,
     on_progress: OnProgress | None = None,
-    read: TraceReader | None = None,
+    executor: Executor | None = None,
 ) -> HeldOut:
     """What stands beside the scores of searches without being asked for: as hold_out_traffic, if that is quick."""
     if not any(candidate.is_searched for candidate in candidates):
@@ -133,9 +138,11 @@ def hold_out(
     if said := too_many(len(inputs.problem.workload) * len(candidates) * DRAWS):
         return said
     try:
-        return hold_out_traffic(inputs, candidates, scenario, on_progress, read)
+        return hold_out_traffic(inputs, candidates, scenario, on_progress, executor)
     except Cancelled:
         return STOPPED
+    except Gone as gone:
+        return str(gone)
 
 
 def hold_out_traffic(
@@ -143,33 +150,32 @@ def hold_out_traffic(
     candidates: Sequence[Candidate],
     scenario: Scenario,
     on_progress: OnProgress | None = None,
-    read: TraceReader | None = None,
+    executor: Executor | None = None,
     draws: int = DRAWS,
 ) -> Unseen | str:
     """Simulate placements on traffic that was not planned for; a sentence where there is none.
 
     Args:
         inputs, scenario: what they were planned for. on_progress: returning False ends the work without a result.
+        executor: other machines, or None.
 
-    Raises Cancelled if it was stopped.
+    Raises Cancelled if it was stopped, Gone where other machines are gone.
     """
     if not len(inputs.problem.workload):
         return NO_REQUESTS
     reasons: dict[str, str] = {}
-    days, is_later = other_days(inputs, scenario, draws, read, reasons)
+    days, is_later = other_days(inputs, scenario, draws, reasons)
     if not days:
         return f"There is no traffic that was not planned for. {' '.join(reasons.values())}"
-    met: list[list[np.ndarray]] = []
-    cvs: list[float] = []
-    for number, (label, make) in enumerate([("the traffic planned for", lambda: inputs.problem), *days]):
-        if not goes_on(on_progress, Headway(label, number, 1 + len(days))):
-            raise Cancelled
-        problem = make()
-        rows = counted_rows(problem.workload, inputs.warmup_s)
-        cvs.append(count_arrivals(problem.workload.arrival_s).cv)
-        met.append([
-            simulate(problem.models, c.placement, problem.workload, c.serving).in_slo[rows] for c in candidates
-        ])  # fmt: skip
+    every = [("the traffic planned for", partial(_same, inputs.problem)), *days]
+    tasks = [(_simulated, (tuple(candidates), make, inputs.warmup_s)) for _, make in every]
+    done: list[tuple[float, list[np.ndarray]]] = []
+
+    def watch() -> bool:
+        return goes_on(on_progress, Headway(every[min(len(done), len(days))][0], len(done), len(every)))
+
+    done.extend(apart(tasks, len(inputs.problem.workload) * len(candidates) * len(tasks), executor, watch))
+    cvs, met = [cv for cv, _ in done], [day for _, day in done]
     tried = [(c.name, c.is_searched, isinstance(c.placement, Schedule)) for c in candidates]
     found = scores_of(tried, met, is_later)
     if isinstance(found, str) or is_later or not np.isfinite(cvs).all():
@@ -197,13 +203,29 @@ def scores_of(
     return replace(found, is_clear=first == before or _is_clear([(day[first], day[before]) for day in met[1:]]))
 
 
-def held_out(comparison: Comparison, on_progress: OnProgress | None = None) -> HeldOut:
+def _simulated(
+    candidates: Sequence[Candidate], make: Callable[[], Problem], warmup_s: float
+) -> tuple[float, list[np.ndarray]]:
+    """The CV of the arrivals, and who of the requests that count met its deadline: bool, one a candidate."""
+    problem = make()
+    rows = counted_rows(problem.workload, warmup_s)
+    met = [simulate(problem.models, c.placement, problem.workload, c.serving).in_slo[rows] for c in candidates]
+    return count_arrivals(problem.workload.arrival_s).cv, met
+
+
+def _same(problem: Problem) -> Problem:
+    return problem
+
+
+def held_out(
+    comparison: Comparison, on_progress: OnProgress | None = None, executor: Executor | None = None
+) -> HeldOut:
     """The placements of a comparison on unseen traffic; see hold_out."""
     outcomes = comparison.outcomes
     candidates = [Candidate(o.name, o.placement, o.result.serving, o.search is not None) for o in outcomes]
     if not comparison.complete:
         return STOPPED if any(candidate.is_searched for candidate in candidates) else None
-    return hold_out(comparison.inputs, candidates, comparison.scenario, on_progress)
+    return hold_out(comparison.inputs, candidates, comparison.scenario, on_progress, executor)
 
 
 def with_unseen(document: dict, held: HeldOut) -> dict:
