@@ -10,6 +10,8 @@ from typing import Annotated
 from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from planner.executors.cluster import CLUSTER_VARIABLE, check_address
+from planner.search.workers import worker_count
 from simulator import InputError
 from simulator.schema import Between, OneOf, first_problem
 
@@ -65,6 +67,10 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
 def _at_start() -> tuple[Settings, str | None]:
     try:
+        # What the planner reads for itself is looked at too, so that no search finds it out.
+        worker_count()
+        if cluster := os.environ.get(CLUSTER_VARIABLE):
+            check_address(cluster)
         return read_settings(), None
     except InputError as error:
         return Settings(), str(error)

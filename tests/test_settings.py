@@ -49,6 +49,20 @@ def test_limits_hold_and_are_said_on_the_page():
     assert "cluster.devices is 16; at most 8 are allowed on this page." in run.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("PLANNER_WORKERS", "0", "PLANNER_WORKERS is '0'; "),
+        ("PLANNER_CLUSTER", "here", "The cluster is 'here'; tcp://"),
+    ],
+)
+def test_what_the_planner_reads_for_itself_is_looked_at_too(name, value, says):
+    code = "from app import settings\nprint(settings.PROBLEM)"
+    asked = os.environ | {name: value}
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=asked, capture_output=True, text=True)
+    assert run.stdout.startswith(says), run.stdout
+
+
 def test_a_server_with_a_wrong_variable_says_so_and_nothing_else():
     asked = os.environ | {"PLANNER_REQUESTS": "lots"}
     warm_up = [sys.executable, "-m", "app.background.warm_up"]

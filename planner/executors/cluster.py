@@ -193,9 +193,14 @@ def machines(address: str | None = None) -> Iterator[Machines | None]:
         connected.close()
 
 
-def _connect(address: str) -> Machines:
+def check_address(address: str) -> None:
+    """Raise InputError if no Dask scheduler can have this address."""
     if not re.fullmatch(r"(tcp|tls)://[^\s/]+:\d{1,5}", address):
         raise InputError(f"The cluster is '{address}'; tcp://host:port of a Dask scheduler is allowed.")
+
+
+def _connect(address: str) -> Machines:
+    check_address(address)
     try:
         from distributed import Client
     except ImportError:
