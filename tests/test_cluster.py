@@ -1,5 +1,6 @@
 """Searches, sweeps and what is asked about them on a Dask cluster of real processes on this machine."""
 
+import json
 import os
 import pickle
 import signal
@@ -12,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.state.compute import outcome_of
+from planner.__main__ import main
 from planner.compare import compare
 from planner.executors.cluster import CLUSTER_VARIABLE, Gone, machines
 from planner.executors.shared import forget, keep, packed
@@ -62,8 +65,6 @@ class Processes:
         self.start("scheduler", "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
                    "--scheduler-file", str(folder / "scheduler.json"))  # fmt: skip
         wait_until(lambda: (folder / "scheduler.json").exists() and (folder / "scheduler.json").read_text().strip())
-        import json
-
         self.address = json.loads((folder / "scheduler.json").read_text())["address"]
 
     def start(self, name, *words):
@@ -282,6 +283,29 @@ def test_so_are_other_traffic_other_latencies_and_a_figure_of_the_paper(scenario
         assert sent and there == ask(None)
     stopped = reproduce(figure_of("17"), lambda now: now.done < 5, executor=executor)
     assert not stopped.complete and sum(p.outcome is not None for p in stopped.points) < 30
+
+
+def test_commands_and_the_page_work_there(scenario, executor, everything_goes_out, capsys, monkeypatch):
+    file = str(scenario.folder / "scenario.yaml")
+    for words in (["plan", file], ["robustness", file, "--draws", "1", "--seeds", "1"]):
+        documents = []
+        for more in ([], ["--cluster", executor._address]):
+            assert main([*words, "--json", *more]) == 0
+            documents.append(timeless(json.loads(capsys.readouterr().out)))
+        assert documents[0] == documents[1]
+    others = (["recommend", file], ["sweep", file, "--over", "devices=2"], ["capacity", file], ["reproduce", "17"])
+    for words in (*others, ["plan", file], ["robustness", file]):
+        assert main([*words, "--cluster", "somewhere"]) == 2
+        assert "The cluster is 'somewhere'; tcp://host:port" in capsys.readouterr().err
+    section, inputs = scenario.placements[0], build_inputs(scenario)
+    here = outcome_of(section, inputs).placement
+    monkeypatch.setenv(CLUSTER_VARIABLE, executor._address)
+    assert outcome_of(section, inputs).placement == here
+    monkeypatch.setenv(CLUSTER_VARIABLE, "somewhere")
+    with pytest.raises(InputError, match="The cluster is 'somewhere'"):
+        outcome_of(section, inputs)
+    # What is not searched for is simulated here.
+    assert outcome_of(scenario.placements[1], inputs).search is None
 
 
 def test_stop_ends_what_is_under_way_there(scenario, executor, everything_goes_out):

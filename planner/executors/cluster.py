@@ -43,6 +43,9 @@ class Machines(Executor):
 
     A task is begun again elsewhere where its worker dies; workers that join later are used as well. What many tasks
     read reaches each worker once, see `sending`. Where the scheduler goes, all futures raise Gone.
+
+    Attributes:
+        tasks, bytes_out, bytes_back: how many went out, and what they and what they gave took; not what is lent.
     """
 
     def __init__(self, client: Client, address: str) -> None:
@@ -53,6 +56,7 @@ class Machines(Executor):
         self._lost: Gone | None = None
         self._lock, self._closed = Lock(), Event()
         self._threads = 1
+        self.tasks = self.bytes_out = self.bytes_back = 0
         Thread(target=self._watch, name="machines", daemon=True).start()
 
     @property
@@ -71,6 +75,7 @@ class Machines(Executor):
             raise self._gone() from None
         sent: Future[Result] = Future()
         with self._lock:
+            self.tasks, self.bytes_out = self.tasks + 1, self.bytes_out + len(content)
             self._under_way.add(sent)
 
         def end(sent: Future[Result]) -> None:
@@ -121,7 +126,9 @@ class Machines(Executor):
         # Who waits may have given it up, or the scheduler, at this very moment.
         with suppress(InvalidStateError):
             try:
-                sent.set_result(pickle.loads(asked.result()))
+                content = asked.result()
+                self.bytes_back += len(content)
+                sent.set_result(pickle.loads(content))
             except (CancelledError, OSError):
                 if not sent.done():
                     sent.set_exception(self._gone())
