@@ -362,12 +362,14 @@ def test_large_arrays_are_mapped_from_the_file_and_read_only_and_others_stay_as_
 
     shared, content = packed(given, dumps)
     assert packed(given, dumps) == (shared, content)
-    keep(shared, content, tmp_path)
+    keep(shared, content, tmp_path, "one")
+    keep(shared, content, tmp_path, "two")
     try:
+        forget(shared, "one")
         read = shared.read(loads)
         assert read["words"] == "some" and all(np.array_equal(read[k], given[k]) for k in ("rows", "none", "few"))
         assert not read["rows"].flags.writeable and not read["rows"].flags.owndata and read["few"].flags.writeable
         assert shared.read(loads) is read
     finally:
-        forget(shared)
+        forget(shared, "two")
     assert list(tmp_path.iterdir()) == [] and read["rows"][999] == 999

@@ -7,6 +7,7 @@ import os
 import pickle
 import re
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, InvalidStateError
 from contextlib import contextmanager, suppress
@@ -49,7 +50,7 @@ class Machines(Executor):
     """
 
     def __init__(self, client: Client, address: str) -> None:
-        self._client, self._address = client, address
+        self._client, self._address, self._name = client, address, uuid.uuid4().hex
         self._executor = client.get_executor(pure=False)
         self._lender = Lender(self._give, self._take_back)
         self._under_way: set[Future[Any]] = set()
@@ -161,7 +162,7 @@ class Machines(Executor):
         until_s = time.monotonic() + GONE_S
         while True:
             try:
-                self._client.register_plugin(Keeper(shared, content), name=shared.digest)
+                self._client.register_plugin(Keeper(shared, content, self._name), name=self._plugin(shared))
                 return
             except (OSError, TimeoutError, CancelledError):
                 # A worker may have died just now, which the scheduler has to notice first.
@@ -171,7 +172,11 @@ class Machines(Executor):
 
     def _take_back(self, shared: Shared) -> None:
         with suppress(Exception):
-            self._client.unregister_worker_plugin(shared.digest)
+            self._client.unregister_worker_plugin(self._plugin(shared))
+
+    def _plugin(self, shared: Shared) -> str:
+        # Others at the same scheduler may share the same, and take it back earlier.
+        return f"{shared.digest} of {self._name}"
 
     def _gone(self) -> Gone:
         return Gone(f"The scheduler at {self._address} does not answer any more; what was found before is kept.")

@@ -21,8 +21,9 @@ from cachetools import LRUCache
 # Arrays begin at multiples of this, as NumPy and Arrow like them.
 ALIGNMENT = 64
 _KEPT = 64
-# By digest: the file in this process's folder, and what was read from it.
+# By digest: the file in this process's folder, who gave it, and what was read from it.
 _files: dict[str, Path] = {}
+_owners: dict[str, set[str]] = {}
 _read: LRUCache[str, Any] = LRUCache(_KEPT)
 _lock = RLock()
 
@@ -61,22 +62,27 @@ def packed(obj: Any, dumps: Callable[[Any, Callable[[pickle.PickleBuffer], bool]
     return Shared(hashlib.sha256(content).hexdigest()), content
 
 
-def keep(shared: Shared, content: bytes, folder: Path) -> None:
-    """Write the bytes as a file of this worker."""
-    path = folder / f"{shared.digest}.packed"
-    unfinished = path.with_suffix(f".{os.getpid()}.part")
-    unfinished.write_bytes(content)
-    os.replace(unfinished, path)
-    _files[shared.digest] = path
-
-
-def forget(shared: Shared) -> None:
-    """Remove it; whoever reads it still has the mapped file."""
+def keep(shared: Shared, content: bytes, folder: Path, owner: str) -> None:
+    """Write the bytes as a file of this worker, for whoever gave them; others may have given the same."""
     with _lock:
+        if shared.digest not in _files:
+            path = folder / f"{shared.digest}.packed"
+            unfinished = path.with_suffix(f".{os.getpid()}.part")
+            unfinished.write_bytes(content)
+            os.replace(unfinished, path)
+            _files[shared.digest] = path
+        _owners.setdefault(shared.digest, set()).add(owner)
+
+
+def forget(shared: Shared, owner: str) -> None:
+    """Remove it once nobody wants it any more; whoever reads it still has the mapped file."""
+    with _lock:
+        owners = _owners.get(shared.digest, set())
+        owners.discard(owner)
+        if owners or shared.digest not in _files:
+            return
         _read.pop(shared.digest, None)
-    path = _files.pop(shared.digest, None)
-    if path is not None:
-        path.unlink(missing_ok=True)
+        _files.pop(shared.digest).unlink(missing_ok=True)
 
 
 def _aligned(parts: list[Any]) -> Iterator[Any]:
