@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.background.warm_up import set_loaded_aside, start_warm_up
+from app.background.warm_up import start_warm_up
 from app.controls.views import drop_hidden_keys
 from app.look.style import draw_style, guarded, plain_text
 from app.panels.login import require_login
@@ -71,7 +71,6 @@ guarded(drop_hidden_keys)(session)
 guarded(keep_workspace)(session)
 with bar:
     draw_share_bar(session)
-set_loaded_aside(page.title)
 if session.is_behind:
     # On a busy server a change has come after the page had asked for its answer.
     st.rerun()

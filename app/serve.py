@@ -20,6 +20,8 @@ from streamlit import config, file_util
 # `streamlit run app/serve.py` looks for modules beside this file, not where it is started.
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
+from app.background.garbage import collect_now_and_then  # noqa: E402
+from app.background.warm_up import search_in_processes  # noqa: E402
 from app.login_way import LoginWay  # noqa: E402
 from app.state.keeping import end_keeping  # noqa: E402
 
@@ -67,6 +69,8 @@ class CompressedAssets:
 @asynccontextmanager
 async def _lifespan(_: st.App) -> AsyncIterator[None]:
     """The server's life; a process that a signal ends waits for no thread, so keeping is waited for here."""
+    search_in_processes()
+    collect_now_and_then()
     yield
     await run_in_threadpool(end_keeping)
 

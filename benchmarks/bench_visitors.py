@@ -1,12 +1,12 @@
 """Ten visitors of one server, without browsers: what they wait for, and what the server needs.
 
-python -m benchmarks.bench_visitors [SECONDS] [VISITORS]
+python -m benchmarks.bench_visitors [SECONDS] [VISITORS] [SEARCHING]
 
 Each speaks to the app in Streamlit's messages over a WebSocket, as a browser that keeps none of them, and moves his
 deadline every five seconds to a value that he has not asked before; two have a search in their basket, which begins
 anew each time. No two have the same requests, so that nobody reads what was computed for another. Measured: from the
-change to another headline of the verdict, the memory after the first minute and at the end, and the rest once the last
-tab is closed.
+change to another headline of the verdict, what the server and the processes that search beside it use after the first
+minute, their memory then and at the end, and the rest once the last tab is closed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -40,7 +41,7 @@ SLIDER = "Deadline, times alone (SLO scale)"
 _HEADLINE = re.compile(r'class="verdict"[^>]*>(.*?)</p>', re.DOTALL)
 
 
-def scenario_link(number: int) -> str:
+def scenario_link(number: int, searching: int) -> str:
     """The sample with requests of its own for each visitor; the first ones search."""
     sample = first_scenario()
     trace = sample.workload.trace
@@ -49,7 +50,7 @@ def scenario_link(number: int) -> str:
         with_values(
             with_values(sample, "workload.trace", rate_scale=round((trace.rate_scale or 1) * (1 + number / 200), 4)),
             "",
-            placements=[s.model_dump() for s in FIRST_PLACEMENTS if number < SEARCHING or s.name != "AlpaServe"],
+            placements=[s.model_dump() for s in FIRST_PLACEMENTS if number < searching or s.name != "AlpaServe"],
         )
     )
 
@@ -58,12 +59,13 @@ class Visitor:
     """One tab: what it shows of the verdict, and how long each change took.
 
     Attributes:
-        waits_s: seconds from a change to another headline, None where none came. errors: sentences of failed scripts.
+        waits_s: when each change was, and the seconds to another headline, None where none came.
+        errors: sentences of failed scripts.
         has_slider: set once there is something to move.
     """
 
     def __init__(self, socket: ClientConnection, query: str) -> None:
-        self.waits_s: list[float | None] = []
+        self.waits_s: list[tuple[float, float | None]] = []
         self.errors: list[str] = []
         self._socket, self._query = socket, query
         self._headline = self._slider = self._page = ""
@@ -139,7 +141,7 @@ class Visitor:
         self._is_new.clear()
         began_s = time.monotonic()
         await self.ask()
-        self.waits_s.append(await self.headline(began_s))
+        self.waits_s.append((began_s, await self.headline(began_s)))
 
     async def headline(self, began_s: float) -> float | None:
         """Seconds until the verdict says something else; None if it does not."""
@@ -157,11 +159,11 @@ def deadlines(number: int) -> Iterator[float]:
     return itertools.cycle(np.roll(values, -3 * number).tolist())
 
 
-async def visit(address: str, number: int, until_s: float, visitors: list[Visitor]) -> None:
+async def visit(address: str, number: int, searching: int, until_s: float, visitors: list[Visitor]) -> None:
     """Open a tab, change something every few seconds, and close it."""
     url = address.replace("http", "ws") + "/_stcore/stream"
     async with connect(url, max_size=None, subprotocols=["streamlit"], origin=address) as socket:  # pyright: ignore
-        visitor = Visitor(socket, f"s={scenario_link(number)}")
+        visitor = Visitor(socket, f"s={scenario_link(number, searching)}")
         visitors.append(visitor)
         reading = asyncio.ensure_future(visitor.read())
         # Nobody begins in the same moment as another.
@@ -178,39 +180,71 @@ async def visit(address: str, number: int, until_s: float, visitors: list[Visito
     await reading
 
 
-async def measure(address: str, pid: int, seconds: float, count: int) -> None:
-    """Let the visitors work, and print what they and the server needed."""
-    visitors: list[Visitor] = []
-    began_s, cpu_s = time.monotonic(), server_cpu_s(pid)
-    print(f"load average {os.getloadavg()[0]:.1f}, server memory {server_memory_mib(pid):.0f} MiB", flush=True)
-    visits = [asyncio.ensure_future(visit(address, i, began_s + seconds, visitors)) for i in range(count)]
-    await asyncio.sleep(min(FIRST_MINUTE_S, seconds))
-    minute = server_memory_mib(pid)
-    await asyncio.gather(*visits)
-    end, used_s = server_memory_mib(pid), server_cpu_s(pid) - cpu_s
-    waits_s = [wait for visitor in visitors for wait in visitor.waits_s]
-    print(f"\n{count} visitors, {min(SEARCHING, count)} of them searching, {time.monotonic() - began_s:.0f} s")
-    say("change to verdict", waits_s)
+def beside(pid: int) -> list[int]:
+    """The processes that a server has started, and those that these have."""
+    parents = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(file.parent.name)] = int(file.read_text().rsplit(")", 1)[1].split()[1])
+    found = [pid]
+    for process in found:
+        found += [child for child, parent in parents.items() if parent == process]
+    return found[1:]
+
+
+def own_memory_mib(pids: Iterable[int]) -> float:
+    """Memory of processes, what they share counted once, MiB."""
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            total += int(re.findall(r"^Pss: +(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)[0])
+    return total / 1024
+
+
+def say_waits(what: str, waits_s: list[float | None]) -> None:
+    say(what, waits_s)
     seen = [wait for wait in waits_s if wait is not None]
     if seen:
-        print(f"  99th percentile {np.percentile(seen, 99):.2f} s")
-    print(f"  server: {used_s / len(waits_s):.2f} processor seconds a change, memory {minute:.0f} -> {end:.0f} MiB")
+        print(f"    99th percentile {np.percentile(seen, 99):.2f} s")
+
+
+def memory(pid: int) -> str:
+    return f"{server_memory_mib(pid):.0f} MiB and {own_memory_mib(beside(pid)):.0f} beside it"
+
+
+async def measure(address: str, pid: int, seconds: float, count: int, searching: int) -> None:
+    """Let the visitors work, and print what they and the server needed."""
+    visitors: list[Visitor] = []
+    began_s = time.monotonic()
+    print(f"load average {os.getloadavg()[0]:.1f}, memory of the server {memory(pid)}", flush=True)
+    visits = [asyncio.ensure_future(visit(address, i, searching, began_s + seconds, visitors)) for i in range(count)]
+    await asyncio.sleep(min(FIRST_MINUTE_S, seconds))
+    minute, cpu_s, minute_s = memory(pid), server_cpu_s(pid), time.monotonic()
+    await asyncio.gather(*visits)
+    used_s = server_cpu_s(pid) - cpu_s
+    waits_s = [wait for visitor in visitors for wait in visitor.waits_s]
+    later_s = [wait for wait in waits_s if wait[0] > minute_s]
+    print(f"\n{count} visitors, {searching} of them searching, {time.monotonic() - began_s:.0f} s")
+    say_waits("change to verdict", [wait for _, wait in waits_s])
+    say_waits("after the first minute", [wait for _, wait in later_s])
+    print(f"  processor seconds of the server a change {used_s / max(len(later_s), 1):.2f}")
+    print(f"  memory after a minute {minute}, at the end {memory(pid)}")
     errors = [error for visitor in visitors for error in visitor.errors]
     print(f"  scripts that failed: {len(errors)} {errors[:1] or ''}")
     await asyncio.sleep(2 * GRACE_S)
-    resting_s = server_cpu_s(pid)
+    resting_s = sum(map(server_cpu_s, (pid, *beside(pid))))
     await asyncio.sleep(GRACE_S)
-    share = (server_cpu_s(pid) - resting_s) / GRACE_S
-    print(f"  {2 * GRACE_S:.0f} s after the last tab: {share:.1%} of a core, memory {server_memory_mib(pid):.0f} MiB")
+    share = (sum(map(server_cpu_s, (pid, *beside(pid)))) - resting_s) / GRACE_S
+    print(f"  {2 * GRACE_S:.0f} s after the last tab: {share:.1%} of a core, memory {memory(pid)}")
 
 
 def main() -> None:
     numbers = [int(a) for a in sys.argv[1:] if a.isdigit()]
-    seconds, count = (numbers + [SECONDS, VISITORS][len(numbers) :])[:2]
+    seconds, count, searching = (numbers + [SECONDS, VISITORS, SEARCHING][len(numbers) :])[:3]
     with running_server() as (address, pid):
         # The first visit loads what all share.
-        asyncio.run(visit(address, count, time.monotonic() + 2 * EVERY_S, []))
-        asyncio.run(measure(address, pid, seconds, count))
+        asyncio.run(visit(address, count, searching, time.monotonic() + 2 * EVERY_S, []))
+        asyncio.run(measure(address, pid, seconds, count, min(searching, count)))
 
 
 if __name__ == "__main__":

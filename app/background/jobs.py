@@ -26,6 +26,8 @@ from simulator.headway import Headway
 THREADS = 2 * (os.cpu_count() or 1)
 # A tab that is gone for so long is closed.
 GRACE_S = 5.0
+# Linux's measure of how far the work of patient lanes stands back.
+NICE = 10
 OUR_FAULT = "Something went wrong on our side, not in what you entered; the earlier result is kept. Please try again."
 
 log = logging.getLogger(__name__)
@@ -236,7 +238,8 @@ class Workers:
 def _give_way() -> None:
     """Let pages go before the work of this thread, and of the threads that it starts."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + NICE, 19))
 
 
 class Jobs:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import gc
 import sys
-import time
+import threading
 
+from app.background.jobs import THREADS
 from app.settings import PROBLEM
-from planner.search import SEARCHING
+from planner.executors.apart import SearchProcesses
+from planner.search import SEARCHING, search_elsewhere
 from simulator.generation.preparation import GENERATING
 from simulator.headway import Headway
 from simulator.preparation import BATCHING, LOADING, SIMULATING
 
 ALL = (SIMULATING, SEARCHING, BATCHING, GENERATING)
-# What closed tabs leave behind is found after so long, see `set_loaded_aside`.
-SET_ASIDE_S = 600.0
-_set_aside_s: dict[str, float] = {}
 
 
 def start_warm_up() -> None:
@@ -29,20 +27,17 @@ def is_prepared() -> bool:
     return not any(preparation.is_under_way for preparation in ALL)
 
 
-def set_loaded_aside(page: str) -> None:
-    """Take what libraries hold out of the garbage collector's way, when a page was drawn for the first time.
+def search_in_processes() -> None:
+    """Have searches run beside this server and not in it, once in its life; the first process is begun by and by."""
+    processes = SearchProcesses(THREADS)
+    search_elsewhere(processes)
 
-    Streamlit collects after every run of a page and of a fragment. Looking through all that is loaded for good takes
-    0.2 s of a core each time, which ten visitors would wait for most of the time.
-    """
-    now_s = time.monotonic()
-    if not is_prepared() or now_s < _set_aside_s.get(page, 0.0) + SET_ASIDE_S:
-        return
-    _set_aside_s.update({page: now_s} | dict.fromkeys(_set_aside_s, now_s))
-    # What was set aside before may be garbage by now.
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
+    def begin() -> None:
+        SEARCHING.wait()
+        processes.prepare()
+
+    start_warm_up()
+    threading.Thread(target=begin, name="search processes", daemon=True).start()
 
 
 def share_prepared(what: str) -> float:

@@ -22,6 +22,9 @@ from planner.what_if.unseen_words import held_out_lines, unseen_remark
 from simulator.headway import OnProgress
 
 AREA = "unseen"
+# A verdict waits so long for its score, so that the page need not be drawn again; not where more requests than these
+# are simulated for it.
+PATIENCE_S, SOON_REQUESTS = 0.6, 5_000_000
 
 
 def unseen_of(session: Session, answer: AnyAnswer) -> Unseen | None:
@@ -35,7 +38,8 @@ def unseen_of(session: Session, answer: AnyAnswer) -> Unseen | None:
         return known
     slot = slot_of(session, AREA)
     if slot.job is None or slot.job.key != key:
-        slot = start_job(session, AREA, key, _work(session, answer, key), Lane.QUICK, by_itself=True)
+        patience_s = PATIENCE_S if _requests(answer) < SOON_REQUESTS else 0.0
+        slot = start_job(session, AREA, key, _work(session, answer, key), Lane.QUICK, patience_s, by_itself=True)
     return slot.result if slot.result_key == key and isinstance(slot.result, Unseen) else None
 
 
@@ -72,11 +76,15 @@ def left_out(session: Session, answer: AnyAnswer) -> str:
     return _too_much(answer) or none
 
 
+def _requests(answer: AnyAnswer) -> int:
+    """How many are simulated for the scores."""
+    return len(answer.inputs.problem.workload) * len(answer.shown) * DRAWS if answer.inputs else 0
+
+
 def _too_much(answer: AnyAnswer) -> str:
-    count = len(answer.shown)
     if isinstance(answer, TokenAnswer):
-        return too_many_tokens(answer.inputs, count)
-    return too_many(len(answer.inputs.problem.workload) * count * DRAWS)
+        return too_many_tokens(answer.inputs, len(answer.shown))
+    return too_many(_requests(answer))
 
 
 def draw_held_out(held: HeldOut, targets: Mapping[str, float]) -> None:

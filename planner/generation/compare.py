@@ -15,7 +15,7 @@ from planner.generation.known_errors import NOT_MODELLED, NOT_VALIDATED
 from planner.generation.problem import check_roles
 from planner.generation.search import search_engines
 from planner.scenario.schema import PlacementSection, Scenario
-from planner.search import SearchResult
+from planner.search import SearchResult, run_search
 from simulator import (
     Figures,
     Group,
@@ -221,14 +221,15 @@ def place(
             f"Placement '{section.name}': '{next(iter(wanted.options))}' is no option of a search for generating "
             "models; algorithm, time_limit_s and max_evaluations are allowed."
         )
-    found = search_engines(
+    found = run_search(
+        search_engines,
         inputs.problem,
         wanted.algorithm,
         section.name,
         wanted.time_limit_s,
         wanted.max_evaluations,
-        named(section.name, on_progress),
-        start,
+        start=start,
+        on_progress=named(section.name, on_progress),
     )
     return found.placement, found
 

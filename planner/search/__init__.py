@@ -2,6 +2,7 @@
 
 from planner.search.bound import Bound, upper_bound
 from planner.search.budget import LOST
+from planner.search.elsewhere import run_search, search_elsewhere
 from planner.search.options import Option
 from planner.search.preparation import SEARCHING
 from planner.search.registry import ALGORITHMS, Algorithm, configure, find_algorithm
@@ -25,6 +26,8 @@ __all__ = [
     "configure",
     "find_algorithm",
     "model_problem",
+    "run_search",
     "search",
+    "search_elsewhere",
     "upper_bound",
 ]

@@ -16,6 +16,7 @@ from planner.problem import Problem
 from planner.search.baselines import fall_back, fall_back_on_the_beginning
 from planner.search.bound import Bound, upper_bound
 from planner.search.budget import LOST, Stopped
+from planner.search.elsewhere import run_search
 from planner.search.holding import choose
 from planner.search.preparation import SEARCHING, prepare_everywhere
 from planner.search.registry import configure, find_algorithm
@@ -54,7 +55,10 @@ class NoPlacement(InputError):
         if has_rules and stop_reason == "done":
             why = "found no placement that keeps to the rules; there may be one with other groups."
         super().__init__(f"{title} {why}")
-        self.stop_reason = stop_reason
+        self._given, self.stop_reason = (title, stop_reason, has_rules), stop_reason
+
+    def __reduce__(self) -> tuple[type[NoPlacement], tuple[str, str, bool]]:
+        return NoPlacement, self._given
 
 
 def search(
@@ -111,17 +115,18 @@ def search(
         executor = None
     elif isinstance(executor, Machines):
         prepare_everywhere(executor, report)
-    return find(
+    return run_search(
+        find,
         problem,
         algorithm,
         seed,
         time_limit_s,
-        on_progress,
-        max_evaluations,
-        executor,
-        held_out,
-        start,
-        workers,
+        max_evaluations=max_evaluations,
+        executor=executor,
+        held_out=held_out,
+        start=start,
+        workers=workers,
+        on_progress=on_progress,
         **options,
     )
 

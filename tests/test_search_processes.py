@@ -1,0 +1,163 @@
+"""Searches in processes of their own: the same answers, progress, Stop, errors, and what comes when one is killed."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from planner.executors.apart import Lost, SearchProcesses
+from planner.search import NoPlacement, Progress, run_search, search, search_elsewhere
+from simulator import Cancelled, InputError
+from tests.search_cases import random_problem
+
+ROOT = Path(__file__).parent.parent
+
+
+def small_problem():
+    return random_problem(5, models=(4, 5), devices=(4, 5), requests=(2_000, 2_001))
+
+
+@pytest.fixture(scope="module")
+def processes():
+    return SearchProcesses(2)
+
+
+@pytest.fixture
+def apart(processes):
+    search_elsewhere(processes)
+    yield processes
+    search_elsewhere(None)
+
+
+def without_seconds(found):
+    return replace(found, seconds=0.0, steps=tuple(replace(step, seconds=0.0) for step in found.steps), bound=None)
+
+
+def process_of(on_progress):
+    """Where a search runs."""
+    on_progress(Progress("asked", evaluations=0, best_score=None, seconds=0.0))
+    return os.getpid()
+
+
+def endless(on_progress):
+    """Until it is told to stop; how often it asked."""
+    asked = 0
+    while on_progress(Progress("on and on", evaluations=asked, best_score=None, seconds=0.0)):
+        asked += 1
+        time.sleep(0.01)
+    return asked
+
+
+def wrong(on_progress):
+    raise ZeroDivisionError("a mistake")
+
+
+@pytest.mark.parametrize("algorithm", ["alpaserve", "selective_replication", "clockwork"])
+def test_the_answer_is_that_of_a_search_here(apart, algorithm):
+    problem = small_problem()
+    told = []
+    there = search(problem, algorithm, seed=3, max_evaluations=2_000, on_progress=told.append)
+    search_elsewhere(None)
+    here = search(problem, algorithm, seed=3, max_evaluations=2_000)
+    assert without_seconds(there) == without_seconds(here)
+    assert all(isinstance(progress, Progress) for progress in told)
+
+
+def test_it_runs_in_another_process_and_the_next_one_in_the_same(apart):
+    first = run_search(process_of, on_progress=None)
+    assert first != os.getpid()
+    assert run_search(process_of, on_progress=lambda _: True) == first
+
+
+def test_stop_is_heard_and_what_was_found_by_then_comes_back(apart):
+    until = time.monotonic() + 1
+    found = search(small_problem(), time_limit_s=60, on_progress=lambda _: time.monotonic() < until)
+    assert found.stop_reason == "cancelled" and found.placement.groups
+    # A stop that comes after the end harms nothing.
+    assert run_search(endless, on_progress=lambda _: False) >= 0
+    assert run_search(process_of, on_progress=lambda _: False) != os.getpid()
+    assert run_search(process_of, on_progress=None) != os.getpid()
+
+
+def test_progress_brings_the_best_so_far_each_time(apart):
+    told = []
+    search(small_problem(), max_evaluations=60_000, on_progress=lambda progress: told.append(progress))
+    found = [progress for progress in told if progress.best_score is not None]
+    assert found and all(progress.placement is not None and progress.steps for progress in found)
+    scores = [progress.best_score for progress in found]
+    assert scores == sorted(scores)
+
+
+def test_errors_come_as_they_are(apart):
+    with pytest.raises(InputError, match="Algorithm 'nonsense' is not known"):
+        search(small_problem(), "nonsense")
+    with pytest.raises(ZeroDivisionError, match="a mistake") as error:
+        run_search(wrong, on_progress=None)
+    assert "in wrong" in error.value.__notes__[0]
+    lost = pickle.loads(pickle.dumps(NoPlacement("AlpaServe", "done", True)))
+    assert (str(lost), lost.stop_reason) == ("AlpaServe found no placement that keeps to the rules; there may be one "
+                                             "with other groups.", "done")  # fmt: skip
+
+
+def test_a_killed_process_is_one_sentence_and_the_next_search_finds_another(apart):
+    pid = run_search(process_of, on_progress=None)
+    killer = threading.Timer(0.3, os.kill, (pid, signal.SIGKILL))
+    killer.start()
+    with pytest.raises(Lost, match=r"^The process of this search was ended from outside"):
+        run_search(endless, on_progress=None)
+    assert run_search(process_of, on_progress=None) not in (pid, os.getpid())
+
+
+def test_whoever_waits_for_a_turn_can_leave(apart):
+    stopped = threading.Event()
+    others = [
+        threading.Thread(target=run_search, args=(endless,), kwargs={"on_progress": lambda _: not stopped.is_set()})
+        for _ in range(2)
+    ]
+    for other in others:
+        other.start()
+    time.sleep(0.5)
+    told = []
+    with pytest.raises(Cancelled):
+        run_search(endless, on_progress=lambda progress: bool(told.append(progress.phase)))
+    stopped.set()
+    for other in others:
+        other.join(10)
+        assert not other.is_alive()
+    assert told == ["waiting for a turn"]
+
+
+def test_where_no_process_can_be_started_the_search_runs_here(monkeypatch):
+    none = SearchProcesses(1)
+    monkeypatch.setattr(none._context, "Process", lambda **_: (_ for _ in ()).throw(OSError("no more")))
+    assert none.call(process_of, on_progress=lambda _: True) == os.getpid()
+
+
+def test_an_executor_of_this_process_keeps_the_search_here(apart):
+    assert run_search(lambda executor, on_progress: os.getpid(), executor=object(), on_progress=None) == os.getpid()
+
+
+def test_processes_end_with_the_one_that_began_them(tmp_path):
+    code = (
+        "import os, signal; from planner.executors.apart import SearchProcesses;"
+        "from tests.test_search_processes import process_of\n"
+        "if __name__ == '__main__':\n"
+        "    print(SearchProcesses(1).call(process_of, on_progress=None), flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    (tmp_path / "owner.py").write_text(code)
+    owner = subprocess.run(
+        [sys.executable, tmp_path / "owner.py"], capture_output=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
+    pid = int(owner.stdout)
+    until = time.monotonic() + 20
+    while os.path.exists(f"/proc/{pid}"):
+        assert time.monotonic() < until, "it outlives its owner"
+        time.sleep(0.05)
