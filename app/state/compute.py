@@ -64,8 +64,7 @@ QUICK_ALGORITHMS = ("selective_replication", "uniform", "dedicated", "round_robi
 QUICK_WORK = 100_000_000
 # Of generating models every engine that is tried is a whole simulation.
 QUICK_GENERATION_WORK = 1_000_000
-# A page waits so long for what is quick; what takes longer appears when it is there, and the page is drawn twice. On a
-# server with many visitors most waiting is for others, and drawing twice is what they wait for.
+# A page waits so long for what is quick; what takes longer has it drawn twice, which on a busy server all wait for.
 PATIENCE_S = 1.0
 
 
