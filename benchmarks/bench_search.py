@@ -5,17 +5,19 @@ python -m benchmarks.bench_search scaling   # models, devices and requests; writ
 python -m benchmarks.bench_search large     # up to 1,000 models on 1,000 devices: the first seconds, and a minute
 python -m benchmarks.bench_search schedule [S3/32] [S1/16] [SEED ...]
                                             # is a longer search ever worse, by evaluations and by the clock
+python -m benchmarks.bench_search changes   # what a change of the improvement costs, with a kept run and without
 
 Seconds are of the clock and of both processors together: on a busy machine only the latter say much.
 """
 
 from __future__ import annotations
 
+import math
 import resource
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,13 @@ from plotly.subplots import make_subplots
 
 from planner.problem import Problem
 from planner.search import SEARCHING, SearchResult, search
-from simulator import Cluster, Model, Profile, serving_preset, simulate
+from planner.search.kept_kernels import LEAST_TRIALS
+from planner.search.refine import CHANGES, PATIENCE, TEMPERATURE, begin_walk
+from planner.search.refine_kernels import Moves, Walk, improve
+from planner.search.scoring import score_layout
+from planner.search.space import Space
+from planner.search.training import build_training
+from simulator import Cluster, Model, Placement, Profile, serving_preset, simulate
 from simulator.arrivals import gamma_workload, split_rate
 from simulator.catalogue import builtin_catalogue, load_catalogue
 
@@ -44,6 +52,8 @@ LARGE_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0)
 SCHEDULE_EVALUATIONS = (4_000, 8_000, 16_000, 32_000, 90_000, 180_000, 540_000)
 SCHEDULE_S = (0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 SCHEDULE_SEEDS = tuple(range(8))
+# Changes are tried from what so many evaluations found, in turns of so many calls.
+CHANGES_AFTER, CHANGE_TURNS, CHANGES_PER_TURN = 30_000, 10, 240
 
 
 def profiles() -> Mapping[str, Profile]:
@@ -74,6 +84,8 @@ class Case:
 
 S3 = Case("S3/32", MIXED, 60, 32, 64.0, "one bucket 0.9106 in 1.8 s, two buckets 0.9424 in 27 s, unseen 0.9101")
 S1 = Case("S1/16", ("bert-1.3b",), 32, 16, 64.0, "0.9890 in 1.0 s, unseen 0.9788")
+# As large as a block of a large cluster.
+BLOCK = Case("64/64", MIXED, 64, 64, 128.0, "")
 PLANNED_S, UNSEEN_S, UNSEEN_SEED = 468.75, 200.0, 5000
 
 
@@ -118,6 +130,48 @@ def schedule(cases: tuple[Case, ...], seeds: tuple[int, ...]) -> None:
                     cells.append(f"{result.score:.4f}/{other:.4f}")
                 falls = [high - low for i, high in enumerate(scores) for low in scores[i + 1 :]]
                 print(f"seed {seed:<20}" + "".join(f"{cell:>15}" for cell in cells) + f"{max(falls):13.4f}", flush=True)
+
+
+def changes() -> None:
+    """Processor time for each change tried, in turns with a kept run and without; both go the same way."""
+    print(f"{'':22}without kept run   with    times as fast")
+    for case, duration_s in ((S3, PLANNED_S), (S1, PLANNED_S), (BLOCK, PLANNED_S / 3)):
+        for preset in ("published", "testbed"):
+            problem = replace(case.problem(duration_s), serving=serving_preset(preset))
+            space = Space(problem)
+            found, *_ = timed(problem, "alpaserve", max_evaluations=CHANGES_AFTER)
+            assert isinstance(found.placement, Placement)
+            begin = score_layout(space, space.layout(found.placement), np.zeros(1, np.int64))
+            assert begin is not None
+            walks = {calls: begin_walk(begin, 0) for calls in (CHANGES_PER_TURN // (LEAST_TRIALS - 1), 1)}
+            spent_s = dict.fromkeys(walks, 0.0)
+            for _ in range(CHANGE_TURNS):
+                for calls, walk in walks.items():
+                    began_s = time.process_time()
+                    walks[calls] = _try_changes(space, walk, calls)
+                    spent_s[calls] += time.process_time() - began_s
+            one, other = walks.values()
+            assert (one.shape == other.shape).all() and (one.holds == other.holds).all()
+            without_us, with_us = (1e6 * s / CHANGE_TURNS / CHANGES_PER_TURN for s in spent_s.values())
+            print(
+                f"{case.name:8}{preset:14}{without_us:10.0f} us{with_us:10.0f} us{without_us / with_us:10.2f}",
+                flush=True,
+            )
+
+
+def _try_changes(space: Space, walk: Walk, calls: int) -> Walk:
+    """CHANGES_PER_TURN changes in so many calls; shorter calls than LEAST_TRIALS keep no run."""
+    training = build_training(space.traffic, space.catalogue.weight)
+    moves = Moves(
+        np.arange(len(space.shapes)), space.zone, space.room, space.least, np.cumsum(list(CHANGES.values())), PATIENCE
+    )
+    heat = TEMPERATURE * math.sqrt(space.traffic.model.size - walk.best_good) / 2
+    for _ in range(calls):
+        walk, _ = improve(
+            walk, moves, space.catalogue, space.traffic, training.requests_at, space.rules, np.zeros(1, np.int64), heat,
+            CHANGES_PER_TURN // calls,
+        )  # fmt: skip
+    return walk
 
 
 def scaling() -> pd.DataFrame:
@@ -209,6 +263,8 @@ def main() -> None:
         save_picture(build_scaling_figure(scaling()), HERE / "search_scaling.png")
     elif "large" in asked:
         large()
+    elif "changes" in asked:
+        changes()
     elif "schedule" in asked:
         cases = tuple(case for case in (S3, S1) if case.name in asked)
         schedule(cases or (S3, S1), tuple(int(a) for a in asked if a.isdigit()) or SCHEDULE_SEEDS)

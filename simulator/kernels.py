@@ -56,7 +56,7 @@ def _append(i: int, g: Index, head: I64, tail: I64, next_request: I32) -> None:
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _predict(g: Index, row: int, start_s: float, depth: I64, predicted_s: F64, latency_s: F64) -> float:
+def predict(g: Index, row: int, start_s: float, depth: I64, predicted_s: F64, latency_s: F64) -> float:
     """When the group would end what reaches it at start_s (docs/semantics.md section 2, step 3). latency_s: (R, S)."""
     t = start_s
     for k in range(depth[g]):
@@ -65,7 +65,7 @@ def _predict(g: Index, row: int, start_s: float, depth: I64, predicted_s: F64, l
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _execute(
+def execute(
     g: Index, row: int, start_s: float, start_delay_s: float, depth: I64, predicted_s: F64, actual_s: F64, last_s: F64,
     latency_s: F64,
 ) -> tuple[float, float]:  # fmt: skip
@@ -89,7 +89,7 @@ def _execute(
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _earliest_free(
+def earliest_free(
     first: int, beyond: int, only_idle: bool, now_s: float, group_of: I64, last_s: F64, actual_s: F64
 ) -> int:
     best, best_s = NONE, np.inf
@@ -136,7 +136,7 @@ def _earliest_finish(
         g = group_of[j]
         if only_idle and actual_s[g, 0] > now_s:
             continue
-        end_s = _predict(g, row_of[j], reach_s, depth, predicted_s, latency_s)
+        end_s = predict(g, row_of[j], reach_s, depth, predicted_s, latency_s)
         earlier = end_s < best_s
         best_s = end_s if earlier else best_s
         best = j if earlier else best
@@ -193,7 +193,7 @@ def serve(
         reach_s = now_s + dispatch_delay_s
         first, beyond = candidate_start[m], candidate_start[m + 1]
         if dispatch == EARLIEST_FREE:
-            j = _earliest_free(first, beyond, False, now_s, candidate_group, last_s, actual_s)
+            j = earliest_free(first, beyond, False, now_s, candidate_group, last_s, actual_s)
         elif counts_queue:
             j = _shortest_queue(
                 first, beyond, False, now_s, candidate_group, actual_s, outstanding, accepted_head, rejected_head,
@@ -212,7 +212,7 @@ def serve(
             continue
         g, row = candidate_group[j], candidate_row[j]
         dispatched[g] += 1
-        end_s = _predict(g, row, reach_s, depth, predicted_s, latency_s)
+        end_s = predict(g, row, reach_s, depth, predicted_s, latency_s)
         if not admit_all and end_s + response_delay_s + margin_s > deadline_s:
             if record is not None:
                 record.status[i] = REJECTED
@@ -222,7 +222,7 @@ def serve(
                 outstanding[g] += 1
                 next_answer_s[g] = min(next_answer_s[g], reach_s)
             continue
-        start_s, end_s = _execute(g, row, reach_s, start_delay_s, depth, predicted_s, actual_s, last_s, latency_s)
+        start_s, end_s = execute(g, row, reach_s, start_delay_s, depth, predicted_s, actual_s, last_s, latency_s)
         in_slo = end_s + response_delay_s <= deadline_s
         good[m] += in_slo
         total_latency_s[m] += end_s + response_delay_s - arrival_s[i]
@@ -240,7 +240,7 @@ def serve(
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _deadline_of(i: int, arrival_s: F64, model: I32, slo_s: F64, model_slo_s: F64) -> float:
+def deadline_of(i: int, arrival_s: F64, model: I32, slo_s: F64, model_slo_s: F64) -> float:
     if slo_s.size > 0 and slo_s[i] == slo_s[i]:
         return arrival_s[i] + slo_s[i]
     return arrival_s[i] + model_slo_s[model[i]]
@@ -262,17 +262,17 @@ def _run_queue(
     spare_s = rules.response_delay_s + rules.admission_margin_s
     while state.queue_length[m] > 0:
         i = state.queue_head[m]
-        deadline_s = _deadline_of(i, arrival_s, model, slo_s, instance.slo_s)
+        deadline_s = deadline_of(i, arrival_s, model, slo_s, instance.slo_s)
         chosen = NONE
         for b in range(instance.batch_size.size):
             if instance.batch_size[b] <= state.queue_length[m] and instance.latency_s[b, row, 0] < np.inf:
-                end_s = _predict(g, row, reach_s, instance.depth, predicted_s, instance.latency_s[b])
+                end_s = predict(g, row, reach_s, instance.depth, predicted_s, instance.latency_s[b])
                 if rules.admit_all or end_s + spare_s <= deadline_s:
                     chosen = b
         size = instance.batch_size[chosen] if chosen >= 0 else 1
         start_s, end_s = 0.0, 0.0
         if chosen >= 0:
-            start_s, end_s = _execute(
+            start_s, end_s = execute(
                 g, row, reach_s, rules.start_delay_s, instance.depth, predicted_s, actual_s, last_s,
                 instance.latency_s[chosen],
             )  # fmt: skip
@@ -285,7 +285,7 @@ def _run_queue(
             if chosen < 0:
                 record.status[i] = REJECTED
                 continue
-            in_slo = end_s + rules.response_delay_s <= _deadline_of(i, arrival_s, model, slo_s, instance.slo_s)
+            in_slo = end_s + rules.response_delay_s <= deadline_of(i, arrival_s, model, slo_s, instance.slo_s)
             tally.good[m] += in_slo
             record.status[i] = SERVED if in_slo else LATE
             record.start_s[i] = start_s
@@ -378,7 +378,7 @@ def serve_batches(
         _append(i, m, state.queue_head, state.queue_tail, links[0])
         state.queue_length[m] += 1
         if rules.dispatch == EARLIEST_FREE:
-            j = _earliest_free(first, beyond, True, now_s, group_of, state.last_s, actual_s)
+            j = earliest_free(first, beyond, True, now_s, group_of, state.last_s, actual_s)
         elif rules.dispatch == SHORTEST_QUEUE:
             j = _shortest_queue(
                 first, beyond, True, now_s, group_of, actual_s, state.outstanding, state.accepted_head,

@@ -12,7 +12,7 @@ import pytest
 
 from planner.__main__ import main
 from planner.commands.parser import COMMANDS
-from planner.search import SEARCHING, fill_kernels, refine_kernels, search
+from planner.search import SEARCHING, fill_kernels, kept_kernels, refine_kernels, rerun_kernels, search
 from simulator import Schedule, Serving, kernel_stamps, kernels, metric_kernels, score_kernels, simulate
 from simulator.errors import Cancelled
 from simulator.preparation import BATCHING, Preparation
@@ -147,7 +147,7 @@ def test_ctrl_c_while_compiling_ends_with_a_sentence(scenario, tmp_path):
 def test_nothing_is_compiled_after_the_preparation():
     SEARCHING.wait()
     BATCHING.wait()
-    modules = (kernels, metric_kernels, score_kernels, fill_kernels, refine_kernels)
+    modules = (kernels, metric_kernels, score_kernels, fill_kernels, refine_kernels, kept_kernels, rerun_kernels)
     dispatchers = [x for module in modules for x in vars(module).values() if hasattr(x, "signatures")]
     before = {x.__name__: len(x.signatures) for x in dispatchers}
     for seed in range(4):

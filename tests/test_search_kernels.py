@@ -5,6 +5,7 @@ import pytest
 
 from planner.search import fill_kernels
 from planner.search.filling import fill_layout
+from planner.search.kept_kernels import NO_RUN
 from planner.search.refine import CHANGES
 from planner.search.refine_kernels import Moves, Walk, improve
 from planner.search.scoring import score_layout
@@ -150,7 +151,7 @@ def test_improvement_keeps_to_memory_and_devices_and_knows_its_score():
         moves = Moves(shapes, space.zone, space.room, space.least, share, 1.0)
         walk = Walk(
             layout.shape.copy(), layout.holds.copy(), scored.good_at.copy(), layout.shape.copy(), layout.holds.copy(),
-            scored.good, np.array([seed], np.uint64), np.zeros(256, np.uint64),
+            scored.good, np.array([seed], np.uint64), np.zeros(256, np.uint64), NO_RUN,
         )  # fmt: skip
         requests_at = np.array(
             [np.bincount(space.traffic.model[:cut], minlength=layout.holds.shape[1]) for cut in space.traffic.cuts[1:]]

@@ -11,6 +11,7 @@ import numpy as np
 from planner.search import refine_kernels
 from planner.search.baselines import fall_back
 from planner.search.budget import NoImprovement, Stopped
+from planner.search.kept_kernels import NO_RUN
 from planner.search.options import RefineOptions
 from planner.search.partition import allowed_shapes
 from planner.search.refine_kernels import Moves, Walk
@@ -103,7 +104,7 @@ class Improvement:
         """Every chain at one of the starts, best first."""
         if not self.training.is_whole:
             starts = self._score(start.layout for start in starts)
-        walks = [_begin(starts[chain % len(starts)], self.run.seed * CHAINS + chain) for chain in range(CHAINS)]
+        walks = [begin_walk(starts[chain % len(starts)], self.run.seed * CHAINS + chain) for chain in range(CHAINS)]
         return Standing(walks, starts[0].good, starts[0].good, FIRST_ROUND_EVALUATIONS)
 
     @property
@@ -144,10 +145,7 @@ class Improvement:
         count = min(max(self.round_evaluations // EVALUATIONS_PER_CHAIN, CHAINS), MAX_CHAINS)
         for chain in range(len(self.walks), count):
             walk = self.walks[chain % CHAINS]
-            fresh = _random([self.run.seed, chain])
-            self.walks.append(
-                walk._replace(good_at=walk.good_at.copy(), random=fresh, rejected=np.zeros(REJECTED_SLOTS, np.uint64))
-            )
+            self.walks.append(_another(walk, _random([self.run.seed, chain])))
 
     def join(self, starts: list[Scored]) -> None:
         """Let the chain that lags go on from the best of other starts."""
@@ -155,7 +153,7 @@ class Improvement:
             starts = self._score(start.layout for start in starts)
         lagging = min(range(len(self.walks)), key=lambda chain: self.walks[chain].good_at[-1].sum())
         walk = self.walks[lagging]
-        fresh = _begin(starts[0], 0)
+        fresh = begin_walk(starts[0], 0)
         self.walks[lagging] = fresh._replace(random=walk.random)
         self.best_good = max(self.best_good, starts[0].good)
 
@@ -217,9 +215,7 @@ class Improvement:
         best = self._best()
         for chain, walk in enumerate(self.walks):
             if walk.best_good < best.best_good:
-                self.walks[chain] = best._replace(
-                    good_at=best.good_at.copy(), random=walk.random, rejected=np.zeros(REJECTED_SLOTS, np.uint64)
-                )
+                self.walks[chain] = _another(best, walk.random)
 
     def _return_to_best(self) -> None:
         """Every chain goes on from its best layout."""
@@ -229,19 +225,27 @@ class Improvement:
         for chain, scored in enumerate(run.workers.each(tasks)):
             if scored is not None:
                 run.budget.spend(1)
-                self.walks[chain] = _begin(scored, 0)._replace(random=self.walks[chain].random)
+                self.walks[chain] = begin_walk(scored, 0)._replace(random=self.walks[chain].random)
 
 
 def _random(seed: int | list[int]) -> U64:
     return np.random.default_rng(seed).integers(0, 1 << 63, 1, dtype=np.uint64)
 
 
-def _begin(start: Scored, seed: int) -> Walk:
+def begin_walk(start: Scored, seed: int) -> Walk:
+    """A walk that begins at a scored layout."""
     shape, holds, random = start.layout.shape, start.layout.holds, _random(seed)
     rejected = np.zeros(REJECTED_SLOTS, np.uint64)
     return Walk(
-        shape.copy(), holds.copy(), start.good_at.copy(), shape.copy(), holds.copy(), start.good, random, rejected
-    )
+        shape.copy(), holds.copy(), start.good_at.copy(), shape.copy(), holds.copy(), start.good, random, rejected,
+        NO_RUN,
+    )  # fmt: skip
+
+
+def _another(walk: Walk, random: U64) -> Walk:
+    """A walk that goes on from where another stands, with random numbers of its own."""
+    rejected = np.zeros(REJECTED_SLOTS, np.uint64)
+    return walk._replace(good_at=walk.good_at.copy(), random=random, rejected=rejected, kept=NO_RUN)
 
 
 def describe_change(space: Space, before: Layout, after: Layout) -> str:

@@ -1,9 +1,9 @@
 """Local improvement of a layout: many random changes tried in one compiled call.
 
 A change concerns one or a few groups: a replica joins (making room if it must), leaves, moves or trades places; or
-groups give up their devices and new ones of other configurations take them. A trial is simulated only where the
-change reaches, is given up at the first cut of the trace where it lags hopelessly, and is accepted by its score on
-the whole trace only.
+groups give up their devices and new ones of other configurations take them. A trial is simulated where it differs
+from the current layout's run (planner/search/kept_kernels.py), is given up at the first cut of the trace where it
+lags hopelessly, and is accepted by its score on the whole trace only.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from planner.search import fill_kernels
+from planner.search import fill_kernels, kept_kernels, random_kernels, rerun_kernels
 from planner.search.fill_kernels import add_weights, has_least, room_for, used_memory
+from planner.search.kept_kernels import adopt, pays, room_for_fates, set_limits, spread
+from planner.search.random_kernels import below, pick, scramble, uniform
+from planner.search.rerun_kernels import Fates, rerun
 from simulator import kernels, score_kernels
 from simulator.arrays import F64, I64, U64, Bools, Rules
 from simulator.kernel_stamps import follow_stamps
 from simulator.kernels import NONE
 from simulator.score_kernels import Catalogue, Traffic, inner_kernel, reach, score, total
 
-follow_stamps(__file__, kernels, score_kernels, fill_kernels)
+follow_stamps(__file__, kernels, score_kernels, fill_kernels, kept_kernels, random_kernels, rerun_kernels)
 
 # How likely each kind of change is to be tried: join, leave, move, trade, rebuild.
 JOIN, LEAVE, MOVE, TRADE, REBUILD = range(5)
@@ -52,6 +55,7 @@ class Walk(NamedTuple):
     shape, holds: the current layout; good_at: int64 (K, M), its requests in time at each cut.
     best_shape, best_holds, best_good: the best layout so far and its requests in time.
     random: uint64 (1,), state of the generator. rejected: uint64 (H,), hashes of layouts found worse.
+    kept: the run of the current layout, or empty where none is kept; changed in place.
     """
 
     shape: I64
@@ -62,26 +66,7 @@ class Walk(NamedTuple):
     best_good: int
     random: U64
     rejected: U64
-
-
-@inner_kernel
-def _scramble(x: np.uint64) -> np.uint64:
-    """The finaliser of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014)."""
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
-@inner_kernel
-def _uniform(random: U64) -> float:
-    """The next number in [0, 1)."""
-    random[0] += np.uint64(0x9E3779B97F4A7C15)
-    return (_scramble(random[0]) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
-
-
-@inner_kernel
-def _below(random: U64, n: int) -> int:
-    return int(_uniform(random) * n)
+    kept: Fates
 
 
 @inner_kernel
@@ -92,25 +77,9 @@ def _hash(shape: I64, holds: Bools) -> np.uint64:
         x = np.uint64(shape[g] + 1)
         for m in range(holds.shape[1]):
             if holds[g, m]:
-                x = _scramble(x * np.uint64(0x100000001B3) + np.uint64(m + 1))
-        total += _scramble(x)
+                x = scramble(x * np.uint64(0x100000001B3) + np.uint64(m + 1))
+        total += scramble(x)
     return total
-
-
-@inner_kernel
-def _pick(weight: F64, random: U64) -> int:
-    """An index with probability in proportion to weight; NONE if all are 0."""
-    total = 0.0
-    for i in range(weight.size):
-        total += weight[i]
-    if total <= 0:
-        return NONE
-    at = _uniform(random) * total
-    for i in range(weight.size):
-        at -= weight[i]
-        if at < 0:
-            return i
-    return NONE
 
 
 @inner_kernel
@@ -119,7 +88,7 @@ def _pick_held(row: Bools, other: Bools, random: U64) -> int:
     weight = np.empty(row.size)
     for m in range(row.size):
         weight[m] = row[m] and not other[m]
-    return _pick(weight, random)
+    return pick(weight, random)
 
 
 @inner_kernel
@@ -132,7 +101,7 @@ def _join(touched: Bools, row: Bools) -> None:
 @inner_kernel
 def _pick_kind(share: F64, random: U64) -> int:
     """The first kind whose cumulated probability is above a random number."""
-    at, kind = _uniform(random), 0
+    at, kind = uniform(random), 0
     while kind < share.size and share[kind] <= at:
         kind += 1
     return kind
@@ -141,11 +110,11 @@ def _pick_kind(share: F64, random: U64) -> int:
 @inner_kernel
 def _pick_model(bad: F64, random: U64) -> int:
     """Half of the time any model, otherwise one in proportion to its requests that were not in time."""
-    if _uniform(random) < 0.5:
-        m = _pick(bad, random)
+    if uniform(random) < 0.5:
+        m = pick(bad, random)
         if m >= 0:
             return m
-    return _below(random, bad.size)
+    return below(random, bad.size)
 
 
 @inner_kernel
@@ -172,7 +141,7 @@ def _fill_at_random(g: int, shape: I64, holds: Bools, weight: F64, catalogue: Ca
         if holds[g, m]:
             weight[m] = 0.0
     while True:
-        m = _pick(weight, random)
+        m = pick(weight, random)
         if m < 0:
             return
         weight[m] = 0.0
@@ -190,12 +159,12 @@ def _draw_shapes(free: I64, moves: Moves, catalogue: Catalogue, random: U64) -> 
         left = free[z]
         shape = NONE
         while True:
-            if shape < 0 or catalogue.devices[shape] > left or _uniform(random) < 0.3:
+            if shape < 0 or catalogue.devices[shape] > left or uniform(random) < 0.3:
                 fitting = np.zeros(moves.shapes.size)
                 for i in range(moves.shapes.size):
                     c: int = moves.shapes[i]
                     fitting[i] = catalogue.devices[c] <= left and moves.zone[c] == z
-                i = _pick(fitting, random)
+                i = pick(fitting, random)
                 if i < 0:
                     break
                 shape = moves.shapes[i]
@@ -219,8 +188,8 @@ def _rebuild(
     for g in range(groups):
         c: int = shape[g]
         free[moves.zone[c]] -= catalogue.devices[c]
-    for _ in range(min(1 + _below(random, MAX_REBUILT), groups)):
-        gone[_below(random, groups)] = True
+    for _ in range(min(1 + below(random, MAX_REBUILT), groups)):
+        gone[below(random, groups)] = True
     touched = np.zeros(models, np.bool_)
     stay = groups
     for g in range(groups):
@@ -261,18 +230,18 @@ def _deal(first: int, shape: I64, holds: Bools, touched: Bools, bad: F64, catalo
         mean += bad[m]
     mean /= models
     while True:
-        m = _pick(weight, random)
+        m = pick(weight, random)
         if m < 0:
             break
         weight[m] = 0.0
-        at = _below(random, count)
+        at = below(random, count)
         for step in range(count):
             g = first + (at + step) % count
             if room_for(m, shape[g], used_gib[g], catalogue):
                 holds[g, m] = True
                 add_weights(used_gib[g], m, shape[g], catalogue)
                 break
-    anyone = _uniform(random) < 0.5
+    anyone = uniform(random) < 0.5
     for m in range(models):
         weight[m] = bad[m] + mean + 1e-9 if anyone or touched[m] else 0.0
     for g in range(first, shape.size):
@@ -286,7 +255,7 @@ def _change_replicas(
     """Change who is where, in place; touched bool (M,) receives the models concerned. False if
     nothing changed, whatever `touched` says then."""
     groups = shape.size
-    g = _below(random, groups)
+    g = below(random, groups)
     if kind == JOIN:
         _join(touched, holds[g])
         m = _pick_model(bad, random)
@@ -301,7 +270,7 @@ def _change_replicas(
         _join(touched, holds[g])
         holds[g, out] = False
         return True
-    other = _below(random, groups)
+    other = below(random, groups)
     if other == g or holds[other, out]:
         return False
     _join(touched, holds[g])
@@ -321,23 +290,6 @@ def _change_replicas(
     return True
 
 
-@inner_kernel
-def _set_limits(
-    limit: F64, requests_at: I64, good_at: I64, affected: Bools, allowed_loss: float, patience: float
-) -> None:
-    """How many bad requests of the affected models a trial may have at each cut: the current layout's and a margin
-    that grows with the spread of the difference, but never more than what is allowed at the end."""
-    last = limit.size - 1
-    for k in range(last + 1):
-        bad = 0
-        for m in range(affected.size):
-            if affected[m]:
-                bad += requests_at[k, m] - good_at[k, m]
-        limit[k] = bad + allowed_loss + (patience * np.sqrt(bad + 1.0) if k < last else 0.0)
-    for k in range(last):
-        limit[k] = min(limit[k], limit[last])
-
-
 @njit(cache=True, nogil=True)
 def improve(
     walk: Walk, moves: Moves, catalogue: Catalogue, traffic: Traffic, requests_at: I64, rules: Rules, control: I64,
@@ -346,7 +298,7 @@ def improve(
     """Try random changes of the current layout; accept one that loses no more than a random allowance.
 
     Args:
-        walk: where to go on from; not changed, except for the generator and the table of rejected layouts.
+        walk: where to go on from; used up: its generator, kept run and table of rejected layouts are changed.
         requests_at: int64 (K, M), requests of each model before each cut.
         temperature: mean of the allowance in requests (threshold accepting with exponential thresholds, which is
             simulated annealing: Kirkpatrick et al. 1983).
@@ -356,11 +308,23 @@ def improve(
         (the next walk, evaluations made). Fewer evaluations than the budget: nothing new was found to try, or
         `control` stopped it.
     """
-    shape, holds, good_at, best_shape, best_holds, best_good, random, rejected = walk
+    shape, holds, good_at, best_shape, best_holds, best_good, random, rejected, kept = walk
     models = holds.shape[1]
     cuts = traffic.cuts.size - 1
-    limit, trial_good_at = np.empty(cuts), np.empty_like(good_at)
-    latency_s, bad = np.empty(models), np.empty(models)
+    limit, bad_at, trial_good_at = np.empty(cuts), np.empty(cuts, np.int64), np.empty_like(good_at)
+    bad = np.empty(models)
+    stages = catalogue.latency_s.shape[2]
+    if kept.place.size == 0 and pays(traffic, catalogue, rules, budget):
+        kept = room_for_fates(traffic.model.size, stages, rules)
+        # Against a layout without groups everything differs. Rows are never ahead of the request that is handled.
+        rows, slots = rerun(
+            kept, kept, shape[:0], holds[:0], shape, holds, catalogue, traffic, rules, control, np.full(cuts, np.inf),
+            good_at, trial_good_at,
+        )  # fmt: skip
+        if rows < 0:
+            return walk, 0
+        spread(kept, rows, slots.size, rules)
+    own = room_for_fates(kept.place.size, stages, rules)
     evaluations = tries = 0
     while evaluations < budget and tries < HOPELESS_TRIES * budget and control[0] == 0:
         tries += 1
@@ -379,17 +343,24 @@ def improve(
         if rejected[code % np.uint64(rejected.size)] == code or total(touched) == 0:
             continue
         reach(new_holds, touched)
-        allowed_loss = np.floor(-temperature * np.log(1.0 - _uniform(random)))
-        _set_limits(limit, requests_at, good_at, touched, allowed_loss, moves.patience)
-        for k in range(cuts):
-            for m in range(models):
-                trial_good_at[k, m] = good_at[k, m]
+        allowed_loss = np.floor(-temperature * np.log(1.0 - uniform(random)))
+        set_limits(limit, bad_at, requests_at, good_at, touched, allowed_loss, moves.patience)
         evaluations += 1
-        dispatched = np.empty(new_shape.size, np.int64)
-        if score(
-            new_shape, new_holds, touched, catalogue, traffic, rules, control, limit, trial_good_at, dispatched,
-            latency_s,
-        ):  # fmt: skip
+        if kept.place.size > 0:
+            rows, slots = rerun(
+                kept, own, shape, holds, new_shape, new_holds, catalogue, traffic, rules, control, limit - bad_at,
+                good_at, trial_good_at,
+            )  # fmt: skip
+            is_taken = rows >= 0
+            if is_taken:
+                adopt(kept, own, rows, slots, rules)
+        else:
+            trial_good_at[:] = good_at
+            is_taken = score(
+                new_shape, new_holds, touched, catalogue, traffic, rules, control, limit, trial_good_at,
+                np.empty(new_shape.size, np.int64), np.empty(models),
+            )  # fmt: skip
+        if is_taken:
             shape, holds = new_shape, new_holds
             good_at, trial_good_at = trial_good_at, np.empty_like(good_at)
             good = total(good_at[-1])
@@ -397,4 +368,4 @@ def improve(
                 best_shape, best_holds, best_good = shape.copy(), holds.copy(), good
         elif control[0] == 0:
             rejected[code % np.uint64(rejected.size)] = code
-    return Walk(shape, holds, good_at, best_shape, best_holds, best_good, random, rejected), evaluations
+    return Walk(shape, holds, good_at, best_shape, best_holds, best_good, random, rejected, kept), evaluations
