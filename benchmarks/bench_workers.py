@@ -39,7 +39,7 @@ workload: {gamma: {duration_s: 2400, total_rate_per_s: 25, cv: 4}}
 placements:
 - {name: found, search: {algorithm: alpaserve, max_evaluations: 4000}}
 """)
-EVALUATIONS, MOST_DEVICES = 16_000, 24
+EVALUATIONS, MOST_DEVICES = 60_000, 24
 AXES = [("devices", [12.0, 16.0]), ("rate_scale", [0.8, 1.0, 1.2, 1.4])]
 EMPTY_TASKS = 200
 Ask = Callable[[Machines | None], object]

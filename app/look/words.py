@@ -100,6 +100,7 @@ STOP_REASONS = {
     "no improvement": "nothing it tried improved it any more",
     "bound met": "no placement can be better",
     "cancelled": "it was stopped",
+    "loss of the cluster": "its other machines did not answer any more",
 }
 
 

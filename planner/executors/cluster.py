@@ -28,7 +28,7 @@ CONNECT_S = 5.0
 # Without a word from the scheduler for so long, it is gone.
 GONE_S = 3.0
 # How often workers are counted and the scheduler is looked for.
-WATCH_S = 0.2
+WATCH_S = 0.5
 # What takes milliseconds goes to a worker in tens.
 PER_TASK = 16
 
