@@ -33,7 +33,7 @@ from tests.search_cases import random_problem
 from tests.test_search_blocks import large_problem
 
 SEARCH, REFINE = (sys.modules[f"planner.search.{name}"] for name in ("search", "refine"))
-SENDING, APART = sys.modules["planner.executors.sending"], sys.modules["planner.what_if.apart"]
+SENDING, SIDE_BY_SIDE = sys.modules["planner.executors.sending"], sys.modules["planner.what_if.side_by_side"]
 ROOT = Path(__file__).parent.parent
 AXES = [("devices", [2, 3, 4]), ("rate_scale", [0.5, 1, 1.5])]
 SCENARIO = """version: 1
@@ -140,7 +140,7 @@ def everything_goes_out(monkeypatch):
     """Searches of tests are tiny, and would be done here."""
     monkeypatch.setattr(SEARCH, "LEAST_REQUESTS", 0)
     monkeypatch.setattr(SENDING, "LEAST_LENT_BYTES", 1 << 10)
-    monkeypatch.setattr(APART, "LEAST_SIMULATED", 0)
+    monkeypatch.setattr(SIDE_BY_SIDE, "LEAST_SIMULATED", 0)
 
 
 def hard_problem():
@@ -294,7 +294,7 @@ def test_commands_and_the_page_work_there(scenario, executor, everything_goes_ou
             documents.append(timeless(json.loads(capsys.readouterr().out)))
         assert documents[0] == documents[1]
     others = (["recommend", file], ["sweep", file, "--over", "devices=2"], ["capacity", file], ["reproduce", "17"])
-    for words in (*others, ["plan", file], ["robustness", file]):
+    for words in (*others, ["plan", file], ["simulate", file], ["robustness", file]):
         assert main([*words, "--cluster", "somewhere"]) == 2
         assert "The cluster is 'somewhere'; tcp://host:port" in capsys.readouterr().err
     section, inputs = scenario.placements[0], build_inputs(scenario)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from planner.commands.interrupt import INTERRUPTED, Interrupt
-from planner.commands.options import check_output, whole_file
+from planner.commands.options import add_cluster, check_output, whole_file
 from planner.commands.report import (
     ProgressLine,
     marked,
@@ -20,6 +20,7 @@ from planner.commands.report import (
     seconds,
 )
 from planner.compare import Comparison, compare
+from planner.executors.cluster import machines
 from planner.scenario.file import load_scenario
 from planner.scenario.inputs import build_inputs
 from planner.scenario.serving_rules import rules_in_words
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", metavar="SCENARIO.yaml")
     parser.add_argument("--placement", metavar="NAME", help="only this placement")
     parser.add_argument("--requests", metavar="OUT", help="one row a request, into OUT.csv or OUT.parquet")
+    add_cluster(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.set_defaults(run=run)
 
@@ -48,9 +50,9 @@ def run(args: argparse.Namespace) -> int:
         return tokens.simulate(args, scenario)
     inputs = build_inputs(scenario)
     print_notices(inputs.notices)
-    with Interrupt() as interrupt:
-        comparison = compare(scenario, ProgressLine(interrupt), args.placement, inputs)
-        unseen = held_out(comparison, lambda _: not interrupt.requested)
+    with Interrupt() as interrupt, machines(args.cluster) as executor:
+        comparison = compare(scenario, ProgressLine(interrupt), args.placement, inputs, executor)
+        unseen = held_out(comparison, lambda _: not interrupt.requested, executor)
     print_notices(comparison.placement_notices)
     for outcome in comparison.outcomes:
         print_notices(outcome.search.notes if outcome.search else ())

@@ -21,7 +21,7 @@ from planner.scenario.inputs import Inputs, build_inputs
 from planner.scenario.schema import Scenario, TraceSection
 from planner.scenario.sources import kept_mapping
 from planner.search.training import resample
-from planner.what_if.apart import apart
+from planner.what_if.side_by_side import side_by_side
 from simulator import Cancelled, InputError, Model, Placement, Profile, ProfileEntry, Schedule, Serving, simulate, words
 from simulator.headway import Headway, OnProgress, goes_on
 from simulator.metrics import counted_rows
@@ -170,7 +170,7 @@ def robustness(
         return goes_on(on_progress, Headway(label, 1 + len(variants), total))
 
     try:
-        for (kind, label, error, _), met in zip(asked, apart(tasks, requests, executor, watch), strict=True):
+        for (kind, label, error, _), met in zip(asked, side_by_side(tasks, requests, executor, watch), strict=True):
             variants.append(Variant(kind, label, error, met))
     except (Cancelled, Gone) as error:
         reasons.setdefault(asked[len(variants)][0], str(error) if isinstance(error, Gone) else STOPPED)

@@ -19,8 +19,8 @@ from planner.executors.cluster import Gone
 from planner.problem import Problem
 from planner.scenario.inputs import Inputs
 from planner.scenario.schema import Scenario
-from planner.what_if.apart import apart
 from planner.what_if.robustness import Candidate, other_days
+from planner.what_if.side_by_side import side_by_side
 from simulator import Cancelled, Schedule, simulate, words
 from simulator.headway import Headway, OnProgress, goes_on
 from simulator.intervals import batch_means_half_width, mean_half_width, share_half_width
@@ -174,7 +174,7 @@ def hold_out_traffic(
     def watch() -> bool:
         return goes_on(on_progress, Headway(every[min(len(done), len(days))][0], len(done), len(every)))
 
-    done.extend(apart(tasks, len(inputs.problem.workload) * len(candidates) * len(tasks), executor, watch))
+    done.extend(side_by_side(tasks, len(inputs.problem.workload) * len(candidates) * len(tasks), executor, watch))
     cvs, met = [cv for cv, _ in done], [day for _, day in done]
     tried = [(c.name, c.is_searched, isinstance(c.placement, Schedule)) for c in candidates]
     found = scores_of(tried, met, is_later)

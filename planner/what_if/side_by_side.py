@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 LEAST_SIMULATED = 3_000_000
 
 
-def apart(
+def side_by_side(
     tasks: Iterable[Task[Result]], requests: int, executor: Executor | None, goes_on: Callable[[], bool]
 ) -> Iterator[Result]:
     """Results of (function, arguments), in order.
