@@ -1,7 +1,10 @@
-"""The files of a deployment fit each other and the house. No image is built here: that needs a daemon."""
+"""The files of a deployment fit each other and the house. No image is built here: that takes a base image."""
 
 import json
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -71,6 +74,36 @@ def test_every_limit_can_be_set_where_compose_is_started():
     passed = {name for name, value in COMPOSE["services"]["app"]["environment"].items() if value is None}
     table = set(re.findall(r"^\| `(PLANNER_\w+)` \|", DOCUMENT, re.MULTILINE))
     assert table and table | {ADVICE} == passed
+
+
+@pytest.fixture(scope="module")
+def compose():
+    """What Compose makes of the file, with some variables set: exit status, what it read, what it says."""
+    commands = [["docker-compose"]] if shutil.which("docker-compose") else []
+    if shutil.which("docker") and not subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
+        commands.insert(0, ["docker", "compose"])
+    if not commands:
+        pytest.skip("Compose is not there; install it with: sudo apt-get install docker-compose")
+
+    def read(**variables):
+        command = [*commands[0], "-f", str(ROOT / "compose.yaml"), "--profile", "cluster", "config"]
+        run = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True)
+        return run.returncode, yaml.safe_load(run.stdout), run.stderr
+
+    return read
+
+
+def test_compose_takes_the_file_and_passes_on_what_is_set(compose):
+    status, read, _ = compose(POSTGRES_PASSWORD="sesame", PLANNER_DEVICES="8")
+    environment = read["services"]["app"]["environment"]
+    assert status == 0 and read["services"]["worker"]["deploy"]["replicas"] == 2
+    assert environment["PLANNER_DEVICES"] == "8" and environment.get("PLANNER_MODELS") is None
+    assert environment["DATABASE_URL"] == "postgresql://planner:sesame@database/planner"
+
+
+def test_compose_asks_for_a_password(compose):
+    status, _, says = compose(POSTGRES_PASSWORD="")
+    assert status != 0 and "choose one" in says
 
 
 def test_every_file_that_the_document_names_is_there():
