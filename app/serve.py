@@ -23,6 +23,7 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))
 from app.background.garbage import collect_now_and_then  # noqa: E402
 from app.background.warm_up import search_in_processes  # noqa: E402
 from app.login_way import LoginWay  # noqa: E402
+from app.panels.login import unreadable_secrets  # noqa: E402
 from app.state.keeping import end_keeping  # noqa: E402
 
 PACKED = (".js", ".css")
@@ -75,6 +76,8 @@ async def _lifespan(_: st.App) -> AsyncIterator[None]:
     await run_in_threadpool(end_keeping)
 
 
+if problem := unreadable_secrets():
+    sys.exit(problem)
 app = st.App(
     Path(__file__).with_name("main.py"),
     lifespan=_lifespan,

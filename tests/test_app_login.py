@@ -163,13 +163,8 @@ def test_a_file_that_cannot_be_used_closes_the_page(problem, monkeypatch):
         assert f"the section [auth] of FILE has no {key}; it needs" in problem(without)
     elsewhere = problem(SECRETS.replace("/oauth2callback", "/elsewhere"))
     assert "auth.redirect_uri is 'https://planner.example.com/elsewhere'; it has to end with /oauth2c" in elsewhere
-    monkeypatch.setattr(Path, "exists", lambda _: True)
-    monkeypatch.setattr(Secrets, "_parse_file_path", _unreadable)
+    monkeypatch.setattr(login.os, "access", lambda path, _: Path(path).name != "secrets.toml")
     assert problem(SECRETS) == "Nobody can log in: the server may not read FILE."
-
-
-def _unreadable(*_):
-    raise PermissionError
 
 
 def test_a_page_whose_file_cannot_be_used_shows_the_sentence_alone(monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,14 +54,14 @@ def login_problem() -> str | None:
 
     Streamlit takes a file that it cannot read for none, and would open the page for everybody.
     """
-    found = [Path(name) for name in st.get_option("secrets.files") if Path(name).exists()]
+    if problem := unreadable_secrets():
+        return problem
+    found = _secrets_files()
     said = " and ".join(map(str, found))
     try:
         auth: Mapping[str, Any] = st.secrets.get("auth", {}) if found else {}
     except StreamlitSecretNotFoundError:
         return f"Nobody can log in: {said} is not TOML."
-    except OSError:
-        return f"Nobody can log in: the server may not read {said}."
     if not auth:
         return (
             f"Nobody can log in: {LOGIN} is '{REQUIRED}', and there is no section [auth] in .streamlit/secrets.toml."
@@ -77,6 +78,16 @@ def login_problem() -> str | None:
     if not auth["redirect_uri"].endswith(f"/{callback}"):
         return f"Nobody can log in: auth.redirect_uri is '{auth['redirect_uri']}'; it has to end with /{callback}."
     return None
+
+
+def unreadable_secrets() -> str | None:
+    """That the server may not read a file of secrets; Streamlit would answer every request with an error."""
+    closed = [path for path in _secrets_files() if not os.access(path, os.R_OK)]
+    return f"Nobody can log in: the server may not read {closed[0]}." if closed else None
+
+
+def _secrets_files() -> list[Path]:
+    return [Path(name) for name in st.get_option("secrets.files") if Path(name).exists()]
 
 
 def draw_logout(owner: str | None) -> None:
