@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.background.garbage import forget_gone_widgets
 from app.background.warm_up import start_warm_up
 from app.controls.views import drop_hidden_keys
 from app.look.style import draw_style, guarded, plain_text
@@ -71,6 +72,7 @@ guarded(drop_hidden_keys)(session)
 guarded(keep_workspace)(session)
 with bar:
     draw_share_bar(session)
+forget_gone_widgets()
 if session.is_behind:
     # On a busy server a change has come after the page had asked for its answer.
     st.rerun()

@@ -118,3 +118,12 @@ def test_the_table_holds_the_requests_that_arrived_in_the_stretch(shown):
     table = shown.dataframe[0].value
     assert len(table) == pytest.approx(np.sum((arrival_s >= start_s) & (arrival_s < end_s)), abs=2)
     assert set(table["status"]) <= {"served", "late", "rejected", "unplaced"}
+
+
+def test_a_page_keeps_nothing_of_charts_that_are_gone(shown):
+    """Streamlit keeps what they would call back while the tab is open, and with it the results they were made of."""
+    kept = []
+    for scale in (4.0, 6.0, 8.0):
+        shown.slider(key=shown_key(shown, "models.slo_scale")).set_value(scale).run()
+        kept.append(len(shown.session_state._state._state._new_widget_state.widget_metadata))
+    assert kept[0] > 10 and kept[-1] <= kept[0]

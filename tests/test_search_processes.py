@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from planner.executors.apart import Lost, SearchProcesses
+from planner.executors.processes import Lost, SearchProcesses
 from planner.search import NoPlacement, Progress, run_search, search, search_elsewhere
 from simulator import Cancelled, InputError
 from tests.search_cases import random_problem
@@ -146,7 +146,7 @@ def test_an_executor_of_this_process_keeps_the_search_here(apart):
 
 def test_processes_end_with_the_one_that_began_them(tmp_path):
     code = (
-        "import os, signal; from planner.executors.apart import SearchProcesses;"
+        "import os, signal; from planner.executors.processes import SearchProcesses;"
         "from tests.test_search_processes import process_of\n"
         "if __name__ == '__main__':\n"
         "    print(SearchProcesses(1).call(process_of, on_progress=None), flush=True)\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.background.garbage import collect
+from app.background.garbage import collect_all
 from app.background.jobs import NICE, Lane, Workers, shared_workers
 
 
@@ -24,12 +24,12 @@ class Node:
 def test_garbage_is_found_and_what_is_alive_is_set_aside():
     node, alive = Node(), Node()
     gone = weakref.ref(node)
-    collect()
+    collect_all()
     assert gc.get_freeze_count() > 10_000
     del node
     gc.collect()
     assert gone() is not None, "what is set aside costs no time"
-    collect()
+    collect_all()
     assert gone() is None and alive.me is alive
     gc.unfreeze()
 

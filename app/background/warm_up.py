@@ -7,7 +7,7 @@ import threading
 
 from app.background.jobs import THREADS
 from app.settings import PROBLEM
-from planner.executors.apart import SearchProcesses
+from planner.executors.processes import SearchProcesses
 from planner.search import SEARCHING, search_elsewhere
 from simulator.generation.preparation import GENERATING
 from simulator.headway import Headway

@@ -19,7 +19,7 @@ from simulator.metrics import counted_arrivals_s
 from simulator.traces import Trace, TraceSummary, rate_over_time, summarise
 
 # Of all results that the server keeps for whoever asks for them again.
-CACHE_BYTES = 512 * 1024**2
+CACHE_BYTES = 256 * 1024**2
 TIMELINE_BINS = 240
 
 

@@ -2,13 +2,13 @@
 
 from planner.search.bound import Bound, upper_bound
 from planner.search.budget import LOST
-from planner.search.elsewhere import run_search, search_elsewhere
 from planner.search.options import Option
 from planner.search.preparation import SEARCHING
 from planner.search.registry import ALGORITHMS, Algorithm, configure, find_algorithm
 from planner.search.result import Alternative, HeldOut, Progress, SearchResult, Step
 from planner.search.search import NoPlacement, search
 from planner.search.space import model_problem
+from planner.search.where import run_search, search_elsewhere
 
 __all__ = [
     "ALGORITHMS",

@@ -16,7 +16,6 @@ from planner.problem import Problem
 from planner.search.baselines import fall_back, fall_back_on_the_beginning
 from planner.search.bound import Bound, upper_bound
 from planner.search.budget import LOST, Stopped
-from planner.search.elsewhere import run_search
 from planner.search.holding import choose
 from planner.search.preparation import SEARCHING, prepare_everywhere
 from planner.search.registry import configure, find_algorithm
@@ -25,6 +24,7 @@ from planner.search.run import Run, begin_run
 from planner.search.scoring import attainment, begin_with
 from planner.search.space import Space
 from planner.search.training import check_held_out, hold_out, with_other_days
+from planner.search.where import run_search
 from simulator import InputError, Placement, Schedule, words
 from simulator.headway import Headway, goes_on
 from simulator.preparation import preparation_for

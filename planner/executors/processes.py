@@ -19,8 +19,8 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
-from planner.search.elsewhere import OnProgress
 from planner.search.result import Progress
+from planner.search.where import OnProgress
 from simulator import Cancelled, InputError
 from simulator.headway import goes_on
 
@@ -54,7 +54,7 @@ class SearchProcesses:
         methods = multiprocessing.get_all_start_methods()
         self._context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
         if self._context.get_start_method() == "forkserver":
-            self._context.set_forkserver_preload(["planner.executors.loaded"])
+            self._context.set_forkserver_preload(["planner.executors.preloaded"])
         self._turns = threading.Semaphore(most)
         self._lock = threading.Lock()
         self._idle: list[_Process] = []
