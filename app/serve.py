@@ -1,4 +1,4 @@
-"""The server: `python -m streamlit run app/serve.py`. Streamlit's own, which also sends the page's code compressed."""
+"""The server: `python -m streamlit run app/serve.py`. Streamlit's own behind a gate; the code comes compressed."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 from app.background.garbage import collect_now_and_then  # noqa: E402
 from app.background.warm_up import search_in_processes  # noqa: E402
+from app.gate import Gate  # noqa: E402
 from app.login_way import LoginWay  # noqa: E402
 from app.panels.login import unreadable_secrets  # noqa: E402
 from app.state.keeping import end_keeping  # noqa: E402
@@ -81,5 +82,5 @@ if problem := unreadable_secrets():
 app = st.App(
     Path(__file__).with_name("main.py"),
     lifespan=_lifespan,
-    middleware=[Middleware(CompressedAssets), Middleware(LoginWay)],
+    middleware=[Middleware(Gate), Middleware(CompressedAssets), Middleware(LoginWay)],
 )

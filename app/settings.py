@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from planner.executors.cluster import CLUSTER_VARIABLE, check_address
 from planner.search.workers import worker_count
@@ -19,6 +21,19 @@ from simulator.schema import Between, OneOf, first_problem
 ADVICE, ONLY_ASKED = "PLANNER_ADVICE", "asked"
 # `required`: without logins the page shows nothing.
 LOGIN, REQUIRED = "PLANNER_LOGIN", "required"
+# The names under which a server is reached.
+HOSTS = "PLANNER_HOSTS"
+
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:]+")
+
+
+def _names(listed: object) -> object:
+    names = tuple(name.strip().lower() for name in listed.split(",")) if isinstance(listed, str) else listed
+    if isinstance(names, tuple) and not all(map(_NAME.fullmatch, names)):
+        rule = "a list of names without ports, such as planner.example.com, 10.0.0.7, is allowed"
+        raise PydanticCustomError("not_allowed", "{rule}", {"rule": rule})
+    return names
 
 
 class Settings(BaseModel):
@@ -32,6 +47,7 @@ class Settings(BaseModel):
         upload_mb: the most that the files of one upload have, in MiB.
         visitor_mb, server_mb: the most memory that the uploads of one visitor and of all together take, in MiB.
         requests, models, devices: the most that a scenario on the page may have.
+        hosts: the names under which the server is reached; none: any, unless it listens on its own machine only.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,6 +69,7 @@ class Settings(BaseModel):
     requests: Annotated[int, Between(1000, 20_000_000)] = Field(default=5_000_000, alias="PLANNER_REQUESTS")
     models: Annotated[int, Between(1, 2000)] = Field(default=200, alias="PLANNER_MODELS")
     devices: Annotated[int, Between(1, 2048)] = Field(default=512, alias="PLANNER_DEVICES")
+    hosts: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(default=(), alias=HOSTS)
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:

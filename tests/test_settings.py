@@ -34,6 +34,16 @@ def test_what_is_no_number_is_named(value):
         read_settings({"PLANNER_MODELS": value})
 
 
+def test_names_of_the_server_are_a_list_without_ports():
+    assert read_settings({"PLANNER_HOSTS": "Planner.example.com, 10.0.0.7"}).hosts == (
+        "planner.example.com",
+        "10.0.0.7",
+    )
+    for wrong in ("https://planner.example.com", "planner.example.com:443", "a b", "*", "a,,b"):
+        with pytest.raises(InputError, match="The variable PLANNER_HOSTS is '.*'; a list of names without ports"):
+            read_settings({"PLANNER_HOSTS": wrong})
+
+
 def test_what_is_empty_is_not_given():
     assert read_settings({"PLANNER_DEVICES": "", "DATABASE_URL": ""}) == read_settings({})
 
