@@ -12,6 +12,7 @@ from app.controls.fields import bound, draw_complaint
 from app.controls.lengths import has_lengths, lengths_for
 from app.controls.models import draw_own_profiles
 from app.controls.table_editor import edited_rows
+from app.look.style import plain_text
 from app.state.limits import MAX_MODELS
 from app.state.results import shared_cache
 from app.state.session import Session, checked_scenario, with_values
@@ -67,7 +68,7 @@ def draw_generating_models(session: Session, problem: str | None) -> None:
         _draw_profile(session)
         names = ", ".join(section.name for section in scenario.models[:4])
         more = f" and {len(scenario.models) - 4} more" if len(scenario.models) > 4 else ""
-        st.caption(f"Served: {names.replace('$', '')}{more}.")
+        st.caption(f"Served: {plain_text(names)}{more}.")
         if len({tuple(getattr(s, name) for name in TOKEN_DEADLINES) for s in generating}) > 1:
             st.caption("Deadlines differ from model to model; a field sets all of them.")
         _draw_deadlines(session)

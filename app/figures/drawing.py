@@ -72,8 +72,8 @@ def on_clock(figure: go.Figure, began_at: datetime | None) -> go.Figure:
 
 
 def escape(text: str) -> str:
-    """Names from outside as Plotly text, which reads a little HTML."""
-    return html.escape(calm(text), quote=False)
+    """Names from outside as Plotly text, which reads a little HTML, values between %{ and }, and LaTeX between $."""
+    return html.escape(calm(text), quote=False).replace("%{", "&#37;{").replace("$", "&#36;")
 
 
 def hover_name(name: str) -> str:

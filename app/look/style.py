@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from pathlib import Path
@@ -20,6 +21,11 @@ from app.look.theme import THEMES, Theme, placement_style
 
 log = logging.getLogger(__name__)
 
+# What the front end reads as an icon or a link when Markdown's signs are gone: a joiner without width parts it.
+_APART = re.compile(r"(?<=:)(?=material[/_]|streamlit:)|(?<=:/)(?=/)|(?<=www)(?=\.)|(?<=\w@)(?=\w)", re.IGNORECASE)
+# What begins a list, a heading or code at the beginning of a line only.
+_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
+_BEGINNING = re.compile(r"^(\d*)([-+=]|(?<=\d)[.)])(?=\s|=|-|$)", re.MULTILINE)
 # Figures reserve this much for each line of their title.
 _TITLE_LINE_PX = 28
 _WATCH = component("theme_watch", js=Path(__file__).with_name("theme_watch.js").read_text(encoding="utf-8"))
@@ -79,7 +85,9 @@ def plain(name: str) -> str:
 
 def plain_text(sentence: str) -> str:
     """A sentence with names in it for Markdown, its signs kept as they are."""
-    return "".join("\\" + c if c in "\\`*_[]<>#|$~:" else c for c in sentence)
+    apart = _INDENT.sub("", _APART.sub("\u2060", sentence))
+    signs = "".join("\\" + c if c in "\\`*_[]<>#|$~:&" else c for c in apart)
+    return _BEGINNING.sub(r"\1\\\2", signs)
 
 
 def title_apart(figure: go.Figure) -> str:

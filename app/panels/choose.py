@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.controls.fields import shown
-from app.look import words
+from app.look.style import plain
 from app.state.answer import AnswerOf, EntryT, InputsT
 from app.state.session import Session
 
@@ -19,7 +19,7 @@ def choose_placement(session: Session, answer: AnswerOf[InputsT, EntryT]) -> Ent
         shown(
             session, st.segmented_control, "Look at", _KEY, entry.section.name, lambda name: _look_at(session, name),
             options=[e.section.name for e in answer.shown], required=True,
-            format_func=lambda name: words.shorten(name, 40),
+            format_func=plain,
             help="The tiles, the cluster and the tables below are about this placement.",
         )  # fmt: skip
     return entry

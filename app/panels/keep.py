@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from pandas.api.types import is_numeric_dtype
 
 from app.figures.drawing import on_clock
 from app.look.style import draw_figure, plain_text, title_apart
 from app.look.table import show_table
 
+# What a spreadsheet takes for a formula; a number with its sign, or a sign alone, is none.
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d.]+\s*%?$|$)")
 # Room for words just above the plot.
 _LEAST_TOP_PX = 24
 
@@ -49,8 +53,17 @@ def draw_download(table: pd.DataFrame, key: str) -> None:
 
 
 def table_csv(table: pd.DataFrame) -> str:
-    """A table as CSV, numbers as far as they are known: none of them to more than six digits behind the point."""
-    return table.to_csv(index=False, float_format=_written)
+    """A table as CSV, numbers as far as they are known: none of them to more than six digits behind the point.
+
+    A name that a spreadsheet would run as a formula has a quote before it.
+    """
+    texts = {name: column.map(_as_text) for name, column in table.items() if not is_numeric_dtype(column)}
+    named = table.assign(**texts).rename(columns=_as_text)
+    return named.to_csv(index=False, float_format=_written)
+
+
+def _as_text(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
 def _written(value: Any) -> str:

@@ -12,7 +12,7 @@ from app.figures.cluster import build_cluster_figure, describe_cluster
 from app.figures.compare import build_differences_figure, describe_differences
 from app.figures.placement import build_change_figure, describe_change
 from app.look import words
-from app.look.style import current_theme, draw_figure, plain_text, title_apart, verdict_html
+from app.look.style import current_theme, draw_figure, plain, plain_text, title_apart, verdict_html
 from app.panels import verdict
 from app.panels.keep import draw_chart, draw_table
 from app.state.answer import Answer, Answered
@@ -40,7 +40,7 @@ def draw_start(session: Session, answer: Answer) -> None:
     shown(
         session, st.segmented_control, "Begin with", _START, draft.start_name, lambda name: _begin(session, name),
         options=[entry.section.name for entry in answer.shown], required=True,
-        format_func=lambda name: words.shorten(name, 40),
+        format_func=plain,
         help="The placement whose copy is edited here. Edits of the others are kept meanwhile.",
     )  # fmt: skip
     if isinstance(answer.entry(draft.start_name).outcome.placement, Schedule):
@@ -192,7 +192,7 @@ def _draw_save(session: Session, draft: Draft) -> None:
     if st.button("Save as a new placement", key="draft.save", type="primary", icon=":material/add:"):
         taken = {section.name for section in session.scenario.placements}
         _save(session, draft, free_name(session.scenario, name.strip()) if name.strip() in taken else name)
-    if st.button(f"Overwrite {words.shorten(draft.start_name, 40)}", key="draft.overwrite"):
+    if st.button(f"Overwrite {plain(draft.start_name)}", key="draft.overwrite"):
         _save(session, draft, draft.start_name)
 
 
@@ -202,7 +202,7 @@ def _save(session: Session, draft: Draft, name: str) -> None:
         session.looked_at = name.strip()
         session.drafts.pop(draft.start_name, None)
         replace_draft(session, Draft(name.strip(), (replace(draft.now, name=f"{name.strip()}, edited"),)))
-        st.toast(f"Saved as {plain_text(words.shorten(name, 40))}.")
+        st.toast(f"Saved as {plain(name)}.")
     st.rerun()
 
 

@@ -22,7 +22,7 @@ from app.figures.search import (
 )
 from app.look import words
 from app.look.markup import piece
-from app.look.style import current_theme, facts_html, guarded, plain_text, verdict_html
+from app.look.style import current_theme, facts_html, guarded, plain, plain_text, verdict_html
 from app.panels.address import finite
 from app.panels.keep import draw_chart, draw_table
 from app.state import results
@@ -72,7 +72,7 @@ def choose_search(session: Session, answer: AnyAnswer) -> Chosen | None:
         return None
     longest = max(choices.values(), key=lambda chosen: len(chosen.found.steps)).name
     name = kept(session, st.segmented_control, "Replay", session.views.replay.search, longest, options=list(choices),
-                required=True, format_func=lambda n: words.shorten(n, 40))  # fmt: skip
+                required=True, format_func=plain)  # fmt: skip
     return choices.get(name, choices[longest])
 
 
