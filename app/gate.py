@@ -82,7 +82,11 @@ class Gate:
         session, _, file = scope["path"].split(_UPLOADS, 1)[1].partition("/")
         refusal = self._of_size(session, int(length))
         if refusal is not None:
-            await PlainTextResponse(refusal, 413, {"Connection": "close"})(scope, receive, send)
+            # A browser hears of it only once it has sent what it has to send.
+            if int(length) <= 2 * SETTINGS.upload_mb * _MIB:
+                while (await receive()).get("more_body"):
+                    pass
+            await PlainTextResponse(refusal, 413)(scope, receive, send)
             return
         with self._under_way(session, int(length)):
             await self._app(scope, receive, send)

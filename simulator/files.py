@@ -1,9 +1,11 @@
-"""Small files that are read whole: their bytes, their text and their JSON, within bounds."""
+"""Small files that are read whole: their bytes, their text, their JSON and CSV, within bounds."""
 
 from __future__ import annotations
 
+import csv
 import json
 import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -74,3 +76,11 @@ def json_document(text: str, where: str) -> Any:
         raise InputError(f"{where} is nested too deeply to be meant.") from None
     except ValueError as error:
         raise InputError(f"{where}, line {getattr(error, 'lineno', 1)}: not valid JSON.") from None
+
+
+def csv_rows(lines: Iterable[str], where: str, **layout: Any) -> Iterator[list[str]]:
+    """The rows of CSV in a layout of Python's reader; raises InputError saying where if they cannot be split."""
+    try:
+        yield from csv.reader(lines, **layout)
+    except csv.Error as error:
+        raise InputError(f"{where} cannot be split into fields: {error}.") from None

@@ -7,7 +7,6 @@ milliseconds, microseconds or nanoseconds since 1970, which their size tells.
 
 from __future__ import annotations
 
-import csv
 import io
 import itertools
 import json
@@ -21,7 +20,7 @@ import pandas as pd
 
 from planner.generation.fit_points import TpotPoints
 from simulator import InputError, words
-from simulator.files import is_list, is_object, read_small, text_of
+from simulator.files import csv_rows, is_list, is_object, read_small, text_of
 from simulator.generation import EngineLimits, TokenWorkload
 from simulator.generation.workload import MAX_TOKENS
 
@@ -176,7 +175,7 @@ def _read(text: str, name: str) -> _Table:
 
 
 def _csv(text: str, where: str) -> pd.DataFrame:
-    header, first = [*itertools.islice(csv.reader(io.StringIO(text), skipinitialspace=True), 2), [], []][:2]
+    header, first = [*itertools.islice(csv_rows(io.StringIO(text), where, skipinitialspace=True), 2), [], []][:2]
     # Pandas would take the first of too many columns for the names of rows.
     if len(first) > len(header):
         raise InputError(f"{where}, line 2: {len(first)} columns, and the header names {len(header)}.")

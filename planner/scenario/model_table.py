@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from planner.scenario.model_sections import MAX_MODELS, ModelSection
 from simulator import InputError
+from simulator.files import csv_rows
 from simulator.schema import first_problem, shown
 
 COLUMNS = ("name", "profile", "count", "deadline", "target", "weight", "min_replicas")
@@ -53,7 +54,7 @@ def read_model_table(text: str, where: str) -> list[ModelSection]:
     if not lines:
         raise InputError(f"{where} is empty; a line of column names and a line a model are needed.")
     delimiter = max(_DELIMITERS, key=lambda sign: (lines[0].count(sign), -_DELIMITERS.index(sign)))
-    rows = list(csv.reader(lines, delimiter=delimiter))
+    rows = list(csv_rows(lines, where, delimiter=delimiter))
     columns = [_column(cell, where) for cell in rows[0]]
     needed = ("name", "profile")
     missing = [name for name in needed if name not in columns]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import re
@@ -12,6 +11,7 @@ import pyarrow as pa
 
 from simulator import words
 from simulator.errors import InputError
+from simulator.files import csv_rows
 from simulator.traces.arrow import is_list, open_parquet
 from simulator.traces.columns import Columns
 from simulator.traces.files import TraceFile
@@ -238,10 +238,7 @@ def _block_size(lines: str) -> int | None:
 
 def split_line(line: str, where: str) -> list[str]:
     """The fields of one CSV line; raises InputError saying where if it cannot be split."""
-    try:
-        return next(csv.reader([line]), list[str]())
-    except csv.Error as error:
-        raise InputError(f"{where} cannot be split into fields: {error}.") from None
+    return next(csv_rows([line], where), list[str]())
 
 
 def _detect_table(file: TraceFile, first_line: str, blank_lines: int) -> FileLayout:

@@ -13,6 +13,7 @@ import pyarrow.csv as pa_csv
 
 from simulator import words
 from simulator.errors import InputError
+from simulator.files import csv_rows
 from simulator.traces.arrow import Column, dictionary_column, is_dictionary, open_parquet, python_file
 from simulator.traces.columns import DELIMITERS, Columns
 from simulator.traces.files import TraceFile
@@ -80,8 +81,8 @@ def _sample_lines(file: TraceFile, head: bytes) -> list[str]:
 def _text_grid(file: TraceFile, columns: Columns, lines: list[str]) -> Grid:
     named = re.fullmatch(r"sep=(.)", lines[0].strip())
     lines = lines[1:] if named else lines
-    delimiter = DELIMITERS.get(columns.delimiter) or (named[1] if named else _find_delimiter(lines))
-    sample = list(csv.reader(io.StringIO("\n".join(lines[:20])), delimiter=delimiter))
+    delimiter = DELIMITERS.get(columns.delimiter) or (named[1] if named else _find_delimiter(file, lines))
+    sample = list(csv_rows(io.StringIO("\n".join(lines[:20])), file.name, delimiter=delimiter))
     first = sample[0] if sample else [""]
     has_header = columns.header == "yes" or (columns.header == "auto" and _is_header(first))
     names = unique_names(first) if has_header else tuple(str(i + 1) for i in range(len(first)))
@@ -100,12 +101,13 @@ def _text_grid(file: TraceFile, columns: Columns, lines: list[str]) -> Grid:
     return Grid("text", names, batches, place, Columns(delimiter=word, header="yes" if has_header else "no"))
 
 
-def _find_delimiter(lines: list[str]) -> str:
+def _find_delimiter(file: TraceFile, lines: list[str]) -> str:
     """What parts the first lines into the same number of fields each, at least two; a comma where nothing does."""
     best, most = ",", 1
     # Commas come last: beside another mark they are decimals.
     for delimiter in ("\t", ";", "|", ","):
-        counts = {len(row) for row in csv.reader(io.StringIO("\n".join(lines[:20])), delimiter=delimiter) if row}
+        rows = csv_rows(io.StringIO("\n".join(lines[:20])), file.name, delimiter=delimiter)
+        counts = {len(row) for row in rows if row}
         if len(counts) == 1 and max(counts) > most:
             best, most = delimiter, max(counts)
             if delimiter == "\t":

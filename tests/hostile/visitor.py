@@ -6,11 +6,13 @@ import http.client
 import re
 import socket
 import time
+import uuid
 from urllib.parse import urlsplit
 
 from google.protobuf.message import Message
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.Common_pb2 import UploadedFileInfo
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -94,6 +96,8 @@ class Visitor:
             widget = state.widget_states.widgets.add(id=name)
             if kind == "double_array_value":
                 widget.double_array_value.data.append(value)
+            elif kind == "file_uploader_state_value":
+                widget.file_uploader_state_value.uploaded_file_info.extend(value)
             else:
                 setattr(widget, kind, value)
         self._widgets = {name: row for name, row in self._widgets.items() if row[0] != "trigger_value"}
@@ -146,6 +150,26 @@ class Visitor:
     def click(self, label: str) -> None:
         self.set("button", label, "trigger_value", True)
 
+    def type(self, kind: str, label: str, text: str) -> None:
+        """Write into a field; the next click sends it."""
+        self._widgets[self.find(kind, label).id] = "string_value", text
+
+    def choose(self, label: str, name: str, content: bytes) -> None:
+        """Give an uploader of the page one file, and wait until the page has read it."""
+        file = uuid.uuid4().hex
+        status, said = self.upload(file, content, name)
+        assert status == 204, said
+        chosen = UploadedFileInfo(file_id=file, name=name, size=len(content))
+        self.set("file_uploader", label, "file_uploader_state_value", [chosen])
+
+    def alerts(self) -> list[str]:
+        """The sentences of the page about what is wrong."""
+        return [e.alert.body for e in self.elements if e.WhichOneof("type") == "alert"]
+
+    def exceptions(self) -> list[str]:
+        """What failed without a sentence."""
+        return [e.exception.message for e in self.elements if e.WhichOneof("type") == "exception"]
+
     def said(self) -> str:
         """All text of the page as drawn."""
         return "\n".join(text for element in self.elements for text in texts_of(element))
@@ -194,8 +218,14 @@ class Visitor:
                 self._script = message.new_session.page_script_hash
                 self.session = self.session or message.new_session.initialize.session_id
                 self._drawing, self._repeats = [], {}
+        elif kind == "navigation":
+            # Which page it is, is known once the script has said which pages there are.
+            self._script = message.navigation.page_script_hash
         elif kind == "script_finished":
             self._is_running, self.elements = False, list(self._drawing)
+            # As a browser does: what is no longer drawn is not sent again.
+            drawn = {getattr(getattr(e, e.WhichOneof("type")), "id", "") for e in self.elements}
+            self._widgets = {name: row for name, row in self._widgets.items() if name in drawn}
         elif kind == "auto_rerun":
             self._repeats[message.auto_rerun.fragment_id] = [message.auto_rerun.interval, time.monotonic()]
         elif kind == "page_info_changed":
