@@ -11,7 +11,7 @@ HEADLESS := $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),
 COMPILED := $(VENV)/.compiled
 KERNELS := $(shell find planner simulator -name '*kernels.py')
 
-.PHONY: run test check browser postgres benchmark profile screenshots clean
+.PHONY: run test siege check browser postgres benchmark profile screenshots clean
 
 run: $(COMPILED)
 	$(BIN)/python -m streamlit run app/serve.py --server.port $(PORT) \
@@ -20,6 +20,11 @@ run: $(COMPILED)
 test: $(COMPILED) browser postgres check
 	@# In their own order the long files of the browser come first, so that no worker is left alone with one in the end.
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+# What `make test` tries of hostile visitors and failing hardware, in full: 100 kills, 10,000 workspaces, five uploads of
+# 200 MB, names on every page. Prints what it measured; SIEGE_SEED=8 kills at other moments. About half an hour.
+siege: $(COMPILED) browser
+	SIEGE=1 $(BIN)/python -m pytest -s --timeout 3600 tests/hostile tests/browser/test_markup.py $(PYTEST_ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

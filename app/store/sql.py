@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -34,6 +35,8 @@ from app.store.tables import BLOBS, NEEDS, PARTS, VERSIONS, WORKSPACES
 
 # A file that no part names yet is not garbage before this; what was deleted can be restored for a day.
 FRESH, RESTORABLE = timedelta(hours=1), timedelta(days=1)
+# For so long what all keep is not counted again.
+COUNT_S = 60.0
 # SQLite takes a bounded number of values in one statement.
 _AT_ONCE = 500
 
@@ -50,6 +53,7 @@ class SqlStore(WorkspaceStore):
         self.database = Database(url, busy_timeout_s)
         self.blobs = BlobFolder(folder)
         self.limits = limits or Limits()
+        self._counted_s, self._counted_bytes = -float("inf"), 0
 
     def create(self, workspace: str) -> None:
         with self.database.writing() as connection:
@@ -77,7 +81,7 @@ class SqlStore(WorkspaceStore):
                 _forget(connection, row.id, PARTS.c.key == key, f"part:{key}")
                 connection.execute(insert(PARTS).values(workspace_id=row.id, key=key, revision=revision, document=text))
                 _need(connection, row.id, f"part:{key}", part.blobs if (part := parts[key]) else ())
-            self._check_room(connection, row.id)
+            self._check_room(connection, row.id, sum(map(len, filter(None, texts.values()))))
             changed = {"revision": revision, "changed_at": _now()}
             connection.execute(update(WORKSPACES).where(WORKSPACES.c.id == row.id).values(changed))
         return Changed(revision, elsewhere)
@@ -123,7 +127,7 @@ class SqlStore(WorkspaceStore):
             connection.execute(insert(VERSIONS).values(workspace_id=row.id, document=digest, **vars(version)))
             files = {file for part in parts.values() for file in part.blobs}
             _need(connection, row.id, f"version:{number}", {digest, *files})
-            self._check_room(connection, row.id)
+            self._check_room(connection, row.id, 0)
         return version
 
     def read_version(self, address: str, number: int) -> Mapping[str, Part]:
@@ -191,10 +195,8 @@ class SqlStore(WorkspaceStore):
     def _take_in(self, connection: Connection, digest: str, aside: Path, stored_bytes: int) -> None:
         touched = update(BLOBS).where(BLOBS.c.digest == digest).values(touched_at=_now())
         if not connection.execute(touched).rowcount:
-            total = _total(connection) + stored_bytes
-            if total > self.limits.total_bytes:
-                raise StoreError(_full("The store of this server", total, self.limits.total_bytes))
             connection.execute(insert(BLOBS).values(digest=digest, stored_bytes=stored_bytes, touched_at=_now()))
+            self._check_total(connection, stored_bytes)
         # Also where there is a row: the file may have been lost or damaged, and this one is whole.
         self.blobs.take_in(digest, aside)
 
@@ -205,21 +207,25 @@ class SqlStore(WorkspaceStore):
             if connection.execute(changed).rowcount == 0:
                 raise StoreError(_no_version(number))
 
-    def _usage(self, connection: Connection, workspace_id: int) -> Usage:
-        mine = select(NEEDS.c.digest).where(NEEDS.c.workspace_id == workspace_id)
-        files = select(func.coalesce(func.sum(BLOBS.c.stored_bytes), 0)).where(BLOBS.c.digest.in_(mine))
-        texts = select(func.coalesce(func.sum(func.length(PARTS.c.document)), 0))
-        mine_bytes = connection.execute(files).scalar_one() + connection.execute(
-            texts.where(PARTS.c.workspace_id == workspace_id)
-        ).scalar_one()  # fmt: skip
-        return Usage(int(mine_bytes), _total(connection), self.limits)
+    def _check_total(self, connection: Connection, written_bytes: int) -> None:
+        """Raise StoreError where the store holds too much with what this transaction has written.
 
-    def _check_room(self, connection: Connection, workspace_id: int) -> None:
-        usage = self._usage(connection, workspace_id)
-        if usage.workspace_bytes > self.limits.workspace_bytes:
-            raise StoreError(_full("This workspace", usage.workspace_bytes, self.limits.workspace_bytes))
-        if usage.total_bytes > self.limits.total_bytes:
-            raise StoreError(_full("The store of this server", usage.total_bytes, self.limits.total_bytes))
+        Counting reads what everybody keeps, so it is done once a minute, and every time once the store is nearly full.
+        """
+        self._counted_bytes += written_bytes
+        if time.monotonic() - self._counted_s > COUNT_S or self._counted_bytes > 0.9 * self.limits.total_bytes:
+            self._counted_s, self._counted_bytes = time.monotonic(), _total(connection)
+        if self._counted_bytes > self.limits.total_bytes:
+            raise StoreError(_full("The store of this server", self._counted_bytes, self.limits.total_bytes))
+
+    def _usage(self, connection: Connection, workspace_id: int) -> Usage:
+        return Usage(_of_workspace(connection, workspace_id), _total(connection), self.limits)
+
+    def _check_room(self, connection: Connection, workspace_id: int, written_bytes: int) -> None:
+        mine = _of_workspace(connection, workspace_id)
+        if mine > self.limits.workspace_bytes:
+            raise StoreError(_full("This workspace", mine, self.limits.workspace_bytes))
+        self._check_total(connection, written_bytes)
 
 
 def _now() -> datetime:
@@ -281,6 +287,15 @@ def _check_there(connection: Connection, digests: set[str]) -> None:
         there |= set(connection.execute(select(BLOBS.c.digest).where(BLOBS.c.digest.in_(some))).scalars())
     if digests - there:
         raise MissingBlob(sorted(digests - there))
+
+
+def _of_workspace(connection: Connection, workspace_id: int) -> int:
+    mine = select(NEEDS.c.digest).where(NEEDS.c.workspace_id == workspace_id)
+    files = select(func.coalesce(func.sum(BLOBS.c.stored_bytes), 0)).where(BLOBS.c.digest.in_(mine))
+    texts = select(func.coalesce(func.sum(func.length(PARTS.c.document)), 0)).where(
+        PARTS.c.workspace_id == workspace_id
+    )
+    return int(connection.execute(files).scalar_one() + connection.execute(texts).scalar_one())
 
 
 def _total(connection: Connection) -> int:
