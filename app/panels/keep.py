@@ -57,8 +57,8 @@ def table_csv(table: pd.DataFrame) -> str:
 
     A name that a spreadsheet would run as a formula has a quote before it.
     """
-    texts = {name: column.map(_as_text) for name, column in table.items() if not is_numeric_dtype(column)}
-    named = table.assign(**texts).rename(columns=_as_text)
+    named = table.apply(lambda column: column if is_numeric_dtype(column) else column.map(_as_text))
+    named = named.rename(columns=_as_text)
     return named.to_csv(index=False, float_format=_written)
 
 
