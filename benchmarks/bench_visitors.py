@@ -33,7 +33,7 @@ from app.state.first_scenario import FIRST_PLACEMENTS, first_scenario
 from app.state.session import with_values
 from benchmarks.bench_app import say, server_cpu_s, server_memory_mib
 from planner.scenario.link import encode_scenario
-from tools.screenshots import running_server
+from tools.screenshots import beside, running_server
 
 VISITORS, SEARCHING, SECONDS = 10, 2, 180
 EVERY_S, AT_MOST_S, FIRST_MINUTE_S = 5.0, 30.0, 60.0
@@ -178,18 +178,6 @@ async def visit(address: str, number: int, searching: int, until_s: float, visit
             await asyncio.sleep(max(next_s - time.monotonic(), 0))
         visitor.stop_repeating()
     await reading
-
-
-def beside(pid: int) -> list[int]:
-    """The processes that a server has started, and those that these have."""
-    parents = {}
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            parents[int(file.parent.name)] = int(file.read_text().rsplit(")", 1)[1].split()[1])
-    found = [pid]
-    for process in found:
-        found += [child for child, parent in parents.items() if parent == process]
-    return found[1:]
 
 
 def own_memory_mib(pids: Iterable[int]) -> float:

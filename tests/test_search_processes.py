@@ -10,10 +10,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from planner.executors.processes import Lost, SearchProcesses
-from planner.search import NoPlacement, Progress, run_search, search, search_elsewhere
+from planner.search import SEARCHING, NoPlacement, Progress, run_search, search, search_elsewhere
 from simulator import Cancelled, InputError
 from tests.search_cases import random_problem
 
@@ -57,6 +58,17 @@ def endless(on_progress):
 
 def wrong(on_progress):
     raise ZeroDivisionError("a mistake")
+
+
+def prepared(problem, on_progress):
+    """What a search finds of its kernels and of its requests."""
+    return SEARCHING.is_ready, problem.workload.arrival_s.flags.writeable, np.zeros(3).flags.writeable
+
+
+def test_a_search_finds_its_kernels_loaded_and_requests_of_the_type_they_were_compiled_for(apart):
+    problem = small_problem()
+    assert not problem.workload.arrival_s.flags.writeable
+    assert run_search(prepared, problem, on_progress=None) == (True, False, True)
 
 
 @pytest.mark.parametrize("algorithm", ["alpaserve", "selective_replication", "clockwork"])

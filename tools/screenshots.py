@@ -5,6 +5,7 @@ Needs Chromium and Playwright, which `make test` installs too.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -126,6 +127,18 @@ def take(outdir: Path) -> list[Path]:
                 context.close()
         browser.close()
     return taken
+
+
+def beside(pid: int) -> list[int]:
+    """The processes that a server has started, and those that these have."""
+    parents = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(file.parent.name)] = int(file.read_text().rsplit(")", 1)[1].split()[1])
+    found = [pid]
+    for process in found:
+        found += [child for child, parent in parents.items() if parent == process]
+    return found[1:]
 
 
 def wait_until_healthy(address: str, process: subprocess.Popen) -> None:

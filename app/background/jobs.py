@@ -238,8 +238,9 @@ class Workers:
 def _give_way() -> None:
     """Let pages go before the work of this thread, and of the threads that it starts."""
     if sys.platform == "linux":
-        thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + NICE, 19))
+        # Of the first thread: this one may have been begun by another that gives way.
+        whole = os.getpriority(os.PRIO_PROCESS, os.getpid())
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(whole + NICE, 19))
 
 
 class Jobs:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 import time
@@ -129,7 +130,7 @@ class _Process:
     def call(self, function: Any, args: Any, kwargs: Any, on_progress: OnProgress | None) -> Any:
         self.is_busy = True
         try:
-            self._connection.send((function, args, kwargs))
+            _send(self._connection, (function, args, kwargs))
             return self._followed(on_progress)
         except (OSError, EOFError):
             raise Lost from None
@@ -150,6 +151,11 @@ class _Process:
                 self._connection.send(STOP)
 
 
+def _send(connection: Connection, message: object) -> None:
+    """As `send` does, but read-only arrays stay so: kernels are compiled for them apart from others."""
+    connection.send_bytes(pickle.dumps(message, protocol=5))
+
+
 def _serve(connection: Connection) -> None:
     """The life of a process: one search after the other, until its owner is gone or has had none for long."""
     # Who ends the server ends its processes by closing their connections; what they have found is wanted before.
@@ -162,7 +168,7 @@ def _serve(connection: Connection) -> None:
             task = connection.recv()
             # A stop may come when the search has ended by itself.
             if task != STOP:
-                connection.send(task if task is None else _done(connection, *task))
+                _send(connection, task if task is None else _done(connection, *task))
 
 
 def _done(connection: Connection, function: Any, args: Any, kwargs: Any) -> tuple[str, Any]:
@@ -191,7 +197,7 @@ class _Telling:
             self._told_s = now_s
             if len(progress.steps) != self._steps:
                 self._steps = len(progress.steps)
-                self._connection.send(("better", progress))
+                _send(self._connection, ("better", progress))
             else:
-                self._connection.send(("same", replace(progress, placement=None, steps=())))
+                _send(self._connection, ("same", replace(progress, placement=None, steps=())))
         return True
