@@ -29,7 +29,12 @@ def draw_state(session: Session) -> None:
     """Whether this is kept, under which address, how much room there is, and what went wrong last."""
     if session.complaints.get(AREA):
         st.error(plain_text(session.complaints[AREA]))
-    _told(lambda: shelf.begin(session))
+    try:
+        # What follows says that everything is kept.
+        shelf.begin(session)
+    except InputError as error:
+        st.error(plain_text(str(error)))
+        return
     if session.keeping.reads:
         st.info("This workspace is only read here; keep a copy of your own to name versions and to export it.")
         return

@@ -31,7 +31,6 @@ from app.state.sharing import (
     take_link,
 )
 from app.state.workspace import own_id
-from app.store import StoreError
 from planner import dump_scenario
 from simulator import InputError
 
@@ -116,7 +115,7 @@ def _draw_short(session: Session) -> None:
     try:
         shelf.begin(session)
         copy = shelf.shared_copy(session)
-    except StoreError:
+    except InputError:
         # Without a store the link above is all that there is; the page says so elsewhere.
         return
     if own_id(session) is None:

@@ -29,11 +29,10 @@ def store() -> WorkspaceStore:
 
 
 def begin(session: Session) -> None:
-    """Keep a session now if it is worth it and the background has not come to it yet; raises StoreError."""
-    keeper = shared_keeper()
+    """Keep what a session shows now if it is worth it and the background has not come to it yet; raises InputError."""
     begin_if_worth_it(session)
-    if session.keeping.workspace is not None and not session.keeping.is_begun:
-        keeper.save(session)
+    if session.keeping.workspace is not None:
+        _save(session)
 
 
 def add_version(session: Session, name: str, notes: str) -> Version:
