@@ -126,6 +126,16 @@ def connected(executor, *names):
     wait_until(lambda: names_of_workers(executor) >= set(names))
 
 
+def replace_both(processes, executor):
+    """Kill both workers, once, and let a late one join between."""
+    if "third" not in processes.started:
+        processes.kill("first")
+        processes.worker("third")
+        # The other one goes once the late one is there, so that this one has to finish the work.
+        connected(executor, "third")
+        processes.kill("second")
+
+
 @pytest.fixture(scope="module")
 def executor(tmp_path_factory):
     """Two workers that tests share which kill nobody."""
@@ -195,11 +205,8 @@ def test_a_worker_killed_in_mid_search_and_one_that_joins_late_change_nothing_an
         connected(executor, "first", "second")
 
         def lose_both(progress):
-            if progress.evaluations >= 2_000 and "third" not in processes.started:
-                processes.kill("first")
-                processes.worker("third")
-                connected(executor, "third")
-                processes.kill("second")
+            if progress.evaluations >= 2_000:
+                replace_both(processes, executor)
             return True
 
         there = search(hard_problem(), max_evaluations=9_000, on_progress=lose_both, executor=executor)
@@ -227,12 +234,8 @@ def test_so_it_is_in_mid_sweep(scenario, tmp_path):
 
         def on_progress(headway):
             told.append(headway)
-            if headway.done >= 2 and "third" not in processes.started:
-                processes.kill("first")
-                processes.worker("third")
-                # The other one goes once the late one is there, so that this one has to finish the work.
-                connected(executor, "third")
-                processes.kill("second")
+            if headway.done >= 2:
+                replace_both(processes, executor)
             return True
 
         there = sweep(scenario, AXES, on_progress=on_progress, executor=executor)

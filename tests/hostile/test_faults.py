@@ -11,6 +11,7 @@ import pytest
 from tests.hostile.conftest import IS_SIEGE, serving
 from tests.hostile.visitor import DEADLINE, PATIENCE_S, Visitor
 from tests.store_cases import sql_store
+from tests.test_cluster import wait_until
 
 NOT_KEPT = "is not kept"
 # How long the fault lasts, beyond what the page says of it.
@@ -118,10 +119,7 @@ def test_the_page_goes_on_says_what_is_not_kept_and_keeps_it_afterwards(fault, t
                 visitor.open().until(lambda visitor=visitor: visitor.headline)
                 visitor.settle().move_deadline(deadline)
                 redrawn_until(visitor, lambda _: visitor.workspace is not None)  # noqa: B023
-            until_s = time.monotonic() + PATIENCE_S
-            while kept_deadline(store, one) != {6.0}:
-                assert time.monotonic() < until_s
-                time.sleep(0.5)
+            wait_until(lambda: kept_deadline(store, one) == {6.0}, PATIENCE_S)
             with fault(server.folder, postgres) as sentence:
                 for visitor, deadline in ((one, 9.0), (other, 10.0)):
                     # A run that was interrupted by the next one leaves nothing.
@@ -135,8 +133,5 @@ def test_the_page_goes_on_says_what_is_not_kept_and_keeps_it_afterwards(fault, t
                 assert not one.exceptions() and not other.exceptions()
             for visitor, deadline in ((one, 9.0), (other, 10.0)):
                 redrawn_until(visitor, lambda said: NOT_KEPT not in said)
-                until_s = time.monotonic() + PATIENCE_S
-                while kept_deadline(store, visitor) != {deadline}:
-                    assert time.monotonic() < until_s
-                    time.sleep(0.5)
+                wait_until(lambda v=visitor, d=deadline: kept_deadline(store, v) == {d}, PATIENCE_S)
         store.database.engine.dispose()
