@@ -12,9 +12,5 @@ class InputError(ValueError):
     """
 
 
-class NearestReading(InputError):
-    """A table of no known format; the sentence names the columns by which it could be read."""
-
-
 class Cancelled(Exception):
     """The user asked a long computation to stop; whatever was found so far travels with the raiser."""

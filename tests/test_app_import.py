@@ -44,6 +44,16 @@ def test_an_unknown_table_opens_the_step_and_is_used_by_the_columns_that_are_sho
     assert session.uploads.read_trace(session.scenario).sources == ("a", "b")
 
 
+def test_a_table_without_times_is_refused_in_one_sentence_and_in_another_once_the_step_is_closed(view):
+    upload(view, "wrong.csv", b"colour,shape\nred,round\nblue,square\n")
+    assert [error.value for error in view.error] == [
+        "wrong.csv, line 2, column 'colour' is 'red'; a number from 0 to the year 2100 is allowed."
+    ]
+    view.session_state["session"].uploads.table.close()
+    view.run()
+    assert len(view.error) == 1 and "No column holds times" in view.error[0].value
+
+
 def test_what_is_no_table_opens_no_step(view):
     upload(view, "picture.csv", b"\x89PNG\r\n\x1a\n" + bytes(50))
     assert view.session_state["session"].uploads.table is None and view.error

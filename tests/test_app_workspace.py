@@ -370,6 +370,12 @@ def test_an_exported_workspace_is_imported_as_another(library):
     assert "x.zip" in text_of(library) and parameter(library, "w") == other
 
 
+def test_without_a_workspace_there_is_nothing_to_delete(library):
+    assert "Delete" in [header.value for header in library.header]
+    begun = run().switch_page("views/library.py").run()
+    assert not begun.exception and "Delete" not in [header.value for header in begun.header]
+
+
 def test_a_deleted_workspace_is_restored_with_one_click(library):
     first, scenario = session_of(library).keeping.workspace, session_of(library).scenario
     press(library, "library.delete")

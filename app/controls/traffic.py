@@ -19,7 +19,6 @@ from planner.scenario.inputs import SAMPLE_PREFIX
 from planner.scenario.schema import ARRIVALS, Scenario
 from sample_traces import SAMPLES
 from simulator import InputError
-from simulator.errors import NearestReading
 from simulator.traces import Counts, Events, Trace
 from simulator.traces.options import DEALT
 
@@ -59,8 +58,8 @@ def draw_traffic_controls(session: Session, answer: AnyAnswer, problem: str | No
         st.caption(plain_text(dealt))
         _draw_model_per_source(session, answer)
     table = session.uploads.table
-    if table is None or not (table.is_open and table.is_guessed):
-        # Otherwise the open step has all filled in.
+    if table is None or not table.is_open:
+        # Otherwise the open step says what is wrong, or has all filled in.
         draw_complaint(session, _AREA, problem)
     if session.scenario.workload.trace is not None:
         draw_trace_options(session)
@@ -143,7 +142,6 @@ def _take_upload(session: Session) -> None:
         session.refuse(_AREA, error)
         session.uploads.table = as_import(named)
         if session.uploads.table is not None:
-            session.uploads.table.is_guessed = isinstance(error, NearestReading)
             session.uploads.table.open()
         return
     if trace.columns is not None:

@@ -144,8 +144,10 @@ def draw_file(session: Session) -> None:
 
 def draw_deletion(session: Session) -> None:
     """Delete the workspace, and the way back."""
-    st.header("Delete", anchor=False)
     gone = session.views.library.gone.value
+    if gone is None and own_id(session) is None:
+        return
+    st.header("Delete", anchor=False)
     if gone is not None:
         st.info("The workspace is deleted; for a day it can be restored.")
         st.button("Restore the deleted workspace", key="library.restore", icon=":material/undo:",

@@ -19,14 +19,12 @@ class TableImport:
         files: name and content of each.
         columns: what the visitor chose last; Columns() before, which is what the file looks like.
         is_open: whether the choice stands on the page.
-        is_guessed: whether no format was known and its columns could be told.
         opened: how often it was opened, so that each opening has controls of its own.
     """
 
     files: list[tuple[str, bytes]]
     columns: Columns = field(default_factory=Columns)
     is_open: bool = False
-    is_guessed: bool = False
     opened: int = 0
     _previews: dict[Columns, Preview] = field(default_factory=dict)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from simulator import words
-from simulator.errors import InputError, NearestReading
+from simulator.errors import InputError
 from simulator.traces.arrow import Column, encoded, pc
 from simulator.traces.cells import (
     DATE_RULE,
@@ -292,7 +292,7 @@ def recognise(file: TraceFile, complaint: UnknownFormatError, limits: TraceLimit
         f"{complaint} {' '.join(guess.reasons)} The nearest reading, if that is meant: --columns "
         f"{short_text(guess.columns)} (in a scenario workload.trace.columns)."
     )
-    raise NearestReading(" ".join(nearest.split()))
+    raise InputError(" ".join(nearest.split()))
 
 
 def short_text(columns: Columns) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from app.look import words
+from app.state.limits import MAX_UPLOAD_BYTES
 from tests.browser.test_capacity import open_page
 from tests.lookalikes import CODE, INVOCATIONS
 from tools.screenshots import wait_until_still
@@ -52,6 +53,13 @@ def test_an_unknown_table_is_mapped_seen_and_used(page, address, traces, tmp_pat
     rows, models = len(real), who.nunique()
     open_page(page, address, "trace")
     page.get_by_text("Upload your own").click()
+    large = tmp_path / "large.csv"
+    with large.open("wb") as hole:
+        hole.truncate(MAX_UPLOAD_BYTES + 1)
+    page.locator('input[type="file"]').first.set_input_files(large)
+    refused = page.locator('[data-testid="stFileChip"]').get_by_text("or smaller")
+    refused.wait_for(timeout=30_000)
+    assert refused.bounding_box()["height"] > 10, "the sentence is for screen readers only"
     page.locator('input[type="file"]').first.set_input_files(file)
     dialog = page.get_by_role("dialog")
     dialog.get_by_text(f"{rows} requests of {models} models in").wait_for(timeout=30_000)
