@@ -275,10 +275,11 @@ def test_the_page_of_a_workspace_shows_it_again_and_the_shared_address_only_read
     assert store.load(copy).parts["scenario"] == store.load(address).parts["scenario"]
 
 
-def test_an_address_that_leads_nowhere_is_said():
+def test_an_address_that_leads_nowhere_is_said_and_nothing_is_there_to_delete():
     at = run(w="x" * 32)
     assert "There is no workspace at this address" in text_of(at)
     assert at.session_state["session"].complaints[AREA]
+    assert "Delete" not in [header.value for header in at.switch_page("views/library.py").run().header]
 
 
 @pytest.fixture
@@ -368,12 +369,6 @@ def test_an_exported_workspace_is_imported_as_another(library):
     refused = session_of(library).refused
     library.file_uploader(key=f"library.import{refused}").set_value(("x.zip", b"no zip", "application/zip")).run()
     assert "x.zip" in text_of(library) and parameter(library, "w") == other
-
-
-def test_without_a_workspace_there_is_nothing_to_delete(library):
-    assert "Delete" in [header.value for header in library.header]
-    begun = run().switch_page("views/library.py").run()
-    assert not begun.exception and "Delete" not in [header.value for header in begun.header]
 
 
 def test_a_deleted_workspace_is_restored_with_one_click(library):
