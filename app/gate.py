@@ -76,7 +76,9 @@ class Gate:
 
     async def _take(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
         length = headers.get("content-length", "")
-        if not (length.isascii() and length.isdecimal() and len(length) < 16):
+        # Of a body in chunks no length is true, whatever is said of it beside.
+        is_said = length.isascii() and length.isdecimal() and len(length) < 16
+        if not is_said or "transfer-encoding" in headers:
             await PlainTextResponse("An upload has to say how long it is.\n", 411)(scope, receive, send)
             return
         session, _, file = scope["path"].split(_UPLOADS, 1)[1].partition("/")

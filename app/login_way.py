@@ -7,6 +7,7 @@ from http.cookies import SimpleCookie
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
@@ -59,8 +60,8 @@ class LoginWay:
 
     async def _come_back(self, scope: Scope, receive: Receive, send: Send) -> None:
         """From the provider to where the login was asked for; a way back from a logout leads to the first page."""
-        noted = SimpleCookie(Headers(scope=scope).get("cookie", "")).get(_COOKIE)
-        wanted = self._own(unquote(noted.value) if noted else "")
+        # Others of this host may have cookies that Python's own reader takes offence at, and then reads none.
+        wanted = self._own(unquote(cookie_parser(Headers(scope=scope).get("cookie", "")).get(_COOKIE, "")))
         asked = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
 
         async def leading(message: Message) -> None:

@@ -223,6 +223,9 @@ def test_who_logs_in_comes_back_to_the_address_that_he_had_opened(prefix):
     for query in ("code=1&state=2", "error=access_denied"):
         assert way("oauth2callback", query, refused, prefix, cookie=cookie)[1]["location"] == f"{wanted}&login=failed"
     assert way("oauth2callback", "", (302, [("location", base)]), prefix, cookie=cookie)[1]["location"] == base
+    for other in ("a@b=1", "list[0]=1", 'saved={"a": [1]}'):
+        both = f"{other}; {cookie}"
+        assert way("oauth2callback", "code=1&state=2", came, prefix, cookie=both)[1]["location"] == wanted
 
 
 @pytest.mark.parametrize("answer", [(400, ()), (500, ()), (None, ())])

@@ -1,6 +1,8 @@
 """Whether a ranking survives is what plain simulations say, and its sentence counts right."""
 
 import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from planner import build_inputs, compare, parse_scenario
 from planner.__main__ import main
+from planner.search import budget
 from planner.what_if.robustness import (
     COMMON,
     DAY,
@@ -25,6 +28,8 @@ from planner.what_if.robustness import (
 from planner.what_if.robustness_words import sentence
 from simulator import InputError, simulate
 from simulator.metrics import counted_rows
+
+SIDE_BY_SIDE = sys.modules["planner.what_if.side_by_side"]
 
 TEXT = """\
 version: 1
@@ -165,6 +170,20 @@ def test_stopping_gives_what_is_there(case):
     asked = []
     found = robustness(inputs, candidates_of(comparison), scenario, lambda now: len(asked.append(now) or asked) < 4)
     assert len(found.variants) == 2 and found.reasons[COMMON] == STOPPED
+
+
+def test_stopped_when_all_is_there_it_is_all_of_it(case, monkeypatch):
+    """On other machines, here threads, who waits is asked while he waits, and not once the last one is there."""
+    monkeypatch.setattr(SIDE_BY_SIDE, "Machines", ThreadPoolExecutor)
+    monkeypatch.setattr(SIDE_BY_SIDE, "LEAST_SIMULATED", 0)
+    monkeypatch.setattr(budget, "POLL_S", 0.0)
+    scenario, inputs, comparison, _ = case
+    total = len(robustness(inputs, candidates_of(comparison), scenario, draws=1, seeds=1).variants)
+    with ThreadPoolExecutor(1) as other:
+        found = robustness(
+            inputs, candidates_of(comparison), scenario, lambda now: now.done <= total, 1, 1, executor=other
+        )
+    assert len(found.variants) == total and STOPPED not in found.reasons.values()
 
 
 def test_one_placement_has_no_ranking(case):

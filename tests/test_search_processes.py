@@ -56,6 +56,13 @@ def endless(on_progress):
     return asked
 
 
+def patient(on_progress):
+    """What it is told from the first no on."""
+    while on_progress(Progress("on and on", evaluations=0, best_score=None, seconds=0.0)):
+        time.sleep(0.01)
+    return [on_progress(Progress("after it", evaluations=0, best_score=None, seconds=0.0)) for _ in range(3)]
+
+
 def wrong(on_progress):
     raise ZeroDivisionError("a mistake")
 
@@ -92,6 +99,8 @@ def test_stop_is_heard_and_what_was_found_by_then_comes_back(apart):
     until = time.monotonic() + 1
     found = search(small_problem(), time_limit_s=60, on_progress=lambda _: time.monotonic() < until)
     assert found.stop_reason == "cancelled" and found.placement.groups
+    # Whoever asks again, between two phases, hears it again.
+    assert run_search(patient, on_progress=lambda _: False) == [False] * 3
     # A stop that comes after the end harms nothing.
     assert run_search(endless, on_progress=lambda _: False) >= 0
     assert run_search(process_of, on_progress=lambda _: False) != os.getpid()
@@ -146,9 +155,10 @@ def test_whoever_waits_for_a_turn_can_leave(apart):
     assert told == ["waiting for a turn"]
 
 
-def test_where_no_process_can_be_started_the_search_runs_here(monkeypatch):
+@pytest.mark.parametrize("error", [OSError("no more"), EOFError("the one that forks is gone")])
+def test_where_no_process_can_be_started_the_search_runs_here(monkeypatch, error):
     none = SearchProcesses(1)
-    monkeypatch.setattr(none._context, "Process", lambda **_: (_ for _ in ()).throw(OSError("no more")))
+    monkeypatch.setattr(none._context, "Process", lambda **_: (_ for _ in ()).throw(error))
     assert none.call(process_of, on_progress=lambda _: True) == os.getpid()
 
 
@@ -156,18 +166,28 @@ def test_an_executor_of_this_process_keeps_the_search_here(apart):
     assert run_search(lambda executor, on_progress: os.getpid(), executor=object(), on_progress=None) == os.getpid()
 
 
-def test_processes_end_with_the_one_that_began_them(tmp_path):
-    code = (
-        "import os, signal; from planner.executors.processes import SearchProcesses;"
-        "from tests.test_search_processes import process_of\n"
-        "if __name__ == '__main__':\n"
-        "    print(SearchProcesses(1).call(process_of, on_progress=None), flush=True)\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    (tmp_path / "owner.py").write_text(code)
+# Begins a process, ends, and leaves a search under way that nobody stops.
+OWNER = """
+import os, signal, threading
+from planner.executors.processes import SearchProcesses
+from tests.test_search_processes import endless, process_of
+if __name__ == "__main__":
+    processes, begun = SearchProcesses(1), threading.Event()
+    print(processes.call(process_of, on_progress=None), flush=True)
+    search = lambda: processes.call(endless, on_progress=lambda _: begun.set() or True)
+    threading.Thread(target=search, daemon=True).start()
+    begun.wait()
+"""
+
+
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGKILL)", "pass"])
+def test_processes_end_with_the_one_that_began_them(tmp_path, end):
+    (tmp_path / "owner.py").write_text(f"{OWNER}    {end}\n")
+    # Whoever leaves is not to wait for the search: without an end of that, it would be for good.
     owner = subprocess.run(
-        [sys.executable, tmp_path / "owner.py"], capture_output=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
-    )
+        [sys.executable, tmp_path / "owner.py"], capture_output=True, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        timeout=120,
+    )  # fmt: skip
     pid = int(owner.stdout)
     until = time.monotonic() + 20
     while os.path.exists(f"/proc/{pid}"):

@@ -18,6 +18,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
 from typing import Any, TypeVar
 
 from planner.search.result import Progress
@@ -96,7 +98,7 @@ class SearchProcesses:
                     return process
         try:
             return _Process(self._context)
-        except OSError:
+        except (OSError, EOFError):
             log.exception("no process can be started to search in, so this one searches itself")
             return None
 
@@ -119,6 +121,8 @@ class _Process:
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
         self._process.start()
         theirs.close()
+        # Python waits at its end for processes that it began, and these hear no other signal.
+        Finalize(self, _end, (self._process,), exitpriority=0)
 
     def is_ready(self) -> bool:
         """Whether it is there for another search; it ends by itself where it was idle for long."""
@@ -151,6 +155,11 @@ class _Process:
                 self._connection.send(STOP)
 
 
+def _end(process: BaseProcess) -> None:
+    if process.is_alive():
+        process.kill()
+
+
 def _send(connection: Connection, message: object) -> None:
     """As `send` does, but read-only arrays stay so: kernels are compiled for them apart from others."""
     connection.send_bytes(pickle.dumps(message, protocol=5))
@@ -158,7 +167,7 @@ def _send(connection: Connection, message: object) -> None:
 
 def _serve(connection: Connection) -> None:
     """The life of a process: one search after the other, until its owner is gone or has had none for long."""
-    # Who ends the server ends its processes by closing their connections; what they have found is wanted before.
+    # Whoever is told to end, and all that he began with him, still wants what was found; his own end ends this one.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     with suppress(AttributeError, OSError):
@@ -185,12 +194,14 @@ class _Telling:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._told_s, self._steps = 0.0, -1
+        self._told_s, self._steps, self._is_stopped = 0.0, -1, False
 
     def __call__(self, progress: Progress) -> bool:
-        if self._connection.poll():
-            # The one word there is: stop. Where the owner is gone nobody wants the rest either.
+        if not self._is_stopped and self._connection.poll():
+            # The one word there is: stop, said once. Where the owner is gone nobody wants the rest either.
             self._connection.recv()
+            self._is_stopped = True
+        if self._is_stopped:
             return False
         now_s = time.monotonic()
         if now_s - self._told_s >= TELL_S:

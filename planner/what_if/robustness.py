@@ -165,9 +165,7 @@ def robustness(
     requests = len(inputs.problem.workload) * len(candidates) * len(tasks)
 
     def watch() -> bool:
-        # Once all is done, it is still asked.
-        label = asked[min(len(variants), len(asked) - 1)][1]
-        return goes_on(on_progress, Headway(label, 1 + len(variants), total))
+        return goes_on(on_progress, Headway(asked[len(variants)][1], 1 + len(variants), total))
 
     try:
         for (kind, label, error, _), met in zip(asked, side_by_side(tasks, requests, executor, watch), strict=True):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from itertools import islice
 from typing import TypeVar
 
 from planner.executors.cluster import Gone, Machines
@@ -17,7 +18,7 @@ LEAST_SIMULATED = 3_000_000
 
 
 def side_by_side(
-    tasks: Iterable[Task[Result]], requests: int, executor: Executor | None, goes_on: Callable[[], bool]
+    tasks: Sequence[Task[Result]], requests: int, executor: Executor | None, goes_on: Callable[[], bool]
 ) -> Iterator[Result]:
     """Results of (function, arguments), in order.
 
@@ -35,7 +36,8 @@ def side_by_side(
         return
     workers = Workers(Budget(None, None, Asked(goes_on)), executor)
     try:
-        yield from workers.each(tasks, abandon=True)
+        # Whoever has the last one is not asked any more.
+        yield from islice(workers.each(tasks, abandon=True), len(tasks))
     except Stopped:
         raise Cancelled if workers.lost is None else Gone(workers.lost) from None
     finally:

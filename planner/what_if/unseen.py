@@ -172,7 +172,7 @@ def hold_out_traffic(
     done: list[tuple[float, list[np.ndarray]]] = []
 
     def watch() -> bool:
-        return goes_on(on_progress, Headway(every[min(len(done), len(days))][0], len(done), len(every)))
+        return goes_on(on_progress, Headway(every[len(done)][0], len(done), len(every)))
 
     done.extend(side_by_side(tasks, len(inputs.problem.workload) * len(candidates) * len(tasks), executor, watch))
     cvs, met = [cv for cv, _ in done], [day for _, day in done]

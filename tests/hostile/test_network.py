@@ -163,6 +163,7 @@ def test_uploads_of_one_tab_and_of_all_are_bounded_before_they_are_read(server, 
         for length in ("", "-1", "1e3", "9" * 40):
             path, url = f"/_stcore/upload_file/{other.session}/4", other.address
             assert answer(url, path, "PUT", b"", Transfer_Encoding="chunked")[0] == 411
+            assert answer(url, path, "PUT", None, Transfer_Encoding="chunked", Content_Length="10")[0] == 411
             assert answer(url, path, "PUT", None, Content_Length=length)[0] in (400, 411)
         assert visitor.upload("5", bytes(3 * MIB))[0] == visitor.upload("6", bytes(2 * MIB))[0] == 204
         status, said = visitor.upload("7", bytes(2 * MIB))
