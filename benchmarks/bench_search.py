@@ -28,11 +28,12 @@ from plotly.subplots import make_subplots
 from planner.problem import Problem
 from planner.search import SEARCHING, SearchResult, search
 from planner.search.kept_kernels import LEAST_TRIALS
-from planner.search.refine import CHANGES, PATIENCE, TEMPERATURE, begin_walk
+from planner.search.refine import CHANGES, PATIENCE, TEMPERATURE
 from planner.search.refine_kernels import Moves, Walk, improve
 from planner.search.scoring import score_layout
 from planner.search.space import Space
 from planner.search.training import build_training
+from planner.search.walks import begin_walk
 from simulator import Cluster, Model, Placement, Profile, serving_preset, simulate
 from simulator.arrivals import gamma_workload, split_rate
 from simulator.catalogue import builtin_catalogue, load_catalogue

@@ -188,12 +188,17 @@ def test_so_do_rounds_of_many_chains_blocks_and_a_placement_to_refine(executor, 
     monkeypatch.setattr(REFINE, "EVALUATIONS_PER_CHAIN", 1_000)
     problem = hard_problem()
     begun = search(problem, "round_robin").placement
+    before = executor.tasks, executor.bytes_out, executor.bytes_back
     cases = [(problem, "alpaserve", 9_000, {}), (large_problem(), "alpaserve", 3_000, {}),
              (problem, "refine", 4_000, {"placement": begun})]  # fmt: skip
     for problem, algorithm, limit, options in cases:
         here, there = (search(problem, algorithm, 1, max_evaluations=limit, executor=e, **options)
                        for e in (None, executor))  # fmt: skip
         assert found(here) == found(there)
+    tasks, out, back = (after - b for after, b in zip((executor.tasks, executor.bytes_out, executor.bytes_back), before,
+                                                      strict=True))  # fmt: skip
+    # A table of layouts found worse has 128 KiB.
+    assert max(out, back) / tasks < 32 * 1024
 
 
 def test_a_worker_killed_in_mid_search_and_one_that_joins_late_change_nothing_and_without_scheduler_the_best_is_kept(

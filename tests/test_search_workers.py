@@ -59,6 +59,16 @@ def test_so_do_rounds_of_many_chains_and_large_clusters(monkeypatch):
         assert one == many
 
 
+def test_nor_does_it_matter_how_many_calls_of_a_chain_are_a_task(monkeypatch):
+    monkeypatch.setattr(REFINE, "EVALUATIONS_PER_CHAIN", 1_000)
+    problem = random_problem(8, models=(5, 5), devices=(6, 6))
+    answers = []
+    for is_long in (True, False):
+        monkeypatch.setattr(Workers, "take_long_ones", lambda *_, is_long=is_long: is_long)
+        answers.append([found(search(problem, max_evaluations=limit)) for limit in (9_000, 9_777)])
+    assert answers[0] == answers[1]
+
+
 def test_sweeps_find_the_same_with_one_worker_and_with_many(monkeypatch):
     scenario = parse_scenario(SWEPT)
     documents = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from simulator import InputError
@@ -174,7 +174,14 @@ class Budget:
 
     def check(self) -> None:
         """Report progress when it is due; raise Stopped if a condition ends the search."""
-        for condition in self.conditions:
+        self._ask(self.conditions)
+
+    def check_evaluations(self) -> None:
+        """Raise Stopped if a condition that goes by evaluations ends the search."""
+        self._ask([*([self._evaluations] if self._evaluations else []), *self.more])
+
+    def _ask(self, conditions: Iterable[StopCondition]) -> None:
+        for condition in conditions:
             reason = condition(self.tally)
             if reason is not None:
                 raise Stopped(reason)

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planner.search import refine_kernels
 from planner.search.baselines import fall_back
 from planner.search.budget import NoImprovement, Stopped
-from planner.search.kept_kernels import NO_RUN
 from planner.search.options import RefineOptions
 from planner.search.partition import allowed_shapes
 from planner.search.refine_kernels import Moves, Walk
@@ -20,7 +18,7 @@ from planner.search.scoring import Scored, score_each, score_layout
 from planner.search.seeding import with_least
 from planner.search.space import Layout, Space
 from planner.search.training import build_training
-from simulator.arrays import U64
+from planner.search.walks import Stretch, another_walk, begin_stretch, begin_walk, random_state, walk_on
 
 # A round has so many chains, by its length and not by the processors: the same seed gives the same answer on every
 # machine. Shorter chains than these would not cool down slowly enough.
@@ -37,7 +35,6 @@ TEMPERATURE = 0.25
 FULL_HEAT_EVALUATIONS = 50_000
 FIRST_ROUND_EVALUATIONS = 6_000
 GROWTH = 2
-REJECTED_SLOTS = 1 << 14
 # A call into the kernel handles at most so many requests, some 50 ms; chains compare notes every so many calls.
 REQUESTS_PER_CALL = 8_000_000
 MAX_TRIALS_PER_CALL = 250
@@ -45,6 +42,9 @@ CALLS_PER_MEETING = 5
 # Without any limit: stop when this many evaluations, and this share of all, bring no improvement.
 PATIENT_EVALUATIONS = 6_000
 PATIENT_SHARE = 0.4
+
+# The allowance of a call, and how many layouts each chain may score in it.
+_Call = tuple[float, list[int]]
 
 
 def refine(run: Run, options: RefineOptions) -> None:
@@ -126,15 +126,13 @@ class Improvement:
         heat = TEMPERATURE * min(self.round_evaluations / FULL_HEAT_EVALUATIONS, 1.0)
         heat *= math.sqrt(max(self.size - self.best_good, 0))
         while done < self.round_evaluations:
-            if self.best_good == self.size:
-                raise Stopped("bound met")
-            tried = self._call(heat * (1 - done / self.round_evaluations))
-            if not tried:
-                raise Stopped("no improvement")
-            done, calls = done + tried, calls + 1
-            if self.training.is_whole or calls % CALLS_PER_MEETING == 0:
-                self._confirm()
+            plan = self._plan(done, calls, heat)
+            at_a_time = len(plan) if self.run.workers.take_long_ones(len(self.walks)) else 1
+            for first in range(0, len(plan), at_a_time):
+                done += self._walk_on(plan[first : first + at_a_time])
+            calls += len(plan)
             if calls % CALLS_PER_MEETING == 0:
+                self._confirm()
                 self._meet()
         self._confirm()
         self._return_to_best()
@@ -145,7 +143,7 @@ class Improvement:
         count = min(max(self.round_evaluations // EVALUATIONS_PER_CHAIN, CHAINS), MAX_CHAINS)
         for chain in range(len(self.walks), count):
             walk = self.walks[chain % CHAINS]
-            self.walks.append(_another(walk, _random([self.run.seed, chain])))
+            self.walks.append(another_walk(walk, random_state([self.run.seed, chain])))
 
     def join(self, starts: list[Scored]) -> None:
         """Let the chain that lags go on from the best of other starts."""
@@ -165,21 +163,67 @@ class Improvement:
         run.budget.spend(len(scored))
         return sorted(scored, key=lambda result: -result.good)
 
-    def _call(self, heat: float) -> int:
-        """Let every chain try a number of changes; returns how many layouts were scored."""
-        run, space, training, tried = self.run, self.run.space, self.training, 0
-        chains = len(self.walks)
-        shares = [min(self.trials, (run.budget.evaluations_left + chain) // chains) for chain in range(chains)]
-        rest = (space.catalogue, training.traffic, training.requests_at, space.rules, run.workers.control, heat)
+    def _plan(self, done: int, calls: int, heat: float) -> list[_Call]:
+        """The calls up to the next meeting, or the end of the round or of the limit.
+
+        They go by what chains may score, not by what they do in the end, so that each can make all of them without
+        hearing of the others.
+
+        Args:
+            done, calls: evaluations and calls of this round so far. heat: in its beginning.
+        """
+        plan: list[_Call] = []
+        chains, left = len(self.walks), self.run.budget.evaluations_left
+        while True:
+            shares = [min(self.trials, (left + chain) // chains) for chain in range(chains)]
+            plan.append((heat * (1 - done / self.round_evaluations), shares))
+            done, left = done + sum(shares), left - sum(shares)
+            is_meeting = (calls + len(plan)) % CALLS_PER_MEETING == 0
+            if is_meeting or done >= self.round_evaluations or left <= 0:
+                return plan
+
+    def _walk_on(self, plan: list[_Call]) -> int:
+        """Let every chain make the planned calls; returns how many layouts were scored.
+
+        What they did is taken call by call, as if each had waited for the others after every one.
+        """
+        run, space, training = self.run, self.run.space, self.training
+        rest = (self.moves, space.catalogue, training.traffic, training.requests_at, space.rules, run.workers.control)
         tasks = [
-            (refine_kernels.improve, (walk, self.moves, *rest, share))
-            for walk, share in zip(self.walks, shares, strict=True)
+            (walk_on, (*begin_stretch(walk), [(heat, shares[chain]) for heat, shares in plan], *rest))
+            for chain, walk in enumerate(self.walks)
         ]
+        stretches: list[Stretch] = []
         try:
-            for chain, (walk, evaluations) in enumerate(run.workers.each(tasks)):
-                self.walks[chain] = walk
+            for stretch in run.workers.each(tasks):
+                stretches.append(stretch)
+        except Stopped:
+            for call in range(len(plan)):
+                self._take(stretches, call, is_last=True)
+            raise
+        tried = 0
+        for call in range(len(plan)):
+            if self.best_good == self.size:
+                raise Stopped("bound met")
+            now = self._take(stretches, call)
+            if not now:
+                raise Stopped("no improvement")
+            tried += now
+        return tried
+
+    def _take(self, stretches: list[Stretch], call: int, is_last: bool = False) -> int:
+        """Let every chain stand where it stood after a call of its stretch; returns how many layouts that scored.
+
+        Raises Stopped where a limit of evaluations is reached, unless the search ends anyway.
+        """
+        tried, budget = 0, self.run.budget
+        try:
+            for chain, stretch in enumerate(stretches):
+                self.walks[chain], evaluations = stretch.step(call, self.walks[chain])
                 tried += evaluations
-                run.budget.spend(evaluations)
+                budget.spend(evaluations)
+                if not is_last:
+                    budget.check_evaluations()
         finally:
             self.best_good = max(self.best_good, self._best().best_good)
             if self.training.is_whole:
@@ -215,7 +259,7 @@ class Improvement:
         best = self._best()
         for chain, walk in enumerate(self.walks):
             if walk.best_good < best.best_good:
-                self.walks[chain] = _another(best, walk.random)
+                self.walks[chain] = another_walk(best, walk.random)
 
     def _return_to_best(self) -> None:
         """Every chain goes on from its best layout."""
@@ -226,26 +270,6 @@ class Improvement:
             if scored is not None:
                 run.budget.spend(1)
                 self.walks[chain] = begin_walk(scored, 0)._replace(random=self.walks[chain].random)
-
-
-def _random(seed: int | list[int]) -> U64:
-    return np.random.default_rng(seed).integers(0, 1 << 63, 1, dtype=np.uint64)
-
-
-def begin_walk(start: Scored, seed: int) -> Walk:
-    """A walk that begins at a scored layout."""
-    shape, holds, random = start.layout.shape, start.layout.holds, _random(seed)
-    rejected = np.zeros(REJECTED_SLOTS, np.uint64)
-    return Walk(
-        shape.copy(), holds.copy(), start.good_at.copy(), shape.copy(), holds.copy(), start.good, random, rejected,
-        NO_RUN,
-    )  # fmt: skip
-
-
-def _another(walk: Walk, random: U64) -> Walk:
-    """A walk that goes on from where another stands, with random numbers of its own."""
-    rejected = np.zeros(REJECTED_SLOTS, np.uint64)
-    return walk._replace(good_at=walk.good_at.copy(), random=random, rejected=rejected, kept=NO_RUN)
 
 
 def describe_change(space: Space, before: Layout, after: Layout) -> str:

@@ -37,7 +37,7 @@ SIMULATION_SHARE, MOST_SIMULATION_SHARE = 0.05, 0.5
 BATCHED_PER_S, SIMULATED_PER_S = 2e6, 2e7
 # The bound is computed beside the search; so long is waited for it after the end.
 BOUND_GRACE_S = 0.1
-# With fewer, a step of a chain takes about as long as its way to another machine and back.
+# With fewer, what goes to another machine takes hardly longer there than its way there and back.
 LEAST_REQUESTS = 20_000
 
 

@@ -71,6 +71,13 @@ class Workers:
         if self._own is not None:
             self._own.shutdown(wait=False)
 
+    def take_long_ones(self, count: int) -> bool:
+        """Whether so many tasks, all of which have to end before others begin, had better be long: each has its own
+        thread, or goes to another machine. With fewer threads short ones leave none without work either, and tell
+        sooner how far they are.
+        """
+        return self._machines is not None or count <= 2 * self._count
+
     def each(self, tasks: Iterable[Task[Result]], abandon: bool = False, per_task: int = 1) -> Iterator[Result]:
         """Results of (function, arguments) in order, several at a time in other threads.
 
@@ -200,6 +207,10 @@ class InTurn:
 
     def close(self) -> None:
         """Nothing is under way."""
+
+    def take_long_ones(self, count: int) -> bool:
+        """See `Workers.take_long_ones`; nobody is told how far they are."""
+        return True
 
     def each(self, tasks: Iterable[Task[Result]], abandon: bool = False, per_task: int = 1) -> Iterator[Result]:
         """See `Workers.each`."""
