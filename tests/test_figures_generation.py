@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from app.figures.generation_over_time import build_engines_figure, describe_engines
 from app.figures.generation_plan import build_deadlines_figure, build_token_latency_figure, describe_deadlines
@@ -13,6 +14,7 @@ from app.figures.generation_trace import (
     describe_pairs,
     rank_correlation,
     token_rates,
+    way_of,
 )
 from app.panels.generation_profile import cache_facts
 from planner.generation.compare import compare
@@ -20,6 +22,7 @@ from planner.generation.figures import deadlines_kept
 from planner.generation.profiles import shipped_profiles
 from planner.scenario.examples import FOLDER
 from planner.scenario.file import parse_scenario
+from simulator.generation import TokenWorkload
 from tests.generation_cases import tokens
 
 
@@ -74,6 +77,40 @@ def test_lengths_and_tokens_over_time_are_those_of_the_requests():
     assert len(build_tokens_over_time_figure(workload).data) == 2
     alike = tokens([0, 1], [5, 5], [3, 4])
     assert not np.isfinite(rank_correlation(alike)) and "always the same" in describe_pairs(alike)
+
+
+def mixed(inputs, outputs, model):
+    n = len(inputs)
+    return TokenWorkload(np.arange(n, dtype=float), np.array(model), np.array(inputs), np.array(outputs), ("a", "b"))
+
+
+def test_a_correlation_is_told_only_where_it_is_real_and_within_the_models_too():
+    random = np.random.default_rng(1)
+    model, noise = np.repeat([0, 1], 400), lambda low, high: random.integers(low, high, 400)
+    # Code has long prompts and short outputs, chat the other way round: a difference between models only.
+    inputs = np.concatenate([noise(2000, 4000), noise(100, 200)])
+    outputs = np.concatenate([noise(10, 20), noise(200, 400)])
+    apart = mixed(inputs, outputs, model)
+    own = [spearmanr(inputs[model == m], outputs[model == m]).statistic for m in (0, 1)]
+    assert spearmanr(inputs, outputs).statistic < -0.5 and max(map(abs, own)) < 0.15
+    assert rank_correlation(apart, model == 1) == pytest.approx(own[1])
+    assert "but not within each of them" in describe_pairs(apart)
+    # Weak ones are none, however many the requests: 0.11 of 20,000 is not far from zero.
+    many = random.normal(size=(2, 20_000))
+    prompts, more = np.exp(6 + many[0]), np.exp(6 + 0.11 * many[0] + many[1])
+    weak = mixed(prompts.astype(int), more.astype(int), np.zeros(20_000, dtype=int))
+    assert 0.1 < rank_correlation(weak) < 0.115 and "says little" in describe_pairs(weak)
+    # Nor are strong ones of few requests.
+    few = mixed([1, 2, 3, 4, 5, 6], [1, 3, 2, 5, 4, 9], [0, 0, 0, 0, 0, 0])
+    assert rank_correlation(few) > 0.8
+    assert way_of(0.8, 6) == 0 and way_of(0.8, 600) == 1 and way_of(-0.8, 600) == -1
+    # Within one model and not over all.
+    inputs = np.concatenate([np.arange(1, 401), noise(1, 401)])
+    opposite = mixed(inputs, np.concatenate([inputs[:400], 401 - inputs[400:]]), model)
+    assert abs(rank_correlation(opposite)) < 0.1
+    assert "With a longer prompts have longer outputs (rank correlation +1.00)" in describe_pairs(opposite)
+    both = mixed(inputs, 2 * inputs, model)
+    assert "within each model too" in describe_pairs(both)
 
 
 @pytest.mark.parametrize("profile", shipped_profiles(), ids=lambda p: f"{p.name}-{p.device}-{p.tp}")

@@ -12,9 +12,13 @@ from app.figures.drawing import colour_bar, escape, hover_name, new_figure, show
 from app.look import words
 from app.look.theme import LIGHT, Theme, colour_scale, neutral_style
 from simulator.generation import TokenWorkload
+from simulator.intervals import student_t_95
 
 MOST_MODELS = 4
 _CELLS, _BINS = 40, 240
+# Rank correlations up to this say nothing that matters.
+NEARLY_NONE = 0.1
+_OUTPUTS = {1: "longer", -1: "shorter"}
 _SIDES = {"input_tokens": "prompt", "output_tokens": "output"}
 
 
@@ -49,15 +53,29 @@ def describe_lengths(workload: TokenWorkload) -> str:
     return f"Half of the prompts have up to {middle[0]} tokens, half of the outputs up to {middle[1]}"
 
 
-def rank_correlation(workload: TokenWorkload) -> float:
-    """Spearman's rank correlation of prompt and output tokens, ties at their mean rank; NaN where one is constant."""
+def rank_correlation(workload: TokenWorkload, rows: np.ndarray | None = None) -> float:
+    """Spearman's rank correlation of prompt and output tokens, ties at their mean rank; NaN where one is constant.
+
+    rows: bool (n,), the requests that count; all where it is not given.
+    """
     ranks = []
     for side in _SIDES:
-        _, inverse, counts = np.unique(getattr(workload, side), return_inverse=True, return_counts=True)
+        tokens = getattr(workload, side) if rows is None else getattr(workload, side)[rows]
+        _, inverse, counts = np.unique(tokens, return_inverse=True, return_counts=True)
         ranks.append((np.cumsum(counts) - (counts - 1) / 2)[inverse])
-    if any(np.ptp(rank) == 0 for rank in ranks):
+    if any(rank.size == 0 or np.ptp(rank) == 0 for rank in ranks):
         return float("nan")
     return float(np.corrcoef(*ranks)[0, 1])
+
+
+def way_of(correlation: float, requests: int) -> int:
+    """1 or -1 where the 95 % interval of a rank correlation lies beyond NEARLY_NONE on that side, else 0."""
+    if requests <= 3 or not np.isfinite(correlation):
+        return 0
+    # Fisher's transform, with the larger standard error that ranks have (Fieller).
+    half = student_t_95(requests - 1) * 1.06 / np.sqrt(requests - 3)
+    nearest = np.tanh(np.arctanh(min(abs(correlation), 1 - 1e-12)) - half)
+    return int(np.sign(correlation)) if nearest > NEARLY_NONE else 0
 
 
 def build_pairs_figure(workload: TokenWorkload, theme: Theme = LIGHT) -> go.Figure:
@@ -77,13 +95,28 @@ def build_pairs_figure(workload: TokenWorkload, theme: Theme = LIGHT) -> go.Figu
 
 
 def describe_pairs(workload: TokenWorkload) -> str:
-    """Whether long prompts come with long outputs."""
+    """Whether long prompts come with long outputs, within the models as over all; a difference of models is none."""
     correlation = rank_correlation(workload)
     if not np.isfinite(correlation):
         return "One of the lengths is always the same, so they do not go together"
-    how = "have longer" if correlation > 0.1 else "have shorter" if correlation < -0.1 else "say nothing about the"
-    sign = words.signed(correlation, 2)
-    return f"Longer prompts {how} outputs (rank correlation {sign})"
+    over_all = way_of(correlation, len(workload))
+    requests = np.bincount(workload.model, minlength=len(workload.models))
+    own = {m: rank_correlation(workload, workload.model == m) for m in np.flatnonzero(requests)}
+    ways = {m: way_of(known, int(requests[m])) for m, known in own.items()}
+    if over_all and all(way == over_all for way in ways.values()):
+        more = ", within each model too" if len(ways) > 1 else ""
+        return (
+            f"Longer prompts have {_OUTPUTS[over_all]} outputs (rank correlation {words.signed(correlation, 2)}{more})"
+        )
+    if over_all:
+        said = f"Over all models longer prompts have {_OUTPUTS[over_all]} outputs"
+        return f"{said} (rank correlation {words.signed(correlation, 2)}), but not within each of them"
+    apart = [m for m, way in ways.items() if way]
+    if apart:
+        most = max(apart, key=lambda m: requests[m])
+        said = f"With {words.shorten(workload.models[most], 30)} longer prompts have {_OUTPUTS[ways[most]]} outputs"
+        return f"{said} (rank correlation {words.signed(own[most], 2)}), over all models they do not"
+    return f"The length of a prompt says little of that of its output (rank correlation {words.signed(correlation, 2)})"
 
 
 def build_tokens_over_time_figure(workload: TokenWorkload, theme: Theme = LIGHT) -> go.Figure:
