@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -180,11 +181,11 @@ def draw_provenance(answer: Answer) -> None:
         st.caption("When a placement has its result, the profiles that it uses stand here with their sources.")
 
 
-def draw_assumptions() -> None:
-    """What is assumed, and in which direction it errs."""
+def draw_assumptions(rows: Sequence[tuple[str, str, str]] = ASSUMPTIONS, key: str = "accuracy-assumptions") -> None:
+    """What is assumed, and in which direction it errs. key: of the table."""
     st.header("What is assumed, and which way it errs", anchor=False)
-    table = pd.DataFrame(ASSUMPTIONS, columns=["assumption", "the prediction is", "because, or by how much"])
-    draw_wrapped(table, "accuracy-assumptions")
+    table = pd.DataFrame(rows, columns=["assumption", "the prediction is", "because, or by how much"])
+    draw_wrapped(table, key)
 
 
 def _draw_setting(session: Session, run: Replayed) -> None:
