@@ -11,6 +11,8 @@ from simulator import words
 from simulator.errors import InputError
 
 MAX_REQUESTS = 50_000_000
+# The length of a request that brings none, beside others that do.
+NO_LENGTH = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +25,8 @@ class Workload:
         num_models: how many models the indices refer to; a model may have no request.
         slo_s: float64, shape (n,) or None. A deadline per request in seconds after its arrival, where the
             trace names one; NaN stands for "the model's own".
-        input_tokens, output_tokens: int64, shape (n,), from 0 on; both or neither. What a request reads and writes,
-            for models that generate token by token.
+        input_tokens, output_tokens: int64, shape (n,), from 0 on, or NO_LENGTH where a request brings none; both or
+            neither. What a request reads and writes, for models that generate token by token.
 
     The arrays are read-only. Raises InputError if an invariant does not hold.
     """
@@ -94,13 +96,13 @@ class Workload:
         if (self.input_tokens is None) != (self.output_tokens is None):
             missing = "input_tokens" if self.input_tokens is None else "output_tokens"
             raise InputError(f"The workload has no {missing}; input and output tokens are given together.")
-        for name in ("input_tokens", "output_tokens") if self.has_tokens else ():
+        for name in ("input_tokens", "output_tokens") if self.input_tokens is not None else ():
             tokens = _frozen(getattr(self, name), np.int64)
             object.__setattr__(self, name, tokens)
             if tokens.shape != (n,):
                 raise InputError(f"A workload of {n} requests needs {n} {name}; it has {tokens.size}.")
-            if n and tokens.min() < 0:
-                row = int(np.flatnonzero(tokens < 0)[0])
+            if n and tokens.min() < NO_LENGTH:
+                row = int(np.flatnonzero(tokens < NO_LENGTH)[0])
                 raise InputError(f"Request {row} has {tokens[row]} {name}; whole numbers from 0 on are allowed.")
 
     def __len__(self) -> int:
@@ -108,15 +110,22 @@ class Workload:
 
     @property
     def has_tokens(self) -> bool:
-        """Whether requests have input and output tokens."""
+        """Whether every request has input and output tokens."""
         return self.tokens is not None
 
     @property
     def tokens(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """Input and output tokens: int64, shape (n,) each; None where requests have none."""
-        if self.input_tokens is None or self.output_tokens is None:
+        """Input and output tokens: int64, shape (n,) each; None where some requests have none."""
+        if self.input_tokens is None or self.output_tokens is None or self.without_tokens.any():
             return None
         return self.input_tokens, self.output_tokens
+
+    @property
+    def without_tokens(self) -> np.ndarray:
+        """Which requests bring no pair of lengths: bool, shape (n,)."""
+        if self.input_tokens is None or self.output_tokens is None:
+            return np.ones(len(self), dtype=bool)
+        return lacks_lengths(self.input_tokens, self.output_tokens)
 
     @property
     def span_s(self) -> float:
@@ -143,6 +152,11 @@ class Workload:
             for name in ("slo_s", "input_tokens", "output_tokens")
         }
         return Workload(arrival_s, self.model[rows], self.num_models, **per_request)
+
+
+def lacks_lengths(input_tokens: np.ndarray, output_tokens: np.ndarray) -> np.ndarray:
+    """Where one of the two lengths is missing, int64 (n,) each: bool (n,). One alone says too little to generate."""
+    return (input_tokens == NO_LENGTH) | (output_tokens == NO_LENGTH)
 
 
 def merge_arrivals(arrivals_per_model: Sequence[np.ndarray]) -> Workload:

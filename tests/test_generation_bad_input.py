@@ -46,8 +46,7 @@ def opened(file):
     """The page with that scenario and its trace."""
     scenario = load_scenario(file)
     at = AppTest.from_file(MAIN, default_timeout=120).run()
-    [path] = scenario.workload.trace.paths
-    session(at).uploads.add_trace([(path, (file.parent / path).read_bytes())])
+    session(at).uploads.add_trace([(path, (file.parent / path).read_bytes()) for path in scenario.workload.trace.paths])
     session(at).replace("traffic", scenario)
     # What arrives is one job, and what becomes of it others, which begin when the page is drawn with the first.
     for _ in range(3):
@@ -78,6 +77,26 @@ def test_lengths_that_some_rows_lack_are_said_where_no_line_has_to_have_them(tmp
     err = refused(capsys, file)
     assert "The requests of a have no lengths" in err and "1 other column (output_tokens) is not used." in err
     assert any("The requests of a have no lengths" in error for error in errors(opened(file)))
+
+
+def test_lengths_are_drawn_only_for_requests_that_bring_none(tmp_path, capsys):
+    file = written(tmp_path, *GOOD)
+    (tmp_path / "none.csv").write_text("arrival_s,model\n0.5,a\n1.5,a\n2.5,b\n3.5,b\n")
+    models = file.read_text().replace(f"[{CHAT}]", f"[{CHAT}, {BERT}]")
+    file.write_text(models.replace("path: t.csv", "path: [t.csv, none.csv]"))
+    assert "2 of the 12 requests of a have no lengths" in words.typed(refused(capsys, file))
+    at = opened(file)
+    assert any(warning.value.startswith("Some requests have no prompt") for warning in at.warning)
+    at.selectbox(key="tokens.kind").set_value("fixed").run()
+    assert not errors(at) and at.selectbox(key="tokens.kind").label == "Lengths of requests that bring none"
+    answer = session(at).answer
+    workload = answer.inputs.problem.workload
+    brought = ~np.isin(workload.arrival_s, (0.5, 1.5))
+    assert (workload.input_tokens[brought] == 100).all() and (workload.output_tokens[brought] == 20).all()
+    assert (workload.input_tokens[~brought] == 800).all() and (workload.output_tokens[~brought] == 200).all()
+    sentence = "2 of 12 requests bring no prompt and output lengths and get drawn ones; the others keep their own."
+    assert (~brought).sum() == 2 and len(workload) == 12
+    assert any(sentence in words.typed(plain(caption)) for caption in at.caption)
 
 
 def test_requests_of_zero_tokens_are_left_out_and_counted(tmp_path, capsys):

@@ -87,3 +87,25 @@ def test_written_and_read_again(tmp_path):
 def test_one_length_without_the_other_is_refused():
     with pytest.raises(InputError, match="no output_tokens"):
         Workload([0.0], [0], 1, None, [5], None)
+
+
+def test_files_without_lengths_leave_those_of_others_as_they_are(tmp_path):
+    (tmp_path / "long.csv").write_bytes(NATIVE)
+    (tmp_path / "none.csv").write_bytes(b"arrival_s,model\n0.5,a\n1.5,b\n9,b\n")
+    trace = read_trace([tmp_path / "long.csv", tmp_path / "none.csv"])
+    assert trace.content.input_tokens.tolist() == [10, -1, 20, -1, 30, 40, -1] and not trace.content.has_tokens
+    workload, _ = build_workload(trace, ["a", "b"], TraceOptions(duration_s=5.0))
+    assert workload.without_tokens.tolist() == [False, True, False, True, False, False] and not workload.has_tokens
+    many, _ = build_workload(trace, ["a", "b"], TraceOptions(rate_scale=3.0))
+    known = ~many.without_tokens
+    assert (many.input_tokens[known] == 10 * many.output_tokens[known]).all() and 0 < known.sum() < len(many)
+    file = io.BytesIO()
+    write_native(workload, ["a", "b"], file)
+    assert b"tokens" not in file.getvalue()
+
+
+def test_a_line_without_lengths_leaves_those_of_others_as_they_are(tmp_path):
+    line = b'{"timestamp": %d, "input_length": %s, "output_length": 3, "hash_ids": []}\n'
+    trace = _read(tmp_path, line % (0, b"7") + line % (1000, b"null") + line % (2000, b"8"), "t.jsonl")
+    assert trace.content.input_tokens.tolist() == [7, -1, 8] and trace.content.output_tokens.tolist() == [3, -1, 3]
+    assert "line 2 has no whole input_length" in trace.notices[0] and "without them bring no tokens" in trace.notices[0]

@@ -35,8 +35,15 @@ _SECTIONS = {FROM_TRACE: None, LOGNORMAL: _DRAWN, FIXED: _ALIKE, SAMPLE: {"trace
 
 
 def has_lengths(trace: Trace) -> bool:
-    """Whether the requests of a trace bring prompt and output tokens."""
-    return getattr(trace.content, "input_tokens", None) is not None
+    """Whether all requests of a trace bring prompt and output tokens."""
+    return getattr(trace.content, "has_tokens", False)
+
+
+def brings_some(trace: Trace | None) -> bool:
+    """Whether at least some requests of a trace bring prompt and output tokens."""
+    content = trace and trace.content
+    pair = getattr(content, "input_tokens", None), getattr(content, "output_tokens", None)
+    return all(side is not None for side in pair)
 
 
 def sample_trace(path: str) -> Trace:
@@ -56,16 +63,16 @@ def lengths_for(scenario: Scenario, brings_lengths: bool) -> dict | None:
 
 def draw_length_controls(session: Session) -> None:
     """Where prompt and output lengths come from."""
-    scenario = session.scenario
-    brings = _brings_lengths(session)
+    scenario, trace = session.scenario, _trace(session)
+    brings = trace is not None and has_lengths(trace)
     tokens, kind = scenario.workload.tokens, _kind(scenario.workload.tokens)
     options = [FROM_TRACE] if brings else [LOGNORMAL, FIXED, SAMPLE]
     if not brings and kind == FROM_TRACE:
-        st.warning(
-            "The traffic has no prompt and output lengths, and models that generate need them: choose some here."
-        )
+        lack = "Some requests have" if brings_some(trace) else "The traffic has"
+        st.warning(f"{lack} no prompt and output lengths, and models that generate need them: choose some here.")
         options = [FROM_TRACE, *options]
-    bound(session, _AREA, st.selectbox, "Prompt and output lengths", "tokens.kind", kind,
+    label = "Lengths of requests that bring none" if brings_some(trace) and not brings else "Prompt and output lengths"
+    bound(session, _AREA, st.selectbox, label, "tokens.kind", kind,
           lambda s, value: s if value == OTHER else with_values(s, "workload", tokens=_SECTIONS[value]),
           options=options if kind in options else [*options, kind], format_func=_TITLES.get,
           help="Tokens of the prompt and of the answer. A trace that has them keeps its own.")  # fmt: skip
@@ -106,10 +113,11 @@ def _kind(tokens: TokensSection | None) -> str:
     return FIXED if all(side.fixed is not None for side in tokens.given) else OTHER
 
 
-def _brings_lengths(session: Session) -> bool:
+def _trace(session: Session) -> Trace | None:
+    """The trace of the traffic, None where there is none or it is not at hand."""
     if session.scenario.workload.trace is None:
-        return False
+        return None
     try:
-        return has_lengths(session.uploads.read_trace(session.scenario, shared_cache()))
+        return session.uploads.read_trace(session.scenario, shared_cache())
     except InputError:
-        return False
+        return None

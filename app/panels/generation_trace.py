@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.controls.lengths import brings_some
 from app.figures.generation_trace import (
     build_lengths_figure,
     build_pairs_figure,
@@ -38,7 +39,7 @@ def draw(answer: TokenAnswer) -> None:
             ("over", words.span(summary.span_s)),
             ("sources", words.count(len(summary.sources))),
         ]))  # fmt: skip
-    if answer.scenario.workload.tokens is not None:
+    if answer.scenario.workload.tokens is not None and not brings_some(trace):
         st.caption("The lengths are drawn as set under Traffic; the traffic itself has none.")
     theme = current_theme()
     draw_chart(build_tokens_over_time_figure(workload, theme), "tokens-over-time", describe_tokens_over_time(workload),

@@ -33,6 +33,7 @@ from simulator.generation import GenerationProfile, TokenSlo, TokenWorkload
 from simulator.generation.catalogue import load_generation_profiles
 from simulator.traces import Trace
 from simulator.traces.trace import MAX_TOKENS
+from simulator.workload import lacks_lengths
 
 _TOKEN_STREAM = 3
 
@@ -86,10 +87,12 @@ def build_token_inputs(
     trace = read(scenario) if scenario.workload.trace is not None else None
     workload, made = (requests or make_workload)(scenario.workload, names, trace)
     notices += [*(trace.notices if trace else ()), *made]
-    if scenario.workload.tokens is not None:
-        workload = _with_tokens(workload, scenario.workload.tokens, scenario, read)
     own = {model.name for model in models}
     generating = np.array([name in own for name in names])
+    if scenario.workload.tokens is not None:
+        brought = trace is not None and getattr(trace.content, "has_tokens", False)
+        workload, drawn = _with_tokens(workload, scenario.workload.tokens, scenario, read, brought, generating)
+        notices += drawn
     unread = [notice for notice in (trace.notices if trace else ()) if "tokens" in notice and "not used" in notice]
     tokens, left_out = _token_workload(_only(workload, generating), [model.name for model in models], unread)
     fixed = None
@@ -148,8 +151,11 @@ def _token_workload(
 ) -> tuple[TokenWorkload, list[str]]:  # fmt: skip
     """The requests with their lengths, and sentences; unread: why a trace's tokens were not taken, as far as known."""
     if workload.tokens is None:
+        without = int(workload.without_tokens.sum())
+        some = f"{words.count(without)} of the {words.count(len(workload))} requests" if without < len(workload) else (
+            "The requests")  # fmt: skip
         sentence = (
-            f"The requests of {', '.join(names[:5])} have no lengths; models that generate need input_tokens and "
+            f"{some} of {', '.join(names[:5])} have no lengths; models that generate need input_tokens and "
             "output_tokens, from the trace or from the key workload.tokens."
         )
         raise InputError(" ".join([sentence, *unread]))
@@ -168,17 +174,40 @@ def _token_workload(
     return TokenWorkload(*arrays, tuple(names)), notices
 
 
-def _with_tokens(workload: Workload, section: TokensSection, scenario: Scenario, read: TraceReader) -> Workload:
-    """The same requests with the lengths of `workload.tokens`; a trace that has lengths keeps its own."""
-    if workload.has_tokens:
+def _with_tokens(
+    workload: Workload,
+    section: TokensSection,
+    scenario: Scenario,
+    read: TraceReader,
+    is_brought: bool,
+    generating: np.ndarray,
+) -> tuple[Workload, list[str]]:
+    """The same requests with the lengths of `workload.tokens` where they bring none, and sentences about that.
+
+    is_brought: whether all requests of the trace bring theirs. generating: bool, whether each model generates.
+    """
+    if is_brought:
         raise InputError("workload.tokens is given, but the trace has lengths of its own; leave the key out.")
     random, given, n = np.random.default_rng((section.seed, _TOKEN_STREAM)), section.given, len(workload)
     if isinstance(given, str):
-        inputs, outputs = _trace_lengths(given, scenario, read)
-        rows = random.integers(inputs.size, size=n)
-        return replace(workload, input_tokens=inputs[rows], output_tokens=outputs[rows])
-    inputs, outputs = (_drawn(length, n, random) for length in given)
-    return replace(workload, input_tokens=inputs, output_tokens=outputs)
+        lengths = _trace_lengths(given, scenario, read)
+        rows = random.integers(lengths[0].size, size=n)
+        drawn = [side[rows] for side in lengths]
+    else:
+        drawn = [_drawn(length, n, random) for length in given]
+    without, notices = workload.without_tokens, []
+    if workload.input_tokens is not None and workload.output_tokens is not None:
+        drawn = [
+            np.where(without, new, old)
+            for new, old in zip(drawn, (workload.input_tokens, workload.output_tokens), strict=True)
+        ]
+        own = generating[workload.model]
+        if 0 < (few := int(without[own].sum())) < (every := int(own.sum())):
+            notices.append(
+                f"{words.count(few)} of {words.plural(every, 'request')} bring no prompt and output lengths "
+                "and get drawn ones; the others keep their own."
+            )
+    return replace(workload, input_tokens=drawn[0], output_tokens=drawn[1]), notices
 
 
 def _drawn(section: LengthSection, n: int, random: np.random.Generator) -> np.ndarray:
@@ -196,6 +225,6 @@ def _trace_lengths(path: str, scenario: Scenario, read: TraceReader) -> tuple[np
     lengths = scenario.workload.model_copy(update={"trace": TraceSection(path=path)})
     content = read(scenario.model_copy(update={"workload": lengths}).in_folder(scenario.folder)).content
     inputs, outputs = getattr(content, "input_tokens", None), getattr(content, "output_tokens", None)
-    if inputs is None or outputs is None:
+    if inputs is None or outputs is None or (without := lacks_lengths(inputs, outputs)).all():
         raise InputError(f"workload.tokens.trace: '{path}' has no input and output tokens to draw from.")
-    return inputs, outputs
+    return inputs[~without], outputs[~without]

@@ -17,6 +17,7 @@ from simulator.traces.files import TraceFile
 from simulator.traces.parts import EventPart, single_source, unused_columns
 from simulator.traces.table import check_sources
 from simulator.traces.trace import MAX_TOKENS, TraceLimits
+from simulator.workload import NO_LENGTH
 
 _UNITS = {"mooncake": "milliseconds", "qwen": "seconds", "ragpulse": "seconds"}
 
@@ -30,7 +31,8 @@ def read_json_lines(file: TraceFile, layout: FileLayout, limits: TraceLimits) ->
     """
     times: list[float] = []
     models: list[int] = []
-    lengths: list[tuple[int, int]] | None = []
+    lengths: list[tuple[int, int]] = []
+    lacking = ""
     names_models = False
     notices: list[str] = []
     index: dict[str, int] = {}
@@ -47,25 +49,27 @@ def read_json_lines(file: TraceFile, layout: FileLayout, limits: TraceLimits) ->
         if names_models or "model" in row:
             models.append(index.setdefault(_model(where, row, names_models), len(index)))
             check_sources(file, len(index), limits)
-        if lengths is not None:
-            found = _lengths(row)
-            if found is not None:
-                lengths.append(found)
-            else:
-                lengths = None
-                notices = [f"{where} has no whole input_length and output_length; this file has no tokens."]
+        found = _lengths(row)
+        lengths.append(found or (NO_LENGTH, NO_LENGTH))
+        if found is None:
+            lacking = lacking or where
         other_keys.update(dict.fromkeys(row.keys() - JSON_KEYS))
         if len(times) > limits.max_rows:
             raise InputError(
                 f"{file.name} has more than {words.count(limits.max_rows)} rows, the most that are allowed."
             )
+    tokens = np.array(lengths, dtype=np.int64)
+    if (tokens == NO_LENGTH).all():
+        tokens = None
+    if lacking:
+        rest = "this file has no tokens" if tokens is None else "lines without them bring no tokens"
+        notices = [f"{lacking} has no whole input_length and output_length; {rest}."]
     arrival, clock = in_seconds(file.name, np.array(times), _UNITS[layout.format])
     notices += clock
     if layout.is_guess and not clock:
         notices += [_unit_notice(file, layout.format)]
     source = np.array(models, dtype=np.int32) if models else single_source(arrival.size)
     part = EventPart(layout.format, arrival, source, list(index) or None, None, notices)
-    tokens = None if lengths is None else np.array(lengths, dtype=np.int64)
     part.notices += unused_columns(sorted(other_keys))
     if layout.format == "ragpulse":
         # A pass starts where the clock falls back; small disorder inside a pass is not one.

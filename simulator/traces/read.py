@@ -24,6 +24,7 @@ from simulator.traces.parts import EventPart, short_names
 from simulator.traces.servegen import RatePart, read_rates
 from simulator.traces.ticks import find_tick
 from simulator.traces.trace import MAX_SOURCE_NAME, Events, Rates, Trace, TraceLimits
+from simulator.workload import NO_LENGTH
 
 # A clock that starts later than this (11.6 days) counts from somewhere else, such as 1970.
 _FAR_START_S = 1e6
@@ -280,9 +281,14 @@ def _join_slo(parts: list[EventPart]) -> np.ndarray | None:
 
 
 def _join_tokens(parts: list[EventPart], key: str) -> np.ndarray | None:
-    """The tokens of all requests; None unless every file has them."""
+    """The tokens of all requests, NO_LENGTH for those of a file without; None where no file has them."""
     pieces = [getattr(part, key) for part in parts]
-    return None if any(piece is None for piece in pieces) else np.concatenate(pieces)
+    if all(piece is None for piece in pieces):
+        return None
+    return np.concatenate([
+        np.full(part.arrival.size, NO_LENGTH) if piece is None else piece
+        for part, piece in zip(parts, pieces, strict=True)
+    ])  # fmt: skip
 
 
 def _tick_notice(arrival_s: np.ndarray) -> list[str]:

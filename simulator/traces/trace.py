@@ -9,6 +9,7 @@ import numpy as np
 
 from simulator.errors import InputError
 from simulator.traces.columns import Columns
+from simulator.workload import lacks_lengths
 
 FORMATS = {
     "native": "arrival_s,model[,slo_s] as CSV or Parquet",
@@ -68,7 +69,8 @@ class Events:
         arrival_s: float64, shape (n,), seconds from 0, the first instant of the trace's own clock.
         source: int32, shape (n,), index into the trace's sources.
         slo_s: float64, shape (n,), seconds, NaN where a row has none; or None where the file has no deadlines.
-        input_tokens, output_tokens: int64, shape (n,), from 0 on; or None where not every file has them.
+        input_tokens, output_tokens: int64, shape (n,), from 0 on, NO_LENGTH where a request brings none; or None where
+            no request does.
     """
 
     arrival_s: np.ndarray
@@ -76,6 +78,13 @@ class Events:
     slo_s: np.ndarray | None = None
     input_tokens: np.ndarray | None = None
     output_tokens: np.ndarray | None = None
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether every request brings both lengths."""
+        if self.input_tokens is None or self.output_tokens is None:
+            return False
+        return not lacks_lengths(self.input_tokens, self.output_tokens).any()
 
 
 @dataclass(frozen=True, eq=False)

@@ -171,8 +171,7 @@ def _from_events(
     if options.resample == "gamma":
         workload, lost = _resampled(arrival_s, model, len(model_names), length_s, options, max_requests)
         notices += lost
-        if original.tokens is not None:
-            workload = _with_drawn_tokens(workload, original.model, original.tokens, options.seed)
+        workload = _with_drawn_tokens(workload, original, options.seed)
         if original.slo_s is not None:
             notices.append("The trace's own deadlines are dropped, because resampled requests have none.")
         return workload, notices
@@ -188,17 +187,17 @@ def _paired(per_request: dict[str, np.ndarray | None]) -> dict[str, np.ndarray |
     return per_request
 
 
-def _with_drawn_tokens(
-    workload: Workload, model: np.ndarray, tokens: tuple[np.ndarray, np.ndarray], seed: int
-) -> Workload:
+def _with_drawn_tokens(workload: Workload, original: Workload, seed: int) -> Workload:
     """Each drawn request gets both lengths of one request of its model, so that they stay paired."""
+    input_tokens, output_tokens = original.input_tokens, original.output_tokens
+    if input_tokens is None or output_tokens is None:
+        return workload
     random = np.random.default_rng((seed, _TOKEN_STREAM))
     rows = np.zeros(len(workload), np.int64)
     for index in range(workload.num_models):
-        own, drawn = np.flatnonzero(model == index), np.flatnonzero(workload.model == index)
+        own, drawn = np.flatnonzero(original.model == index), np.flatnonzero(workload.model == index)
         if drawn.size:
             rows[drawn] = own[random.integers(own.size, size=drawn.size)]
-    input_tokens, output_tokens = tokens
     return replace(workload, input_tokens=input_tokens[rows], output_tokens=output_tokens[rows])
 
 
