@@ -23,7 +23,7 @@ from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import Progress, SearchResult
 from planner.what_if.capacity import Capacity, find_capacity
 from planner.what_if.sweep import Sweep, sweep
-from planner.what_if.unseen import HeldOut, Unseen, UnseenScore
+from planner.what_if.unseen import Calmer, HeldOut, Unseen, UnseenScore
 from simulator import InputError
 from simulator.traces import Columns
 from tests.store_cases import MemoryStore, sql_store
@@ -394,5 +394,5 @@ def test_the_placements_of_two_versions_are_bounded():
 def test_the_reason_that_stands_in_place_of_a_score_comes_back_and_so_does_the_score():
     reason = "Requests bring deadlines of their own, which other traffic would not have."
     assert from_json(HeldOut, to_json(reason)) == reason and from_json(HeldOut, to_json(None)) is None
-    unseen = Unseen((UnseenScore("shared", True, 0.9, 0.8, 0.01),), 8, False, True, 2.5, 2.4)
+    unseen = Unseen((UnseenScore("shared", True, 0.9, 0.8, 0.01),), 8, False, True, Calmer(10.0, 4.0, 2.5))
     assert from_json(HeldOut, json.loads(json.dumps(to_json(unseen)))) == unseen

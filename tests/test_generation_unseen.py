@@ -13,6 +13,8 @@ from planner.generation.compare import compare, evaluate
 from planner.generation.inputs import build_token_inputs
 from planner.generation.unseen import DRAWS, hold_out_tokens, other_days
 from planner.what_if.robustness import FIRST_SEED
+from planner.what_if.unseen import PEAK_BINS_S, peaks_to_mean
+from planner.what_if.unseen_words import calmer_sentence, held_out_lines
 
 TEXT = """\
 version: 1
@@ -57,6 +59,24 @@ def trace_scenario(part):
     gamma = TEXT[TEXT.index("  gamma") : TEXT.index("placements:")]
     trace = f"  trace: {{path: 'sample:language-models', map_models: stripe{part}}}\n"
     return parse_scenario(TEXT.replace(gamma, trace))
+
+
+def test_draws_of_models_that_generate_without_their_bursts_are_no_check_either(tmp_path):
+    lines = [f"{100 * k + i / 1e3},{m},4000,20" for k in range(12) for m in ("chat", "code") for i in range(30)]
+    lines.sort(key=lambda line: float(line.split(",")[0]))
+    (tmp_path / "t.csv").write_text("\n".join(["arrival_s,model,input_tokens,output_tokens", *lines]))
+    trace = "  trace: {path: t.csv, map_models: by_name}\n"
+    text = TEXT[: TEXT.index("  gamma")] + trace + TEXT[TEXT.index("placements:") :]
+    comparison = compare(parse_scenario(text).in_folder(tmp_path))
+    found = hold_out_tokens(comparison)
+    days, _ = other_days(comparison.scenario, comparison.inputs, build_token_inputs)
+    traffic = [comparison.inputs, *(make() for _, make in days)]
+    seen, *drawn = (peaks_to_mean(inputs.problem.workload.arrival_s) for inputs in traffic)
+    column = PEAK_BINS_S.index(found.calmer.bin_s)
+    assert found.calmer.seen == seen[column] > 1.25 * found.calmer.drawn
+    assert found.calmer.drawn == pytest.approx(np.mean([peaks[column] for peaks in drawn])) and len(drawn) == DRAWS
+    assert found.is_no_check and found.score("searched") is None
+    assert held_out_lines(found) == [calmer_sentence(found)] and "no check of its bursts" in calmer_sentence(found)
 
 
 def test_a_trace_has_its_next_stretch_or_draws_like_it_with_lengths_of_the_same_model():

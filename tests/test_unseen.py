@@ -12,6 +12,7 @@ from planner import build_inputs, compare, parse_scenario
 from planner.__main__ import main
 from planner.compare import MeasuredPlacement
 from planner.scenario.schema import PlacementSection
+from planner.search.training import resample
 from planner.what_if import points
 from planner.what_if import unseen as unseen_module
 from planner.what_if.capacity import find_capacity
@@ -25,13 +26,22 @@ from planner.what_if.spare import find_spares
 from planner.what_if.spare_words import spare_unseen_lines
 from planner.what_if.sweep import Sweep, sweep
 from planner.what_if.sweep_words import sweep_unseen_lines
-from planner.what_if.unseen import Unseen, UnseenScore, held_out, hold_out_traffic
+from planner.what_if.unseen import (
+    PEAK_BINS_S,
+    Calmer,
+    Unseen,
+    UnseenScore,
+    held_out,
+    hold_out_traffic,
+    peaks_to_mean,
+)
 from planner.what_if.unseen_words import (
+    calmer_sentence,
     changed_sentence,
-    easier_sentence,
     first_unseen_sentence,
     held_out_lines,
     unseen_cell,
+    unseen_remark,
     unseen_sentence,
 )
 from planner.what_if.variation import vary
@@ -73,30 +83,50 @@ def test_a_score_is_the_mean_over_draws_with_other_seeds(comparison):
     assert (found.days, found.is_later) == (8, False)
 
 
-def test_draws_that_come_out_easier_are_said_to_be_no_check_of_the_bursts(comparison):
+def peak_by_hand(arrival_s, bin_s):
+    counts = np.bincount(np.floor((arrival_s - arrival_s[0]) / bin_s).astype(int))
+    return counts.max() / counts.mean()
+
+
+def test_draws_without_the_bursts_are_no_check_and_give_no_scores(tmp_path):
+    # All come at once every 100 s, model after model: draws of single models in windows spread that.
+    lines = [f"{100 * k + m / 1000 + i / 1e5},m{m}" for k in range(12) for m in range(4) for i in range(10)]
+    (tmp_path / "t.csv").write_text("\n".join(["arrival_s,model", *lines]))
+    gamma = "{gamma: {total_rate_per_s: 8, cv: 3, duration_s: 100}}"
+    comparison = compare(parse_scenario(TEXT.replace(gamma, "{trace: {path: t.csv}}")).in_folder(tmp_path))
     found = held_out(comparison)
-    gamma, cvs = comparison.scenario.workload.gamma, []
-    for k in range(8):
-        seeded = gamma.model_copy(update={"seed": FIRST_SEED + 1009 * k})
-        workload = comparison.scenario.workload.model_copy(update={"gamma": seeded})
-        gaps_s = np.diff(
-            build_inputs(comparison.scenario.model_copy(update={"workload": workload})).problem.workload.arrival_s
-        )
-        cvs.append(gaps_s.std() / gaps_s.mean())
-    gaps_s = np.diff(comparison.inputs.problem.workload.arrival_s)
-    assert found.seen_cv == pytest.approx(gaps_s.std() / gaps_s.mean()) and found.drawn_cv == pytest.approx(
-        np.mean(cvs)
-    )
+    draws = [resample(comparison.inputs.problem, FIRST_SEED + 1009 * k).arrival_s for k in range(8)]
+    seen_s = comparison.inputs.problem.workload.arrival_s
+    for column, bin_s in enumerate(PEAK_BINS_S):
+        assert peaks_to_mean(seen_s)[column] == pytest.approx(peak_by_hand(seen_s, bin_s))
+    ratios = {
+        bin_s: peak_by_hand(seen_s, bin_s) / np.mean([peak_by_hand(d, bin_s) for d in draws]) for bin_s in PEAK_BINS_S
+    }
+    bin_s = max(ratios, key=ratios.get)
+    drawn = np.mean([peak_by_hand(d, bin_s) for d in draws])
+    assert found.calmer.bin_s == bin_s and found.calmer.drawn == pytest.approx(drawn) and found.is_no_check
+    assert found.calmer.seen == pytest.approx(peak_by_hand(seen_s, bin_s)) and found.calmer.seen > 1.25 * drawn
+    assert all(score.mean > score.seen for score in found.scores if score.is_searched)
+    assert found.score("searched") is None and unseen_cell(found, "searched") == "" and not found.is_changed
+    said = calmer_sentence(found)
+    peaks = f"the busiest {bin_s:g} s bring {words.number(drawn)} times the mean, where planned"
+    assert peaks in said and "8 draws like it are calmer" in said and said.endswith("no check of its bursts.")
+    assert held_out_lines(found) == [said] == held_out_lines(found, {"searched": 0.99})
+    assert unseen_sentence(found) == first_unseen_sentence(found) == unseen_remark(found, "searched") == said
+    assert found.to_json("searched")["unseen"]["calmer"]["peak_to_mean"] == pytest.approx(drawn)
+
+
+def test_draws_are_calmer_only_where_none_is_as_busy_and_by_more_than_chance():
+    seen = np.array([2.0, 4.0, 2.0])
+    assert Calmer.of([seen, np.array([1.9, 2.0, 2.0]), np.array([1.9, 3.0, 2.0])]) == Calmer(10.0, 4.0, 2.5)
+    assert Calmer.of([seen, np.array([1.9, 1.0, 2.0]), np.array([1.9, 4.0, 2.0])]) is None
+    assert Calmer.of([seen, np.array([1.9, 3.3, 2.0])]) is None
+    calmer = Calmer(10.0, 4.0, 2.5)
     above, within = UnseenScore("a", True, 0.9, 0.95, 0.01), UnseenScore("a", True, 0.9, 0.905, 0.01)
-    by_hand = replace(above, is_searched=False)
-    cases = [(above, False, 2.0, "CV of the gaps 2 against 3"), (above, False, 3.5, ""), (within, False, 2.0, "")]
-    for score, later, cv, said in (*cases, (above, True, 2.0, ""), (by_hand, False, 2.0, "")):
-        unseen = Unseen((score,), 8, later, True, 3.0, cv)
-        told = easier_sentence(unseen)
-        assert (said in told and told.endswith(".")) if said else told == ""
-        if said:
-            assert unseen_sentence(unseen).endswith(told) and first_unseen_sentence(unseen).endswith(told)
-            assert "calmer" in told and cv < 3.0
+    cases = [(above, calmer, True), (within, calmer, False), (above, None, False)]
+    for score, by, is_none in (*cases, (replace(above, is_searched=False), calmer, False)):
+        unseen = Unseen((score,), 8, False, True, by)
+        assert unseen.is_no_check == is_none == (unseen.score("a") is None) == bool(calmer_sentence(unseen))
 
 
 def test_the_next_stretch_of_a_trace_is_held_out_where_there_is_one():

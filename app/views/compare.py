@@ -12,7 +12,7 @@ from app.panels.compare_view import current_view, write_address
 from app.state.answer import Answer, AnyAnswer, TokenAnswer
 from app.state.results import answer_of
 from app.state.session import Session, current_session
-from planner.what_if.unseen_words import changed_sentence
+from planner.what_if.unseen_words import calmer_sentence, changed_sentence
 
 
 @st.fragment
@@ -29,8 +29,8 @@ def draw_comparison(session: Session, answer: AnyAnswer) -> None:
     """Who gains and who loses, for all requests or those of one model or group."""
     found = unseen.unseen_of(session, answer)
     with st.container():
-        if found is not None and found.is_changed:
-            st.warning(plain_text(changed_sentence(found)))
+        if found is not None and (said := changed_sentence(found) or calmer_sentence(found)):
+            st.warning(plain_text(said))
     if isinstance(answer, TokenAnswer):
         generation_compare.draw_comparison(session, answer, found)
         return

@@ -18,7 +18,7 @@ from planner.generation.paired import met_requests
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.search.training import resample, resample_workload
 from planner.what_if.robustness import FIRST_SEED, later_stretch, with_seed
-from planner.what_if.unseen import STOPPED, HeldOut, scores_of
+from planner.what_if.unseen import STOPPED, HeldOut, peaks_to_mean, scores_of
 from simulator import Cancelled, Placement, Workload, words
 from simulator.headway import Headway, OnProgress, goes_on, tell
 
@@ -79,7 +79,7 @@ def hold_out_placement(
         met = [[met_requests(evaluate(placement, None, under, watch), under)] for under in ruled]
     except Cancelled:
         return STOPPED
-    return scores_of([(name, True, False)], met, is_later)
+    return scores_of([(name, True, False)], met, is_later, [_peaks(under) for under in ruled])
 
 
 def too_many_tokens(inputs: TokenInputs, placements: int) -> str:
@@ -99,17 +99,24 @@ def _scored(
     outcomes = comparison.outcomes
     sections = {section.name: section for section in comparison.scenario.placements}
     met: list[list[np.ndarray]] = [[met_requests(outcome, comparison.inputs) for outcome in outcomes]]
+    peaks = [_peaks(comparison.inputs)]
     for number, (label, make) in enumerate(days):
         here = Headway(label, number, len(days))
         tell(on_progress, here)
         watch = lambda _, here=here: goes_on(on_progress, here)  # noqa: E731
         other = make()
+        peaks.append(_peaks(other))
         ruled = [other.under(sections[outcome.name]) for outcome in outcomes]
         met.append([
             met_requests(evaluate(outcome.placement, None, under, watch), under)
             for outcome, under in zip(outcomes, ruled, strict=True)
         ])  # fmt: skip
-    return scores_of([(o.name, o.search is not None, False) for o in outcomes], met, is_later)
+    return scores_of([(o.name, o.search is not None, False) for o in outcomes], met, is_later, peaks)
+
+
+def _peaks(inputs: TokenInputs) -> np.ndarray:
+    """Of the requests to generating models."""
+    return peaks_to_mean(inputs.problem.workload.arrival_s)
 
 
 def other_days(

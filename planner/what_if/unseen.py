@@ -25,11 +25,14 @@ from simulator import Cancelled, Schedule, simulate, words
 from simulator.headway import Headway, OnProgress, goes_on
 from simulator.intervals import batch_means_half_width, mean_half_width, share_half_width
 from simulator.metrics import counted_rows
-from simulator.traces import count_arrivals
 
 DRAWS = 8
 # Requests times placements times draws; more is not held out unless it is asked for: some seconds.
 MOST_SIMULATED = 60_000_000
+# Bursts are looked for in bins of these, seconds: what fills a queue, and what keeps it full.
+PEAK_BINS_S = (1.0, 10.0, 60.0)
+# Seen / drawn peaks from here on are no chance of draws alike.
+CLEARLY_CALMER = 1.25
 STOPPED = "The work was stopped before placements were tried on traffic that was not planned for."
 
 
@@ -60,6 +63,51 @@ class UnseenScore:
 
 
 @dataclass(frozen=True)
+class Calmer:
+    """By how much draws are calmer than the traffic planned for.
+
+    Attributes:
+        bin_s: of PEAK_BINS_S that in which they differ most, seconds.
+        seen, drawn: busiest bin / mean bin of the traffic planned for, and of the draws (their mean).
+    """
+
+    bin_s: float
+    seen: float
+    drawn: float
+
+    @classmethod
+    def of(cls, peaks: Sequence[np.ndarray]) -> Calmer | None:
+        """From the peaks of the traffic planned for and then of each draw, see peaks_to_mean; None if none is calmer.
+
+        Calmer is what no draw attains, and clearly: by chance the busiest bins of all draws may be a little less busy.
+        """
+        seen, drawn = peaks[0], np.array(peaks[1:])
+        ratio = seen / drawn.mean(axis=0)
+        most = int(np.argmax(ratio))
+        if not ratio[most] >= CLEARLY_CALMER or drawn[:, most].max() >= seen[most]:
+            return None
+        return cls(PEAK_BINS_S[most], float(seen[most]), float(drawn[:, most].mean()))
+
+    def to_json(self) -> dict:
+        """The key `calmer` beside a score."""
+        return {"calmer": {"bin_s": self.bin_s, "peak_to_mean": self.drawn, "peak_to_mean_planned_for": self.seen}}
+
+
+def peaks_to_mean(arrival_s: np.ndarray) -> np.ndarray:
+    """Busiest bin / mean bin of arrivals (float64 seconds, ascending), for each of PEAK_BINS_S: float64; 1 of none."""
+    if not arrival_s.size:
+        return np.ones(len(PEAK_BINS_S))
+    since_s = arrival_s - arrival_s[0]
+    peaks = []
+    for bin_s in PEAK_BINS_S:
+        # The last bin is counted as a whole one, so that what is left of it does not make a peak.
+        place = (since_s / bin_s).astype(np.int64)
+        busiest = np.unique(place, return_counts=True)[1].max()
+        peaks.append(busiest * (place[-1] + 1) / arrival_s.size)
+    return np.array(peaks)
+
+
+@dataclass(frozen=True)
 class Unseen:
     """All placements of a scenario on the same unseen traffic.
 
@@ -68,21 +116,20 @@ class Unseen:
         is_later: whether it is the next stretch of the trace, else draws.
         is_clear: whether the first on unseen traffic leads the first on the seen by more than the interval of their
             difference; True where they are the same.
-        seen_cv, drawn_cv: of the gaps between all arrivals, of the traffic planned for and of the draws (their mean);
-            None of a later stretch and where they were not counted.
+        calmer: where draws spread the bursts of the traffic planned for; else None.
     """
 
     scores: tuple[UnseenScore, ...]
     days: int
     is_later: bool
     is_clear: bool
-    seen_cv: float | None = None
-    drawn_cv: float | None = None
+    calmer: Calmer | None = None
 
     @property
-    def is_easier(self) -> bool:
-        """Whether a searched placement meets more of the draws than where it was planned, by more than its interval."""
-        return not self.is_later and any(
+    def is_no_check(self) -> bool:
+        """Whether draws are calmer than the traffic planned for and a searched placement meets more of them, by more
+        than its interval: scores on them then say nothing of its bursts."""
+        return self.calmer is not None and any(
             score.is_searched and score.mean - np.nan_to_num(score.half_width) > score.seen for score in self.scores
         )
 
@@ -99,8 +146,8 @@ class Unseen:
 
     @property
     def is_changed(self) -> bool:
-        """Whether another placement is first on unseen traffic."""
-        return self.first is not self.first_seen
+        """Whether another placement is first on unseen traffic that is a check."""
+        return not self.is_no_check and self.first is not self.first_seen
 
     @property
     def how(self) -> str:
@@ -108,17 +155,23 @@ class Unseen:
         return "the next stretch of the trace" if self.is_later else f"{words.plural(self.days, 'draw')} like it"
 
     def score(self, name: str) -> UnseenScore | None:
-        """Of a placement by its name; None if it was not tried."""
+        """Of a placement by its name; None if it was not tried, or where the draws are no check."""
+        return None if self.is_no_check else self._score(name)
+
+    def _score(self, name: str) -> UnseenScore | None:
         return next((score for score in self.scores if score.name == name), None)
 
     def to_json(self, name: str) -> dict:
         """The key `unseen` of a placement in JSON documents; empty if it was not tried."""
-        score = self.score(name)
+        score = self._score(name)
         if score is None:
             return {}
         half = None if math.isnan(score.half_width) else score.half_width
         kind = "next stretch" if self.is_later else "drawn"
-        return {"unseen": {"slo_attainment": score.mean, "half_width": half, "days": self.days, "traffic": kind}}
+        calmer = self.calmer.to_json() if self.calmer is not None and self.is_no_check else {}
+        return {
+            "unseen": {"slo_attainment": score.mean, "half_width": half, "days": self.days, "traffic": kind} | calmer
+        }
 
 
 # Scores; or the sentence why there are none; or None, where nothing was searched and so nothing flatters.
@@ -169,28 +222,28 @@ def hold_out_traffic(
         return f"There is no traffic that was not planned for. {' '.join(reasons.values())}"
     every = [("the traffic planned for", partial(_same, inputs.problem)), *days]
     tasks = [(_simulated, (tuple(candidates), make, inputs.warmup_s)) for _, make in every]
-    done: list[tuple[float, list[np.ndarray]]] = []
+    done: list[tuple[np.ndarray, list[np.ndarray]]] = []
 
     def watch() -> bool:
         return goes_on(on_progress, Headway(every[len(done)][0], len(done), len(every)))
 
     done.extend(side_by_side(tasks, len(inputs.problem.workload) * len(candidates) * len(tasks), executor, watch))
-    cvs, met = [cv for cv, _ in done], [day for _, day in done]
+    peaks, met = [peak for peak, _ in done], [day for _, day in done]
     tried = [(c.name, c.is_searched, isinstance(c.placement, Schedule)) for c in candidates]
-    found = scores_of(tried, met, is_later)
-    if isinstance(found, str) or is_later or not np.isfinite(cvs).all():
-        return found
-    return replace(found, seen_cv=cvs[0], drawn_cv=float(np.mean(cvs[1:])))
+    return scores_of(tried, met, is_later, peaks)
 
 
 def scores_of(
-    tried: Sequence[tuple[str, bool, bool]], met: Sequence[Sequence[np.ndarray]], is_later: bool
+    tried: Sequence[tuple[str, bool, bool]],
+    met: Sequence[Sequence[np.ndarray]],
+    is_later: bool,
+    peaks: Sequence[np.ndarray],
 ) -> Unseen | str:
     """The scores of placements from who met the deadline; a sentence where no request counts.
 
     Args:
         tried: name, whether searched, whether it changes over time. met: bool (requests,), one a placement, for the
-            traffic planned for and then for every other.
+            traffic planned for and then for every other. peaks: of each of these, see peaks_to_mean.
     """
     if any(not part.size for day in met for part in day):
         return NO_REQUESTS
@@ -198,19 +251,19 @@ def scores_of(
         UnseenScore(name, searched, float(np.mean(met[0][i])), *_mean([day[i] for day in met[1:]]), changes)
         for i, (name, searched, changes) in enumerate(tried)
     )
-    found = Unseen(scores, len(met) - 1, is_later, True)
+    found = Unseen(scores, len(met) - 1, is_later, True, None if is_later else Calmer.of(peaks))
     first, before = scores.index(found.first), scores.index(found.first_seen)
     return replace(found, is_clear=first == before or _is_clear([(day[first], day[before]) for day in met[1:]]))
 
 
 def _simulated(
     candidates: Sequence[Candidate], make: Callable[[], Problem], warmup_s: float
-) -> tuple[float, list[np.ndarray]]:
-    """The CV of the arrivals, and who of the requests that count met its deadline: bool, one a candidate."""
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The peaks of the arrivals, and who of the requests that count met its deadline: bool, one a candidate."""
     problem = make()
     rows = counted_rows(problem.workload, warmup_s)
     met = [simulate(problem.models, c.placement, problem.workload, c.serving).in_slo[rows] for c in candidates]
-    return count_arrivals(problem.workload.arrival_s).cv, met
+    return peaks_to_mean(problem.workload.arrival_s), met
 
 
 def _same(problem: Problem) -> Problem:

@@ -25,6 +25,8 @@ def unseen_sentence(found: Unseen, targets: Mapping[str, float] | None = None) -
 
     targets: 0..1, by name of those that are said to reach one.
     """
+    if said := calmer_sentence(found):
+        return said
     searched = [(score, _against(score, (targets or {}).get(score.name))) for score in found.scores
                 if score.is_searched]  # fmt: skip
     if not searched:
@@ -32,20 +34,18 @@ def unseen_sentence(found: Unseen, targets: Mapping[str, float] | None = None) -
     if all(change == _SAME for _, change in searched):
         return f"On traffic that was not planned for ({found.how}) searched placements meet as much as where planned."
     parts = [f"{score.name} {_met(score)}, {change}" for score, change in searched]
-    said = f"On traffic that was not planned for ({found.how}): {'; '.join(parts)}."
-    return " ".join(filter(None, (said, easier_sentence(found))))
+    return f"On traffic that was not planned for ({found.how}): {'; '.join(parts)}."
 
 
-def easier_sentence(found: Unseen) -> str:
+def calmer_sentence(found: Unseen) -> str:
     """That draws are no check of the bursts planned for, where they are calmer and come out easier; else empty."""
-    if not found.is_easier or found.seen_cv is None or found.drawn_cv is None:
+    if found.calmer is None or not found.is_no_check:
         return ""
-    drawn, seen = words.number(found.drawn_cv), words.number(found.seen_cv)
-    # Draws of the same burstiness that come out easier do so by chance, of which nothing follows.
-    if found.drawn_cv < found.seen_cv and drawn != seen:
-        cv = f"CV of the gaps {drawn} against {seen}"
-        return f"These draws are calmer than the traffic planned for ({cv}), so they are no check of its bursts."
-    return ""
+    bin_s, drawn, seen = (words.number(value) for value in (found.calmer.bin_s, found.calmer.drawn, found.calmer.seen))
+    return (
+        f"What placements meet on traffic that was not planned for is not known: {found.how} are calmer (the busiest "
+        f"{bin_s} s bring {drawn} times the mean, where planned {seen} times), so they are no check of its bursts."
+    )
 
 
 def held_out_lines(held: HeldOut, targets: Mapping[str, float] | None = None) -> list[str]:
@@ -58,17 +58,18 @@ def held_out_lines(held: HeldOut, targets: Mapping[str, float] | None = None) ->
 
 def first_unseen_sentence(found: Unseen) -> str:
     """What the best placement meets on unseen traffic; empty where another one is the best there."""
-    if found.is_changed:
-        return ""
+    if found.is_changed or found.is_no_check:
+        return calmer_sentence(found)
     first = found.first
-    said = (
+    return (
         f"On traffic that was not planned for ({found.how}) {first.name} meets {_met(first)}, {_against(first, None)}."
     )
-    return " ".join(filter(None, (said, easier_sentence(found))))
 
 
 def unseen_remark(found: Unseen, name: str) -> str | None:
-    """The score of one placement in a line; None if it was not tried."""
+    """The score of one placement in a line, or why there is none; None if it was not tried."""
+    if found.is_no_check:
+        return calmer_sentence(found)
     score = found.score(name)
     return None if score is None else f"{_met(score)} on traffic that was not planned for ({found.how})."
 
