@@ -1,5 +1,6 @@
 """The recommendation on the Plan page is that of the planner, and its buttons do what they say."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.background.slots import Job, JobSlot, slot_of
 from app.panels.answers import PLAN, answers_in_report
+from app.panels.recommend import against_comparison
 from app.settings import ADVICE
 from app.state.advice import AREA, begins_by_itself
 from app.state.first_scenario import ALPASERVE, first_scenario
@@ -15,7 +17,7 @@ from app.state.saved import is_worth_keeping
 from app.state.session import Session, with_values
 from planner import compare
 from planner.compare import filled
-from planner.what_if.recommend import FOUND, recommend
+from planner.what_if.recommend import FOUND, REPLICATED, recommend
 from planner.what_if.recommend_words import sentences
 from tests.cases import shown_key
 from tests.store_cases import come_back
@@ -82,6 +84,35 @@ def test_the_plan_and_the_placement_found_go_into_the_comparison(page):
     # The cluster may have grown for it: the plan is in use all the same, and not one of an earlier question.
     assert any(f"In the comparison as {planned.name}" in caption.value for caption in page.caption)
     assert not page.warning and "recommend.use" not in [button.key for button in page.button]
+
+
+def served(outcome):
+    return outcome.figures.total.served
+
+
+def test_no_plan_is_below_the_comparison_and_how_they_compare_is_said(page):
+    found, answer = advised(page).outcomes[FOUND], page.session_state["session"].answer
+    best = max(answer.shown, key=lambda entry: served(entry.outcome))
+    more = served(found) - served(best.outcome)
+    assert more >= 0
+    said = against_comparison(found, best)
+    assert said in [caption.value for caption in page.caption] and (f"misses {more} fewer" in said) == (more > 0)
+    assert "misses as many" in against_comparison(best.outcome, best)
+    worst = min(answer.shown, key=lambda entry: served(entry.outcome))
+    less = served(best.outcome) - served(worst.outcome)
+    assert less > 0 and f"{best.section.name} in the comparison misses {less} fewer" in against_comparison(
+        worst.outcome, best
+    )
+
+
+def test_what_was_found_before_with_less_to_begin_with_is_not_taken_from_the_cache(page):
+    session = page.session_state["session"]
+    found = advised(page)
+    key = slot_of(session, AREA).result_key
+    poor = replace(found, outcomes={**found.outcomes, FOUND: found.outcomes[REPLICATED]})
+    shared_cache().put(key, poor)
+    again = advised(page)
+    assert served(again.outcomes[FOUND]) >= max(served(entry.outcome) for entry in session.answer.shown)
 
 
 def test_another_target_says_that_the_plan_is_of_the_earlier_question(page):

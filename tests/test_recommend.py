@@ -128,6 +128,18 @@ def test_every_sentence_says_what_its_parts_hold(plan):
     assert f"{figures.requests - figures.served} of its {figures.requests}" in limit
 
 
+def test_the_placement_here_is_not_below_a_known_one_and_one_that_does_not_fit_is_left_out(scenario, plan):
+    better, short = plan.outcomes[FOUND], found_section(evaluations=1)
+    alone = recommend(scenario, 0.95, search=short).outcomes[FOUND].figures.total.served
+    begun = recommend(scenario, 0.95, search=short, start=better.placement).outcomes[FOUND].figures.total.served
+    assert begun >= better.figures.total.served > alone
+    names = [name for section in scenario.models for name in section.names()]
+    crowd = Placement(tuple(Group(1, 1, tuple(names)) for _ in range(scenario.cluster.devices)), "crowd")
+    left_out = recommend(scenario, 0.95, search=SEARCH, start=crowd)
+    assert left_out.outcomes[FOUND].placement.groups == plan.outcomes[FOUND].placement.groups
+    assert FOUND not in left_out.reasons and left_out.complete
+
+
 def test_it_gets_better_in_place(steps):
     best = [now.best.figures.total.slo_attainment for now, _ in steps if now.best]
     assert best == sorted(best)

@@ -14,16 +14,18 @@ from app.controls.placement_edits import added_section
 from app.controls.views import kept
 from app.look import words
 from app.look.markup import render
-from app.look.style import plain
+from app.look.style import plain, plain_text
 from app.panels.capacity import MOST_REQUESTS, use_plan
+from app.panels.verdict import missed
 from app.state.advice import AREA, begins_by_itself
-from app.state.answer import Answer
+from app.state.answer import Answer, Answered
 from app.state.results import shared_cache
 from app.state.session import Session
-from planner.compare import placement_section
+from planner.compare import MeasuredPlacement, attained, placement_section
 from planner.executors.cluster import machines
 from planner.what_if.recommend import FOUND, PlanHeadway, Recommendation, recommend
 from planner.what_if.recommend_words import sentences
+from simulator import Placement
 
 
 def draw_recommendation(session: Session, answer: Answer) -> None:
@@ -62,7 +64,33 @@ def draw_recommendation(session: Session, answer: Answer) -> None:
     if is_earlier:
         st.warning("The scenario or the target has changed since; press the button for a plan of what is asked now.")
     st.html(advice_html(slot.result, is_earlier))
-    _draw_use(session, slot.result, in_use, is_earlier)
+    _draw_use(session, slot.result, in_use, answer, is_earlier or not is_current)
+
+
+def _known_best(answer: Answer) -> Answered | None:
+    """The best of the comparison under the scenario's own rules: a plan on these devices begins with it."""
+    known = [
+        entry for entry in answer.shown
+        if not entry.section.serving_rules and isinstance(entry.outcome.placement, Placement)
+    ]  # fmt: skip
+    return max(known, key=lambda entry: attained(entry.outcome), default=None)
+
+
+def against_comparison(found: MeasuredPlacement, best: Answered) -> str:
+    """The recommended placement on these devices against the best one of the comparison, in one sentence."""
+    name, fewer = words.shorten(best.section.name), missed(best.outcome.figures) - missed(found.figures)
+    if fewer < 0:
+        return f"{name} in the comparison misses {words.count(-fewer)} fewer; a plan asked for now begins with it."
+    less = f"{words.count(fewer)} fewer deadlines than" if fewer else "as many deadlines as"
+    return f"On these devices it misses {less} {name} in the comparison."
+
+
+def _name_shown(answer: Answer, found: MeasuredPlacement | None) -> str | None:
+    """The name of the placement found for these devices in the comparison; None where it is not there."""
+    if found is None:
+        return None
+    groups = placement_section(found.placement).groups
+    return next((e.section.name for e in answer.shown if placement_section(e.outcome.placement).groups == groups), None)
 
 
 def _name_in_use(session: Session, plan: Recommendation) -> str | None:
@@ -90,10 +118,13 @@ def advice_html(plan: Recommendation, is_earlier: bool = False) -> Markup:
 def work_of(session: Session, answer: Answer, target: float, key: str):
     """The work of a job: the recommendation of this answer's scenario; other visitors get it from the cache."""
     scenario, own, cache = answer.scenario, session.uploads.own_profiles(answer.scenario), shared_cache()
+    best = _known_best(answer)
+    placement = None if best is None else best.outcome.placement
+    start = placement if isinstance(placement, Placement) else None
 
     def work(job: Job) -> Recommendation:
         found = cache.peek(key)
-        if found is not None:
+        if found is not None and not _is_below(found, best):
             return found
 
         def on_progress(headway: PlanHeadway) -> bool:
@@ -105,13 +136,18 @@ def work_of(session: Session, answer: Answer, target: float, key: str):
         with machines() as executor:
             plan = recommend(
                 scenario, target, on_progress, session.uploads.read_trace, own.profiles if own else {},
-                executor=executor,
+                executor=executor, start=start,
             )  # fmt: skip
         if plan.complete:
             cache.put(key, plan)
         return plan
 
     return work
+
+
+def _is_below(plan: Recommendation, best: Answered | None) -> bool:
+    here = plan.outcomes.get(FOUND)
+    return best is not None and here is not None and attained(here) < attained(best.outcome)
 
 
 def _too_much(answer: Answer) -> str | None:
@@ -124,17 +160,22 @@ def _too_much(answer: Answer) -> str | None:
     )
 
 
-def _draw_use(session: Session, plan: Recommendation, in_use: str | None, is_earlier: bool) -> None:
+def _draw_use(
+    session: Session, plan: Recommendation, in_use: str | None, answer: Answer, is_earlier: bool
+) -> None:  # fmt: skip
     found, on_these = plan.plan, plan.outcomes.get(FOUND)
-    if in_use is not None:
-        st.caption(f":material/check: In the comparison as {plain(in_use)}.")
+    here, best = _name_shown(answer, on_these), _known_best(answer)
+    for name in dict.fromkeys(filter(None, (in_use, here))):
+        st.caption(f":material/check: In the comparison as {plain(name)}.")
+    if on_these is not None and here is None and best is not None and not is_earlier:
+        st.caption(plain_text(against_comparison(on_these, best)))
     with st.container(horizontal=True):
         if in_use is None and found is not None and found.devices is not None and found.outcome is not None:
             st.button(f"Use the plan with {words.plural(found.devices, 'device')}", key="recommend.use",
                       icon=":material/check:", on_click=use_plan, args=(session, found), disabled=is_earlier,
                       help="Puts this placement into the comparison, and gives the cluster as many devices where it "
                       "has fewer.")  # fmt: skip
-        if on_these is not None:
+        if on_these is not None and here is None:
             st.button(f"Compare the one on {words.plural(plan.devices, 'device')}", key="recommend.compare",
                       icon=":material/add:", on_click=_compare, args=(session, plan), disabled=is_earlier,
                       help="Puts the placement that was found for this cluster into the comparison.")  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from planner.compare import (
     MeasuredPlacement,
@@ -168,20 +169,23 @@ def recommend(
     search: PlacementSection | None = None,
     highest: int | None = None,
     executor: Executor | None = None,
+    start: Placement | None = None,
 ) -> Recommendation:
     """The plan for a scenario; its own placements do not matter.
 
     Args:
         target: SLO attainment, 0..1. on_progress: told what is known by now. read, profiles: see build_inputs.
         search: in place of `found_section()`. highest: the most devices that are tried, by default MOST_TIMES as many
-            as there are. executor: see Evaluator.evaluate_all.
+            as there are. executor: see Evaluator.evaluate_all. start: a placement on the scenario's cluster that is
+            known already, which AlpaServe's is not below; left out where no search can begin with it.
 
     Raises:
         InputError: the scenario cannot be built, or no model fits its cluster in any way.
     """
     check_target(target)
     evaluator = Evaluator(scenario, read, profiles)
-    return _Adviser(evaluator, target, on_progress, search or found_section(), highest, executor).advise()
+    adviser = _Adviser(evaluator, target, on_progress, search or found_section(), highest, executor)
+    return adviser.advise(start)
 
 
 def planned(plan: Recommendation, scenario: Scenario) -> Scenario:
@@ -218,9 +222,9 @@ class _Adviser:
             len(self.inputs.problem.models), wishes=Wishes.of(self.inputs),
         )  # fmt: skip
 
-    def advise(self) -> Recommendation:
-        """All steps."""
-        steps = (self._simple, self._found, self._devices, self._held_out, self._spare)
+    def advise(self, start: Placement | None) -> Recommendation:
+        """All steps; `start`: see `recommend`."""
+        steps = (self._simple, partial(self._found, start), self._devices, self._held_out, self._spare)
         for self.done, step in enumerate(steps):
             if self.finder.stopped:
                 break
@@ -262,17 +266,23 @@ class _Adviser:
         if not sizes:
             self._because("grouped", "No model is profiled for more than one device that fits.")
 
-    def _found(self) -> None:
-        """AlpaServe's placement, from the best simple one on."""
+    def _found(self, given: Placement | None) -> None:
+        """AlpaServe's placement, from the best simple one or a better given one on."""
         best = max(self.now.ranked, key=attained, default=None)
         start = best.placement if best is not None and isinstance(best.placement, Placement) else None
 
         def watch(headway: Headway) -> bool:
             return self._tell(headway.phase, headway if isinstance(headway, Progress) else None)
 
-        if self._try(FOUND, self.search, start, watch) is None and not self.now.outcomes:
+        outcome = None
+        if given is not None and (best is None or self._attained(given) > attained(best)):
+            outcome = self._try(FOUND, self.search, given, watch)
+        if outcome is None and self._try(FOUND, self.search, start, watch) is None and not self.now.outcomes:
             raise InputError(self.now.reasons[FOUND])
         self._tell("what the placement reaches")
+
+    def _attained(self, placement: Placement) -> float:
+        return attained(evaluate(placement, None, self.inputs, lambda told: self._tell(told.phase)))
 
     def _devices(self) -> None:
         """The fewest devices for the target: of the simple placements, then of the search, which begins with theirs."""
@@ -334,7 +344,8 @@ class _Adviser:
         known = self.now.outcomes.get(role)
         wishes, cluster = self.now.wishes, self.now.cluster
         if known is None or wishes.rank(outcome, cluster) > wishes.rank(known, cluster):
-            self.now = replace(self.now, outcomes={**self.now.outcomes, role: outcome})
+            reasons = {name: reason for name, reason in self.now.reasons.items() if name != role}
+            self.now = replace(self.now, outcomes={**self.now.outcomes, role: outcome}, reasons=reasons)
         return outcome
 
     def _needed(self, climb: Climb) -> Needed:
