@@ -16,6 +16,7 @@ from planner.search import ALGORITHMS, NoPlacement, configure, search
 from planner.search.budget import Asked, Budget, MaxEvaluations, MaxSeconds, NoImprovement, Stopped, Tally
 from planner.search.options import describe
 from planner.search.scoring import attainment
+from planner.search.space import Layout
 from planner.search.workers import Workers
 from simulator import InputError, Placement, simulate
 from tests.search_cases import random_problem
@@ -206,3 +207,18 @@ def test_the_score_of_batched_serving_is_simulated():
     result = search(problem, "uniform", pp=1)
     counted = simulate(problem.models, result.placement, problem.workload, problem.serving).slo_attainment
     assert result.score == pytest.approx(counted, abs=1e-12) and not result.notes
+
+
+@pytest.mark.parametrize("seed", [146, 175, 182, 199])
+def test_what_meets_all_deadlines_of_the_part_that_is_improved_on_counts_by_all_of_them(monkeypatch, seed):
+    monkeypatch.setattr(sys.modules["planner.search.training"], "MAX_REQUESTS", 160)
+    improvement, places = sys.modules["planner.search.refine"].Improvement, []
+    confirm = improvement._confirm
+    monkeypatch.setattr(improvement, "_confirm", lambda self: places.append(self) or confirm(self))
+    problem = random_problem(seed, models=(3, 6), devices=(6, 8), requests=(600, 600))
+    result = search(problem, seed=seed, max_evaluations=4_000)
+    best = places[-1]._best()
+    assert best.best_good == 160
+    placement = places[-1].run.space.placement(Layout(best.best_shape, best.best_holds))
+    found = simulate(problem.models, placement, problem.workload, problem.serving).slo_attainment
+    assert result.score >= found and (result.stop_reason == "bound met") == (result.score == 1)

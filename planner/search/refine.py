@@ -203,8 +203,7 @@ class Improvement:
             raise
         tried = 0
         for call in range(len(plan)):
-            if self.best_good == self.size:
-                raise Stopped("bound met")
+            self._check_bound()
             now = self._take(stretches, call)
             if not now:
                 raise Stopped("no improvement")
@@ -253,6 +252,13 @@ class Improvement:
             run.offer(what, layout, int(best.best_good))
         else:
             score_each(run, what, [layout])
+
+    def _check_bound(self) -> None:
+        """Raise Stopped where every request of the training traffic is in time: nothing is left to find by it."""
+        if self.best_good == self.size:
+            self._confirm()
+            is_met = self.run.good == self.run.space.asked(self.run.traffic)
+            raise Stopped("bound met" if is_met else "no improvement")
 
     def _meet(self) -> None:
         """The lagging chain goes on from where the other stands, with its own random numbers."""
