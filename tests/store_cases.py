@@ -52,12 +52,12 @@ class MemoryStore(WorkspaceStore):
         found = self._at(address)
         return Loaded(found.revision, found.now(), address in self.workspaces)
 
-    def save(self, workspace, parts, seen):
+    def save(self, workspace, parts, seen, over=()):
         found = self._writable(workspace)
         elsewhere = tuple(sorted(key for key, (revision, _) in found.parts.items() if revision > seen))
-        missing = sorted({d for part in parts.values() if part for d in part.blobs} - self.blobs.keys())
-        if missing:
-            raise MissingBlob(missing)
+        if {*parts} & {*elsewhere} - {*over}:
+            return Changed(found.revision, elsewhere, False)
+        self._check_there(parts)
         if parts:
             found.revision += 1
             # Through text, so that the store shares nothing with the caller.
@@ -82,13 +82,22 @@ class MemoryStore(WorkspaceStore):
         kept = [v for number, (v, _) in found.versions.items() if number not in found.deleted_versions]
         return sorted(kept, key=lambda version: -version.number)
 
-    def add_version(self, workspace, name, notes=""):
+    def add_version(self, workspace, name, notes="", parts=None, instead_of=None):
         found = self._writable(workspace)
         name, notes = check_title(name, notes)
-        check_new_version(len(found.versions))
-        version = Version(len(found.versions) + 1, name, notes, datetime.now(UTC).replace(tzinfo=None))
-        found.versions[version.number] = version, found.now()
+        kept = {number: version for number, version in found.versions.items() if number != instead_of}
+        check_new_version(len(kept))
+        parts = found.now() if parts is None else parts
+        self._check_there(parts)
+        version = Version(max(kept, default=0) + 1, name, notes, datetime.now(UTC).replace(tzinfo=None))
+        found.deleted_versions.discard(instead_of)
+        found.versions = kept | {version.number: (version, dict(parts))}
         return version
+
+    def _check_there(self, parts):
+        missing = sorted({d for part in parts.values() if part for d in part.blobs} - self.blobs.keys())
+        if missing:
+            raise MissingBlob(missing)
 
     def read_version(self, address, number):
         found = self._at(address)

@@ -17,7 +17,7 @@ from app.state.saved import Kept, documents, found_by_now, restore
 from app.state.session import Session, with_values
 from app.state.shelf import export, together
 from app.state.typed_json import from_json, to_json
-from app.state.workspace import AREA, changed_elsewhere
+from app.state.workspace import AREA
 from app.store import Part, StoreError
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import Progress, SearchResult
@@ -159,21 +159,6 @@ def test_only_what_changed_is_written(store):
     keeper.save(session)
     assert store.load(session.keeping.workspace).revision == first + 1
     assert session.keeping.elsewhere == set()
-
-
-def test_two_tabs_the_last_writer_wins_and_the_other_is_told(store):
-    one, keeper = kept_session(store)
-    keeper.save(one)
-    two = reopened(store, one)
-    two.keeping = Keeping(one.keeping.workspace, is_begun=True, seen=one.keeping.seen, saved=dict(one.keeping.saved))
-    two.edit("cluster", lambda s: with_values(s, "cluster", devices=7))
-    keeper.save(two)
-    assert changed_elsewhere(two) is None
-    keeper.save(one)
-    assert "changed the scenario and what Undo goes back to" in changed_elsewhere(one)
-    one.edit("cluster", lambda s: with_values(s, "cluster", devices=9))
-    keeper.save(one)
-    assert reopened(store, one).scenario.cluster.devices == 9
 
 
 def test_a_store_that_is_away_is_said_and_nothing_is_lost_once_it_is_back(tmp_path):

@@ -48,7 +48,33 @@ def test_what_is_saved_is_loaded(store, workspace):
     assert store.load(workspace).parts == {"uploads": parts["uploads"]}
 
 
-def test_the_last_writer_wins_by_key_and_hears_of_the_other(store, workspace):
+def test_nobody_writes_over_what_he_has_not_seen_unless_he_says_so(store, workspace):
+    store.save(workspace, {"a": Part(1), "view": Part(1)}, 0)
+    store.save(workspace, {"a": Part(2), "view": Part(2)}, 1)
+    refused = store.save(workspace, {"a": Part(3), "b": Part(3)}, 1, over=("view",))
+    assert not refused.is_written and refused.elsewhere == ("a", "view")
+    assert store.load(workspace).parts == {"a": Part(2), "view": Part(2)} and store.load(workspace).revision == 2
+    late = store.save(workspace, {"b": Part(3), "view": Part(3)}, 1, over=("view",))
+    assert late.is_written and store.load(workspace).parts == {"a": Part(2), "b": Part(3), "view": Part(3)}
+    with pytest.raises(StoreError, match="another workspace"):
+        store.begin_with(workspace, {"a": Part(9)})
+
+
+def test_a_version_can_be_of_other_parts_and_give_way_to_the_next(store, workspace):
+    digest = store.put_blob(b"mine")
+    store.save(workspace, {"a": Part(1)}, 0)
+    first = store.add_version(workspace, "first")
+    aside = store.add_version(workspace, "aside", "", {"a": Part(2, (digest,))})
+    again = store.add_version(workspace, "aside", "", {"a": Part(3, (digest,))}, instead_of=aside.number)
+    assert store.versions(workspace) == [again, first]
+    assert store.read_version(workspace, again.number) == {"a": Part(3, (digest,))}
+    assert store.get_blob(workspace, digest) == b"mine" and store.load(workspace).parts == {"a": Part(1)}
+    with pytest.raises(MissingBlob):
+        store.add_version(workspace, "x", "", {"a": Part(2, ("0" * 64,))}, instead_of=again.number)
+    assert store.versions(workspace) == [again, first]
+
+
+def test_what_two_write_under_other_keys_is_kept_and_each_hears_of_the_other(store, workspace):
     first = store.save(workspace, {"a": Part(1), "b": Part(1)}, 0)
     assert first.elsewhere == ()
     other = store.save(workspace, {"a": Part(2)}, first.revision)

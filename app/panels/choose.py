@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.controls.fields import shown
 from app.look.style import plain
+from app.panels.workspace import hear_other_tabs
 from app.state.answer import AnswerOf, EntryT, InputsT
 from app.state.session import Session
 
@@ -14,6 +15,7 @@ _KEY = "looked_at"
 
 def choose_placement(session: Session, answer: AnswerOf[InputsT, EntryT]) -> EntryT:
     """A row of the placements; the one that is chosen, the best one before anything is chosen."""
+    hear_other_tabs(session)
     entry = answer.entry(session.looked_at)
     if len(answer.shown) > 1:
         shown(

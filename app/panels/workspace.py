@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.look.style import plain_text
 from app.state.session import Session
-from app.state.workspace import AREA, changed_elsewhere, own_copy, reopen
+from app.state.workspace import AREA, changed_elsewhere, keep_mine, own_copy, reopen
 
 NOT_KEPT = (
     "What you do here works, but is not kept: not your scenario, uploads, way back or results. Download what you need "
@@ -28,10 +28,24 @@ def draw_workspace_notices(session: Session) -> None:
             st.info("Read only: somebody shared this workspace with you. What you try here changes nothing of his, and "
                     "is gone when you leave, unless you keep a copy.")  # fmt: skip
             st.button("Keep a copy of my own", key="workspace.copy", on_click=own_copy, args=(session,))
-    sentence = changed_elsewhere(session)
+    if keeping.note:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.info(plain_text(keeping.note))
+            st.button("Close", key="workspace.note", on_click=_close_note, args=(session,))
+    sentence = keeping.heard = changed_elsewhere(session)
     if sentence:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.warning(sentence)
+            st.warning(plain_text(sentence))
             st.button("Show what the other tab has", key="workspace.reopen", on_click=reopen,
                       args=(session, keeping.workspace))  # fmt: skip
-            st.button("Keep mine", key="workspace.mine", on_click=keeping.elsewhere.clear)
+            st.button("Keep mine", key="workspace.mine", on_click=keep_mine, args=(session,))
+
+
+def hear_other_tabs(session: Session) -> None:
+    """Draw the page anew, from a part of it, where another tab has changed something that the page does not say yet."""
+    if changed_elsewhere(session) != session.keeping.heard:
+        st.rerun()
+
+
+def _close_note(session: Session) -> None:
+    session.keeping.note = None

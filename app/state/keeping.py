@@ -6,11 +6,12 @@ import contextlib
 import logging
 import threading
 import time
+from collections.abc import Mapping
 
 import streamlit as st
 
 from app.state.kept import Keeping
-from app.state.saved import documents, is_worth_keeping, marks
+from app.state.saved import NEVER_ALIKE, TOGETHER, documents, in_words, is_worth_keeping, marks
 from app.state.session import Session
 from app.store import Part, StoreError, WorkspaceStore, new_workspace_id, open_store
 from app.store.contract import MissingBlob
@@ -22,8 +23,8 @@ RETRY_S = 10.0
 COLLECT_S = 3600.0
 # How long a server that was asked to end waits for its jobs to give what they have.
 FINISH_S = 5.0
-# Two tabs never agree about these, and nobody minds.
-_UNNOTICED = ("view",)
+# Names of the versions that hold what one of two tabs had.
+ASIDE, OVERTAKEN = "Kept aside from a tab", "Before another tab took over"
 
 _ENDING = threading.Event()
 _THREADS: list[threading.Thread] = []
@@ -75,33 +76,72 @@ class Keeper:
             self.store.create(workspace)
             keeping.is_begun = True
         now = marks(session)
-        changed: dict[str, Part] = {}
-        if not _are_same(now, keeping.marks):
-            changed = self._changed(session, keeping)
+        is_changed = not _are_same(now, keeping.marks)
         try:
-            after = self.store.save(workspace, changed, keeping.seen)
+            self._write(session, keeping, workspace, is_changed)
         except MissingBlob:
             keeping.searches.files.clear()
-            changed = self._changed(session, keeping)
-            after = self.store.save(workspace, changed, keeping.seen)
+            self._write(session, keeping, workspace, is_changed)
         keeping.marks = now
-        keeping.saved |= changed
-        keeping.seen = after.revision
-        keeping.elsewhere |= set(after.elsewhere) - set(_UNNOTICED)
         for files in list(session.uploads.files.values()):
             for file in files:
                 file.content = None if file.sha256 else file.content
         if session.jobs.unfinished():
             keeping.due_s = time.monotonic() + CHECKPOINT_S
 
-    def _changed(self, session: Session, keeping: Keeping) -> dict[str, Part]:
-        parts = documents(session, self.store.put_blob, keeping.searches)
+    def _write(self, session: Session, keeping: Keeping, workspace: str, is_changed: bool) -> None:
+        """Write what changed. What another tab has written meanwhile stays, and all of this one becomes a version."""
+        parts = self.parts_of(session) if is_changed else {}
         # What a new session has not got need not be written, unless it was there before.
-        return {
+        changed = {
             key: part
             for key, part in parts.items()
             if keeping.saved.get(key) != part and (key in keeping.saved or part.document["content"])
         }
+        if keeping.elsewhere.isdisjoint(changed):
+            after = self.store.save(workspace, changed, keeping.seen, NEVER_ALIKE)
+            keeping.seen = after.revision
+            keeping.elsewhere |= set(after.elsewhere) - set(NEVER_ALIKE)
+            if after.is_written:
+                keeping.saved |= changed
+                keeping.aside = keeping.aside if in_words(keeping.elsewhere) else None
+                return
+        if self._agree(keeping, workspace, parts):
+            self._write(session, keeping, workspace, is_changed)
+            return
+        notes = f"Another tab had changed {in_words(keeping.elsewhere)} before this could be written."
+        before = keeping.aside.number if keeping.aside else None
+        keeping.aside = self.store.add_version(workspace, ASIDE, notes, keeping.saved | parts, before)
+
+    def _agree(self, keeping: Keeping, workspace: str, parts: Mapping[str, Part]) -> bool:
+        """Note what another tab wrote that does not contradict these parts; whether there was any."""
+        theirs = self.store.load(workspace).parts
+        alike = {key for key in keeping.elsewhere & theirs.keys() if key == TOGETHER or theirs[key] == parts.get(key)}
+        if TOGETHER in alike:
+            keeping.searches.take_others(theirs[TOGETHER])
+        keeping.saved |= {key: theirs[key] for key in alike}
+        keeping.elsewhere -= alike
+        return bool(alike)
+
+    def parts_of(self, session: Session) -> dict[str, Part]:
+        """What a session has, its files in the store; raises StoreError."""
+        return documents(session, self.store.put_blob, session.keeping.searches)
+
+    def prefer(self, session: Session) -> None:
+        """Write what a session has over what other tabs wrote, which becomes a version first; raises StoreError."""
+        keeping = session.keeping
+        with keeping.lock:
+            if keeping.workspace is None:
+                return
+            theirs, aside = self.store.load(keeping.workspace), keeping.aside
+            notes = f"Then {in_words(keeping.elsewhere)} of another tab took its place."
+            self.store.add_version(keeping.workspace, OVERTAKEN, notes, theirs.parts)
+            keeping.searches.take_others(theirs.parts.get(TOGETHER))
+            keeping.saved, keeping.seen, keeping.marks = dict(theirs.parts), theirs.revision, []
+            keeping.elsewhere, keeping.aside = set(), None
+        self.save(session)
+        if aside is not None and not (keeping.aside or keeping.problem):
+            self.store.delete_version(keeping.workspace, aside.number)
 
     def look(self) -> None:
         """Write what is due, and let go of sessions whose tab is closed and whose work is done."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from app.background.jobs import Job, Lane
 from app.background.slots import JobSlot
+from app.look import words
 from app.state.advice import AREA as ADVICE
 from app.state.drafting import Draft
 from app.state.first_scenario import first_scenario
@@ -44,6 +45,10 @@ TITLES = {
     "architectures": "loaded model descriptions",
     "view": "how the pages look",
 }
+# Two tabs never agree about this, and nobody minds.
+NEVER_ALIKE = ("view",)
+# What the searches of two tabs found is kept together.
+TOGETHER = "found"
 # Results of these areas of the pages are kept; others are made again at once.
 _RESULTS = {
     "capacity": tuple[Capacity, Scenario],
@@ -58,6 +63,11 @@ _RESULTS = {
 _COLUMNS = TypeAdapter(Columns)
 MOST_FOUND = 32
 _MOST_VIEW_CHARACTERS = 200_000
+
+
+def in_words(keys: Collection[str]) -> str:
+    """What parts with these keys are called, together; empty where nobody needs to hear of them."""
+    return words.join([title for key, title in TITLES.items() if key in keys and key not in (*NEVER_ALIKE, TOGETHER)])
 
 
 def is_worth_keeping(session: Session) -> bool:
@@ -105,11 +115,12 @@ def documents(session: Session, bring: Callable[[bytes], str], kept: Kept) -> di
         "view": (_view(session), ()),
     }
     results, histories = found_by_now(session), dict(session.views.replay.histories)
-    found = [[key, kept.file_of(result, bring)] for key, result in results.items()]
+    files = kept.others | {key: kept.file_of(result, bring) for key, result in results.items()}
+    found = [[key, digest] for key, digest in files.items()][-MOST_FOUND:]
     made["found"] = (found, tuple(digest for _, digest in found))
     loaded = [[name, kept.file_of(result, bring)] for name, result in histories.items()]
     made["histories"] = (loaded, tuple(digest for _, digest in loaded))
-    kept.forget_others([*results.values(), *histories.values()])
+    kept.forget_but([*results.values(), *histories.values()])
     return {key: Part({"version": VERSION, "content": content}, blobs) for key, (content, blobs) in made.items()}
 
 

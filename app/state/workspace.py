@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from app.state.keeping import Keeper, begin_if_worth_it, shared_keeper
+from app.state.keeping import OVERTAKEN, Keeper, begin_if_worth_it, shared_keeper
 from app.state.kept import Keeping
-from app.state.saved import TITLES, restore
+from app.state.saved import in_words, restore
 from app.state.session import Session
 from app.state.sharing import READS, WRITES
 from app.store import StoreError, may_write, new_workspace_id
@@ -71,6 +71,9 @@ def keep_workspace(session: Session) -> None:
     """At the end of a page: give the session an address where it is due, and let the page's address say it."""
     keeping = session.keeping
     begin_if_worth_it(session)
+    if keeping.problem is None:
+        # A tab whose connection was lost for long is no longer looked after.
+        shared_keeper().watch(session)
     for key, value in ((WRITES, keeping.workspace), (READS, keeping.reads)):
         if value is None:
             st.query_params.pop(key, None)
@@ -105,10 +108,14 @@ def own_copy(session: Session) -> None:
 
 
 def reopen(session: Session, address: str) -> None:
-    """Show what the store has of a workspace in this tab, in place of what the tab has."""
+    """Show what the store has of a workspace in this tab, in place of what the tab has, which is kept first."""
+    keeper = shared_keeper()
+    keeper.save(session)
+    if session.keeping.problem:
+        session.complaints[AREA] = session.keeping.problem
+        return
     fresh = Session(name=session.name, presence=session.presence, owner=session.owner)
     fresh.keeping = Keeping()
-    keeper = shared_keeper()
     try:
         _load(fresh, keeper, address)
     except StoreError as error:
@@ -117,16 +124,31 @@ def reopen(session: Session, address: str) -> None:
     for job in session.jobs.unfinished():
         if job not in fresh.jobs.all():
             job.leave(session.presence)
+    aside = session.keeping.aside
+    if aside is not None:
+        fresh.keeping.note = f"What this tab had is the version '{aside.name}' on the page Library."
     controls, refused, edition = session.controls, session.refused, session.edition
     vars(session).update(vars(fresh))
     session.controls, session.refused, session.edition = controls, refused + 1, edition + 1
 
 
+def keep_mine(session: Session) -> None:
+    """Let what this tab has count from now on; what the other tab had becomes a version."""
+    try:
+        shared_keeper().prefer(session)
+    except StoreError as error:
+        session.complaints[AREA] = str(error)
+        return
+    session.keeping.note = f"What the other tab had is the version '{OVERTAKEN}' on the page Library."
+
+
 def changed_elsewhere(session: Session) -> str | None:
     """The sentence that another tab changed something, None if none did."""
-    elsewhere = session.keeping.elsewhere
-    if not elsewhere:
+    keeping = session.keeping
+    said = in_words(keeping.elsewhere)
+    if not said:
         return None
-    names = [title for key, title in TITLES.items() if key in elsewhere]
-    said = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
-    return f"Another tab of this workspace changed {said}; this tab still shows its own, and what it changes counts."
+    mine = "" if keeping.aside is None else (
+        f" and keeps it aside as the version '{keeping.aside.name}' on the page Library until you choose"
+    )  # fmt: skip
+    return f"Another tab of this workspace changed {said}; this tab still shows its own{mine}."

@@ -8,7 +8,7 @@ import re
 import secrets
 from abc import ABC, abstractmethod
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -67,10 +67,12 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Changed:
-    """After a save: the revision by now, and the keys that somebody else had changed since the revision seen."""
+    """After a save: the revision by now, the keys that somebody else had changed since the revision seen, and whether
+    the parts were written."""
 
     revision: int
     elsewhere: tuple[str, ...] = ()
+    is_written: bool = True
 
 
 @dataclass(frozen=True)
@@ -199,10 +201,13 @@ class WorkspaceStore(ABC):
         """All parts of a workspace."""
 
     @abstractmethod
-    def save(self, workspace: str, parts: Mapping[str, Part | None], seen: int) -> Changed:
-        """Write some parts, all or none; None takes a part out. What others wrote under the same key gives way.
+    def save(self, workspace: str, parts: Mapping[str, Part | None], seen: int, over: Collection[str] = ()) -> Changed:
+        """Write some parts, all or none; None takes a part out.
 
-        seen: the revision that the writer knew. Raises MissingBlob if a file is not there.
+        None is written where somebody else wrote one of them after the revision that the writer had seen.
+
+        seen: that revision. over: keys under which what others wrote gives way all the same. Raises MissingBlob if a
+        file is not there.
         """
 
     @abstractmethod
@@ -218,8 +223,19 @@ class WorkspaceStore(ABC):
         """The named versions, newest first."""
 
     @abstractmethod
-    def add_version(self, workspace: str, name: str, notes: str = "") -> Version:
-        """Give the workspace as it was last saved a name."""
+    def add_version(
+        self,
+        workspace: str,
+        name: str,
+        notes: str = "",
+        parts: Mapping[str, Part] | None = None,
+        instead_of: int | None = None,
+    ) -> Version:
+        """Give the workspace as it was last saved a name.
+
+        parts: what gets the name in its place; raises MissingBlob if a file of theirs is not there. instead_of: the
+        number of a version that gives way; where there is none, nothing does.
+        """
 
     @abstractmethod
     def read_version(self, address: str, number: int) -> Mapping[str, Part]:
@@ -268,6 +284,11 @@ class WorkspaceStore(ABC):
         """
         parts = self.load(address).parts if number is None else self.read_version(address, number)
         workspace = workspace or new_workspace_id()
-        self.create(workspace)
-        self.save(workspace, parts, 0)
+        self.begin_with(workspace, parts)
         return workspace
+
+    def begin_with(self, workspace: str, parts: Mapping[str, Part]) -> None:
+        """Begin a workspace with these parts; raises StoreError if there is something at its address."""
+        self.create(workspace)
+        if not self.save(workspace, parts, 0).is_written:
+            raise StoreError("There is another workspace at this address; make another copy.")

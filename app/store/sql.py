@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -66,15 +66,16 @@ class SqlStore(WorkspaceStore):
             row = _row(connection, address)
             return Loaded(row.revision, _parts(connection, row.id), row.write_hash == fingerprint(address))
 
-    def save(self, workspace: str, parts: Mapping[str, Part | None], seen: int) -> Changed:
+    def save(self, workspace: str, parts: Mapping[str, Part | None], seen: int, over: Collection[str] = ()) -> Changed:
         texts = {key: None if part is None else part.text(key) for key, part in parts.items()}
         # Whoever writes nothing only asks for what others wrote, and keeps nobody waiting.
         with self.database.writing() if parts else self.database.reading() as connection:
             row = _writable(connection, workspace)
             after = select(PARTS.c.key).where(PARTS.c.workspace_id == row.id, PARTS.c.revision > seen)
             elsewhere = tuple(sorted(connection.execute(after).scalars()))
-            if not parts:
-                return Changed(row.revision, elsewhere)
+            is_refused = any(key in parts and key not in over for key in elsewhere)
+            if is_refused or not parts:
+                return Changed(row.revision, elsewhere, not is_refused)
             _check_there(connection, {digest for part in parts.values() if part for digest in part.blobs})
             revision = row.revision + 1
             for key, text in texts.items():
@@ -110,14 +111,25 @@ class SqlStore(WorkspaceStore):
             wanted = select(VERSIONS).where(VERSIONS.c.workspace_id == row.id, VERSIONS.c.deleted_at.is_(None))
             return [_version(found) for found in connection.execute(wanted.order_by(VERSIONS.c.number.desc()))]
 
-    def add_version(self, workspace: str, name: str, notes: str = "") -> Version:
+    def add_version(
+        self,
+        workspace: str,
+        name: str,
+        notes: str = "",
+        parts: Mapping[str, Part] | None = None,
+        instead_of: int | None = None,
+    ) -> Version:
         name, notes = check_title(name, notes)
         with self.database.writing() as connection:
             row = _writable(connection, workspace)
+            if instead_of is not None:
+                _forget(connection, row.id, VERSIONS.c.number == instead_of, f"version:{instead_of}")
             mine = VERSIONS.c.workspace_id == row.id
             check_new_version(connection.execute(select(func.count()).select_from(VERSIONS).where(mine)).scalar_one())
             number = (connection.execute(select(func.max(VERSIONS.c.number)).where(mine)).scalar() or 0) + 1
-            parts = _parts(connection, row.id)
+            parts = _parts(connection, row.id) if parts is None else parts
+            files = {file for part in parts.values() for file in part.blobs}
+            _check_there(connection, files)
             digest, aside, stored_bytes = self.blobs.write_aside(pack_parts(parts))
             try:
                 self._take_in(connection, digest, aside, stored_bytes)
@@ -125,7 +137,6 @@ class SqlStore(WorkspaceStore):
                 aside.unlink(missing_ok=True)
             version = Version(number, name, notes, _now())
             connection.execute(insert(VERSIONS).values(workspace_id=row.id, document=digest, **vars(version)))
-            files = {file for part in parts.values() for file in part.blobs}
             _need(connection, row.id, f"version:{number}", {digest, *files})
             self._check_room(connection, row.id, 0)
         return version

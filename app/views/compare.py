@@ -9,6 +9,7 @@ from app.look.style import guarded, plain_text
 from app.panels import compare_outcomes, compare_table, compare_time, generation_compare, progress, unseen
 from app.panels.clock import began_at
 from app.panels.compare_view import current_view, write_address
+from app.panels.workspace import hear_other_tabs
 from app.state.answer import Answer, AnyAnswer, TokenAnswer
 from app.state.results import answer_of
 from app.state.session import Session, current_session
@@ -27,6 +28,7 @@ def draw_time(session: Session, answer: Answer) -> None:
 @guarded
 def draw_comparison(session: Session, answer: AnyAnswer) -> None:
     """Who gains and who loses, for all requests or those of one model or group."""
+    hear_other_tabs(session)
     found = unseen.unseen_of(session, answer)
     with st.container():
         if found is not None and (said := changed_sentence(found) or calmer_sentence(found)):
