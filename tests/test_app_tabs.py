@@ -3,6 +3,7 @@
 import pytest
 
 from app.panels.workspace import hear_other_tabs
+from app.state import shelf
 from app.state.keeping import ASIDE, OVERTAKEN, Keeper, begin_if_worth_it, shared_keeper
 from app.state.kept import Keeping
 from app.state.saved import restore, scenario_in
@@ -215,3 +216,36 @@ def test_a_tab_that_was_away_for_long_is_looked_after_again(monkeypatch):
     assert here not in Keeper.others(shared_keeper(), session, here.keeping.workspace)
     at.run()
     assert here in Keeper.others(shared_keeper(), session, here.keeping.workspace)
+
+
+def test_a_short_link_and_a_version_are_of_what_this_tab_shows(pages):
+    one, two = pages
+    store, session = shared_keeper().store, session_of(one)
+    for change in (None, 6):
+        if change is not None:
+            set_devices(session, change)
+        here = session.scenario.cluster.devices
+        shelf.share_copy(session)
+        shared = shelf.shared_copy(session)
+        assert devices_in(store.load(shared).parts) == here != session_of(two).scenario.cluster.devices
+        assert (
+            devices_in(store.read_version(session.keeping.workspace, shelf.add_version(session, "x", "").number))
+            == here
+        )
+    # The other tab's copy is another one.
+    shelf.share_copy(session_of(two))
+    assert devices_in(store.load(shelf.shared_copy(session_of(two))).parts) == 8
+    assert devices_in(store.load(shared).parts) == 6
+    one.run()
+    one.button(key="share").click().run()
+    assert any("both links are of what this tab shows" in caption.value for caption in one.caption)
+
+
+def test_a_copy_of_a_workspace_that_is_read_is_what_the_reader_sees(pages):
+    _, two = pages
+    store, owner = shared_keeper().store, session_of(two)
+    reader = run(r=store.read_only_id(owner.keeping.workspace))
+    set_devices(owner, 5)
+    shared_keeper().save(owner)
+    press(reader, "workspace.copy")
+    assert devices_in(store.load(session_of(reader).keeping.workspace).parts) == 8

@@ -30,7 +30,7 @@ from app.state.sharing import (
     scenario_to_share,
     take_link,
 )
-from app.state.workspace import own_id
+from app.state.workspace import changed_elsewhere, own_id
 from planner import dump_scenario
 from simulator import InputError
 
@@ -147,6 +147,8 @@ def _noted(session: Session, call: Callable[[Session], None]) -> None:
 
 def _notes(session: Session) -> list[str]:
     scenario, notes = session.scenario, []
+    if changed_elsewhere(session):
+        notes.append("Another tab of this workspace has changed it; both links are of what this tab shows.")
     if has_uploaded_trace(scenario):
         names = plain_text(words.join(scenario.workload.replayed.paths))
         notes.append(f"Your trace is not in the link: send {names} along. The page asks for it and checks its SHA-256.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from app.state.keeping import begin_if_worth_it, shared_keeper
 from app.state.kept import Keeping
 from app.state.saved import scenario_in
@@ -38,7 +40,8 @@ def begin(session: Session) -> None:
 def add_version(session: Session, name: str, notes: str) -> Version:
     """Give what the session shows now a name; raises StoreError."""
     _save(session)
-    return store().add_version(writable_id(session), name, notes)
+    # Not what is kept: that may be another tab's.
+    return store().add_version(writable_id(session), name, notes, shared_keeper().parts_of(session))
 
 
 def export(session: Session) -> bytes:
@@ -79,11 +82,11 @@ def shared_copy(session: Session) -> str | None:
 
 def share_copy(session: Session) -> None:
     """Make a copy of what the session shows now that others can read; raises StoreError."""
-    copies = session.views.share.copies
-    copies.value = (copies.value or 0) + 1
     _save(session)
-    workspace = writable_id(session)
-    store().clone(workspace, workspace=shared_copy_id(workspace, copies.value))
+    # Not what is kept: that may be another tab's, which may have shared copies of its own, too.
+    number = secrets.randbits(48)
+    store().begin_with(shared_copy_id(writable_id(session), number), shared_keeper().parts_of(session))
+    session.views.share.copies.value = number
 
 
 def take_back_copy(session: Session) -> None:

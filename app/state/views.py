@@ -307,7 +307,7 @@ class ShareView:
 
     Attributes:
         taken: the token of the link that was taken. linked: what it showed: scenario and placement looked at.
-        report: the last report and what it is of. copies: how many copies of the workspace were shared by a short link.
+        report: the last report and what it is of. copies: the number of the copy that a short link shared last.
     """
 
     taken: Choice[str] = _one("link.taken", str)

@@ -99,12 +99,15 @@ def own_copy(session: Session) -> None:
     reads = session.keeping.reads
     if reads is None:
         return
+    workspace, keeper = new_workspace_id(session.owner), shared_keeper()
     try:
-        workspace = shared_keeper().store.clone(reads, workspace=new_workspace_id(session.owner))
+        # Not what is kept by now: its owner may have changed it since.
+        parts = {**session.keeping.saved, **keeper.parts_of(session)}
+        keeper.store.begin_with(workspace, parts)
     except StoreError as error:
         session.complaints[AREA] = str(error)
         return
-    session.keeping = Keeping(workspace, None, is_begun=True, seen=1, saved=session.keeping.saved)
+    session.keeping = Keeping(workspace, None, is_begun=True, seen=1, saved=parts)
 
 
 def reopen(session: Session, address: str) -> None:
