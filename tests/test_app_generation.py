@@ -241,6 +241,46 @@ def test_admission_by_predicted_ttft_is_a_control_of_the_page():
         )
 
 
+def test_growth_begins_with_the_cluster_and_with_what_reached_the_target():
+    at = AppTest.from_file(MAIN, default_timeout=120).run()
+    at.switch_page("views/capacity.py").run()
+    there, asked = session(at).scenario.cluster.devices, EXAMPLE.cluster.devices
+    assert at.number_input(key="present").value == there != asked
+    session(at).replace("traffic", EXAMPLE)
+    at.run()
+    for job in session(at).jobs.all():
+        job.wait(60)
+    at.run()
+    assert at.number_input(key="token_present").value == asked
+    assert at.number_input(key=shown_key(at, "to")).value == 4 * asked
+    # The first one of the list does not reach the target, so another one is begun with.
+    names = ["shared", "dedicated"]
+    at.multiselect(key="token_algorithms").set_value(names).run()
+    at.number_input(key=shown_key(at, "to")).set_value(6).run()
+    at.number_input(key="token_limit").set_value(30.0).run()
+    at.button(key="capacity.go").click().run()
+    session(at).slots[CAPACITY].job.wait(120)
+    at.run()
+    found = session(at).slots[CAPACITY].result[0]
+    fewest = min((one for one in found if one.devices), key=lambda one: one.devices)
+    assert fewest.name != TITLES[names[0]]
+    assert at.selectbox(key=shown_key(at, "token_grown_by")).value == fewest.name
+    at.button(key="token_spare.go").click().run()
+    session(at).slots[SPARE].job.wait(120)
+    at.run()
+    assert not at.exception and not errors(at)
+    plans = session(at).slots[SPARE].result[0]
+    assert all(fewest.devices < devices <= 6 for plan in plans for devices, _ in plan.tried)
+    at.number_input(key=shown_key(at, "to")).set_value(2).run()
+    at.button(key="token_spare.go").click().run()
+    session(at).slots[SPARE].job.wait(120)
+    at.run()
+    target = EXAMPLE.model_copy(update={"placements": []})
+    sections = [PlacementSection.model_validate({"name": n, "search": {"algorithm": n}}) for n in names]
+    assert not any(one.devices for one in find_token_capacity(target, 0.99, sections, 1, 2))
+    assert any(error.value.startswith("Even with nothing lost") for error in at.error)
+
+
 def test_growth_and_losses_on_the_page_are_those_of_the_search():
     at = opened(EXAMPLE)
     at.switch_page("views/capacity.py").run()

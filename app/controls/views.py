@@ -24,7 +24,9 @@ def kept(session: Session, widget: Callable[..., Any], label: str, choice: Choic
         widget: such as st.number_input. choice: of `session.views`. options: of the widget.
     """
     value = chosen(choice, default, **options)
-    choice.value = value
+    # A default is not kept: it may be another one for another scenario.
+    if value != default:
+        choice.value = value
     name = session.control_key(choice.key, value)
     st.session_state[name] = value
     if widget is st.number_input:

@@ -163,6 +163,15 @@ def draw_plans(session: Session, answer: Answer, question: Question) -> None:
     _draw_capacity(session, capacity, slot.result[1])
 
 
+def first_of(session: Session, question: Question) -> str | None:
+    """What reached the target of this question with the fewest devices; None where that is not known."""
+    slot = slot_of(session, AREA)
+    if slot.result is None or slot.result_key != question.key(session.scenario):
+        return None
+    best: CapacityPlan = slot.result[0].best
+    return best.name if best.devices is not None else None
+
+
 def _work(session: Session, scenario: Scenario, question: Question):
     own = session.uploads.own_profiles(scenario)
 

@@ -16,10 +16,11 @@ from app.controls.views import kept
 from app.figures.capacity import Curve, build_capacity_figure, describe_capacity
 from app.look.markup import render
 from app.look.style import current_theme, plain_text
-from app.panels.capacity import Question, hue_of
+from app.panels.capacity import Question, first_of, hue_of
 from app.panels.keep import draw_chart, draw_table
 from app.state.limits import MAX_DEVICES
 from app.state.session import Session
+from app.state.views import Choice
 from planner.executors.cluster import machines
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.what_if.growth import LEAST_TIMES, MOST_TIMES, Growth, find_growth
@@ -36,12 +37,14 @@ def draw_growth(session: Session, question: Question) -> None:
     st.header("How long do my devices last?", anchor=False)
     scenario = session.scenario
     names = [section.name for section in question.sections]
-    name, present, times, percent = ask_growth(session, "Placed by", names)
+    view, slot = session.views.capacity, slot_of(session, AREA)
+    first = first_of(session, question) or names[0]
+    name, present, times, percent = ask_growth(session, "Placed by", names, first, view.grown_algorithm, view.grown_of)
     section = next(s for s in question.sections if s.name == name)
     key = growth_key(scenario, question, section, present, times)
-    slot = slot_of(session, AREA)
     if st.button("Let traffic grow", type="primary", disabled=slot.is_working, key="growth.go"):
         slot = start_job(session, AREA, key, _work(session, scenario, question, section, present, times))
+        view.grown_algorithm.value = name
     draw_job(session, AREA, "Trying more traffic")
     if slot.result is None:
         if not slot.is_working:
@@ -54,15 +57,20 @@ def draw_growth(session: Session, question: Question) -> None:
     draw_answer(growth, asked, percent, hue_of(section, session, names.index(name)))
 
 
-def ask_growth(session: Session, label: str, names: list[str]) -> tuple[str, int, float, float]:
-    """The algorithm, the devices that are there, the multiple of the traffic, and its growth a month, percent."""
+def ask_growth(
+    session: Session, label: str, names: list[str], first: str, by: Choice[str], there: Choice[int]
+) -> tuple[str, int, float, float]:
+    """The algorithm, the devices that are there, the multiple of the traffic, and its growth a month, percent.
+
+    first: of the names. by, there: the choices of algorithm and devices, which are of one kind of models.
+    """
     scenario, view = session.scenario, session.views.capacity
     columns = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
     with columns[0]:
-        name = kept(session, st.selectbox, label, view.grown_algorithm, names[0], options=names,
+        name = kept(session, st.selectbox, label, by, first, options=names,
                     help="Searched anew for every traffic that is tried.")  # fmt: skip
     with columns[1]:
-        present = kept(session, st.number_input, "Present devices", view.grown_of, scenario.cluster.devices,
+        present = kept(session, st.number_input, "Present devices", there, scenario.cluster.devices,
                        min_value=1, max_value=MAX_DEVICES, step=1, help="The cluster's at first.")  # fmt: skip
     with columns[2]:
         times = kept(session, st.number_input, "Devices for traffic (×)", view.grown_times, 2.0, min_value=LEAST_TIMES,

@@ -15,7 +15,7 @@ from app.look import words
 from app.look.style import current_theme, plain, plain_text, verdict_html
 from app.panels import generation_growth
 from app.panels.capacity import hue_of, use_placement
-from app.panels.generation_jobs import answered, builder, key_of, reporter
+from app.panels.generation_jobs import TokenQuestion, answered, builder, fewest_first, key_of, reporter
 from app.panels.keep import draw_chart, draw_table
 from app.state.answer import TokenAnswer
 from app.state.limits import MAX_DEVICES
@@ -53,16 +53,17 @@ def draw(session: Session, answer: TokenAnswer) -> None:
     if answer.inputs.fixed is not None:
         st.info("This page places models of one kind; with models of both kinds, the page Plan answers groups by hand.")
         return
-    target, sections = _draw_question(session)
-    if sections:
-        _draw_capacity(session, target, sections)
-        generation_growth.draw_growth(session, target, sections)
-        generation_growth.draw_spare(session, target, sections)
-        _draw_sweep(session, target, sections, requests)
+    question = _draw_question(session)
+    if question is not None:
+        found = _draw_capacity(session, question)
+        generation_growth.draw_growth(session, question, found)
+        generation_growth.draw_spare(session, question, found)
+        _draw_sweep(session, question.target, question.sections, requests)
     st.caption(NOT_MODELLED)
 
 
-def _draw_question(session: Session) -> tuple[float, list[PlacementSection]]:
+def _draw_question(session: Session) -> TokenQuestion | None:
+    """What is asked; None where nothing can be."""
     asked, view = session.views.capacity, session.views.generation
     left, middle, right = st.columns([2, 5, 2])
     with left:
@@ -77,44 +78,57 @@ def _draw_question(session: Session) -> tuple[float, list[PlacementSection]]:
     with right:
         limit_s = kept(session, st.number_input, "Seconds a search", view.limit_s, 5.0, min_value=0.5,
                        max_value=600.0, step=1.0, format="%g", help="The best found by then counts.")  # fmt: skip
-    if not algorithms:
-        st.error("No algorithm is chosen; choose at least one under Placed by.")
-    sections = [
-        PlacementSection(name=TITLES[a], search=SearchSection(algorithm=a, time_limit_s=limit_s)) for a in algorithms
-    ]
-    return target / 100, sections
-
-
-def _draw_capacity(session: Session, target: float, sections: Sequence[PlacementSection]) -> None:
-    scenario, asked = session.scenario, session.views.capacity
     left, right = st.columns(2)
     with left:
         lowest = kept(session, st.number_input, "Devices from", asked.lowest, 1, min_value=1, max_value=MAX_DEVICES,
                       step=1, help="The fewest that are tried.")  # fmt: skip
     with right:
         highest = kept(session, st.number_input, "Devices to", asked.highest,
-                       min(4 * scenario.cluster.devices, MAX_DEVICES), min_value=1, max_value=MAX_DEVICES,
+                       min(4 * session.scenario.cluster.devices, MAX_DEVICES), min_value=1, max_value=MAX_DEVICES,
                        step=1, help="The most that are tried.")  # fmt: skip
+    if not algorithms:
+        st.error("No algorithm is chosen; choose at least one under Placed by.")
+        return None
     if lowest > highest:
         st.error(f"Devices from {lowest} to {highest} leave nothing to try; turn them round.")
-        return
-    key = key_of(scenario, target, lowest, highest, sections)
+        return None
+    sections = [
+        PlacementSection(name=TITLES[a], search=SearchSection(algorithm=a, time_limit_s=limit_s)) for a in algorithms
+    ]
+    return TokenQuestion(target / 100, lowest, highest, sections)
+
+
+def _draw_capacity(session: Session, question: TokenQuestion) -> list[TokenCapacity] | None:
+    """The search for the number of devices, and its answer, given back where it is whole and that of the question."""
+    scenario = session.scenario
+    key = question.key(scenario)
 
     def work(job: Job) -> tuple[list[TokenCapacity], Scenario, Sequence[PlacementSection]]:
-        found = find_token_capacity(scenario, target, sections, lowest, highest, reporter(job), builder(session))
-        return found, scenario, sections
+        found = find_token_capacity(
+            scenario, question.target, question.sections, question.lowest, question.highest, reporter(job),
+            builder(session),
+        )  # fmt: skip
+        return found, scenario, question.sections
 
     result = answered(
         session, CAPACITY, key, "Find the number of devices", "Trying numbers of devices", work, "capacity.go"
     )
     if result is None:
-        return
+        return None
     found: list[TokenCapacity] = result[0]
-    best = min(_reached(found), key=lambda pair: pair[1], default=(found[0], 0))[0]
-    hues = [hue_of(section, session, i) for i, section in enumerate(result[2])]
-    price = result[1].cluster.usd_per_device_hour
+    _draw_found(session, *result)
+    is_whole = slot_of(session, CAPACITY).result_key == key and all(one.complete for one in found)
+    return found if is_whole else None
+
+
+def _draw_found(
+    session: Session, found: Sequence[TokenCapacity], asked: Scenario, sections: Sequence[PlacementSection]
+) -> None:
+    reached = fewest_first(found)
+    hues = [hue_of(section, session, i) for i, section in enumerate(sections)]
+    price = asked.cluster.usd_per_device_hour
     sentence = sentence_of(found, price)
-    st.html(verdict_html(hues[found.index(best)], sentence))
+    st.html(verdict_html(hues[found.index(reached[0]) if reached else 0], sentence))
     if not price:
         st.caption("To see what they cost, set the price of a device under Cluster.")
     for one in found:
@@ -129,22 +143,17 @@ def _draw_capacity(session: Session, target: float, sections: Sequence[Placement
     st.caption("The numbers of devices are doubled until the target is met, then halved; others are not tried.")
     draw_table(capacity_table(found), "token-capacity-table", "Devices, deadlines met, cost and groups by algorithm")
     with st.container(horizontal=True):
-        for one, devices in _reached(found):
-            label = f"Add {one.name} on {words.plural(devices, 'device')}"
+        for one in reached:
+            label = f"Add {one.name} on {words.plural(one.devices or 0, 'device')}"
             st.button(plain(label), key=f"capacity.use:{one.name}", on_click=use_placement,
-                      args=(session, one.name, one.placement, devices),
+                      args=(session, one.name, one.placement, one.devices),
                       icon=":material/add:", help="Puts this very placement into the basket.")  # fmt: skip
-
-
-def _reached(found: Sequence[TokenCapacity]) -> list[tuple[TokenCapacity, int]]:
-    """The algorithms that reach the target, with the numbers of devices."""
-    return [(one, one.devices) for one in found if one.devices is not None]
 
 
 def sentence_of(found: Sequence[TokenCapacity], usd_per_device_hour: float = 0.0) -> str:
     """The fewest devices in words, with their price where one is known, and those of the other algorithms."""
     goal = words.goal(found[0].target)
-    reached = sorted(_reached(found), key=lambda pair: pair[1])
+    reached = [(one, one.devices or 0) for one in fewest_first(found)]
     if not reached:
         return f"No algorithm reaches {goal} of deadlines in this range."
     (first, fewest), *others = reached

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -13,9 +14,28 @@ from app.background.slots import Job, draw_job, slot_of, start_job
 from app.state.compute import token_inputs_of
 from app.state.results import shared_cache
 from app.state.session import Session
-from planner.generation.what_if import InputBuilder
+from planner.generation.what_if import InputBuilder, TokenCapacity
 from planner.scenario.schema import PlacementSection, Scenario
 from simulator.headway import OnProgress
+
+
+@dataclass(frozen=True)
+class TokenQuestion:
+    """What all questions of the page share: target 0..1, the range of devices, one section a search."""
+
+    target: float
+    lowest: int
+    highest: int
+    sections: Sequence[PlacementSection]
+
+    def key(self, scenario: Scenario, *more: object) -> str:
+        """Of the scenario and what is asked."""
+        return key_of(scenario, self.target, self.lowest, self.highest, self.sections, *more)
+
+
+def fewest_first(found: Sequence[TokenCapacity]) -> list[TokenCapacity]:
+    """Those that reach the target, the one with the fewest devices first."""
+    return sorted((one for one in found if one.devices is not None), key=lambda one: one.devices or 0)
 
 
 def builder(session: Session) -> InputBuilder:

@@ -24,7 +24,7 @@ class Choice(Generic[T]):
 
     Attributes:
         key: its name in the workspace, and in the address where a link is to show it.
-        kind: of its value. value: None as long as nothing was chosen or drawn.
+        kind: of its value. value: None as long as nothing was chosen; what is shown then may follow the scenario.
     """
 
     key: str
@@ -104,11 +104,13 @@ class CapacityView:
 
 @dataclass
 class GenerationView:
-    """Models that generate: the searches of page Capacity, its sweep by axis, the profile that is looked at, and the
-    name of an estimated one by the proposed one."""
+    """Models that generate: the searches of page Capacity, its growth and its sweep by axis, the profile that is looked
+    at, and the name of an estimated one by the proposed one."""
 
     algorithms: Choice[list[str]] = _one("token_algorithms", list)
     limit_s: Choice[float] = _one("token_limit", float)
+    grown_algorithm: Choice[str] = _one("token_grown_by", str)
+    grown_of: Choice[int] = _one("token_present", int)
     axis: Choice[str] = _one("token_axis", str)
     axis_low: Choices[float] = _by_name("token_from:{}", float)
     axis_high: Choices[float] = _by_name("token_to:{}", float)
