@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.figures.accuracy import build_published_figure, published_title, robustness_columns
-from app.panels.accuracy import closed_form_table, published_table, real_table, setting_link
+from app.panels.accuracy import closed_form_table, published_table, real_sentence, real_table, setting_link
 from app.panels.robustness import AREA, case_table
 from planner import build_inputs
 from planner.compare import compare
@@ -15,6 +15,7 @@ from planner.evidence.replays import known_replays
 from planner.scenario.link import decode_scenario
 from planner.what_if.robustness_words import sentence
 from sample_traces import sample_paths
+from simulator import words
 from tests.test_app_compare import session, written
 
 MAIN = str(Path(__file__).parent.parent / "app" / "main.py")
@@ -31,10 +32,18 @@ def shown():
 def test_every_published_run_is_a_point_with_its_link():
     runs = known_replays()
     assert len(runs) == 403 + 2 * 20
-    simulated, real = ([100 * abs(run.error) for run in runs if run.is_real == kind] for kind in (False, True))
+    simulated = [100 * abs(run.error) for run in runs if not run.is_real]
+    by_rules = {p: [100 * abs(run.error) for run in runs if run.is_real and run.preset == p]
+                for p in ("testbed", "published")}  # fmt: skip
+    real = by_rules["testbed"]
     said = (f"403 simulated runs {np.mean(simulated):.2f} points off on average ({max(simulated):.2f} at most); "
-            f"20 on real devices {np.mean(real):.2f} ({max(real):.2f} at most)")  # fmt: skip
+            f"20 on real devices {np.mean(real):.2f} ({max(real):.2f} at most), "
+            "with the rules of their testbed")  # fmt: skip
     assert published_title(runs) == said
+    # The text beneath has the same pair, and that of the other rules.
+    for gaps, before in zip(by_rules.values(), ("their testbed we", "with them we"), strict=True):
+        told = f"{before} are off by {np.mean(gaps):.2f} points on average, {max(gaps):.2f} at most"
+        assert told in words.typed(real_sentence())
     figure = build_published_figure(runs)
     drawn = sorted(int(i) for trace in figure.data if trace.customdata is not None for i in trace.customdata)
     assert drawn == list(range(len(runs)))

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from app.look import words
 from app.panels.profile import OWN_FILE, Made, stage_table, use_profile
 from app.panels.profile_inputs import Question, read_config
+from app.state.saved import is_worth_keeping
 from app.state.session import Session
 from planner.parallelise import (
     Measurement,
@@ -58,8 +59,15 @@ def test_the_page_says_the_latency_that_the_model_gives(view, modelled):
 
 
 def test_another_device_makes_another_profile(view):
+    session = view.session_state["session"]
+    # A look is nothing to keep; a file or another question is.
+    assert not is_worth_keeping(session)
+    session.views.profile.architectures["own"] = load_architectures()["bert-1.3b"]
+    assert is_worth_keeping(session)
+    del session.views.profile.architectures["own"]
     view.selectbox(key="profile.device").set_value("h100-80gb").run()
     finished(view)
+    assert is_worth_keeping(session)
     fast = view.session_state["session"].slots["profile"].result
     assert fast.modelled.device.name == "h100-80gb"
     assert words.duration(fast.modelled.profile.single_device_latency_s) in said(view)

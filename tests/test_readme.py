@@ -7,6 +7,7 @@ from app.figures.accuracy import published_title
 from planner.__main__ import main
 from planner.commands.parser import COMMANDS
 from planner.evidence.replays import known_replays
+from planner.search import ALGORITHMS
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -29,3 +30,9 @@ def test_the_errors_against_published_runs_are_those_of_the_page_accuracy():
 def test_every_command_is_listed():
     listed = set(re.findall(r"^\| `(\w+)", README, re.MULTILINE))
     assert set(COMMANDS) <= listed
+
+
+def test_the_tutorial_calls_the_searches_as_the_pages_do():
+    tutorial = (Path(__file__).parent.parent / "app" / "guides" / "tutorial.md").read_text(encoding="utf-8")
+    assert f"so there it is called {ALGORITHMS['selective_replication'].title}." in tutorial
+    assert "AlpaServe on 8 devices" in tutorial and ALGORITHMS["alpaserve"].title == "AlpaServe"

@@ -47,18 +47,16 @@ def build_published_figure(runs: Sequence[Replayed], theme: Theme = LIGHT) -> go
 
 
 def published_title(runs: Sequence[Replayed]) -> str:
-    """How far off the predictions are on average and at most."""
+    """How far off the predictions are on average and at most; those of runs on real devices by the testbed's rules."""
+    real = [run for run in runs if run.is_real and run.preset == "testbed"]
     parts = []
-    for kind, real in (("simulated runs", False), ("on real devices", True)):
-        mine = [run for run in runs if run.is_real == real]
+    for kind, mine in (("simulated runs", [run for run in runs if not run.is_real]), ("on real devices", real)):
         if mine:
             gaps = 100 * np.abs([run.error for run in mine])
-            # A run on real devices is replayed by two sets of rules.
-            number = len({(run.run.policy, run.run.slo_scale) for run in mine}) if real else len(mine)
             mean, most = (words.fixed(float(value), 2) for value in (gaps.mean(), gaps.max()))
             off = f"{mean} points off on average" if not parts else mean
-            parts.append(f"{words.count(number)} {kind} {off} ({most} at most)")
-    return "; ".join(parts)
+            parts.append(f"{words.count(len(mine))} {kind} {off} ({most} at most)")
+    return "; ".join(parts) + (", with the rules of their testbed" if real else "")
 
 
 def build_robustness_figure(found: Robustness, hues: Sequence[int], theme: Theme = LIGHT) -> go.Figure:

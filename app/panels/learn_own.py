@@ -34,7 +34,9 @@ def draw_own(session: Session, lesson: Lesson, own: Own, settings: Any) -> None:
     key = f"{AREA}:{lesson.key}:{values}:{inputs_key(session.scenario, session.uploads)}"
     slot = slot_of(session, AREA)
     if slot.result_key != key and (slot.job is None or slot.job.key != key):
-        slot = start_job(session, AREA, key, _work(session, own, settings, key), Lane.QUICK, _PATIENCE_S)
+        slot = start_job(
+            session, AREA, key, _work(session, own, settings, key), Lane.QUICK, _PATIENCE_S, by_itself=True
+        )
     draw_job(session, AREA, "Trying it on your traffic")
     if slot.result_key != key:
         return

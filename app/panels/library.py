@@ -122,13 +122,14 @@ def draw_link(session: Session) -> None:
     if workspace is None:
         st.caption("There is a link once there is something to keep.")
         return
-    st.markdown("Whoever opens this link sees this workspace with its uploads and cannot change it.")
     reader = _told(lambda: shelf.store().read_only_id(workspace))
     if reader is None:
         return
-    st.code(f"{_front()}?{READS}={reader}", language=None, wrap_lines=True)
-    st.button("Take it back", key="library.revoke", icon=":material/link_off:", on_click=_replace_link,
-              args=(session,), help="Nobody can open it any more; another link takes its place.")  # fmt: skip
+    with st.popover("Get the link", icon=":material/link:"):
+        st.markdown("Whoever opens this link sees this workspace with its uploads and cannot change it.")
+        st.code(f"{_front()}?{READS}={reader}", language=None, wrap_lines=True)
+        st.button("Take it back", key="library.revoke", icon=":material/link_off:", on_click=_replace_link,
+                  args=(session,), help="Nobody can open it any more; another link takes its place.")  # fmt: skip
 
 
 def draw_file(session: Session) -> None:

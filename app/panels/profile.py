@@ -60,7 +60,8 @@ def make(session: Session, question: Question) -> Made | None:
     """The profile of a question; None until it is made. What takes less than a second appears at once."""
     slot, key = slot_of(session, AREA), question.key()
     if slot.job is None or slot.job.key != key:
-        slot = start_job(session, AREA, key, lambda job: _profile(question, job))
+        # The first profile is made for whoever looks; another one was asked for.
+        slot = start_job(session, AREA, key, lambda job: _profile(question, job), by_itself=slot.job is None)
     return slot.result
 
 

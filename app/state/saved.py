@@ -74,7 +74,8 @@ def is_worth_keeping(session: Session) -> bool:
     """Whether the visitor has done anything that a new session would not show anyway."""
     # What the placements of the first scenario find, every visitor is shown; that he stopped a search is his.
     searches = session.jobs.all(Lane.SEARCH)
-    done = session.undo or session.uploads.files or any(job.is_stopped for job in searches)
+    loaded = session.uploads.files or session.views.profile.architectures or session.views.replay.histories
+    done = session.undo or loaded or any(job.is_stopped for job in searches)
     return bool(done) or session.scenario != first_scenario() or any(map(_is_asked, session.slots.values()))
 
 
