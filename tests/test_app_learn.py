@@ -11,6 +11,7 @@ from app.lessons import LESSONS
 from app.lessons.frame import SCREENS, Moves, Slider, Trail
 from app.lessons.old_address import learn_query
 from app.look.style import plain_text
+from app.panels.learn import asked_in_short
 from app.state.first_scenario import first_scenario
 from planner.lessons.own_traffic import bring
 from planner.scenario.examples import examples
@@ -90,7 +91,14 @@ def test_a_prediction_is_shown_beside_what_happened():
     at.segmented_control(key="screen").set_value("result").run()
     texts = [m.value for m in at.markdown]
     assert LESSONS["burst"].predictions["equal"] in texts and LESSONS["burst"].predictions["shared"] in texts
+    assert "**Which way answers them sooner on average?**" in texts
     assert "(1.1 + 1.6 + 2.1 + 2.6) y / 4 = 1.85 y" in said(at)
+
+
+def test_the_result_repeats_what_was_asked():
+    for lesson in LESSONS.values():
+        asked = asked_in_short(lesson)
+        assert asked.endswith("?") and 10 < len(asked) < 160 and asked in lesson.question.replace("**", "")
 
 
 def test_the_burst_is_stepped_one_event_at_a_time():

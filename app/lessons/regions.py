@@ -146,7 +146,7 @@ def pictures(settings: Settings, found: Run, theme: Theme, event: int) -> list[P
 def map_title(signs: np.ndarray) -> str:
     """How many settings of the map each way wins."""
     won = [int((signs == sign).sum()) for sign in (1, -1, 0)]
-    return f"Of {signs.size} settings pipelines win {won[0]}, replicas {won[1]}; {won[2]} no run can tell"
+    return f"Of {signs.size} settings pipelines win {won[0]}, replicas {won[1]}; in {won[2]} no run can tell"
 
 
 def curve_title(replicas: np.ndarray, pipelines: np.ndarray) -> str:

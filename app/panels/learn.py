@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from typing import Any
 
@@ -152,11 +153,17 @@ def _draw_steps(session: Session, lesson: Lesson, run: Any, event: int) -> None:
         st.html(piece("event", f"Event {event} of {most}", lesson.event_words(run, event)))
 
 
+def asked_in_short(lesson: Lesson) -> str:
+    """The last sentence of the question, to which the predictions are answers; without marks of its own."""
+    return re.split(r"(?<=[.?!])\s+", lesson.question.strip())[-1].replace("**", "")
+
+
 def _draw_result(session: Session, lesson: Lesson, settings: Any, guess: str) -> None:
     asked = run_of(lesson, lesson.asked)
     true = lesson.outcome(asked)
     left, right = st.columns([1, 2], gap="large")
     with left:
+        st.markdown(f"**{asked_in_short(lesson)}**")
         st.markdown("**Your prediction**")
         st.markdown(
             lesson.predictions[guess] if guess else "You made none. It is not too late: go back to the question."
