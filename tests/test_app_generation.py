@@ -13,6 +13,7 @@ from app.panels.compare_view import TokenView
 from app.panels.generation_capacity import CAPACITY, SWEEP, capacity_table, sentence_of
 from app.panels.generation_compare import as_frame, ranked_rows
 from app.panels.generation_growth import GROWTH, SPARE
+from app.panels.generation_plan import is_same
 from app.state.first_scenario import first_scenario
 from app.state.session import with_values
 from planner.compare import placement_section
@@ -107,7 +108,15 @@ def test_answers_come_token_by_token_at_a_click_and_back():
     assert not at.exception and not errors(at)
     scenario = session(at).scenario
     assert scenario.generates and scenario.workload.tokens is not None
-    assert [e.section.name for e in session(at).answer.shown] == ["Dedicated engines", "Shared engines"]
+    answer = session(at).answer
+    assert [e.section.name for e in answer.shown] == ["Dedicated engines", "Shared engines"]
+    # Of one model both are the same groups, which is no finding.
+    first, second = (entry.outcome for entry in answer.shown)
+    assert len(answer.inputs.problem.models) == 1 and first.placement.groups == second.placement.groups
+    assert is_same(*answer.shown)
+    said = verdict(at)
+    assert "the same groups as" in said and "with one model there is nothing to share" in said
+    assert "no difference that this run can tell" not in said
     at.segmented_control(key="models.kind").set_value("whole").run()
     assert not at.exception and not errors(at) and not session(at).scenario.generates
 

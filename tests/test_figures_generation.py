@@ -42,6 +42,8 @@ def test_every_deadline_has_a_point_with_its_interval(compared):
     best = max(figures, key=lambda f: f.total.attainment["all"])
     assert best.total.attainment["tpot"] < best.total.attainment["ttft"]
     assert "later tokens (TPOT) are late most often: 99.49" in describe_deadlines(names, figures)
+    twin = describe_deadlines(["one", "its twin"], [best, best])
+    assert twin.startswith("With one and its twin the later tokens")
 
 
 def test_latencies_are_those_of_the_requests(compared):

@@ -90,9 +90,11 @@ def describe_deadlines(names: Sequence[str], figures: Sequence[PlacementFigures]
     if not met:
         return "No request arrives"
     worst = min(met, key=lambda name: met[name])
-    name = words.shorten(names[best], 30)
+    alike = [words.shorten(name, 30) for name, f in zip(names, figures, strict=True)
+             if f.total.attainment == figures[best].total.attainment]  # fmt: skip
+    name = words.join(alike)
     if met[worst] == 1:
-        return f"{name} meets every deadline"
+        return f"{name} {'meets' if len(alike) == 1 else 'meet'} every deadline"
     if len(met) == 1:
         return f"With {name} {words.share(met[worst])} of requests have their {_SUBJECTS[worst]} in time"
     share = words.share(met[worst])

@@ -22,6 +22,7 @@ from app.look.markup import piece
 from app.look.style import current_theme, draw_figure, plain_text, tile_html, title_apart, verdict_html
 from app.look.table import show_table
 from app.panels.clock import began_at
+from app.panels.keep import draw_wrapped
 from app.panels.verdict import draw_remarks
 from app.state.answer import TokenAnswer, TokenAnswered, nothing_last
 from app.state.results import kept
@@ -37,8 +38,6 @@ from simulator import Workload
 from simulator.metrics import counted_rows
 
 MOST_ENGINE_ROWS = 200
-# A row of a table, so that no row is hidden behind a scroll bar.
-_ROW_PX = 33
 
 
 def draw_verdict(answer: TokenAnswer, unseen: Unseen | None = None) -> None:
@@ -87,8 +86,25 @@ def undecided(ranked: Sequence[TokenAnswered], answer: TokenAnswer) -> str:
     best, *others = ranked
     if not answer.is_current:
         return ""
-    near = [words.shorten(e.section.name) for e in others if not paired(e, best, answer).is_clear]
-    return f"That is no difference that this run can tell from {words.join(near)}." if near else ""
+    same = [e for e in others if is_same(e, best)]
+    near = [e.section.name for e in others if e not in same and not paired(e, best, answer).is_clear]
+    return " ".join(filter(None, (words.undecided(near), same_in_words(same, best, answer))))
+
+
+def is_same(first: TokenAnswered, second: TokenAnswered) -> bool:
+    """Whether two placements have the same groups."""
+    return first.outcome.placement.groups == second.outcome.placement.groups
+
+
+def same_in_words(same: Sequence[TokenAnswered], best: TokenAnswered, answer: TokenAnswer) -> str:
+    """That others are the best placement under another name, and what would set them apart; empty without any."""
+    if not same:
+        return ""
+    names = words.join([words.shorten(entry.section.name) for entry in same])
+    said = f"{names} {'has' if len(same) == 1 else 'have'} the same groups as {words.shorten(best.section.name)}"
+    if len(answer.inputs.problem.models) > 1:
+        return f"{said}."
+    return f"{said}: with one model there is nothing to share. A second one, under Models, can set them apart."
 
 
 def paired(
@@ -205,8 +221,7 @@ def draw_placements(answer: TokenAnswer) -> None:
     """All placements in one table: groups, deadlines, percentiles, speed, cost."""
     st.header("Dedicated, shared or replicated: the placements side by side", anchor=False)
     table = placement_table(answer.shown)
-    show_table(table, "placements-table", "Groups, deadlines met, percentiles, tokens a second and cost of each",
-               hide_index=False, height=_ROW_PX * (len(table) + 1) + 3)  # fmt: skip
+    draw_wrapped(table.reset_index(), "placements-table")
 
 
 def placement_table(entries: Sequence[TokenAnswered]) -> pd.DataFrame:
