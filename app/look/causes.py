@@ -10,7 +10,7 @@ from app.look import words
 _CAUSES = {
     "preempted": "lost their cache to others and were computed again (preempted)",
     "cache full": "waited because the KV cache was full",
-    "waiting for admission": "waited to begin: their engine computed as many requests or tokens at once as its limits allow",
+    "waiting for admission": "waited to begin: their engine had as many requests or tokens at once as its limits allow",
     "long prompt": "have prompts that are too long for the deadline even alone",
     "moving to decode": "lost the time between the engine of their prompt and the one that decodes",
     "prompts in the batch": "were held up by prompts in their batch",
