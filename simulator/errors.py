@@ -12,5 +12,9 @@ class InputError(ValueError):
     """
 
 
+class UnknownFormat(InputError):
+    """A table of no known format; the sentence says what it lacks, or by which columns it could be read."""
+
+
 class Cancelled(Exception):
     """The user asked a long computation to stop; whatever was found so far travels with the raiser."""

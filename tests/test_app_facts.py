@@ -16,7 +16,9 @@ def test_a_part_of_the_trace_and_models_that_share_it_are_said():
     scenario = with_values(first_scenario(), "workload.trace", start_s=60.0, duration_s=600.0)
     said, inputs = said_of(scenario)
     assert f"{words.span(600.0)} of the trace's {words.span(inputs.trace.end_s)}, from {words.span(60.0)} on" in said
-    assert f"{len(inputs.trace.sources)} sources share {len(inputs.problem.models)} models" in said
+    assert f"{len(inputs.trace.sources)} sources share {len(inputs.problem.models)} models. Both are" in said
+    alone, _ = said_of(with_values(first_scenario(), "workload.trace", start_s=0.0, duration_s=None))
+    assert "trace's" not in alone and "models. That is set" in alone
 
 
 def test_nothing_is_said_where_all_is_planned_for_and_every_source_has_its_model():

@@ -54,6 +54,15 @@ def test_a_table_without_times_is_refused_in_one_sentence_and_in_another_once_th
     assert len(view.error) == 1 and "No column holds times" in view.error[0].value
 
 
+def test_a_wrong_companion_does_not_open_the_step_of_the_file_that_is_read(view):
+    uploader = next(u for u in view.get("file_uploader") if u.key.startswith("upload:trace"))
+    uploader.set_value(
+        [("clear.tsv", CLEAR, "text/csv"), ("wrong.csv", b"colour,shape\nred,round\n", "text/csv")]
+    ).run()
+    assert view.session_state["session"].uploads.table is None
+    assert len(view.error) == 1 and "wrong.csv" in view.error[0].value
+
+
 def test_what_is_no_table_opens_no_step(view):
     upload(view, "picture.csv", b"\x89PNG\r\n\x1a\n" + bytes(50))
     assert view.session_state["session"].uploads.table is None and view.error

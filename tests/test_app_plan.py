@@ -113,6 +113,15 @@ def test_several_files_at_once_are_one_model_each(plan):
     rows = b"TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:45:10.1,10,5\n2023-11-16 18:45:11.1,10,5\n"
     upload(plan, ("chat.csv", rows), ("code.csv", rows))
     assert session(plan).answer.inputs.trace.sources == ("chat", "code")
+    assert any(caption.value.startswith("chat.csv and code.csv make this trace together") for caption in plan.caption)
+
+
+def test_where_a_trace_has_more_sources_than_models_are_allowed_no_button_is_promised(plan, monkeypatch):
+    monkeypatch.setattr("app.controls.traffic.MAX_MODELS", 2)
+    upload(plan, ("mine.csv", GOOD))
+    assert any("2 models are the most on this page, so there is none" in caption.value for caption in plan.caption)
+    assert not any("each can become" in caption.value for caption in plan.caption)
+    assert "traffic.per_source" not in [button.key for button in plan.button]
 
 
 def test_one_model_for_each_source_maps_by_name(plan):

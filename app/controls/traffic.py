@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from app.controls.fields import bound, draw_complaint
@@ -12,13 +14,14 @@ from app.look import words
 from app.look.style import plain_text
 from app.state.answer import AnyAnswer
 from app.state.first_scenario import sample_section
-from app.state.importing import as_import
+from app.state.importing import as_import, to_be_told
 from app.state.limits import MAX_MODELS, MAX_UPLOAD_BYTES
 from app.state.session import Session, with_values
 from planner.scenario.inputs import SAMPLE_PREFIX
 from planner.scenario.schema import ARRIVALS, Scenario
 from sample_traces import SAMPLES
 from simulator import InputError
+from simulator.errors import UnknownFormat
 from simulator.traces import Counts, Events, Trace
 from simulator.traces.options import DEALT
 
@@ -50,6 +53,9 @@ def draw_traffic_controls(session: Session, answer: AnyAnswer, problem: str | No
             help="CSV with arrival_s and model, Azure Functions and LLM traces, BurstGPT, Mooncake, Qwen, ServeGen and "
             "others; recognised by content. Several files at once are one model each.",
         )  # fmt: skip
+        if len(together := _together(session.scenario)) > 1:
+            st.caption(plain_text(f"{_first(together)} make this trace together. To read one alone, take the "
+                                  "others off the list."))  # fmt: skip
         draw_import(session, lambda names, trace: _take_trace(session, names, trace))
         dealt = dealt_sources(session.scenario, answer)
         if not dealt:
@@ -58,7 +64,7 @@ def draw_traffic_controls(session: Session, answer: AnyAnswer, problem: str | No
         st.caption(plain_text(dealt))
         _draw_model_per_source(session, answer)
     table = session.uploads.table
-    if table is None or not table.is_open:
+    if table is None or not (table.is_open and table.is_asked):
         # Otherwise the open step says what is wrong, or has all filled in.
         draw_complaint(session, _AREA, problem)
     if session.scenario.workload.trace is not None:
@@ -105,6 +111,12 @@ def _chosen(scenario: Scenario) -> str:
     return _UPLOADED + ", ".join(section.paths)
 
 
+def _together(scenario: Scenario) -> list[str]:
+    """The files of an upload that is in force; a sample has none."""
+    section = scenario.workload.trace
+    return [] if section is None or not _chosen(scenario).startswith(_UPLOADED) else section.paths
+
+
 def _with_source(session: Session, scenario: Scenario, value: str) -> Scenario:
     workload: dict = {"warmup_s": scenario.workload.warmup_s}
     if scenario.generates:
@@ -140,9 +152,10 @@ def _take_upload(session: Session) -> None:
         trace = session.uploads.add_trace(named)
     except InputError as error:
         session.refuse(_AREA, error)
-        session.uploads.table = as_import(named)
-        if session.uploads.table is not None:
-            session.uploads.table.open()
+        session.uploads.table = table = to_be_told(named)
+        if table is not None:
+            table.is_asked = isinstance(error, UnknownFormat)
+            table.open()
         return
     if trace.columns is not None:
         session.uploads.table = as_import(named)
@@ -161,20 +174,26 @@ def _take_trace(session: Session, names: tuple[str, ...], trace: Trace) -> None:
     session.edit(_AREA, lambda s: with_values(s, "", workload=workload))
 
 
-def dealt_sources(scenario: Scenario, answer: AnyAnswer) -> str:
-    """The sentence that an upload's sources are dealt out to models of other names; empty where they are not, or are
-    too many to become models."""
+def dealt_sources(scenario: Scenario, answer: AnyAnswer, elsewhere: bool = False) -> str:
+    """The sentence that an upload's sources are dealt out to models of other names; empty where they are not.
+
+    elsewhere: whether it is said away from the button that makes a model of each.
+    """
     trace = answer.inputs.trace if answer.built is not None and not answer.is_earlier else None
     if trace is None or scenario.workload.trace is None or not _chosen(scenario).startswith(_UPLOADED):
         return ""
     if scenario.workload.trace.map_models not in DEALT:
         return ""
-    more = len(trace.sources) - 3
-    names = [words.shorten(name, 24) for name in trace.sources[:3]] + (
-        [f"{words.count(more)} more"] if more > 0 else []
-    )
     models = words.plural(len(_model_names(scenario)), "model")
-    return f"The requests of {words.join(names)} in your trace are dealt out to {models} of other names."
+    said = f"The requests of {_first(trace.sources)} in your trace are dealt out to {models} of other names."
+    if len(trace.sources) > MAX_MODELS:
+        return f"{said} {words.count(MAX_MODELS)} models are the most on this page, so there is none for each."
+    return f"{said} Under Traffic, on the left, each can become a model of its own." if elsewhere else said
+
+
+def _first(names: Sequence[str]) -> str:
+    more = len(names) - 3
+    return words.join([words.shorten(name, 24) for name in names[:3]] + ([f"{words.count(more)} more"] * (more > 0)))
 
 
 def _draw_model_per_source(session: Session, answer: AnyAnswer) -> None:

@@ -86,7 +86,8 @@ def part_sentence(inputs: Inputs, scenario: Scenario) -> str:
     if not said:
         return ""
     said[0] = said[0][0].upper() + said[0][1:]
-    return f"{'; '.join(said)}. Both are set under Traffic, Which part, on which models."
+    where = "Both are set" if len(said) > 1 else "That is set"
+    return f"{'; '.join(said)}. {where} under Traffic, Which part, on which models."
 
 
 def draw_sources(answer: Answer) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.state.limits import TRACE_LIMITS
-from simulator.traces import Columns, Preview, open_table, preview_table
+from simulator import InputError
+from simulator.traces import Columns, Preview, open_table, preview_table, read_trace
 
 _KEPT_PREVIEWS = 4
 
@@ -19,12 +20,14 @@ class TableImport:
         files: name and content of each.
         columns: what the visitor chose last; Columns() before, which is what the file looks like.
         is_open: whether the choice stands on the page.
+        is_asked: whether no format was known, so that the choice says what the file lacks or looks like.
         opened: how often it was opened, so that each opening has controls of its own.
     """
 
     files: list[tuple[str, bytes]]
     columns: Columns = field(default_factory=Columns)
     is_open: bool = False
+    is_asked: bool = False
     opened: int = 0
     _previews: dict[Columns, Preview] = field(default_factory=dict)
 
@@ -52,6 +55,19 @@ class TableImport:
                 del self._previews[next(iter(self._previews))]
             self._previews[columns] = preview_table(self.files, columns, TRACE_LIMITS)
         return self._previews[columns]
+
+
+def to_be_told(files: list[tuple[str, Any]]) -> TableImport | None:
+    """A refused upload as a table whose columns are to be told; None where one of several files is read as it is."""
+    return None if len(files) > 1 and any(map(_is_read_alone, files)) else as_import(files)
+
+
+def _is_read_alone(file: tuple[str, Any]) -> bool:
+    try:
+        read_trace([(file[0], _content(file[1]))], limits=TRACE_LIMITS)
+    except InputError:
+        return False
+    return True
 
 
 def as_import(files: list[tuple[str, Any]]) -> TableImport | None:

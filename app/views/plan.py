@@ -60,8 +60,8 @@ def draw_generation(session: Session, answer: TokenAnswer) -> None:
 session = current_session()
 answer = answer_of(session)
 progress.draw_progress(session, answer)
-if dealt := dealt_sources(session.scenario, answer):
-    st.caption(plain_text(f"{dealt} Under Traffic, on the left, each can become a model of its own."))
+if dealt := dealt_sources(session.scenario, answer, elsewhere=True):
+    st.caption(plain_text(dealt))
 if answer.shown and isinstance(answer, Answer):
     guarded(verdict.draw_verdict)(answer, unseen.unseen_of(session, answer))
     unseen.draw_unseen_job(session)

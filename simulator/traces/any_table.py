@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from simulator import words
-from simulator.errors import InputError
+from simulator.errors import InputError, UnknownFormat
 from simulator.traces.arrow import Column, encoded, pc
 from simulator.traces.cells import (
     DATE_RULE,
@@ -283,16 +283,16 @@ def recognise(file: TraceFile, complaint: UnknownFormatError, limits: TraceLimit
     try:
         guess = guess_columns(open_grid(file, Columns(), limits))
     except InputError as error:
-        raise InputError(f"{complaint} As a table: {error}") from None
+        raise UnknownFormat(f"{complaint} As a table: {error}") from None
     if guess.columns.time is None:
-        raise InputError(f"{complaint} {guess.reasons[0]}")
+        raise UnknownFormat(f"{complaint} {guess.reasons[0]}")
     if guess.confidence == "clear":
         return resolve_columns(file, guess.columns, limits)
     nearest = (
         f"{complaint} {' '.join(guess.reasons)} The nearest reading, if that is meant: --columns "
         f"{short_text(guess.columns)} (in a scenario workload.trace.columns)."
     )
-    raise InputError(" ".join(nearest.split()))
+    raise UnknownFormat(" ".join(nearest.split()))
 
 
 def short_text(columns: Columns) -> str:
