@@ -155,7 +155,14 @@ def test_a_changed_ranking_is_said_and_how_sure_it_is():
         "On traffic that was not planned for (8 draws like it) b meets most, 95.0 % (±1.0); a, first on the traffic "
         "planned for, meets 94.0 % (±1.0)."
     )
-    assert changed_sentence(made(0.94, 0.95, False)).endswith("that this does not tell from chance.")
+    by_chance = made(0.94, 0.95, False)
+    assert changed_sentence(by_chance) == "" and by_chance.is_turned and not by_chance.is_changed
+    for say in (unseen_sentence, first_unseen_sentence):
+        assert say(by_chance).endswith(
+            "That b meets more there than a, first on the traffic planned for, is no difference that this tells from "
+            "chance."
+        )
+        assert "chance" not in say(made(0.96, 0.95, False))
 
 
 def test_only_searched_placements_are_set_against_where_they_were_planned():

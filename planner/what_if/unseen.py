@@ -146,7 +146,12 @@ class Unseen:
 
     @property
     def is_changed(self) -> bool:
-        """Whether another placement is first on unseen traffic that is a check."""
+        """Whether another placement is first on unseen traffic that is a check, by more than chance."""
+        return self.is_turned and self.is_clear
+
+    @property
+    def is_turned(self) -> bool:
+        """Whether another placement is first on unseen traffic that is a check, be it by chance."""
         return not self.is_no_check and self.first is not self.first_seen
 
     @property

@@ -11,13 +11,21 @@ _SAME = "the same as where it was planned"
 
 
 def changed_sentence(found: Unseen) -> str:
-    """What comes first where the ranking changes on unseen traffic; empty where it does not."""
+    """What comes first where the ranking changes on unseen traffic by more than chance; empty where it does not."""
     if not found.is_changed:
         return ""
     first, before = found.first, found.first_seen
-    sure = "" if found.is_clear else ", a difference that this does not tell from chance"
     now = f"On traffic that was not planned for ({found.how}) {first.name} meets most, {_met(first)}"
-    return f"{now}; {before.name}, first on the traffic planned for, meets {_met(before)}{sure}."
+    return f"{now}; {before.name}, first on the traffic planned for, meets {_met(before)}."
+
+
+def _by_chance(found: Unseen) -> str:
+    if not found.is_turned or found.is_clear:
+        return ""
+    return (
+        f" That {found.first.name} meets more there than {found.first_seen.name}, first on the traffic planned for, is "
+        "no difference that this tells from chance."
+    )
 
 
 def unseen_sentence(found: Unseen, targets: Mapping[str, float] | None = None) -> str:
@@ -32,9 +40,10 @@ def unseen_sentence(found: Unseen, targets: Mapping[str, float] | None = None) -
     if not searched:
         return ""
     if all(change == _SAME for _, change in searched):
-        return f"On traffic that was not planned for ({found.how}) searched placements meet as much as where planned."
+        same = f"On traffic that was not planned for ({found.how}) searched placements meet as much as where planned."
+        return same + _by_chance(found)
     parts = [f"{score.name} {_met(score)}, {change}" for score, change in searched]
-    return f"On traffic that was not planned for ({found.how}): {'; '.join(parts)}."
+    return f"On traffic that was not planned for ({found.how}): {'; '.join(parts)}.{_by_chance(found)}"
 
 
 def calmer_sentence(found: Unseen) -> str:
@@ -63,6 +72,7 @@ def first_unseen_sentence(found: Unseen) -> str:
     first = found.first
     return (
         f"On traffic that was not planned for ({found.how}) {first.name} meets {_met(first)}, {_against(first, None)}."
+        f"{_by_chance(found)}"
     )
 
 
