@@ -16,7 +16,7 @@ from app.state.session import with_values
 from planner.scenario.link import encode_scenario
 from tests.browser.test_plan_page import upload
 from tests.lookalikes import WINDOW
-from tools.screenshots import ROOT, wait_until_drawn, wait_until_healthy
+from tools.screenshots import ROOT, wait_until_drawn, wait_until_healthy, wait_until_still
 
 STOPPED = "AlpaServe was stopped; its best placement so far is shown."
 
@@ -81,6 +81,9 @@ def test_a_read_only_link_shows_another_browser_the_same_and_changes_nothing(pag
     page.goto(f"{address}/?s={link(1)}")
     workspace = workspace_in(page)
     page.get_by_role("link", name="Library").click()
+    page.get_by_role("heading", name="Share, read only").wait_for(timeout=60_000)
+    wait_until_still(page)
+    page.get_by_role("button", name="Get the link").click()
     shared = page.locator("code", has_text="?r=")
     shared.wait_for(timeout=60_000)
     context = browser.new_context()
