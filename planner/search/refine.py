@@ -176,11 +176,18 @@ class Improvement:
         chains, left = len(self.walks), self.run.budget.evaluations_left
         while True:
             shares = [min(self.trials, (left + chain) // chains) for chain in range(chains)]
+            if plan and self._is_cut(shares):
+                # What the calls before it leave is known when they are made.
+                return plan
             plan.append((heat * (1 - done / self.round_evaluations), shares))
             done, left = done + sum(shares), left - sum(shares)
             is_meeting = (calls + len(plan)) % CALLS_PER_MEETING == 0
             if is_meeting or done >= self.round_evaluations or left <= 0:
                 return plan
+
+    def _is_cut(self, shares: list[int]) -> bool:
+        """Whether the limit leaves a call less than it would take."""
+        return sum(shares) < self.trials * len(shares)
 
     def _walk_on(self, plan: list[_Call]) -> int:
         """Let every chain make the planned calls; returns how many layouts were scored.
@@ -208,6 +215,9 @@ class Improvement:
             if not now:
                 raise Stopped("no improvement")
             tried += now
+        if self._is_cut(plan[-1][1]):
+            # What a chain did not use of its share would lead elsewhere than a longer search goes.
+            raise Stopped("evaluation limit")
         return tried
 
     def _take(self, stretches: list[Stretch], call: int, is_last: bool = False) -> int:
