@@ -75,8 +75,7 @@ class MeasuredPlacement:
         """Why the figures are not those of a finished plan, a sentence; None if they are."""
         if self.search is None:
             return None
-        why = {"cancelled": "was stopped", LOST: "lost its cluster"}.get(self.search.stop_reason)
-        said = [f"Its search {why}; this is the best it had found by then."] if why else []
+        said = [said] if (said := cut_short(self.search)) else []
         if self.search.partial is not None:
             said.append(self.search.partial)
         return " ".join(said) or None
@@ -291,6 +290,12 @@ def outcome_json(outcome: MeasuredPlacement) -> dict:
     if outcome.search is not None:
         document["search"] = search_json(outcome.search)
     return document
+
+
+def cut_short(found: SearchResult | None) -> str | None:
+    """That a search was ended before its own end by Stop, or with its cluster, a sentence; None where it was not."""
+    why = {"cancelled": "was stopped", LOST: "lost its cluster"}.get(found.stop_reason) if found is not None else None
+    return f"Its search {why}; this is the best it had found by then." if why else None
 
 
 def search_json(found: SearchResult) -> dict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +25,7 @@ from planner.commands.report import (
     seconds,
 )
 from planner.commands.simulate import print_unseen
+from planner.executors.cluster import machines
 from planner.generation.compare import TokenComparison, TokenOutcome, compare, never_run
 from planner.generation.figures import QUANTITIES
 from planner.generation.growth import find_token_growth
@@ -46,7 +48,7 @@ ALGORITHM = "refine"
 
 def simulate(args: argparse.Namespace, scenario: Scenario) -> int:
     """Simulate, print, and write the requests where asked."""
-    comparison, held = _compared(scenario, args.placement)
+    comparison, held = _compared(scenario, args.placement, args.cluster)
     if args.json:
         print_json(with_unseen(comparison.to_json(), held))
     else:
@@ -63,7 +65,7 @@ def plan(args: argparse.Namespace, wanted: Scenario, scenario: Scenario) -> int:
     """Search, simulate, print, and write the new scenario where asked."""
     from planner.commands.plan import with_found, write_scenario
 
-    comparison, held = _compared(wanted, None)
+    comparison, held = _compared(wanted, None, args.cluster)
     if args.json:
         print_json(with_unseen(comparison.to_json(), held))
     else:
@@ -75,12 +77,12 @@ def plan(args: argparse.Namespace, wanted: Scenario, scenario: Scenario) -> int:
     return 0 if comparison.complete else INTERRUPTED
 
 
-def _compared(scenario: Scenario, only: str | None) -> tuple[TokenComparison, HeldOut]:
+def _compared(scenario: Scenario, only: str | None, address: str | None) -> tuple[TokenComparison, HeldOut]:
     inputs = build_token_inputs(scenario)
     print_notices(inputs.notices)
-    with Interrupt() as interrupt:
-        comparison = compare(scenario, ProgressLine(interrupt), only, inputs)
-        held = hold_out_tokens(comparison, lambda _: not interrupt.requested)
+    with Interrupt() as interrupt, machines(address) as executor:
+        comparison = compare(scenario, ProgressLine(interrupt), only, inputs, executor)
+        held = hold_out_tokens(comparison, lambda _: not interrupt.requested, executor=executor)
     for outcome in comparison.outcomes:
         print_notices(outcome.search.notes if outcome.search else ())
     if comparison.complete and not comparison.outcomes:
@@ -102,9 +104,10 @@ def capacity(
     if option is not None:
         raise InputError(f"{option} is not known for generating models; leave it out.")
     sections = search_sections(scenario, args.algorithm or _own_algorithms(scenario), time_limit_s, ALGORITHM)
-    with Interrupt() as interrupt:
-        found = find_token_capacity(scenario, target, sections, lowest, highest, PointLine(interrupt))
-        answers = _answer_more(read_more(args), scenario, target, sections, found, highest, interrupt)
+    with Interrupt() as interrupt, machines(args.cluster) as executor:
+        line = PointLine(interrupt)
+        found = find_token_capacity(scenario, target, sections, lowest, highest, line, executor=executor)
+        answers = _answer_more(read_more(args), scenario, target, sections, found, highest, interrupt, executor)
     complete = all(one.complete for one in found) and answers.complete
     if args.json:
         plans = [one.to_json() for one in found]
@@ -133,6 +136,7 @@ def capacity(
 def _answer_more(
     more: More, scenario: Scenario, target: float, sections: Sequence[PlacementSection],
     found: Sequence[TokenCapacity], highest: int, interrupt: Interrupt,
+    executor: Executor | None,
 ) -> MoreAnswers:  # fmt: skip
     """Growth of the search that takes fewest devices, and losses of the best of all."""
     line = PointLine(interrupt)
@@ -140,10 +144,16 @@ def _answer_more(
     growth = None
     if more.times is not None or more.percent_per_month is not None:
         section = next(section for section in sections if section.name == best.name)
-        growth = find_token_growth(scenario, target, section, more.times or FIRST_TIMES, more.present, on_progress=line)
+        times = more.times or FIRST_TIMES
+        growth = find_token_growth(
+            scenario, target, section, times, more.present, on_progress=line, executor=executor
+        )  # fmt: skip
     spares: tuple[SparePlan, ...] = ()
     if more.kinds:
-        spares = find_token_spares(scenario, target, sections, more.kinds, best.devices or 1, highest, line)
+        lowest = best.devices or 1
+        spares = find_token_spares(
+            scenario, target, sections, more.kinds, lowest, highest, line, executor=executor
+        )  # fmt: skip
     return MoreAnswers(growth, spares)
 
 
@@ -161,8 +171,8 @@ def sweep(
     sections = search_sections(scenario, args.algorithm, time_limit_s) if searched else []
     if args.algorithm is None:
         sections += [section for section in scenario.placements if section.search is None]
-    with Interrupt() as interrupt:
-        points, complete = sweep_tokens(scenario, axes, sections, PointLine(interrupt))
+    with Interrupt() as interrupt, machines(args.cluster) as executor:
+        points, complete = sweep_tokens(scenario, axes, sections, PointLine(interrupt), executor=executor)
     reason = NOT_OF_SWEEPS if searched else None
     if args.json:
         print_json({"scenario": scenario.name, "target": target, "complete": complete,

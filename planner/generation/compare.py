@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.compare import Missing, answer_each, named, search_json
+from planner.compare import Missing, answer_each, cut_short, named, search_json
+from planner.executors.cluster import Machines
 from planner.generation.figures import PlacementFigures, simulate_placement
 from planner.generation.inputs import TokenInputs, build_token_inputs
 from planner.generation.known_errors import NOT_MODELLED, NOT_VALIDATED
 from planner.generation.problem import check_roles
-from planner.generation.search import search_engines
+from planner.generation.search import begin_here, search_engines
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import SearchResult, run_search
+from planner.search.preparation import prepare_everywhere
 from simulator import (
     Figures,
     Group,
@@ -32,6 +36,9 @@ from simulator.headway import OnProgress
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# With fewer, a placement is scored in the time of its way to another machine and back.
+LEAST_REQUESTS = 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +62,7 @@ class TokenOutcome:
     @property
     def remark(self) -> str | None:
         """Why the figures are not those of a finished and validated plan, in sentences; None if they are."""
-        stopped = self.search is not None and self.search.stop_reason == "cancelled"
-        said = ["Its search was stopped; this is the best it had found by then."] if stopped else []
+        said = [said] if (said := cut_short(self.search)) else []
         said += [NOT_VALIDATED] if any(group.role for group in self.placement.groups) else []
         return " ".join(said) or None
 
@@ -184,6 +190,7 @@ def compare(
     on_progress: OnProgress | None = None,
     only: str | None = None,
     inputs: TokenInputs | None = None,
+    executor: Executor | None = None,
 ) -> TokenComparison:
     """Find, simulate and measure every placement of a scenario with generating models; as planner.compare."""
     sections = [section for section in scenario.placements if only in (None, section.name)]
@@ -192,7 +199,7 @@ def compare(
         asked = f"has no placement '{only}'; it has {names}" if only else "has no placements; list at least one"
         raise InputError(f"The scenario {asked}.")
     inputs = inputs or build_token_inputs(scenario)
-    outcomes, missing, stopped = answer_each(sections, place, evaluate, inputs, on_progress)
+    outcomes, missing, stopped = answer_each(sections, partial(place, executor=executor), evaluate, inputs, on_progress)
     return TokenComparison(scenario, inputs, tuple(outcomes), not stopped, tuple(missing))
 
 
@@ -201,8 +208,12 @@ def place(
     inputs: TokenInputs,
     on_progress: OnProgress | None = None,
     start: Placement | None = None,
+    executor: Executor | None = None,
 ) -> tuple[Placement, SearchResult | None]:
-    """The placement of a section, as given or as found; raises InputError where it cannot be."""
+    """The placement of a section, as given or as found; raises InputError where it cannot be.
+
+    executor: other machines (planner.executors), which score what a search tries of LEAST_REQUESTS and more.
+    """
     if section.schedule is not None:
         raise InputError(f"Placement '{section.name}' is a schedule; generating models are placed by groups or search.")
     if section.groups is not None:
@@ -214,7 +225,11 @@ def place(
             f"Placement '{section.name}' is a search, and the scenario has models of both kinds; list groups there, or "
             "search with models of one kind."
         )
-    GENERATING.wait(named(section.name, on_progress))
+    report = named(section.name, on_progress)
+    GENERATING.wait(report)
+    machines = executor if isinstance(executor, Machines) and len(inputs.problem.workload) >= LEAST_REQUESTS else None
+    if machines is not None:
+        prepare_everywhere(machines, report, begin_here)
     wanted = section.searched
     if wanted.options:
         raise InputError(
@@ -229,7 +244,8 @@ def place(
         wanted.time_limit_s,
         wanted.max_evaluations,
         start=start,
-        on_progress=named(section.name, on_progress),
+        executor=machines,
+        on_progress=report,
     )
     return found.placement, found
 

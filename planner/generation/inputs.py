@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from planner.executors.shared import Lent
 from planner.generation.problem import GeneratingModel, TokenProblem
 from planner.generation.profiles import shipped_profiles
 from planner.problem import Problem
@@ -39,7 +41,7 @@ _TOKEN_STREAM = 3
 
 
 @dataclass(frozen=True, eq=False)
-class TokenInputs:
+class TokenInputs(Lent):
     """A scenario with generating models, built.
 
     Attributes:
@@ -55,6 +57,10 @@ class TokenInputs:
     warmup_s: float
     trace: Trace | None
     notices: tuple[str, ...]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Goes to other machines without the trace, which nothing there reads."""
+        return TokenInputs, (self.problem, self.fixed, self.warmup_s, None, self.notices)
 
     def under(self, section: PlacementSection) -> TokenInputs:
         """The same under the serving rules of a placement, which are of the models with fixed latencies."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from planner.executors.shared import Lent
 from planner.scenario.schema import GenerationSection
 from simulator import Cluster, Group, InputError, words
 from simulator.generation import (
@@ -31,7 +32,7 @@ class GeneratingModel:
 
 
 @dataclass(frozen=True, eq=False)
-class TokenProblem:
+class TokenProblem(Lent):
     """Find the groups of engines that meet the deadlines of most requests.
 
     Attributes:

@@ -5,18 +5,24 @@ Deterministic: whatever is tried, is tried in one order, and ties go to what was
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import tee
 
 import numpy as np
 
+from planner.executors.cluster import Machines
 from planner.generation.figures import deadlines_kept
 from planner.generation.problem import TokenProblem
 from planner.search import NoPlacement, Progress, SearchResult
 from planner.search.budget import Asked, Budget, Stopped
+from planner.search.preparation import begin
 from planner.search.result import Alternative, Step
+from planner.search.workers import InTurn, Task, Workers
 from simulator import Group, InputError, Placement
 from simulator.generation import DECODE, PREFILL, simulate_generation
+from simulator.generation.preparation import GENERATING
 from simulator.headway import goes_on
 
 ALTERNATIVES = 5
@@ -50,6 +56,7 @@ class _Run:
     problem: TokenProblem
     name: str
     budget: Budget
+    workers: Workers | InTurn
     scores: dict[Groups, float] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     best: Groups | None = None
@@ -70,20 +77,30 @@ class _Run:
 
     def score(self, groups: Groups) -> float:
         """Share of the requests that meet their deadlines; raises Stopped where the budget ends."""
-        groups = _ordered(groups)
-        if groups not in self.scores:
-            self.budget.check()
-            problem = self.problem
-            engines = problem.engine_groups(groups, self.name)
-            result = simulate_generation(
-                engines, problem.workload, problem.section.dispatch, ttft_limits_s=problem.ttft_limits_s,
-                kv_bandwidth_bytes_per_s=problem.kv_bandwidth_bytes_per_s,
-            )  # fmt: skip
-            self.budget.spend(1)
-            self.scores[groups] = float(deadlines_kept(problem, result)["all"].mean())
-            if self.best is None or self.scores[groups] > self.scores[self.best]:
-                self.best, self.budget.tally.improved_at = groups, self.budget.tally.evaluations
-        return self.scores[groups]
+        return next(self.score_each([groups]))
+
+    def score_each(self, several: Iterable[Groups]) -> Generator[float, None, None]:
+        """The same of several, in order; on other machines some are scored before they are asked for."""
+        asked, ahead = tee(map(_ordered, several))
+        scored = self.workers.each(self._tasks(ahead), abandon=True)
+        for groups in asked:
+            if groups not in self.scores:
+                self.budget.check()
+                self._note(groups, next(scored))
+            yield self.scores[groups]
+
+    def _tasks(self, several: Iterable[Groups]) -> Iterator[Task[float]]:
+        begun = set[Groups]()
+        for groups in several:
+            if groups not in self.scores and groups not in begun:
+                begun.add(groups)
+                yield _score, (self.problem, groups, self.name)
+
+    def _note(self, groups: Groups, score: float) -> None:
+        self.budget.spend(1)
+        self.scores[groups] = score
+        if self.best is None or score > self.scores[self.best]:
+            self.best, self.budget.tally.improved_at = groups, self.budget.tally.evaluations
 
     def keep(self, what: str, groups: Groups, tried: Sequence[tuple[str, float]] = ()) -> None:
         """Write down a step."""
@@ -105,6 +122,19 @@ class _Run:
         )  # fmt: skip
 
 
+def _score(problem: TokenProblem, groups: Groups, name: str) -> float:
+    result = simulate_generation(
+        problem.engine_groups(groups, name), problem.workload, problem.section.dispatch,
+        ttft_limits_s=problem.ttft_limits_s, kv_bandwidth_bytes_per_s=problem.kv_bandwidth_bytes_per_s,
+    )  # fmt: skip
+    return float(deadlines_kept(problem, result)["all"].mean())
+
+
+def begin_here() -> bool:
+    """Begin to prepare this process for such searches; whether it is prepared."""
+    return begin(GENERATING)
+
+
 def search_engines(
     problem: TokenProblem,
     algorithm: str = "refine",
@@ -113,6 +143,7 @@ def search_engines(
     max_evaluations: int | None = None,
     on_progress: Callable[[Progress], bool | None] | None = None,
     start: Placement | None = None,
+    executor: Machines | None = None,
 ) -> EngineSearchResult:
     """The groups of engines that meet the deadlines of most requests, as far as an algorithm finds them.
 
@@ -123,6 +154,7 @@ def search_engines(
             (not validated), all models on every group, some groups for prompts and the others for later tokens.
         name: of the placement. start: of the same models on no more devices.
         on_progress: called now and then; returning False stops the search, which gives its best so far.
+        executor: other machines, which are prepared; else placements are scored in the calling thread.
 
     Raises InputError for an unknown algorithm, NoPlacement if nothing fits or nothing was scored in time.
     """
@@ -141,7 +173,9 @@ def search_engines(
             time_left_s=run.budget.time_left_s, placement=steps[-1].placement if steps else None, steps=steps,
         ))  # fmt: skip
 
-    run = _Run(problem, name, Budget(time_limit_s, max_evaluations, Asked(report)))
+    budget = Budget(time_limit_s, max_evaluations, Asked(report))
+    workers = InTurn(budget, np.zeros(1, np.int64)) if executor is None else Workers(budget, executor)
+    run = _Run(problem, name, budget, workers)
     stop_reason = "done"
     try:
         if start is not None:
@@ -151,6 +185,8 @@ def search_engines(
         _ALGORITHMS[algorithm](run)
     except Stopped as stopped:
         stop_reason = stopped.reason
+    finally:
+        workers.close()
     best = run.best
     if best is None:
         raise NoPlacement(TITLES[algorithm], stop_reason)
@@ -164,7 +200,8 @@ def search_engines(
 def _notes(run: _Run, groups: Groups) -> tuple[str, ...]:
     held = {name for group in groups for name in group.models}
     left = [name for name in run.model_names if name not in held]
-    return (f"No devices were left for {', '.join(left)}, or none that hold it.",) if left else ()
+    notes = [f"No devices were left for {', '.join(left)}, or none that hold it."] if left else []
+    return (*notes, *([] if run.workers.lost is None else [run.workers.lost]))
 
 
 def _ordered(groups: Groups) -> Groups:
@@ -177,17 +214,20 @@ def _by_load(run: _Run, tokens: np.ndarray) -> None:
     """For each tensor degree, engines dealt out one by one to the model with most tokens a device."""
     run.budget.enter("dedicated: devices by load")
     models = run.problem.models
+    tried: dict[int, Groups] = {}
     for tp in run.tensor_degrees:
         held = np.zeros(len(models))
         fits = np.array([run.problem.fits(Group(1, tp, (model.name,))) for model in models])
         for _ in range(run.problem.cluster.devices // tp if fits.any() else 0):
             held[int(np.argmax(np.where(fits, tokens / (held + 1), -1.0)))] += 1
-        groups = tuple(
-            Group(1, tp, (model.name,)) for model, count in zip(models, held, strict=True) for _ in range(int(count))
-        )
-        if groups:
-            run.score(groups)
-            run.keep(f"devices by load, tp {tp}", groups)
+        if held.any():
+            tried[tp] = tuple(
+                Group(1, tp, (model.name,))
+                for model, count in zip(models, held, strict=True)
+                for _ in range(int(count))
+            )
+    for (tp, groups), _ in zip(tried.items(), run.score_each(tried.values()), strict=True):
+        run.keep(f"devices by load, tp {tp}", groups)
 
 
 def _dedicated(run: _Run) -> None:
@@ -201,18 +241,19 @@ def _dedicated(run: _Run) -> None:
     score = 0.0
     while score < 1:
         free = devices - sum(group.tp for group in groups)
-        tried = []
+        tried: list[tuple[float, Group]] = []
         for number, model in enumerate(problem.models):
             held = sum(group.tp for group in groups if group.models == (model.name,))
             for tp in sorted(model.profiles):
                 group = Group(1, tp, (model.name,))
                 if tp <= free and problem.fits(group):
-                    gain = (run.score((*groups, group)) - score) / tp
-                    tried.append((gain, tokens[number] / (held + tp), group))
+                    tried.append((tokens[number] / (held + tp), group))
         if not tried:
             break
-        chosen = max(tried, key=lambda t: t[:2])[2]
-        outcomes = [(_added(g), run.score((*groups, g))) for _, _, g in tried]
+        scores = list(run.score_each((*groups, group) for _, group in tried))
+        gains = [((s - score) / group.tp, load) for s, (load, group) in zip(scores, tried, strict=True)]
+        chosen = tried[gains.index(max(gains))][1]
+        outcomes = [(_added(group), s) for s, (_, group) in zip(scores, tried, strict=True)]
         groups = (*groups, chosen)
         score = run.score(groups)
         run.keep(_added(chosen), groups, outcomes)
@@ -225,21 +266,19 @@ def _added(group: Group) -> str:
 def _shared(run: _Run) -> None:
     """All models on every group, for each tensor degree."""
     run.budget.enter("shared: all models on every group")
-    found = []
+    tried: list[tuple[str, Groups]] = []
     for tp in run.tensor_degrees:
         group = Group(1, tp, run.model_names)
         if run.problem.fits(group):
             groups = (group,) * (run.problem.cluster.devices // tp)
-            found.append((f"all models on {len(groups)} groups of tp {tp}", run.score(groups), groups))
-    if found:
-        what, _, groups = max(found, key=lambda f: f[1])
-        run.keep(what, groups, [f[:2] for f in found])
+            tried.append((f"all models on {len(groups)} groups of tp {tp}", groups))
+    _keep_best(run, tried)
 
 
 def _disaggregated(run: _Run) -> None:
     """All models on every group: the first groups compute prompts, the others later tokens; every share is tried."""
     run.budget.enter("disaggregated: groups for prompts")
-    found = []
+    tried: list[tuple[str, Groups]] = []
     for tp in run.tensor_degrees:
         groups = run.problem.cluster.devices // tp
         if groups < 2 or not run.problem.fits(Group(1, tp, run.model_names)):
@@ -247,10 +286,16 @@ def _disaggregated(run: _Run) -> None:
         for prompts in range(1, groups):
             held = (Group(1, tp, run.model_names, PREFILL),) * prompts
             held += (Group(1, tp, run.model_names, DECODE),) * (groups - prompts)
-            found.append((f"{prompts} of {groups} groups of tp {tp} for prompts", run.score(held), held))
-    if found:
-        what, _, held = max(found, key=lambda f: f[1])
-        run.keep(what, held, [f[:2] for f in found])
+            tried.append((f"{prompts} of {groups} groups of tp {tp} for prompts", held))
+    _keep_best(run, tried)
+
+
+def _keep_best(run: _Run, tried: Sequence[tuple[str, Groups]]) -> None:
+    """Score all; the best of them is the step, the others its alternatives."""
+    scores = list(run.score_each(groups for _, groups in tried))
+    if tried:
+        what, groups = tried[scores.index(max(scores))]
+        run.keep(what, groups, [(other, score) for (other, _), score in zip(tried, scores, strict=True)])
 
 
 def _refine(run: _Run) -> None:
@@ -262,11 +307,13 @@ def _refine(run: _Run) -> None:
     improved = True
     while improved and run.best is not None and run.scores[run.best] < 1:
         improved, before = False, run.scores[run.best]
-        for what, groups in _neighbours(run, run.best):
-            if run.score(groups) > before:
-                run.keep(what, groups)
-                improved = True
-                break
+        changes, tried = tee(_neighbours(run, run.best))
+        with closing(run.score_each(groups for _, groups in tried)) as scores:
+            for (what, groups), score in zip(changes, scores, strict=True):
+                if score > before:
+                    run.keep(what, groups)
+                    improved = True
+                    break
 
 
 def _neighbours(run: _Run, groups: Groups) -> Iterator[tuple[str, Groups]]:

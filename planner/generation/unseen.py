@@ -6,22 +6,28 @@ other seeds, or drawn like those of the trace.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
+from planner.executors.cluster import Gone
 from planner.generation.compare import TokenComparison, evaluate
 from planner.generation.inputs import TokenInputs, build_token_inputs
 from planner.generation.paired import met_requests
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.search.training import resample, resample_workload
+from planner.search.workers import Task
 from planner.what_if.robustness import FIRST_SEED, later_stretch, with_seed
+from planner.what_if.side_by_side import side_by_side
 from planner.what_if.unseen import STOPPED, HeldOut, peaks_to_mean, scores_of
 from simulator import Cancelled, Placement, Workload, words
-from simulator.headway import Headway, OnProgress, goes_on, tell
+from simulator.headway import Headway, OnProgress, goes_on
 
+# A request that generates takes as long to simulate as so many of models with fixed latencies.
+GENERATING_COUNTS = 20
 # An iteration of an engine costs more than a request of a pipeline, so fewer draws are made.
 DRAWS = 4
 NOT_OF_SWEEPS = (
@@ -38,8 +44,12 @@ def hold_out_tokens(
     comparison: TokenComparison,
     on_progress: OnProgress | None = None,
     build: Callable[[Scenario], TokenInputs] = build_token_inputs,
+    executor: Executor | None = None,
 ) -> HeldOut:
-    """The placements of a comparison on unseen traffic; a sentence where that is left out, None without a search."""
+    """The placements of a comparison on unseen traffic; a sentence where that is left out, None without a search.
+
+    executor: other machines, or None.
+    """
     outcomes = comparison.outcomes
     if not any(outcome.search is not None for outcome in outcomes):
         return None
@@ -49,9 +59,11 @@ def hold_out_tokens(
         return said
     days, is_later = other_days(comparison.scenario, comparison.inputs, build)
     try:
-        return _scored(comparison, days, is_later, on_progress)
+        return _scored(comparison, days, is_later, on_progress, executor)
     except Cancelled:
         return STOPPED
+    except Gone as gone:
+        return str(gone)
 
 
 def hold_out_placement(
@@ -61,6 +73,7 @@ def hold_out_placement(
     placement: Placement,
     on_progress: OnProgress | None = None,
     build: Callable[[Scenario], TokenInputs] = build_token_inputs,
+    executor: Executor | None = None,
 ) -> HeldOut:
     """One searched placement, scored under a name, on traffic that it was not planned for, or why that is left out.
 
@@ -70,16 +83,25 @@ def hold_out_placement(
     if said := too_many_tokens(inputs, 1):
         return said
     days, is_later = other_days(scenario, inputs, build)
+    peaks: list[np.ndarray] = []
 
-    def watch(_: Headway) -> bool:
-        return goes_on(on_progress, Headway(""))
+    def tasks(watch: OnProgress) -> Iterator[Task[np.ndarray]]:
+        for make in (lambda: inputs, *(make for _, make in days)):
+            made = make()
+            peaks.append(_peaks(made))
+            yield _met, (placement, made, section, watch)
 
     try:
-        ruled = [other.under(section) for other in (inputs, *(make() for _, make in days))]
-        met = [[met_requests(evaluate(placement, None, under, watch), under)] for under in ruled]
+        requests = len(inputs.problem.workload) * GENERATING_COUNTS * (1 + len(days))
+        met = [
+            [one]
+            for one in side_by_side(tasks, 1 + len(days), requests, executor, lambda: goes_on(on_progress, Headway("")))
+        ]
     except Cancelled:
         return STOPPED
-    return scores_of([(name, True, False)], met, is_later, [_peaks(under) for under in ruled])
+    except Gone as gone:
+        return str(gone)
+    return scores_of([(name, True, False)], met, is_later, peaks)
 
 
 def too_many_tokens(inputs: TokenInputs, placements: int) -> str:
@@ -94,29 +116,41 @@ def too_many_tokens(inputs: TokenInputs, placements: int) -> str:
 
 
 def _scored(
-    comparison: TokenComparison, days: Sequence[Day], is_later: bool, on_progress: OnProgress | None
-) -> HeldOut:
+    comparison: TokenComparison, days: Sequence[Day], is_later: bool, on_progress: OnProgress | None,
+    executor: Executor | None,
+) -> HeldOut:  # fmt: skip
     outcomes = comparison.outcomes
     sections = {section.name: section for section in comparison.scenario.placements}
-    met: list[list[np.ndarray]] = [[met_requests(outcome, comparison.inputs) for outcome in outcomes]]
+    met: list[np.ndarray] = []
     peaks = [_peaks(comparison.inputs)]
-    for number, (label, make) in enumerate(days):
-        here = Headway(label, number, len(days))
-        tell(on_progress, here)
-        watch = lambda _, here=here: goes_on(on_progress, here)  # noqa: E731
-        other = make()
-        peaks.append(_peaks(other))
-        ruled = [other.under(sections[outcome.name]) for outcome in outcomes]
-        met.append([
-            met_requests(evaluate(outcome.placement, None, under, watch), under)
-            for outcome, under in zip(outcomes, ruled, strict=True)
-        ])  # fmt: skip
-    return scores_of([(o.name, o.search is not None, False) for o in outcomes], met, is_later, peaks)
+
+    def tasks(watch: OnProgress) -> Iterator[Task[np.ndarray]]:
+        for _, make in days:
+            other = make()
+            peaks.append(_peaks(other))
+            yield from ((_met, (o.placement, other, sections[o.name], watch)) for o in outcomes)
+
+    def asked() -> bool:
+        number = min(len(met) // len(outcomes), len(days) - 1)
+        return goes_on(on_progress, Headway(days[number][0], number, len(days)))
+
+    runs = len(days) * len(outcomes)
+    requests = len(comparison.inputs.problem.workload) * GENERATING_COUNTS * runs
+    met.extend(side_by_side(tasks, runs, requests, executor, asked))
+    own = [met_requests(outcome, comparison.inputs) for outcome in outcomes]
+    by_day = [met[at : at + len(outcomes)] for at in range(0, runs, len(outcomes))]
+    return scores_of([(o.name, o.search is not None, False) for o in outcomes], [own, *by_day], is_later, peaks)
 
 
 def _peaks(inputs: TokenInputs) -> np.ndarray:
     """Of the requests to generating models."""
     return peaks_to_mean(inputs.problem.workload.arrival_s)
+
+
+def _met(placement: Placement, inputs: TokenInputs, section: PlacementSection, watch: OnProgress) -> np.ndarray:
+    """Which requests meet their deadlines, under the rules of a section."""
+    ruled = inputs.under(section)
+    return met_requests(evaluate(placement, None, ruled, watch), ruled)
 
 
 def other_days(

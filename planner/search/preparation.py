@@ -93,13 +93,20 @@ def compile_improvement() -> None:
 
 def _begin_here() -> bool:
     """Begin to prepare this process; whether it is prepared."""
-    SEARCHING.start()
-    return SEARCHING.is_ready
+    return begin(SEARCHING)
 
 
-def prepare_everywhere(machines: Machines, on_progress: OnProgress | None = None) -> None:
+def begin(preparation: Preparation) -> bool:
+    """Begin to prepare this process; whether it is prepared."""
+    preparation.start()
+    return preparation.is_ready
+
+
+def prepare_everywhere(
+    machines: Machines, on_progress: OnProgress | None = None, begin_here: Callable[[], bool] = _begin_here
+) -> None:
     """The same in every worker that there is; raises Cancelled if `on_progress` returned False."""
-    while not all(machines.everywhere(_begin_here)):
+    while not all(machines.everywhere(begin_here)):
         tell(on_progress, Headway("preparing other machines"))
         time.sleep(POLL_S)
 

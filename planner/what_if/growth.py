@@ -13,7 +13,7 @@ from planner.scenario.schema import PlacementSection, Scenario
 from planner.targets import misses_in_words, targets_met, targets_missed
 from planner.what_if.capacity import Finder, check_target
 from planner.what_if.plan import Needed
-from planner.what_if.points import STOPPED, Evaluator, Point, PointResult, Values, merit
+from planner.what_if.points import Evaluator, Point, PointResult, Values, merit
 from planner.what_if.robustness import Candidate
 from planner.what_if.unseen import HeldOut, Unseen
 from simulator import Cancelled, InputError, Placement, Profile, words
@@ -148,7 +148,7 @@ def find_growth(
     most = highest or min(math.ceil(4 * max(times, 1.0)) * there, MAX_DEVICES)
     search = _Traffic(finder, section, there, confident)
     search.run()
-    grown = search.growth(section.name, target, there, times, finder.stopped)
+    grown = search.growth(section.name, target, there, times, finder.evaluator.unfinished if finder.stopped else "")
     if grown.bears is not None:
         borne = search.results[grown.bears]
         grown = replace(grown, unseen={"bears": _held_out(finder, borne, there, grown.bears)})
@@ -188,15 +188,14 @@ class Multiples:
     def __init__(self) -> None:
         self.tried: dict[float, TriedTraffic] = {}
 
-    def growth(self, name: str, target: float, devices: int, times: float, stopped: bool) -> Growth:
-        """What is known by now."""
+    def growth(self, name: str, target: float, devices: int, times: float, unfinished: str) -> Growth:
+        """What is known by now. unfinished: why no more is, a sentence; empty where it came to its end."""
         bears, fails = self.ends()
         reasons: dict[str, str] = {}
-        open_ended = STOPPED if stopped else ""
         if bears is None:
-            reasons["bears"] = open_ended or f"Less than {LEAST_TIMES:g} times the traffic is not tried."
+            reasons["bears"] = unfinished or f"Less than {LEAST_TIMES:g} times the traffic is not tried."
         if fails is None:
-            reasons["fails"] = open_ended or f"More than {MOST_TIMES:g} times the traffic is not tried."
+            reasons["fails"] = unfinished or f"More than {MOST_TIMES:g} times the traffic is not tried."
         tried = tuple(self.tried[factor] for factor in sorted(self.tried))
         return Growth(name, target, devices, times, tried, bears, fails, reasons=reasons)
 

@@ -168,7 +168,9 @@ def robustness(
         return goes_on(on_progress, Headway(asked[len(variants)][1], 1 + len(variants), total))
 
     try:
-        for (kind, label, error, _), met in zip(asked, side_by_side(tasks, requests, executor, watch), strict=True):
+        for (kind, label, error, _), met in zip(
+            asked, side_by_side(lambda _: tasks, len(tasks), requests, executor, watch), strict=True
+        ):
             variants.append(Variant(kind, label, error, met))
     except (Cancelled, Gone) as error:
         reasons.setdefault(asked[len(variants)][0], str(error) if isinstance(error, Gone) else STOPPED)

@@ -232,7 +232,8 @@ def hold_out_traffic(
     def watch() -> bool:
         return goes_on(on_progress, Headway(every[len(done)][0], len(done), len(every)))
 
-    done.extend(side_by_side(tasks, len(inputs.problem.workload) * len(candidates) * len(tasks), executor, watch))
+    requests = len(inputs.problem.workload) * len(candidates) * len(tasks)
+    done.extend(side_by_side(lambda _: tasks, len(tasks), requests, executor, watch))
     peaks, met = [peak for peak, _ in done], [day for _, day in done]
     tried = [(c.name, c.is_searched, isinstance(c.placement, Schedule)) for c in candidates]
     return scores_of(tried, met, is_later, peaks)
