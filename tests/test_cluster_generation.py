@@ -1,7 +1,7 @@
 """Models that generate on a Dask cluster of real processes: searches, points, losses and days held out."""
 
+import itertools
 import json
-import time
 from dataclasses import replace
 
 import pytest
@@ -114,11 +114,11 @@ def test_commands_go_there_and_what_is_small_stays_here(executor, tmp_path, caps
 
 
 def test_stop_ends_what_is_under_way_there(executor):  # noqa: F811
-    # Some 30,000 requests on 16 devices: a search takes seconds.
-    long = parse_scenario(TEXT.replace("devices: 3,", "devices: 16,").replace("duration_s: 60", "duration_s: 2500"))
+    # Some 60,000 requests on 16 devices: a search takes seconds.
+    long = parse_scenario(TEXT.replace("devices: 3,", "devices: 16,").replace("duration_s: 60", "duration_s: 5000"))
     section = PlacementSection(name="refined", search=SearchSection(algorithm="refine"))
-    until = time.monotonic() + 1.5
-    points, complete = sweep_tokens(long, AXES, [section], lambda _: time.monotonic() < until, executor=executor)
+    asked, axes = itertools.count(), [("devices", [14, 15, 16]), ("slo_scale", [0.5, 1.0])]
+    points, complete = sweep_tokens(long, axes, [section], lambda _: next(asked) < 20, executor=executor)
     assert not complete and len(points) < 6
     stopped = compare(long, lambda told: getattr(told, "evaluations", 0) < 10, "refined", executor=executor)
     assert not stopped.complete and stopped.outcomes[0].search.stop_reason == "cancelled"
