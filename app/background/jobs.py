@@ -65,7 +65,8 @@ class Job:
         done, total, what: how many pieces are done, of how many (0 = not known), and what is being done in words.
         best: the best so far in words, empty before there is any; progress: of a search, None before it reports.
         partial: what is known by now, of work that gets better in place; None before anything is.
-        result: the result once there is one; problem: the sentence if it could not be done.
+        result: the result once there is one; problem: the sentence if it could not be done; remark: one on how it was
+            done, None if there is nothing to say.
         is_done, is_stopped: whether it has ended, and whether it was asked to.
         askers: who wait for it; it ends when the tabs of all of them are closed. None: somebody does in any case.
     """
@@ -84,6 +85,7 @@ class Job:
         self.partial: Any = None
         self.result: Any = None
         self.problem: str | None = None
+        self.remark: str | None = None
         self.is_stopped = False
         self.askers: tuple[Presence, ...] | None = None
         self._work = work
@@ -124,6 +126,10 @@ class Job:
             self.askers = tuple(asker for asker in self.askers or () if asker not in askers)
         if not self.askers:
             self.stop()
+
+    def say(self, remark: str) -> None:
+        """Note how it is done, where that is worth a sentence."""
+        self.remark = remark
 
     def report(self, told: Headway) -> bool:
         """Note how far the work is, for `on_progress`; False means that it is to stop."""

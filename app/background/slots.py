@@ -73,7 +73,7 @@ def start_job(
 
 
 def draw_job(session: Any, area: str, doing: str, draw_partial: Callable[[Any], object] | None = None) -> None:
-    """Progress with Stop while there is work, and the sentence if it could not be done.
+    """Progress with Stop while there is work, then how it was done where that is worth a sentence, or why it was not.
 
     Args:
         doing: a few words. draw_partial: draws what is known by now, of work that gets better in place.
@@ -91,8 +91,11 @@ def _draw_state(slot: JobSlot, area: str, doing: str, draw_partial: Callable[[An
             draw_stop(slot.job, key=f"stop-job:{area}")
         # Beneath the bar and its Stop, which so keep together however long it grows.
         _watch(slot.job, doing, left.empty(), draw_partial)
-    elif slot.job is not None and slot.job.problem:
+        return
+    if slot.job is not None and slot.job.problem:
         st.error(plain_text(slot.job.problem))
+    if slot.last is not None and slot.last.remark:
+        st.info(plain_text(slot.last.remark))
 
 
 @st.fragment

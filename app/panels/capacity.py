@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from app.background.cluster import machines_or_here
 from app.background.slots import Job, draw_job, slot_of, start_job
 from app.controls.placement_edits import added_section
 from app.controls.views import kept
@@ -31,7 +32,6 @@ from app.state.answer import Answer
 from app.state.limits import MAX_DEVICES
 from app.state.session import Session, with_values
 from planner.compare import placement_section
-from planner.executors.cluster import machines
 from planner.scenario.schema import PlacementSection, Scenario, SearchSection
 from planner.search import ALGORITHMS
 from planner.what_if.capacity import Capacity, find_capacity
@@ -179,7 +179,7 @@ def _work(session: Session, scenario: Scenario, question: Question):
         def report(told: Headway) -> bool:
             return job.report(replace(told, phase=f"in this round; last: {told.phase}"))
 
-        with machines() as executor:
+        with machines_or_here(job.say) as executor:
             found = find_capacity(
                 scenario, question.target, question.sections, question.lowest, question.highest, question.step,
                 question.confident, report, executor, session.uploads.read_trace, own.profiles if own else {},

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.background.cluster import machines_or_here
 from app.background.slots import Job, draw_job, slot_of, start_job
 from app.controls.views import kept
 from app.figures.capacity import Curve, build_capacity_figure, describe_capacity
@@ -21,7 +22,6 @@ from app.panels.keep import draw_chart, draw_table
 from app.state.limits import MAX_DEVICES
 from app.state.session import Session
 from app.state.views import Choice
-from planner.executors.cluster import machines
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.what_if.growth import LEAST_TIMES, MOST_TIMES, Growth, find_growth
 from planner.what_if.growth_words import growth_sentences, growth_unseen_lines
@@ -98,7 +98,7 @@ def _work(
         def report(told: Headway) -> bool:
             return job.report(replace(told, phase=f"in this round; last: {told.phase}"))
 
-        with machines() as executor:
+        with machines_or_here(job.say) as executor:
             found = find_growth(
                 scenario, question.target, section, times, present, max(question.highest, present), question.step,
                 question.confident, report, executor, session.uploads.read_trace, own.profiles if own else {},

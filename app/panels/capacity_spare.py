@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from app.background.cluster import machines_or_here
 from app.background.slots import Job, draw_job, slot_of, start_job
 from app.controls.views import kept
 from app.figures.spare import build_spare_figure, describe_spares
@@ -18,7 +19,6 @@ from app.look.style import current_theme, plain_text
 from app.panels.capacity import Question, use_placement
 from app.panels.keep import draw_chart
 from app.state.session import Session
-from planner.executors.cluster import machines
 from planner.scenario.schema import Scenario
 from planner.what_if.sentences import Sentences
 from planner.what_if.spare import KINDS, SparePlan, find_spares
@@ -75,7 +75,7 @@ def _work(session: Session, scenario: Scenario, question: Question, kinds: Seque
         def report(told: Headway) -> bool:
             return job.report(replace(told, phase=f"in this round; last: {told.phase}"))
 
-        with machines() as executor:
+        with machines_or_here(job.say) as executor:
             found = find_spares(
                 scenario, question.target, question.sections, kinds, question.highest, question.step,
                 question.confident, report, executor, session.uploads.read_trace, own.profiles if own else {},

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.background.cluster import machines_or_here
 from app.background.slots import Job, JobSlot, draw_job, slot_of, start_job
 from app.controls.views import kept
 from app.figures.capacity import (
@@ -24,7 +25,6 @@ from app.panels.capacity import Question, hue_of
 from app.panels.keep import draw_chart, draw_table
 from app.state.answer import Answer
 from app.state.session import Session
-from planner.executors.cluster import machines
 from planner.scenario.schema import PlacementSection, Scenario
 from planner.search import ALGORITHMS
 from planner.what_if.sweep import Sweep, sweep
@@ -207,7 +207,7 @@ def _work(session: Session, scenario: Scenario, axes, sections):
     own = session.uploads.own_profiles(scenario)
 
     def work(job: Job) -> tuple[Sweep, Scenario]:
-        with machines() as executor:
+        with machines_or_here(job.say) as executor:
             swept = sweep(
                 scenario, axes, sections, job.report, executor, session.uploads.read_trace,
                 own.profiles if own else {},

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.background.cluster import machines_or_here
 from app.background.slots import Job, draw_job, slot_of, start_job
 from app.controls.views import kept
 from app.figures.generation_capacity import build_points_figure
@@ -104,10 +105,11 @@ def _draw_capacity(session: Session, question: TokenQuestion) -> list[TokenCapac
     key = question.key(scenario)
 
     def work(job: Job) -> tuple[list[TokenCapacity], Scenario, Sequence[PlacementSection]]:
-        found = find_token_capacity(
-            scenario, question.target, question.sections, question.lowest, question.highest, reporter(job),
-            builder(session),
-        )  # fmt: skip
+        with machines_or_here(job.say) as executor:
+            found = find_token_capacity(
+                scenario, question.target, question.sections, question.lowest, question.highest, reporter(job),
+                builder(session), executor,
+            )  # fmt: skip
         return found, scenario, question.sections
 
     result = answered(
@@ -205,7 +207,8 @@ def _draw_sweep(session: Session, target: float, sections: Sequence[PlacementSec
 
     def work(job: Job) -> tuple[list[TokenPoint], str]:
         axes = [(axis, [int(v) if axis == "devices" else float(v) for v in values])]
-        points, _ = sweep_tokens(scenario, axes, sections, reporter(job), builder(session))
+        with machines_or_here(job.say) as executor:
+            points, _ = sweep_tokens(scenario, axes, sections, reporter(job), builder(session), executor)
         return points, axis
 
     slot = slot_of(session, SWEEP)

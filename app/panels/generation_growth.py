@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from app.background.cluster import machines_or_here
 from app.background.slots import Job, slot_of
 from app.look import words
 from app.panels.capacity import hue_of
@@ -41,9 +42,11 @@ def draw_growth(session: Session, question: TokenQuestion, found: Sequence[Token
     key = alone.key(scenario, "growth", present, times)
 
     def work(job: Job) -> tuple[Growth, Scenario]:
-        found = find_token_growth(
-            scenario, alone.target, section, times, present, alone.highest, reporter(job), builder(session)
-        )  # fmt: skip
+        with machines_or_here(job.say) as executor:
+            found = find_token_growth(
+                scenario, alone.target, section, times, present, alone.highest, reporter(job), builder(session),
+                executor,
+            )  # fmt: skip
         return found, scenario
 
     result = answered(session, GROWTH, key, "Let traffic grow", "Trying more traffic", work, "token_growth.go")
@@ -67,18 +70,19 @@ def draw_spare(session: Session, question: TokenQuestion, found: Sequence[TokenC
 
     def work(job: Job) -> tuple[tuple[SparePlan, ...], Scenario]:
         # What is left after a loss is a placement on fewer devices, so it begins where nothing is lost.
-        whole = found or find_token_capacity(
-            scenario, question.target, question.sections, question.lowest, question.highest, reporter(job),
-            builder(session),
-        )  # fmt: skip
-        reached = fewest_first(whole)
-        if not reached:
-            raise InputError(not_even_whole(whole, question.highest))
-        sections = [section for section in question.sections if section.name in {one.name for one in reached}]
-        plans = find_token_spares(
-            scenario, question.target, sections, kinds, reached[0].devices or 1, question.highest, reporter(job),
-            builder(session),
-        )  # fmt: skip
+        with machines_or_here(job.say) as executor:
+            whole = found or find_token_capacity(
+                scenario, question.target, question.sections, question.lowest, question.highest, reporter(job),
+                builder(session), executor,
+            )  # fmt: skip
+            reached = fewest_first(whole)
+            if not reached:
+                raise InputError(not_even_whole(whole, question.highest))
+            sections = [section for section in question.sections if section.name in {one.name for one in reached}]
+            plans = find_token_spares(
+                scenario, question.target, sections, kinds, reached[0].devices or 1, question.highest, reporter(job),
+                builder(session), executor,
+            )  # fmt: skip
         return plans, scenario
 
     result = answered(

@@ -8,6 +8,7 @@ import json
 import streamlit as st
 from markupsafe import Markup
 
+from app.background.cluster import machines_or_here
 from app.background.jobs import Job, Lane
 from app.background.slots import PATIENCE_S, draw_job, slot_of, start_job
 from app.controls.placement_edits import added_section
@@ -22,7 +23,6 @@ from app.state.answer import Answer, Answered
 from app.state.results import shared_cache
 from app.state.session import Session
 from planner.compare import MeasuredPlacement, attained, placement_section
-from planner.executors.cluster import machines
 from planner.what_if.recommend import FOUND, PlanHeadway, Recommendation, recommend
 from planner.what_if.recommend_words import sentences
 from simulator import Placement
@@ -133,7 +133,7 @@ def work_of(session: Session, answer: Answer, target: float, key: str):
                 job.best = f"{words.share(headway.search.best_score)} of deadlines"
             return job.report(headway)
 
-        with machines() as executor:
+        with machines_or_here(job.say) as executor:
             plan = recommend(
                 scenario, target, on_progress, session.uploads.read_trace, own.profiles if own else {},
                 executor=executor, start=start,

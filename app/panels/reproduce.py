@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from app.background.cluster import machines_or_here
 from app.background.jobs import Job, Lane
 from app.background.slots import draw_job, slot_of, start_job
 from app.controls.views import kept
@@ -14,7 +15,6 @@ from app.look.style import current_theme
 from app.panels.keep import draw_chart, draw_table, draw_wrapped
 from app.state.results import kept as kept_result
 from app.state.session import Session
-from planner.executors.cluster import machines
 from planner.reproduce.parts import Figure
 from planner.reproduce.run import FIGURES, Reproduction, chosen, difference_summary, figure_of, reproduce
 from planner.reproduce.traffic import KINDS, Given
@@ -99,7 +99,7 @@ def _work(figure: Figure, read: TraceReader):
         def on_result(now: Reproduction) -> None:
             job.partial = now
 
-        with machines() as executor:
+        with machines_or_here(job.say) as executor:
             return reproduce(figure, job.report, on_result, TIME_LIMIT_S, read, executor)
 
     return work

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from app.background.cluster import machines_or_here
 from app.background.jobs import Job, Lane
 from app.background.slots import draw_job, slot_of, start_job
 from app.figures.accuracy import build_robustness_figure, describe_robustness
@@ -13,7 +14,6 @@ from app.look.style import current_theme, verdict_html
 from app.panels.keep import draw_chart, draw_table
 from app.state.answer import Answer
 from app.state.session import Session
-from planner.executors.cluster import machines
 from planner.what_if.robustness import Candidate, Robustness, robustness
 from planner.what_if.robustness_words import sentence
 
@@ -109,7 +109,7 @@ def _work(answer: Answer):
     candidates = candidates_of(answer)
 
     def work(job: Job) -> Robustness:
-        with machines() as executor:
+        with machines_or_here(job.say) as executor:
             return robustness(answer.inputs, candidates, answer.scenario, job.report, executor=executor)
 
     return work

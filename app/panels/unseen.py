@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
+from app.background.cluster import machines_or_here
 from app.background.jobs import Job, Lane
 from app.background.slots import draw_job, slot_of, start_job
 from app.look.style import plain_text
@@ -14,7 +15,6 @@ from app.state.answer import Answer, AnyAnswer, TokenAnswer
 from app.state.compute import token_inputs_of
 from app.state.results import shared_cache
 from app.state.session import Session
-from planner.executors.cluster import machines
 from planner.generation.compare import TokenComparison
 from planner.generation.unseen import hold_out_tokens, too_many_tokens
 from planner.what_if.unseen import DRAWS, HeldOut, Unseen, hold_out_traffic, too_many
@@ -24,6 +24,8 @@ from simulator.headway import OnProgress
 AREA = "unseen"
 # A verdict waits so long for its score, so that the page need not be drawn again; not where more requests than these
 # are simulated for it.
+# It stands beside searches, which say where they ran.
+UNSAID = len
 PATIENCE_S, SOON_REQUESTS = 0.6, 5_000_000
 
 
@@ -109,7 +111,7 @@ def _of_requests(session: Session, answer: Answer) -> Callable[[OnProgress], Hel
     candidates = candidates_of(answer)
 
     def held_out(report: OnProgress) -> HeldOut:
-        with machines() as executor:
+        with machines_or_here(UNSAID) as executor:
             return hold_out_traffic(answer.inputs, candidates, answer.scenario, report, executor)
 
     return held_out
@@ -118,4 +120,9 @@ def _of_requests(session: Session, answer: Answer) -> Callable[[OnProgress], Hel
 def _of_tokens(session: Session, answer: TokenAnswer) -> Callable[[OnProgress], HeldOut]:
     comparison = TokenComparison(answer.scenario, answer.inputs, tuple(entry.outcome for entry in answer.shown))
     uploads, cache = session.uploads, shared_cache()
-    return lambda report: hold_out_tokens(comparison, report, lambda other: token_inputs_of(other, uploads, cache))
+
+    def held_out(report: OnProgress) -> HeldOut:
+        with machines_or_here(UNSAID) as executor:
+            return hold_out_tokens(comparison, report, lambda s: token_inputs_of(s, uploads, cache), executor)
+
+    return held_out

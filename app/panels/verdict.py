@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app.background.cluster import RAN_HERE
 from app.look import words
 from app.look.markup import piece
 from app.look.style import plain_text, tile_html, verdict_html
@@ -84,7 +85,10 @@ def draw_wishes(entries: Sequence[Answered], inputs: Inputs) -> None:
 
 
 def draw_remarks(entries: Sequence[AnyAnswered]) -> None:
-    """A warning for each placement whose figures are not those of a finished plan."""
+    """A warning for each placement whose figures are not those of a finished plan; that searches ran here, once."""
+    notes = [note for entry in entries if entry.outcome.search is not None for note in entry.outcome.search.notes]
+    for note in dict.fromkeys(note for note in notes if note.endswith(RAN_HERE)):
+        st.info(plain_text(note))
     for entry in entries:
         if entry.outcome.remark is not None:
             st.warning(plain_text(f"{words.shorten(entry.section.name)}: {entry.outcome.remark}"))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 
+from app.background.cluster import found_with
 from app.background.jobs import Job, Jobs, Lane
 from app.background.shared import UNDER_WAY
 from app.look import words
@@ -31,7 +32,6 @@ from app.state.limits import MAX_REQUESTS, check_cluster, check_models, check_re
 from app.state.uploads import Uploads
 from planner import Inputs, PlacementOutcome, Scenario
 from planner.compare import evaluate, place
-from planner.executors.cluster import machines
 from planner.generation import compare as generation
 from planner.generation.compare import TokenOutcome
 from planner.generation.inputs import TokenInputs, build_token_inputs, generating_models
@@ -145,8 +145,7 @@ def outcome_of(
         with suppress(InputError):
             placement.check(inputs.problem.models, inputs.problem.cluster)
             return evaluate(placement, searched, inputs, on_progress)
-    with machines() if section.search is not None else nullcontext() as executor:
-        placement, found = place(section, inputs, on_progress, executor=executor)
+    placement, found = found_with(place, section, inputs, on_progress)
     return evaluate(placement, found, inputs, on_progress)
 
 
@@ -162,7 +161,7 @@ def _token_outcome_of(
         placement = replace(searched.placement, name=section.name)
         with suppress(InputError):
             return generation.evaluate(placement, searched, inputs, on_progress)
-    placement, found = generation.place(section, inputs, on_progress)
+    placement, found = found_with(generation.place, section, inputs, on_progress)
     return generation.evaluate(placement, found, inputs, on_progress)
 
 

@@ -41,6 +41,10 @@ class Gone(InputError):
     """The cluster does not do the work any more."""
 
 
+class Nobody(InputError):
+    """No scheduler answers at an address."""
+
+
 class Machines(Executor):
     """The workers of a scheduler, with the interface of concurrent.futures.
 
@@ -191,16 +195,18 @@ class Machines(Executor):
 
 
 @contextmanager
-def machines(address: str | None = None) -> Iterator[Machines | None]:
+def machines(address: str | None = None, connect_s: float | None = None) -> Iterator[Machines | None]:
     """The cluster at an address (tcp://host:port), by default of PLANNER_CLUSTER; None where neither names one.
 
-    Raises InputError where Dask is not installed, the address is none, or nobody answers there.
+    connect_s: how long an answer is waited for, by default CONNECT_S.
+
+    Raises InputError where Dask is not installed or the address is none, Nobody where nobody answers there.
     """
     address = address or os.environ.get(CLUSTER_VARIABLE) or None
     if address is None:
         yield None
         return
-    connected = _connect(address)
+    connected = _connect(address, connect_s or CONNECT_S)
     try:
         yield connected
     finally:
@@ -213,7 +219,7 @@ def check_address(address: str) -> None:
         raise InputError(f"The cluster is '{address}'; tcp://host:port of a Dask scheduler is allowed.")
 
 
-def _connect(address: str) -> Machines:
+def _connect(address: str, connect_s: float) -> Machines:
     check_address(address)
     try:
         from distributed import Client
@@ -222,9 +228,9 @@ def _connect(address: str) -> Machines:
     # What matters of it is said in sentences.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
-        client = Client(address, timeout=CONNECT_S, set_as_default=False)
+        client = Client(address, timeout=connect_s, set_as_default=False)
     except (OSError, TimeoutError):
-        raise InputError(f"No Dask scheduler answers at {address}.") from None
+        raise Nobody(f"No Dask scheduler answers at {address}.") from None
     messages: Any = client.scheduler_comm
     messages.interval = GATHERED_S
     return Machines(client, address)
