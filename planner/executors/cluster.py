@@ -78,7 +78,8 @@ class Machines(Executor):
         content, used = self._lender.packed((partial(fn, **kwargs), args))
         try:
             asked = self._executor.submit(carry_out, content)
-        except (OSError, RuntimeError):
+        except Exception:
+            # The task is bytes by now, so it is the client's: closed, or about to be.
             raise self._gone() from None
         sent: Future[Result] = Future()
         with self._lock:
