@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.state.drafting import Draft, with_drafts
 from app.state.first_scenario import first_scenario
-from app.state.session import Session
+from app.state.session import Session, with_values
 from app.state.sharing import is_local, make_link, scenario_to_share, take_link
 from planner import compare, dump_scenario, parse_scenario
 from planner.compare import placement_section
@@ -103,6 +103,60 @@ def test_no_text_breaks_the_page(page, wrong):
     text(page).set_value(wrong).run()
     assert len(errors(page)) == 1 and not page.exception
     assert session(page).scenario == before
+
+
+OVER = {
+    "models": ("count: 24", "count: 500", "500 models; at most 200"),
+    "devices": ("devices: 16", "devices: 4000", "cluster.devices is"),
+    "profile": ("bert-2.6b", "gpt-17", "gpt-17"),
+    "sample": ("sample:steady", "sample:nothing", "nothing"),
+}
+
+
+@pytest.mark.parametrize("case", OVER)
+def test_a_text_that_cannot_be_planned_does_not_replace_the_work(page, case):
+    good, bad, said = OVER[case]
+    before = session(page).scenario
+    assert good in text(page).value
+    wrong = text(page).value.replace(good, bad, 1) + "# mine\n"
+    text(page).set_value(wrong).run()
+    assert session(page).scenario == before and text(page).value == wrong
+    assert len(errors(page)) == 1 and said in errors(page)[0]
+    page.switch_page("views/plan.py").run()
+    assert not page.error and attainments(page)
+    page.switch_page("views/scenario.py").run()
+    assert text(page).value == wrong
+    page.button(key="scenario.forget").click().run()
+    assert text(page).value == dump_scenario(before) and not page.error
+
+
+def test_a_text_with_too_many_requests_does_not_replace_the_work(page):
+    before = session(page).scenario
+    many = {"gamma": {"total_rate_per_s": 1e6, "cv": 1, "duration_s": 1e6}}
+    wrong = dump_scenario(with_values(before, "", workload=many))
+    text(page).set_value(wrong).run()
+    assert session(page).scenario == before and text(page).value == wrong
+    assert "requests; at most" in errors(page)[0]
+
+
+def test_a_link_over_a_bound_does_not_replace_the_work():
+    mine = Session()
+    before = mine.scenario
+    over = with_values(before, "", models=[{"name": "m{i}", "profile": "bert-1.3b", "count": 500, "slo_scale": 5}])
+    take_link(mine, {"s": encode_scenario(over), "look": "AlpaServe"})
+    assert mine.scenario is before and mine.looked_at is None and not mine.undo
+    assert "500 models; at most 200" in mine.complaints["link"]
+
+
+def test_no_edit_leads_over_a_bound_and_one_back_towards_it_is_taken():
+    mine = Session()
+    before = mine.scenario
+    row = {"name": "m{i}", "profile": "bert-1.3b", "slo_scale": 5}
+    counted = lambda count: lambda s: with_values(s, "", models=[row | {"count": count}])  # noqa: E731
+    assert not mine.edit("models table", counted(201)) and mine.scenario is before
+    assert "201 models; at most 200" in mine.complaints["models table"]
+    mine.scenario = counted(500)(before)
+    assert mine.edit("models table", counted(300)) and mine.edit("models table", counted(200))
 
 
 def test_a_change_elsewhere_is_in_the_text(page):

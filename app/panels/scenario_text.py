@@ -67,7 +67,7 @@ def draw_editor(session: Session) -> None:
 
 
 def draw_complaint(session: Session) -> bool:
-    """Why the text cannot be read, beside it, and the way back to the last good scenario. True if it can be read."""
+    """Why the text is not in force, beside it, and the way back to the scenario that is. True if the text is."""
     now = written(session)
     if not now.complaint:
         return True

@@ -14,6 +14,7 @@ The way through it, one module each:
 - `results`: what pages call: `answer_of(session)`, and `kept` for what follows from results.
 - `cache`: Cache, bounded in bytes, of all results of the server.
 - `drafting`: placements edited by hand, one draft a placement they began as.
+- `plannable`: what a text or a link may not bring into force.
 - `scenario_text`: the scenario as the visitor wrote it. `sharing`: it as a link, and a link as a scenario.
 - `keeping`: the Keeper writes what changed in open sessions to the store (`app.store`) in the background; `saved`: a
   session as the parts of a workspace and back; `typed_json`: results as JSON and back, by the types of their fields.

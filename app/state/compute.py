@@ -86,7 +86,7 @@ def answer(
         last: the answer before, whose results are shown while there are no new ones.
         found: what searches found before, by run key; their placements are simulated, not searched again.
     """
-    problems = _problems(scenario, uploads)
+    problems = problems_of(scenario, uploads)
     if problems:
         return _earlier(last, scenario, problems)
     keys = _keys(scenario, uploads)
@@ -247,7 +247,7 @@ def _searched_for(scenario: Scenario) -> list[object]:
     return [scenario.rules.model_dump(), wishes] if is_asked else []
 
 
-def _problems(scenario: Scenario, uploads: Uploads) -> dict[str, str]:
+def problems_of(scenario: Scenario, uploads: Uploads) -> dict[str, str]:
     """What can be seen to be wrong without making anything large, by area of the page."""
     problems: dict[str, str] = {}
     with _noted(problems, "models"):

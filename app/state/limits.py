@@ -35,6 +35,14 @@ def check_cluster(scenario: Scenario) -> None:
         raise InputError(f"cluster.devices is {words.count(devices)}; at most {MAX_DEVICES} are allowed on this page.")
 
 
+def check_growth(before: Scenario, after: Scenario) -> None:
+    """Raise InputError if a change leads over a bound; one that leads back towards it is allowed."""
+    if sum(section.count for section in after.models) > sum(section.count for section in before.models):
+        check_models(after)
+    if after.cluster.devices > before.cluster.devices:
+        check_cluster(after)
+
+
 def check_requests(scenario: Scenario, trace: Trace | None) -> None:
     """Raise InputError if the workload would have more requests than the page allows, before it is made."""
     expected = expected_requests(scenario, trace)

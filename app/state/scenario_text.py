@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from app.state.plannable import check_plannable
 from app.state.session import Session
 from planner import dump_scenario, parse_scenario
 from planner.scenario.schema import Scenario
@@ -20,8 +21,8 @@ class Written:
 
     Attributes:
         text: as written, with his comments.
-        scenario: what it says; None if it cannot be read.
-        complaint: the sentence that says why it cannot be read, empty if it can.
+        scenario: what it says; None if it cannot be read or planned.
+        complaint: the sentence that says why it cannot, empty if it can.
     """
 
     text: str
@@ -46,9 +47,11 @@ def written(session: Session) -> Written:
 
 
 def write(session: Session, text: str, name: str = "scenario") -> bool:
-    """Take a text; if it can be read, its scenario comes into force, otherwise the last one stays. True if it can."""
+    """Take a text; if it can be planned, its scenario comes into force, else the last one stays. True if it can."""
     try:
         scenario = parse_scenario(text, name)
+        if scenario != session.scenario:
+            check_plannable(scenario, session.uploads)
     except InputError as error:
         session.views.written = Written(text, None, str(error))
         return False

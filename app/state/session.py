@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from app.background.jobs import Jobs, Presence
 from app.state.first_scenario import first_scenario, renamed
 from app.state.kept import Keeping
+from app.state.limits import check_growth
 from app.state.uploads import Uploads
 from app.state.views import Views
 from planner.scenario.schema import Scenario
@@ -136,7 +137,13 @@ class Session:
 
     def edit(self, area: str, change: Callable[[Scenario], Scenario]) -> bool:
         """Apply a change; if it is wrong, keep the scenario and note the sentence for the area. True if it was done."""
-        return self._change(area, lambda scenario: renamed(scenario, change(scenario)))
+
+        def within_bounds(scenario: Scenario) -> Scenario:
+            changed = change(scenario)
+            check_growth(scenario, changed)
+            return renamed(scenario, changed)
+
+        return self._change(area, within_bounds)
 
     def _change(self, area: str, change: Callable[[Scenario], Scenario]) -> bool:
         self.complaints.pop(area, None)

@@ -10,6 +10,7 @@ from app.report.build import build_report
 from app.report.generation import build_token_report
 from app.state.answer import AnyAnswer, AnyAnswered, TokenAnswer
 from app.state.drafting import with_drafts
+from app.state.plannable import check_plannable
 from app.state.session import Session
 from planner import Comparison, Scenario
 from planner.compare import filled
@@ -26,7 +27,7 @@ WRITES, READS = "w", "r"
 
 
 def take_link(session: Session, parameters: Mapping[str, str]) -> None:
-    """Bring the scenario of a link into force, once; a damaged link leaves its sentence at AREA.
+    """Bring the scenario of a link into force, once; what is damaged or cannot be planned leaves its sentence at AREA.
 
     parameters: of the address; what else stands there is read by the pages themselves.
     """
@@ -36,6 +37,7 @@ def take_link(session: Session, parameters: Mapping[str, str]) -> None:
     view.taken.value = token
     try:
         scenario = decode_scenario(token)
+        check_plannable(scenario, session.uploads)
     except InputError as error:
         session.complaints[AREA] = str(error)
         return
