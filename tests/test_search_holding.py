@@ -2,6 +2,7 @@
 
 import math
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,13 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.search import search
+from planner.search.budget import Asked, Budget
 from planner.search.holding import CHOICE, MOST_GIVEN_UP, _reason, paired_error
 from planner.search.pool import MAX_LAYOUTS, Pool
-from planner.search.scoring import Scored
+from planner.search.refine import Improvement
+from planner.search.run import begin_run
+from planner.search.scoring import Scored, score_each
 from planner.search.space import Layout, Space, build_traffic
-from planner.search.training import resample
-from simulator import simulate, words
-from tests.search_cases import random_problem
+from planner.search.training import CHOICE_S, CHOICE_SHARE, keep_time_to_choose, resample
+from simulator import Workload, simulate, words
+from tests.search_cases import random_layout, random_problem
 
 
 def crowded(seed):
@@ -120,3 +124,32 @@ def test_where_to_begin_is_a_floor_for_the_choice():
     refined = search(problem, "refine", seed=4, max_evaluations=8_000, placement=first.placement)
     assert refined.score >= first.score
     assert build_traffic(problem.workload).model.size > 1 / MOST_GIVEN_UP
+
+
+@pytest.mark.parametrize(("limit_s", "kept_s"), [(1_000.0, CHOICE_S), (10.0, 10 * CHOICE_SHARE)])
+def test_time_is_kept_once_for_the_choice_and_only_where_there_are_days_to_choose_on(limit_s, kept_s, monkeypatch):
+    problem = random_problem(3)
+    workload = problem.workload
+    for slo_s, expected_s in ((None, kept_s), (np.full(len(workload), 1.0), 0.0)):
+        own = Workload(workload.arrival_s, workload.model, workload.num_models, slo_s)
+        with begin_run(Space(replace(problem, workload=own))) as run:
+            run.budget = Budget(limit_s, None, Asked(lambda: True))
+            for _ in range(2):
+                keep_time_to_choose(run)
+            # A clock that stands: as if the search began just now.
+            monkeypatch.setattr(type(run.budget.tally), "seconds", 0.0)
+            assert run.budget.time_left_s == pytest.approx(limit_s - expected_s)
+
+
+def test_time_is_kept_after_the_first_round_that_gains_no_more_than_chance():
+    problem = crowded(4)
+    space = Space(replace(problem, workload=replace(problem.workload, slo_s=None)))
+    with begin_run(space, 1) as run:
+        starts = score_each(run, "a beginning", [random_layout(space, seed) for seed in range(4)])
+        improvement = Improvement(run, [*range(len(space.shapes))], starts)
+        for _ in range(4):
+            before, keeps = improvement.best_good, run.keeps_time
+            improvement.round()
+            late = improvement.size - improvement.best_good
+            assert run.keeps_time == (keeps or improvement.best_good - before <= math.sqrt(late))
+        assert run.keeps_time

@@ -141,10 +141,11 @@ class Budget:
         """Until the limit; a very large number without one."""
         return (1 << 60) if self._evaluations is None else max(self._evaluations.limit - self.tally.evaluations, 0)
 
-    def keep_back(self, share: float) -> None:
-        """Leave a share of the time limit, beside what is kept back already, for what comes after the search."""
+    def keep_back(self, share: float, most_s: float = math.inf) -> None:
+        """Leave a share of the time limit, but no more than `most_s`, beside what is kept back already, for what comes
+        after the search."""
         if self._time is not None and self._whole is not None and share:
-            self._time = MaxSeconds(self._time.limit_s - share * self._whole.limit_s)
+            self._time = MaxSeconds(self._time.limit_s - min(share * self._whole.limit_s, most_s))
 
     def only_time(self) -> None:
         """The search is over; what comes after it may use all that is left of the time."""

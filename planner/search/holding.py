@@ -17,7 +17,7 @@ from planner.search.budget import Stopped
 from planner.search.run import Run
 from planner.search.scoring import Scored, score_layout
 from planner.search.space import Layout, Space, build_traffic
-from planner.search.training import MAX_REQUESTS, SEEDS_PER_SEARCH, day_seed, resample
+from planner.search.training import SEEDS_PER_SEARCH, day_seed, has_days, resample
 from simulator import words
 
 # A choice gives up less than this share of the requests in sample, however large the error is. The best in sample
@@ -37,13 +37,11 @@ FIRST_SEED = 7 * SEEDS_PER_SEARCH // 10
 def choose(run: Run) -> None:
     """Make the layout of the pool that holds best on other days the answer, if it is as good in sample.
 
-    Nothing changes where traffic is long (its error is small), where resampled days would lack the requests' own
-    deadlines, or where the limits leave too little.
+    Nothing changes where there are no other days, or where the limits leave too little.
     """
-    problem, size = run.space.problem, run.space.asked(run.traffic)
-    no_days = problem.resample is None and problem.workload.slo_s is not None
-    if run.incumbent.layout is None or no_days or run.traffic.model.size > MAX_REQUESTS:
+    if run.incumbent.layout is None or not has_days(run):
         return
+    size = run.space.asked(run.traffic)
     runs = run.budget.tally.evaluations // EVALUATIONS_PER_RUN
     layouts = run.pool.near_best(MOST_GIVEN_UP * size, min(MAX_CANDIDATES, runs // FIRST_DAYS))
     if len(layouts) < 2:

@@ -17,7 +17,7 @@ from planner.search.run import Run
 from planner.search.scoring import Scored, score_each, score_layout
 from planner.search.seeding import with_least
 from planner.search.space import Layout, Space
-from planner.search.training import build_training
+from planner.search.training import build_training, keep_time_to_choose
 from planner.search.walks import Stretch, another_walk, begin_stretch, begin_walk, random_state, walk_on
 
 # A round has so many chains, by its length and not by the processors: the same seed gives the same answer on every
@@ -122,7 +122,7 @@ class Improvement:
     def round(self) -> None:
         """One round, from the best layout so far; raises Stopped if nothing better is possible."""
         self._add_chains()
-        done = calls = 0
+        done, calls, begun_with = 0, 0, self.best_good
         heat = TEMPERATURE * min(self.round_evaluations / FULL_HEAT_EVALUATIONS, 1.0)
         heat *= math.sqrt(max(self.size - self.best_good, 0))
         while done < self.round_evaluations:
@@ -137,6 +137,9 @@ class Improvement:
         self._confirm()
         self._return_to_best()
         self.round_evaluations *= GROWTH
+        # What is gained from here on is less than the chance in it.
+        if self.best_good - begun_with <= math.sqrt(self.size - self.best_good):
+            keep_time_to_choose(self.run)
 
     def _add_chains(self) -> None:
         """As many chains as this round has; new ones begin where the first stand, with random numbers of their own."""

@@ -27,6 +27,7 @@ class Run:
     traffic: what is planned for: the problem's, or with resamplings other days as well.
     budget, workers, incumbent: limits, threads, the best so far.
     pool: good layouts to choose from in the end.
+    keeps_time: whether some of the time limit is kept for the choice in the end.
     start: the placement that the search was given to begin with, scored; None if there is none.
     good: requests in time of the last layout that was offered and taken.
     notes: sentences worth telling.
@@ -40,6 +41,7 @@ class Run:
     workers: Workers | InTurn
     incumbent: Incumbent
     pool: Pool = field(default_factory=Pool)
+    keeps_time: bool = False
     start: Scored | None = None
     good: int = 0
     notes: list[str] = field(default_factory=list[str])

@@ -30,6 +30,9 @@ MAX_WINDOWS = 8
 MAX_HELD_OUT = 1000
 # Days are laid end to end with this silence between them, in which every queue empties.
 SILENCE_S = 1e5
+# Of a time limit, once a round of improvement gains next to nothing: for the choice in the end, and so many seconds at
+# most.
+CHOICE_SHARE, CHOICE_S = 0.1, 3.0
 # Seeds of days to plan for and of days to test on never meet.
 SEEDS_PER_SEARCH = 10_000
 
@@ -95,6 +98,21 @@ def resample_workload(workload: Workload, seed: int) -> Workload:
     drawn = draw_windows(rates, count, seed)
     rare = ~np.isin(workload.model * windows + place, own)
     return _merged(count, [(drawn.arrival_s, drawn.model), (workload.arrival_s[rare], workload.model[rare])])
+
+
+def has_days(run: Run) -> bool:
+    """Whether there are other days to choose on: not where traffic is long, nor where resampled days would lack the
+    requests' own deadlines."""
+    problem = run.space.problem
+    lacks_deadlines = problem.resample is None and problem.workload.slo_s is not None
+    return not lacks_deadlines and run.traffic.model.size <= MAX_REQUESTS
+
+
+def keep_time_to_choose(run: Run) -> None:
+    """Keep back, once, what the choice in the end takes of a time limit, if there will be one."""
+    if has_days(run) and not run.keeps_time:
+        run.keeps_time = True
+        run.budget.keep_back(CHOICE_SHARE, CHOICE_S)
 
 
 def hold_out(run: Run, placement: Placement | Schedule, count: int, planned_for: int) -> HeldOut | None:
