@@ -143,7 +143,7 @@ def test_time_is_kept_once_for_the_choice_and_only_where_there_are_days_to_choos
 
 def test_time_is_kept_after_the_first_round_that_gains_no_more_than_chance():
     problem = crowded(4)
-    space = Space(replace(problem, workload=replace(problem.workload, slo_s=None)))
+    space = Space(replace(problem, resample=lambda _: problem.workload))
     with begin_run(space, 1) as run:
         starts = score_each(run, "a beginning", [random_layout(space, seed) for seed in range(4)])
         improvement = Improvement(run, [*range(len(space.shapes))], starts)
