@@ -147,7 +147,7 @@ def test_time_is_kept_after_the_first_round_that_gains_no_more_than_chance():
     with begin_run(space, 1) as run:
         starts = score_each(run, "a beginning", [random_layout(space, seed) for seed in range(4)])
         improvement = Improvement(run, [*range(len(space.shapes))], starts)
-        for _ in range(4):
+        for _ in range(2):
             before, keeps = improvement.best_good, run.keeps_time
             improvement.round()
             late = improvement.size - improvement.best_good
