@@ -92,11 +92,13 @@ def test_pages_of_generating_models_have_none(seen, address):
 _DRAWN_FOR = "t => getComputedStyle(document.querySelector('.stApp')).getPropertyValue('--drawn-for') === t"
 
 
-def test_an_open_page_turns_dark_with_the_browser_as_a_whole(plan):
-    plan.emulate_media(color_scheme="light")
-    plan.wait_for_function(_DRAWN_FOR, arg="light")
-    plan.emulate_media(color_scheme="dark")
-    plan.wait_for_function(_DRAWN_FOR, arg="dark")
+def test_an_open_page_turns_light_and_dark_with_the_browser_as_a_whole_and_rests(plan):
+    for scheme in ("light", "dark", "light"):
+        plan.emulate_media(color_scheme=scheme)
+        plan.wait_for_function(_DRAWN_FOR, arg=scheme)
+        # Longer than the page waits between two looks at its colours, after each of which it could ask again.
+        wait_until_still(plan, 1000)
+        assert plan.evaluate(_DRAWN_FOR, scheme)
 
 
 def test_every_page_is_in_sight_beside_the_sidebar(plan):
