@@ -17,7 +17,7 @@ from app.state.compute import outcome_of
 from planner.__main__ import main
 from planner.compare import compare
 from planner.executors.cluster import CLUSTER_VARIABLE, Gone, machines
-from planner.executors.shared import forget, keep, packed
+from planner.executors.shared import _owners, forget, keep, packed
 from planner.reproduce.run import chosen, figure_of, reproduce
 from planner.scenario.file import load_scenario
 from planner.scenario.inputs import build_inputs
@@ -260,6 +260,20 @@ def test_so_it_is_in_mid_sweep(scenario, tmp_path):
         assert reasons == {lost_sentence(processes)}
 
 
+def test_a_worker_that_cannot_work_is_no_scheduler_that_is_gone(tmp_path):
+    with cluster(tmp_path, "first") as processes, machines(processes.address) as executor:
+        connected(executor, "first")
+        cannot = rf"^A worker of {processes.address} cannot work: No such file or directory; what was found before is"
+        with pytest.raises(Gone, match=cannot):
+            executor.submit(os.stat, str(tmp_path / "nothing")).result(60)
+        # What tasks read lies in the worker's folder.
+        (tmp_path / "first").rename(tmp_path / "moved")
+        lent = np.zeros(100_000)
+        lent.flags.writeable = False
+        with pytest.raises(Gone, match=cannot):
+            executor.submit(np.sum, lent)
+
+
 def test_capacity_is_the_same_there(scenario, executor, everything_goes_out):
     here, there = (find_capacity(scenario, 0.9, highest=4, executor=e).to_json() for e in (None, executor))
     assert timeless(here) == timeless(there)
@@ -336,6 +350,9 @@ def test_nobody_there_and_no_address_are_said_in_a_sentence(monkeypatch):
     nobody = r"^No Dask scheduler answers at tcp://127\.0\.0\.1:9\.$"
     with pytest.raises(InputError, match=nobody), machines("tcp://127.0.0.1:9"):
         pass
+    bare = r"^The cluster is 'tls://127\.0\.0\.1:9'; tls:// needs certificates, named by Dask's setting distributed\."
+    with pytest.raises(InputError, match=bare), machines("tls://127.0.0.1:9"):
+        pass
     monkeypatch.setenv(CLUSTER_VARIABLE, "somewhere")
     wrong = r"^The cluster is 'somewhere'; tcp://host:port of a Dask scheduler is allowed"
     with pytest.raises(InputError, match=wrong), machines():
@@ -380,4 +397,4 @@ def test_large_arrays_are_mapped_from_the_file_and_read_only_and_others_stay_as_
         assert shared.read(loads) is read
     finally:
         forget(shared, "two")
-    assert list(tmp_path.iterdir()) == [] and read["rows"][999] == 999
+    assert shared.digest not in _owners and list(tmp_path.iterdir()) == [] and read["rows"][999] == 999

@@ -21,7 +21,7 @@ from simulator import InputError
 
 if TYPE_CHECKING:
     import numpy as np
-    from distributed import Client
+    from distributed import Client, Security
 
 CLUSTER_VARIABLE = "PLANNER_CLUSTER"
 CONNECT_S = 5.0
@@ -137,11 +137,9 @@ class Machines(Executor):
                 content = asked.result()
                 self.bytes_back += len(content)
                 sent.set_result(pickle.loads(content))
-            except (CancelledError, OSError):
-                if not sent.done():
-                    sent.set_exception(self._gone())
             except Exception as error:
-                sent.set_exception(self._died() if type(error).__name__ == "KilledWorker" else error)
+                if not sent.done():
+                    sent.set_exception(self._reason(error))
 
     def _watch(self) -> None:
         """Count the workers, and end everything once the scheduler has not been there for some seconds."""
@@ -171,10 +169,10 @@ class Machines(Executor):
             try:
                 self._client.register_plugin(Keeper(shared, content, self._name), name=self._plugin(shared))
                 return
-            except (OSError, TimeoutError, CancelledError):
+            except (OSError, CancelledError) as error:
                 # A worker may have died just now, which the scheduler has to notice first.
                 if time.monotonic() > until_s:
-                    raise self._gone() from None
+                    raise self._reason(error) from None
                 time.sleep(WATCH_S)
 
     def _take_back(self, shared: Shared) -> None:
@@ -184,6 +182,18 @@ class Machines(Executor):
     def _plugin(self, shared: Shared) -> str:
         # Others at the same scheduler may share the same, and take it back earlier.
         return f"{shared.digest} of {self._name}"
+
+    def _reason(self, error: Exception) -> Exception:
+        """What an error of the cluster means, a sentence; the error itself where it is the task's own."""
+        name = type(error).__name__
+        if isinstance(error, (CancelledError, TimeoutError)) or name == "CommClosedError":
+            return self._gone()
+        if name == "KilledWorker":
+            return self._died()
+        if isinstance(error, OSError):
+            why = error.strerror or error
+            return Gone(f"A worker of {self._address} cannot work: {why}; what was found before is kept.")
+        return error
 
     def _gone(self) -> Gone:
         return Gone(f"The scheduler at {self._address} does not answer any more; what was found before is kept.")
@@ -223,11 +233,15 @@ def check_address(address: str) -> None:
 def _connect(address: str, connect_s: float) -> Machines:
     check_address(address)
     try:
-        from distributed import Client
+        from distributed import Client, Security
     except ImportError:
         raise InputError("A cluster needs Dask, which is not installed: pip install -r requirements-dask.txt") from None
     # What matters of it is said in sentences.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    if address.startswith("tls:") and not _has_certificates(Security()):
+        raise InputError(
+            f"The cluster is '{address}'; tls:// needs certificates, named by Dask's setting distributed.comm.tls."
+        )
     try:
         client = Client(address, timeout=connect_s, set_as_default=False)
     except (OSError, TimeoutError):
@@ -235,3 +249,9 @@ def _connect(address: str, connect_s: float) -> Machines:
     messages: Any = client.scheduler_comm
     messages.interval = GATHERED_S
     return Machines(client, address)
+
+
+def _has_certificates(security: Security) -> bool:
+    with suppress(OSError):
+        return security.get_connection_args("client")["ssl_context"] is not None
+    return False

@@ -77,12 +77,12 @@ def keep(shared: Shared, content: bytes, folder: Path, owner: str) -> None:
 def forget(shared: Shared, owner: str) -> None:
     """Remove it once nobody wants it any more; whoever reads it still has the mapped file."""
     with _lock:
-        owners = _owners.get(shared.digest, set())
+        owners = _owners.get(shared.digest, {owner})
         owners.discard(owner)
-        if owners or shared.digest not in _files:
-            return
-        _read.pop(shared.digest, None)
-        _files.pop(shared.digest).unlink(missing_ok=True)
+        if not owners and (path := _files.pop(shared.digest, None)) is not None:
+            del _owners[shared.digest]
+            _read.pop(shared.digest, None)
+            path.unlink(missing_ok=True)
 
 
 def _aligned(parts: list[Any]) -> Iterator[Any]:
