@@ -133,7 +133,7 @@ def problem(tmp_path, monkeypatch):
         path = tmp_path / "secrets.toml"
         path.unlink(missing_ok=True)
         if text is not None:
-            path.write_text(text)
+            path.write_bytes(text.encode("latin-1"))
         config.set_option("secrets.files", [str(path)])
         monkeypatch.setattr(st, "secrets", Secrets())
         monkeypatch.setattr(login, "SETTINGS", Settings(**settings))
@@ -159,7 +159,10 @@ def test_logins_that_are_required_and_not_there_close_the_page(problem):
 
 def test_a_file_that_cannot_be_used_closes_the_page(problem, monkeypatch):
     """Streamlit takes it for no file, and the page would be open for everybody."""
-    assert problem("[auth") == "Nobody can log in: FILE is not TOML."
+    for text in ("[auth", "\xff\xfe[auth]"):
+        assert problem(text) == "Nobody can log in: FILE is not TOML."
+    for text in ("auth = 1\n", "[[auth]]\nclient_id = 'x'\n", SECRETS.replace('"https://planner', '5 # "')):
+        assert "the section [auth] of FILE has no redirect_uri; it needs" in problem(text)
     for key in ("redirect_uri", "cookie_secret", "client_id", "client_secret", "server_metadata_url"):
         without = "".join(line for line in SECRETS.splitlines(True) if not line.startswith(key))
         assert f"the section [auth] of FILE has no {key}; it needs" in problem(without)

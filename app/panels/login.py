@@ -59,8 +59,8 @@ def login_problem() -> str | None:
     found = _secrets_files()
     said = " and ".join(map(str, found))
     try:
-        auth: Mapping[str, Any] = st.secrets.get("auth", {}) if found else {}
-    except StreamlitSecretNotFoundError:
+        auth: Any = st.secrets.get("auth", {}) if found else {}
+    except (StreamlitSecretNotFoundError, UnicodeDecodeError):
         return f"Nobody can log in: {said} is not TOML."
     if not auth:
         return (
@@ -68,15 +68,16 @@ def login_problem() -> str | None:
             if SETTINGS.login == REQUIRED
             else None
         )
-    missing = [key for key in _KEYS if not auth.get(key)]
+    given: Mapping[str, Any] = auth if isinstance(auth, Mapping) else {}
+    missing = [key for key in _KEYS if not (isinstance(given.get(key), str) and given[key])]
     if missing:
         return f"Nobody can log in: the section [auth] of {said} has no {missing[0]}; it needs {', '.join(_KEYS)}."
     absent = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
     if absent:
         return f"Nobody can log in: {absent[0]} is not installed; pip install -r requirements-login.txt brings it."
     callback = "/".join(part for part in (st.get_option("server.baseUrlPath").strip("/"), "oauth2callback") if part)
-    if not auth["redirect_uri"].endswith(f"/{callback}"):
-        return f"Nobody can log in: auth.redirect_uri is '{auth['redirect_uri']}'; it has to end with /{callback}."
+    if not given["redirect_uri"].endswith(f"/{callback}"):
+        return f"Nobody can log in: auth.redirect_uri is '{given['redirect_uri']}'; it has to end with /{callback}."
     return None
 
 

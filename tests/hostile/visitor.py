@@ -132,9 +132,14 @@ class Visitor:
         drawn = (getattr(e, kind) for e in self.elements if e.WhichOneof("type") == kind)
         return next((control for control in drawn if control.label == label), None)
 
+    def drawn(self, kind: str, label: str):
+        """A control of the page, once it is there: a run that was interrupted by the next one leaves nothing."""
+        self.until(lambda: self.find(kind, label))
+        return self.find(kind, label)
+
     def set(self, kind: str, label: str, field: str, value) -> None:
         """Move a control and wait until the page is drawn again."""
-        self._widgets[self.find(kind, label).id] = field, value
+        self._widgets[self.drawn(kind, label).id] = field, value
         self.ask()
         self.settle()
 
@@ -144,7 +149,7 @@ class Visitor:
 
     def deadline(self) -> float:
         """Where the slider stands."""
-        slider = self.find("slider", DEADLINE)
+        slider = self.drawn("slider", DEADLINE)
         return (slider.value or slider.default)[0]
 
     def click(self, label: str) -> None:
