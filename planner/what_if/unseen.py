@@ -56,10 +56,11 @@ class UnseenScore:
     is_schedule: bool = False
 
     def misses(self, target: float) -> bool | None:
-        """Whether it meets less than a target; None where it does, but by no more than its interval."""
-        if self.mean >= target:
+        """Whether it meets less than a target; None where the target lies within its interval."""
+        half = 0.0 if math.isnan(self.half_width) else self.half_width
+        if self.mean - half >= target:
             return False
-        return True if math.isnan(self.half_width) or self.mean + self.half_width < target else None
+        return True if self.mean + half < target else None
 
 
 @dataclass(frozen=True)
