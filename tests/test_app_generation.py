@@ -70,6 +70,14 @@ def test_the_plan_page_says_what_the_command_says(compared):
     assert NOT_MODELLED.split(":")[0] in captions and "speculative decoding" in captions
 
 
+def test_a_placement_may_be_called_as_the_first_column_of_the_table_of_placements(compared):
+    page = opened(with_values(session(compared).scenario, "", placements=[
+        {**session(compared).scenario.placements[0].model_dump(exclude_none=True), "name": "figure"}
+    ]))  # fmt: skip
+    (table,) = [table.value for table in page.table if table.value.index.name == "figure"]
+    assert not page.exception and list(table.columns) == ["figure"] and "all deadlines met" in table.index
+
+
 def test_every_page_answers_or_says_in_a_sentence_that_it_does_not(compared):
     at = opened(EXAMPLE)
     for page in ("compare", "timeline", "placement", "capacity", "search", "trace", "profile", "scenario", "library"):

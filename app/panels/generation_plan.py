@@ -221,13 +221,14 @@ def draw_placements(answer: TokenAnswer) -> None:
     """All placements in one table: groups, deadlines, percentiles, speed, cost."""
     st.header("Dedicated, shared or replicated: the placements side by side", anchor=False)
     table = placement_table(answer.shown)
-    draw_wrapped(table.reset_index(), "placements-table")
+    # A placement may be called so, too.
+    draw_wrapped(table.reset_index(allow_duplicates=True), "placements-table")
 
 
 def placement_table(entries: Sequence[TokenAnswered]) -> pd.DataFrame:
     """One column a placement, one row a figure, in words."""
     columns = {entry.section.name: _figures_in_words(entry) for entry in entries}
-    return pd.DataFrame(columns).fillna(words.NOTHING).rename_axis("")
+    return pd.DataFrame(columns).fillna(words.NOTHING).rename_axis("figure")
 
 
 def _figures_in_words(entry: TokenAnswered) -> dict[str, str]:

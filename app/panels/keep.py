@@ -40,7 +40,8 @@ def draw_table(table: pd.DataFrame, key: str, alt: str, **options: Any) -> None:
 
 def draw_wrapped(table: pd.DataFrame, key: str) -> None:
     """A table of sentences, which wrap instead of being cut, and beneath it a button for it as CSV."""
-    st.table(table.map(lambda cell: plain_text(str(cell))).set_index(table.columns[0]))
+    said = table.map(lambda cell: plain_text(str(cell)))
+    st.table(said.iloc[:, 1:].set_axis(pd.Index(said.iloc[:, 0], name=table.columns[0])))
     draw_download(table, key)
 
 
