@@ -70,10 +70,9 @@ def test_the_plan_page_says_what_the_command_says(compared):
     assert NOT_MODELLED.split(":")[0] in captions and "speculative decoding" in captions
 
 
-def test_a_placement_may_be_called_as_the_first_column_of_the_table_of_placements(compared):
-    page = opened(with_values(session(compared).scenario, "", placements=[
-        {**session(compared).scenario.placements[0].model_dump(exclude_none=True), "name": "figure"}
-    ]))  # fmt: skip
+def test_a_placement_may_be_called_as_the_first_column_of_the_table_of_placements():
+    first = EXAMPLE.placements[0].model_dump(exclude_none=True)
+    page = opened(with_values(EXAMPLE, "", placements=[first | {"name": "figure"}]))
     (table,) = [table.value for table in page.table if table.value.index.name == "figure"]
     assert not page.exception and list(table.columns) == ["figure"] and "all deadlines met" in table.index
 
